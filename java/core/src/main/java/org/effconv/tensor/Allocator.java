@@ -1,0 +1,13 @@
+package org.effconv.tensor;
+
+/** Raw memory of one device. Every block is at least 64-byte aligned. */
+public interface Allocator {
+    /**
+     * @return the device address of {@code bytes} bytes, contents undefined
+     * @throws org.effconv.EffconvException.OutOfDeviceMemory if there is not enough memory
+     */
+    long allocate(long bytes);
+
+    /** Gives back a block of {@link #allocate}; {@code bytes} as asked for then. */
+    void free(long address, long bytes);
+}
