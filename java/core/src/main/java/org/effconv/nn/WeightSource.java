@@ -1,0 +1,51 @@
+package org.effconv.nn;
+
+import java.util.List;
+import java.util.Map;
+import org.effconv.autodiff.Parameter;
+import org.effconv.autodiff.Tape;
+import org.effconv.autodiff.Variable;
+
+/**
+ * Where a network's sized convolutions get their weights: plain parameters (final training) or predictors (search).
+ * Search and final training are the same loop over the same network; only this differs.
+ */
+public interface WeightSource extends AutoCloseable {
+    /** Called once before each forward pass: draws sizes, synthesises weights. */
+    void begin(Tape tape, Progress progress);
+
+    /** Weights (K, k, k, C / groups) in the parameter type of sized layer {@code index} (0-based, in network order). */
+    Variable weights(Tape tape, int index);
+
+    /** A scalar to add to the class loss (the budget term), or null. */
+    Variable penalty(Tape tape);
+
+    /** Called after the backward pass, before the optimiser: what a source does with gradients beyond the optimiser's update. */
+    void afterBackward(Tape tape, Progress progress);
+
+    /** Everything the optimiser updates. */
+    List<Parameter> parameters();
+
+    /** Factor on the schedule's learning rate for one of {@link #parameters}; 0 leaves it as it is. */
+    default double learningRateFactor(Parameter p, Progress progress) {
+        return 1;
+    }
+
+    /** State beyond the parameters that a checkpoint must hold (running averages); names unique within the source. */
+    default Map<String, double[]> state() {
+        return Map.of();
+    }
+
+    /** Takes back what {@link #state} gave. */
+    default void restore(Map<String, double[]> state) {}
+
+    /** Where a run stands: {@code step} counts from 0 and reaches {@code totalSteps} when the run is over. */
+    record Progress(long step, long totalSteps) {
+        public double fraction() {
+            return totalSteps == 0 ? 1 : (double) step / totalSteps;
+        }
+    }
+
+    @Override
+    void close();
+}
