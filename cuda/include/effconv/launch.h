@@ -1,50 +1,82 @@
-// How a kernel family tells its caller what to launch. Plain C++17: needs neither nvcc nor a GPU.
+// What every kernel family's host side has in common: device limits, launch plans, and the checks that recur.
 //
-// Each family has one plan function: it checks every argument and returns either a refusal with a readable message or the
-// list of launches, in order, on one stream. A caller launches them by name with the family's parameter struct (through
-// the driver API from Java, through findKernel() in the tests and the benchmark).
+// Each family has one header under effconv/kernels/ with its parameter struct (passed to the kernel by value, laid out the
+// same for every compiler) and one check that either fills a LaunchPlan or says why it will not. No CUDA header is needed,
+// so the host library, the tests and the launch code of another language all go through the same checks.
 #pragma once
-
-#include <cstddef>
-#include <cstdint>
 
 #include "effconv/types.h"
 
 namespace effconv {
 
-/// What a plan must know of the card.
+/// What a device offers to one block; the defaults are what every supported device has.
 struct DeviceLimits {
-    int multiprocessors = 132;
-    std::int64_t sharedBytesPerBlock = 232448;  ///< opt-in maximum of dynamic shared memory of one block
-    std::int64_t maxGridX = 2147483647;
-    std::int64_t maxGridYZ = 65535;
-
-    static constexpr DeviceLimits h200() { return {}; }
-    static constexpr DeviceLimits turing() { return {40, 65536, 2147483647, 65535}; }
+    std::int64_t sharedBytesPerBlock = 48 * 1024;
+    std::int64_t gridX = 2147483647;
+    std::int32_t multiprocessors = 1;
 };
 
-/// One launch of one kernel; blocks are one-dimensional.
-struct KernelLaunch {
-    const char* kernel = nullptr;
-    std::uint32_t gridX = 1, gridY = 1, gridZ = 1;
-    std::uint32_t threads = 0;
-    std::uint32_t sharedBytes = 0;
+/// Grid, block and dynamic shared memory of one launch. Grids and blocks are one-dimensional.
+struct LaunchPlan {
+    std::int64_t blocks = 0;
+    std::int32_t threads = 0;
+    std::int64_t sharedBytes = 0;
 };
 
-/// Result of a plan function. workspaceBytes is what the parameter struct's workspace pointer must have room for.
-struct Plan {
-    static constexpr int kMaxLaunches = 4;
-    Result result;
-    int launchCount = 0;
-    KernelLaunch launches[kMaxLaunches];
-    std::int64_t workspaceBytes = 0;
+/// Alignment in bytes that every array base must have, so that kernels may use 16-byte accesses.
+constexpr int kBaseAlignment = 16;
 
-    static Plan refused(const Result& why) {
-        Plan plan;
-        plan.result = why;
-        return plan;
+/// Whether the pointer is 16-byte aligned.
+inline bool isAligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % kBaseAlignment == 0; }
+
+/// Refuses a null or misaligned array base; `name` is the parameter's name as the caller knows it.
+inline Result checkBase(const char* family, const char* name, const void* pointer) {
+    if (pointer == nullptr) return Result::fail(Status::kNullPointer, "%s: %s is null", family, name);
+    if (!isAligned(pointer)) {
+        return Result::fail(Status::kMisaligned, "%s: %s must be aligned to %d bytes", family, name, kBaseAlignment);
     }
-    void add(const KernelLaunch& launch) { launches[launchCount++] = launch; }
-};
+    return {};
+}
+
+/// Refuses kernel sizes other than 1, 3, ..., 33.
+inline Result checkKernelSize(const char* family, const char* name, int k) {
+    if (k < 1 || k > kMaxKernelSize || k % 2 == 0) {
+        return Result::fail(k < 1 ? Status::kInvalidShape : Status::kUnsupported, "%s: %s is %d; expected an odd number from 1 to %d",
+                            family, name, k, kMaxKernelSize);
+    }
+    return {};
+}
+
+/// Refuses a count outside [1, most].
+inline Result checkCount(const char* family, const char* name, std::int64_t value, std::int64_t most = INT64_MAX) {
+    if (value < 1) {
+        return Result::fail(Status::kInvalidShape, "%s: %s is %lld; expected at least 1", family, name,
+                            static_cast<long long>(value));
+    }
+    if (value > most) {
+        return Result::fail(Status::kUnsupported, "%s: %s is %lld; at most %lld are served", family, name,
+                            static_cast<long long>(value), static_cast<long long>(most));
+    }
+    return {};
+}
+
+/// Refuses a count below one.
+inline Result checkPositive(const char* family, const char* name, std::int64_t value) {
+    return checkCount(family, name, value);
+}
+
+/// Refuses a plan that the device cannot launch.
+inline Result checkPlan(const char* family, const LaunchPlan& plan, const DeviceLimits& limits) {
+    if (plan.sharedBytes > limits.sharedBytesPerBlock) {
+        return Result::fail(Status::kResourceLimit, "%s: needs %lld bytes of shared memory per block; the device offers %lld",
+                            family, static_cast<long long>(plan.sharedBytes),
+                            static_cast<long long>(limits.sharedBytesPerBlock));
+    }
+    if (plan.blocks < 1 || plan.blocks > limits.gridX) {
+        return Result::fail(Status::kResourceLimit, "%s: needs %lld blocks; the device offers 1 to %lld", family,
+                            static_cast<long long>(plan.blocks), static_cast<long long>(limits.gridX));
+    }
+    return {};
+}
 
 }  // namespace effconv
