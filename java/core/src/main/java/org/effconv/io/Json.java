@@ -1,0 +1,85 @@
+package org.effconv.io;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectWriter;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.effconv.EffconvException.InvalidInput;
+
+/** JSON files with errors that name the file: duplicate keys and trailing text are refused. */
+public final class Json {
+    private static final ObjectMapper MAPPER = JsonMapper.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .build();
+    private static final ObjectWriter PRETTY = MAPPER.writerWithDefaultPrettyPrinter();
+
+    private Json() {}
+
+    public static ObjectNode object() {
+        return MAPPER.createObjectNode();
+    }
+
+    /** Any value (record, map, list, number, node) as a tree. */
+    public static JsonNode tree(Object value) {
+        return MAPPER.valueToTree(value);
+    }
+
+    /**
+     * @throws InvalidInput if the file is missing, unreadable or holds no JSON object
+     */
+    public static ObjectNode read(Path file) {
+        String text;
+        try {
+            text = Files.readString(file);
+        } catch (java.nio.file.NoSuchFileException e) {
+            throw new InvalidInput(file + ": no such file");
+        } catch (IOException e) {
+            throw new InvalidInput(file + ": cannot be read: " + e, e);
+        }
+        return parse(text, file.toString());
+    }
+
+    /**
+     * @param source names the text in errors
+     * @throws InvalidInput if the text is not one JSON object
+     */
+    public static ObjectNode parse(String text, String source) {
+        JsonNode node;
+        try {
+            node = MAPPER.readTree(text);
+        } catch (JsonProcessingException e) {
+            String where = e.getLocation() == null ? "" : " at line " + e.getLocation().getLineNr();
+            throw new InvalidInput(source + ": no valid JSON" + where + ": " + e.getOriginalMessage(), e);
+        }
+        if (!(node instanceof ObjectNode object)) {
+            throw new InvalidInput(source + ": expected a JSON object, found " + (node == null || node.isMissingNode() ? "nothing" : node.getNodeType().toString().toLowerCase(java.util.Locale.ROOT)));
+        }
+        return object;
+    }
+
+    /** Indented, with a line end. */
+    public static String pretty(Object value) {
+        try {
+            return PRETTY.writeValueAsString(value) + "\n";
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("no JSON for " + value.getClass(), e);
+        }
+    }
+
+    /** On one line, without a line end. */
+    public static String line(Object value) {
+        try {
+            return MAPPER.writeValueAsString(value);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("no JSON for " + value.getClass(), e);
+        }
+    }
+}

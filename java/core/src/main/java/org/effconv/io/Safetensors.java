@@ -1,0 +1,209 @@
+package org.effconv.io;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.zip.CRC32;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
+
+/**
+ * Named tensors in the safetensors format: eight bytes of header length (little-endian), a JSON header
+ * {@code {name: {"dtype", "shape", "data_offsets"}, "__metadata__": {text: text}}}, then the values, little-endian and
+ * without gaps. Files written here carry the CRC-32 of the values in their metadata, which is checked when it is there.
+ *
+ * @param metadata text by key
+ * @param tensors  by name, in file order
+ */
+public record Safetensors(Map<String, String> metadata, Map<String, TensorData> tensors) {
+    private static final String METADATA = "__metadata__";
+    private static final String CRC = "crc32";
+    private static final long LARGEST_HEADER = 100L << 20;
+
+    private record Range(String name, DataType type, Shape shape, long begin, long end) {}
+
+    /** Replaces {@code file} in one move (see {@link AtomicFile}). */
+    public void write(Path file) {
+        ObjectNode header = Json.object();
+        ObjectNode texts = header.putObject(METADATA);
+        metadata.forEach(texts::put);
+        CRC32 crc = new CRC32();
+        long offset = 0;
+        for (Map.Entry<String, TensorData> e : tensors.entrySet()) {
+            TensorData t = e.getValue();
+            ObjectNode entry = header.putObject(e.getKey());
+            entry.put("dtype", t.type().name());
+            var shape = entry.putArray("shape");
+            for (int d : t.shape().dims()) {
+                shape.add(d);
+            }
+            long end = offset + t.bytes().limit();
+            entry.putArray("data_offsets").add(offset).add(end);
+            offset = end;
+            crc.update(t.bytes());
+        }
+        texts.put(CRC, Long.toHexString(crc.getValue()));
+        byte[] json = padded(Json.line(header));
+        AtomicFile.write(file, out -> {
+            out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).array());
+            out.write(json);
+            for (TensorData t : tensors.values()) {
+                ByteBuffer b = t.bytes();
+                out.write(b.array(), b.arrayOffset(), b.limit());
+            }
+        });
+    }
+
+    /**
+     * Reads a whole file; every entry is checked before any is handed out.
+     *
+     * @throws InvalidInput naming the file and what is wrong with it
+     */
+    public static Safetensors read(Path file) {
+        ByteBuffer bytes = load(file);
+        if (bytes.limit() < 8) {
+            throw new InvalidInput(file + ": truncated: " + bytes.limit() + " bytes, a safetensors file has at least 8");
+        }
+        long length = bytes.getLong(0);
+        if (length < 2 || length > LARGEST_HEADER || length > bytes.limit() - 8) {
+            throw new InvalidInput(file + ": no safetensors file, or truncated: header length " + length + " in a file of "
+                    + bytes.limit() + " bytes");
+        }
+        byte[] json = new byte[(int) length];
+        bytes.get(8, json);
+        ObjectNode header = Json.parse(new String(json, StandardCharsets.UTF_8).trim(), file + " (header)");
+        ByteBuffer values = bytes.slice(8 + (int) length, bytes.limit() - 8 - (int) length).order(ByteOrder.LITTLE_ENDIAN);
+
+        Map<String, String> metadata = metadata(file, header);
+        List<Range> ranges = ranges(file, header, values.limit());
+        CRC32 crc = new CRC32();
+        crc.update(values.duplicate());
+        String expected = metadata.remove(CRC);
+        if (expected != null && !expected.equals(Long.toHexString(crc.getValue()))) {
+            throw new InvalidInput(file + ": damaged: the values have CRC-32 " + Long.toHexString(crc.getValue()) + ", the header says "
+                    + expected);
+        }
+        Map<String, TensorData> tensors = new LinkedHashMap<>();
+        for (Range r : ranges) {
+            ByteBuffer data = ByteBuffer.allocate((int) (r.end - r.begin));
+            data.put(values.slice((int) r.begin, (int) (r.end - r.begin))).flip();
+            tensors.put(r.name, new TensorData(r.type, r.shape, data));
+        }
+        return new Safetensors(metadata, tensors);
+    }
+
+    private static ByteBuffer load(Path file) {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            long size = channel.size();
+            if (size > Integer.MAX_VALUE - 16) {
+                throw new InvalidInput(file + ": " + size + " bytes; files of up to 2 GiB are read");
+            }
+            ByteBuffer bytes = ByteBuffer.allocate((int) size).order(ByteOrder.LITTLE_ENDIAN);
+            while (bytes.hasRemaining() && channel.read(bytes) >= 0) {
+                // a channel may return less than asked for
+            }
+            return bytes.flip();
+        } catch (NoSuchFileException e) {
+            throw new InvalidInput(file + ": no such file");
+        } catch (IOException e) {
+            throw new InvalidInput(file + ": cannot be read: " + e, e);
+        }
+    }
+
+    private static Map<String, String> metadata(Path file, ObjectNode header) {
+        Map<String, String> texts = new TreeMap<>();
+        JsonNode node = header.remove(METADATA);
+        if (node == null) {
+            return texts;
+        }
+        for (Map.Entry<String, JsonNode> e : node.properties()) {
+            if (!e.getValue().isTextual()) {
+                throw new InvalidInput(file + ": metadata '" + e.getKey() + "': expected text, found " + e.getValue());
+            }
+            texts.put(e.getKey(), e.getValue().textValue());
+        }
+        return texts;
+    }
+
+    private static List<Range> ranges(Path file, ObjectNode header, long available) {
+        List<Range> ranges = new ArrayList<>();
+        for (Map.Entry<String, JsonNode> e : header.properties()) {
+            ranges.add(range(file, e.getKey(), e.getValue()));
+        }
+        List<Range> byOffset = new ArrayList<>(ranges);
+        byOffset.sort(Comparator.comparingLong(Range::begin).thenComparingLong(Range::end));
+        long next = 0;
+        for (Range r : byOffset) {
+            if (r.begin != next) {
+                throw new InvalidInput(file + ": tensor '" + r.name + "' begins at byte " + r.begin + ", expected " + next
+                        + " (neither gaps nor overlaps are allowed)");
+            }
+            next = r.end;
+        }
+        if (next != available) {
+            throw new InvalidInput(file + ": holds " + available + " bytes of values, its header names " + next + " (truncated?)");
+        }
+        return ranges;
+    }
+
+    private static Range range(Path file, String name, JsonNode entry) {
+        String at = file + ": tensor '" + name + "': ";
+        JsonNode dtype = entry.path("dtype");
+        DataType type = switch (dtype.asText()) {
+            case "F32" -> DataType.F32;
+            case "F64" -> DataType.F64;
+            case "I32" -> DataType.I32;
+            default -> throw new InvalidInput(at + "dtype " + dtype + ", expected F32, F64 or I32");
+        };
+        JsonNode dims = entry.path("shape");
+        if (!dims.isArray()) {
+            throw new InvalidInput(at + "shape " + dims + ", expected a list of extents");
+        }
+        int[] shape = new int[dims.size()];
+        long count = 1;
+        for (int i = 0; i < shape.length; i++) {
+            JsonNode d = dims.get(i);
+            if (!d.isInt() || d.intValue() < 0) {
+                throw new InvalidInput(at + "shape " + dims + ", expected extents of 0 to " + Integer.MAX_VALUE);
+            }
+            shape[i] = d.intValue();
+            count = Math.multiplyHigh(count, shape[i]) == 0 ? count * shape[i] : Long.MAX_VALUE;
+            if (count < 0 || count > Integer.MAX_VALUE) {
+                throw new InvalidInput(at + "shape " + dims + " has more than " + Integer.MAX_VALUE + " elements");
+            }
+        }
+        JsonNode offsets = entry.path("data_offsets");
+        if (offsets.size() != 2 || !offsets.get(0).isIntegralNumber() || !offsets.get(1).isIntegralNumber()) {
+            throw new InvalidInput(at + "data_offsets " + offsets + ", expected [begin, end]");
+        }
+        long begin = offsets.get(0).longValue();
+        long end = offsets.get(1).longValue();
+        if (begin < 0 || end - begin != count * type.bytes()) {
+            throw new InvalidInput(at + "data_offsets " + offsets + ", expected " + count * type.bytes() + " bytes for " + type + " "
+                    + dims);
+        }
+        return new Range(name, type, Shape.of(shape), begin, end);
+    }
+
+    // The format asks for a header that ends on a multiple of eight bytes, filled up with spaces.
+    private static byte[] padded(String json) {
+        byte[] text = json.getBytes(StandardCharsets.UTF_8);
+        byte[] all = java.util.Arrays.copyOf(text, (text.length + 7) / 8 * 8);
+        java.util.Arrays.fill(all, text.length, all.length, (byte) ' ');
+        return all;
+    }
+}
