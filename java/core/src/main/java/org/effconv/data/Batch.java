@@ -1,0 +1,59 @@
+package org.effconv.data;
+
+import java.nio.ByteBuffer;
+
+/**
+ * One batch of a {@link DataLoader}. It is valid until the next batch is asked for or the loader is closed: then its
+ * memory is filled anew, and every accessor throws IllegalStateException.
+ */
+public final class Batch {
+    private final int size;
+    private final ByteBuffer pixels;
+    private final int[] labels;
+    private final int[] draws;
+    private volatile boolean expired;
+
+    Batch(int size, ByteBuffer pixels, int[] labels, int[] draws) {
+        this.size = size;
+        this.pixels = pixels;
+        this.labels = labels;
+        this.draws = draws;
+    }
+
+    /** Number of images. */
+    public int size() {
+        return size;
+    }
+
+    /** (N, H, W, C) unsigned bytes: a direct buffer whose first byte is 64-byte aligned, position 0, limit N*H*W*C. */
+    public ByteBuffer pixels() {
+        check();
+        return pixels;
+    }
+
+    /** N class indices. */
+    public int[] labels() {
+        check();
+        return labels;
+    }
+
+    /** N times (dy, dx, flip), as {@link Augmentation} defines them; all 0 without augmentation. */
+    public int[] draws() {
+        check();
+        return draws;
+    }
+
+    ByteBuffer slot() {
+        return pixels;
+    }
+
+    void expire() {
+        expired = true;
+    }
+
+    private void check() {
+        if (expired) {
+            throw new IllegalStateException("use after the next batch was asked for: Batch of " + size + " images");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+package org.effconv.data;
+
+import java.io.BufferedInputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.zip.GZIPInputStream;
+import java.util.zip.ZipException;
+import org.effconv.EffconvException;
+
+/** Reading of whole files, with the package's wording of what is wrong. */
+final class DataFiles {
+    private static final int BUFFER = 1 << 16;
+
+    private DataFiles() {}
+
+    static EffconvException.InvalidInput invalid(Object where, String what) {
+        return new EffconvException.InvalidInput(where + ": " + what);
+    }
+
+    static EffconvException.InvalidInput unreadable(Object where, IOException cause) {
+        return new EffconvException.InvalidInput(where + ": cannot be read (" + cause + ")", cause);
+    }
+
+    static boolean isGzip(Path file) {
+        return file.getFileName().toString().endsWith(".gz");
+    }
+
+    static InputStream open(Path file) throws IOException {
+        InputStream raw = new BufferedInputStream(Files.newInputStream(file), BUFFER);
+        if (!isGzip(file)) {
+            return raw;
+        }
+        try {
+            return new GZIPInputStream(raw, BUFFER);
+        } catch (ZipException | EOFException e) {
+            raw.close();
+            throw invalid(file, "is not a gzip file (" + e.getMessage() + "), expected one by its name");
+        }
+    }
+
+    /**
+     * Exactly {@code expected} more bytes, after which the file must end. Memory grows with what is really read, so a
+     * header that promises too much costs nothing.
+     *
+     * @param before bytes of the file's content read already, counted in the message
+     */
+    static byte[] rest(Path file, InputStream in, int expected, int before) throws IOException {
+        byte[] bytes;
+        try {
+            bytes = in.readNBytes(expected);
+            if (bytes.length == expected && in.read() >= 0) {
+                long more = 1 + in.transferTo(OutputStream.nullOutputStream());
+                throw invalid(file, "holds " + (before + expected + more) + " bytes, expected " + (before + (long) expected)
+                        + " by its header");
+            }
+        } catch (EOFException e) {
+            throw invalid(file, "is truncated: the gzip data ends early, expected " + (before + (long) expected)
+                    + " bytes by its header");
+        } catch (ZipException e) {
+            throw invalid(file, "holds damaged gzip data (" + e.getMessage() + ")");
+        }
+        if (bytes.length < expected) {
+            throw invalid(file, "is truncated: holds " + (before + bytes.length) + " bytes, expected "
+                    + (before + (long) expected) + " by its header");
+        }
+        return bytes;
+    }
+
+    /** Names of the classes from a text file, one a line. */
+    static List<String> classNames(Path file) {
+        try {
+            List<String> names = Files.readAllLines(file).stream().map(String::strip).filter(s -> !s.isEmpty()).toList();
+            if (names.size() < 2) {
+                throw invalid(file, "names " + names.size() + " classes, expected at least 2, one a line");
+            }
+            return names;
+        } catch (IOException e) {
+            throw unreadable(file, e);
+        }
+    }
+}

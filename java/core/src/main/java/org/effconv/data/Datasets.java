@@ -1,0 +1,79 @@
+package org.effconv.data;
+
+import static org.effconv.data.DataFiles.invalid;
+
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import org.effconv.EffconvException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Opens a dataset by what a user writes. */
+public final class Datasets {
+    private static final Logger LOG = LoggerFactory.getLogger(Datasets.class);
+
+    /** What a spec may be, for help texts. */
+    public static final String SPEC_HELP = "fashion-mnist (the sample that comes with the project); a folder of IDX files "
+            + "(MNIST names, plain or .gz), of CIFAR-10 binary batches, of train/<class>/*.png|jpg and test/..., or of "
+            + "train.zip and test.zip with one folder per class; or planted:<extent>[,classes=2][,size=..][,train=4000]"
+            + "[,test=1000][,noise=0][,seed=0]";
+
+    private Datasets() {}
+
+    /**
+     * Reads a dataset into memory. Files are validated whole before any of them is used, and nothing is written.
+     *
+     * @param spec one of the forms in {@link #SPEC_HELP}
+     * @throws EffconvException.InvalidInput if the spec or a file is wrong; the message names the file, the field, the
+     *     value and what was expected
+     */
+    public static Dataset open(String spec) {
+        return open(spec, LoadListener.silent());
+    }
+
+    /** {@link #open(String)} for whoever wants to show how far it is. */
+    public static Dataset open(String spec, LoadListener listener) {
+        long start = System.nanoTime();
+        Dataset dataset = read(spec.strip(), listener);
+        LOG.info("opened {} in {} ms", dataset, (System.nanoTime() - start) / 1_000_000);
+        return dataset;
+    }
+
+    private static Dataset read(String spec, LoadListener listener) {
+        if (spec.startsWith(Planted.PREFIX)) {
+            return Planted.parse(spec).generate();
+        }
+        if (spec.equals(Sample.NAME)) {
+            return IdxFolder.read(spec, Sample.folder(), listener);
+        }
+        return readFolder(spec, folder(spec), listener);
+    }
+
+    private static Path folder(String spec) {
+        try {
+            Path folder = Path.of(spec);
+            if (!spec.isEmpty() && Files.isDirectory(folder)) {
+                return folder;
+            }
+        } catch (InvalidPathException e) {
+            LOG.debug("not a path: {}", spec, e); // falls through to the one message for what is neither name nor folder
+        }
+        throw new EffconvException.InvalidInput("data '" + spec + "': is neither a known name nor a folder, expected "
+                + SPEC_HELP);
+    }
+
+    private static Dataset readFolder(String name, Path folder, LoadListener listener) {
+        if (IdxFolder.isAt(folder)) {
+            return IdxFolder.read(name, folder, listener);
+        }
+        if (CifarBinary.isAt(folder)) {
+            return CifarBinary.read(name, folder, listener);
+        }
+        if (ImageFolder.isAt(folder)) {
+            return ImageFolder.read(name, folder, listener);
+        }
+        throw invalid(folder, "holds no dataset, expected train-images-idx3-ubyte[.gz], data_batch_1.bin, train.zip or a "
+                + "folder train/");
+    }
+}

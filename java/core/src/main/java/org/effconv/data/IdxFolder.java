@@ -1,0 +1,140 @@
+package org.effconv.data;
+
+import static org.effconv.data.DataFiles.invalid;
+
+import java.io.DataInputStream;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.IntStream;
+import java.util.zip.ZipException;
+
+/**
+ * The four IDX files of MNIST and of the sets published in its form (Y. LeCun, C. Cortes, C. Burges, "The MNIST
+ * database of handwritten digits"): big-endian header, then unsigned bytes. Each may be gzipped. A file
+ * {@code classes.txt} beside them names the classes, one a line; without it they are named by their numbers.
+ */
+final class IdxFolder {
+    static final String CLASS_NAMES = "classes.txt";
+    private static final String TRAIN_IMAGES = "train-images-idx3-ubyte";
+    private static final String TRAIN_LABELS = "train-labels-idx1-ubyte";
+    private static final String TEST_IMAGES = "t10k-images-idx3-ubyte";
+    private static final String TEST_LABELS = "t10k-labels-idx1-ubyte";
+    private static final int IMAGES_MAGIC = 0x0803; // two zero bytes, type 8 = unsigned byte, 3 dimensions
+    private static final int LABELS_MAGIC = 0x0801;
+
+    private IdxFolder() {}
+
+    static boolean isAt(Path folder) {
+        for (String name : List.of(TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)) {
+            if (Files.exists(folder.resolve(name)) || Files.exists(folder.resolve(name + ".gz"))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    static Dataset read(String name, Path folder, LoadListener listener) {
+        Path trainImages = find(folder, TRAIN_IMAGES);
+        Path trainLabels = find(folder, TRAIN_LABELS);
+        Path testImages = find(folder, TEST_IMAGES);
+        Path testLabels = find(folder, TEST_LABELS);
+        Path namesFile = folder.resolve(CLASS_NAMES);
+        List<String> names = Files.exists(namesFile) ? DataFiles.classNames(namesFile) : null;
+
+        byte[] trainClass = labels(trainLabels);
+        byte[] testClass = labels(testLabels);
+        int classes = names != null ? names.size() : classesOf(trainLabels, trainClass);
+        checkRange(trainLabels, trainClass, classes);
+        checkRange(testLabels, testClass, classes);
+        Images train = images(trainImages, trainLabels, trainClass, listener);
+        Images test = images(testImages, testLabels, testClass, listener);
+        return Dataset.of(name, train, test, names != null ? names
+                : IntStream.range(0, classes).mapToObj(Integer::toString).toList());
+    }
+
+    private static Path find(Path folder, String name) {
+        for (String candidate : List.of(name, name + ".gz")) {
+            Path file = folder.resolve(candidate);
+            if (Files.isRegularFile(file)) {
+                return file;
+            }
+        }
+        throw invalid(folder, "file " + name + " is missing, expected it (or " + name
+                + ".gz) beside the other three IDX files");
+    }
+
+    private static byte[] labels(Path file) {
+        try (DataInputStream in = new DataInputStream(DataFiles.open(file))) {
+            long count = header(file, in, LABELS_MAGIC, "labels", 1)[0];
+            return DataFiles.rest(file, in, Images.totalBytes(file.toString(), count, 1), 8);
+        } catch (IOException e) {
+            throw DataFiles.unreadable(file, e);
+        }
+    }
+
+    private static Images images(Path file, Path labelFile, byte[] classOf, LoadListener listener) {
+        try (DataInputStream in = new DataInputStream(DataFiles.open(file))) {
+            long[] dims = header(file, in, IMAGES_MAGIC, "images", 3);
+            long each = Images.imageBytes(file.toString(), dims[1], dims[2], 1);
+            int bytes = Images.totalBytes(file.toString(), dims[0], each);
+            if (dims[0] != classOf.length) {
+                throw invalid(file, "holds " + dims[0] + " images, expected " + classOf.length + " as " + labelFile
+                        + " holds labels");
+            }
+            listener.progress(file.toString(), 0, classOf.length);
+            byte[] pixels = DataFiles.rest(file, in, bytes, 16);
+            listener.progress(file.toString(), classOf.length, classOf.length);
+            int[] labels = IntStream.range(0, classOf.length).map(i -> classOf[i] & 0xff).toArray();
+            return Images.of(pixels, labels, (int) dims[1], (int) dims[2], 1);
+        } catch (IOException e) {
+            throw DataFiles.unreadable(file, e);
+        }
+    }
+
+    /** Checks the magic number and returns the dimensions, as unsigned 32-bit values. */
+    private static long[] header(Path file, DataInputStream in, int magic, String what, int rank) throws IOException {
+        try {
+            int found = in.readInt();
+            if (found != magic) {
+                throw invalid(file, String.format("magic number 0x%08x, expected 0x%08x (%s as unsigned bytes)", found,
+                        magic, what));
+            }
+            long[] dims = new long[rank];
+            for (int i = 0; i < rank; i++) {
+                dims[i] = Integer.toUnsignedLong(in.readInt());
+            }
+            return dims;
+        } catch (EOFException | ZipException e) {
+            throw invalid(file, "is truncated within its header, expected " + (4 + 4 * rank) + " bytes of header");
+        }
+    }
+
+    /** One more than the largest class below which every class has a training image. */
+    private static int classesOf(Path file, byte[] labels) {
+        boolean[] seen = new boolean[256];
+        for (byte label : labels) {
+            seen[label & 0xff] = true;
+        }
+        int classes = 0;
+        while (classes < 256 && seen[classes]) {
+            classes++;
+        }
+        if (classes < 2) {
+            throw invalid(file, "labels do not count classes from 0: class " + classes
+                    + " has no image, expected at least 2 classes");
+        }
+        return classes;
+    }
+
+    private static void checkRange(Path file, byte[] labels, int classes) {
+        for (int i = 0; i < labels.length; i++) {
+            if ((labels[i] & 0xff) >= classes) {
+                throw invalid(file, "label " + (labels[i] & 0xff) + " at index " + i + " is out of range, expected 0 to "
+                        + (classes - 1));
+            }
+        }
+    }
+}
