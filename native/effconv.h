@@ -31,6 +31,90 @@ EC_API int64_t ec_live_bytes(void);
 EC_API void ec_set_threads(int32_t threads);
 EC_API int32_t ec_threads(void);
 
+// ---- the method: sizes, masks, kernel predictor, weight synthesis (arithmetic: cuda/include/effconv/) -----------------
+// Element types of raw arrays; numbered as org.effconv.tensor.DataType.
+enum ec_type { EC_F32 = 0, EC_BF16 = 1, EC_F64 = 2, EC_I32 = 3, EC_U8 = 4 };
+
+// One convolution layer of a weight synthesis, w = scale * mask(ring; v) * w^ (see effconv/synthesis.h). All arrays are
+// dense; the parameter type ("P", EC_F32 or EC_F64) is that of the call.
+typedef struct ec_synthesis_layer {
+    int32_t output_channels;
+    int32_t input_channels;  // per group
+    int32_t grid;            // odd support grid
+    int32_t kmax;            // odd; extent of an elastic table
+    int32_t features;        // width h of the tap features; 0: source is an elastic table
+    int32_t size_index;      // index of this layer's size in v
+    int32_t weight_type;     // EC_F32, EC_BF16 or EC_F64
+    double scale;
+    const void* feature_rows;  // P (grid * grid, h); null for a table
+    const void* source;        // P coefficients (h, K * C), or table (K, kmax, kmax, C)
+    void* weights;             // (K, grid, grid, C): written forward; backward: holds the gradient of w, only read
+    void* feature_gradient;    // P, as feature_rows; backward only
+    void* source_gradient;     // P, as source; backward only
+} ec_synthesis_layer;
+
+// Weights of all layers from the sizes v, in P.
+EC_API int32_t ec_synthesis(int32_t mask, int32_t type, const void* v, const ec_synthesis_layer* layers, int32_t count);
+// Gradients of features, sources and sizes (overwritten; dv [sizes] in P). Sums run in a fixed order whatever the number of
+// threads; those of dv in double.
+EC_API int32_t ec_synthesis_gradient(int32_t mask, int32_t type, const void* v, int32_t sizes,
+                                     const ec_synthesis_layer* layers, int32_t count, void* dv);
+
+// One layer's coordinate network (effconv/coordinate.h), all arrays in P.
+typedef struct ec_coordinate_layer {
+    int32_t grid;
+    int32_t kmax;
+    int32_t hidden;
+    int32_t features;
+    double omega;           // frequency of the first sine
+    const void* w1;         // (hidden, 2)
+    const void* b1;         // (hidden)
+    const void* w2;         // (features, hidden)
+    const void* b2;         // (features)
+    const void* gamma;      // (hidden)
+    const void* beta;       // (hidden)
+    void* feature_rows;     // (grid * grid, features): written forward; backward: holds its gradient, only read
+    void* dw1;              // gradients, overwritten; backward only
+    void* db1;
+    void* dw2;
+    void* db2;
+    void* dgamma;
+    void* dbeta;
+} ec_coordinate_layer;
+
+EC_API int32_t ec_coordinate_features(int32_t type, const ec_coordinate_layer* layers, int32_t count);
+EC_API int32_t ec_coordinate_features_gradient(int32_t type, const ec_coordinate_layer* layers, int32_t count);
+
+// The size predictor's head (effconv/gru.h), all arrays in P except the bounds.
+typedef struct ec_size_head {
+    int32_t layers;
+    int32_t width;
+    const void* gain;    // (width)
+    const void* shift;   // (width)
+    const void* w;       // (layers, width)
+    const void* g;       // (layers)
+    const void* b;       // (layers)
+    const double* kmin;  // (layers)
+    const double* kmax;  // (layers)
+    void* dgain;         // gradients, overwritten; backward only
+    void* dshift;
+    void* dw;
+    void* dg;
+    void* db;
+} ec_size_head;
+
+// h (layers, width) -> u (layers, width) and v (layers).
+EC_API int32_t ec_size_head_forward(int32_t type, const ec_size_head* head, const void* h, void* u, void* v);
+EC_API int32_t ec_size_head_gradient(int32_t type, const ec_size_head* head, const void* h, const void* dv, void* dh);
+
+// Which rings a support grid holds: those with mask > 0; also those with a derivative only (the spare ring, carried when
+// it carries signal).
+enum ec_support { EC_SUPPORT_MASK = 0, EC_SUPPORT_SIGNAL = 1 };
+// Extent of the smallest odd grid for size v in the arithmetic of type P; 0 and an error for bad arguments.
+EC_API int32_t ec_support_grid(int32_t mask, int32_t type, double v, int32_t kmax, int32_t support);
+// Soft tap counts and their derivatives (effconv/mask.h).
+EC_API int32_t ec_soft_taps(const double* v, int32_t count, double* taps, double* slopes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,18 +3,21 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <string>
 
 #include "effconv.h"
+#include "status.h"
 
 namespace {
 std::atomic<int64_t> live_bytes{0};
-thread_local const char* last_error = "";
+thread_local std::string last_error;
 
 size_t rounded(int64_t bytes) { return (static_cast<size_t>(bytes) + 63) / 64 * 64; }
 }  // namespace
 
 const char* ec_version(void) { return EFFCONV_VERSION; }
-const char* ec_last_error(void) { return last_error; }
+void effconv_cpu::setLastError(const char* message) { last_error = message; }
+const char* ec_last_error(void) { return last_error.c_str(); }
 
 void* ec_allocate(int64_t bytes) {
     if (bytes < 0) return nullptr;

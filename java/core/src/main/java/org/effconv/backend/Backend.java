@@ -3,11 +3,12 @@ package org.effconv.backend;
 import java.nio.ByteBuffer;
 import java.util.List;
 import org.effconv.tensor.Allocator;
+import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 
 /**
  * The tensor operations of one device. Activations are (N, H, W, C) in the activation type (F32, BF16; F64 to verify
- * gradients); parameters, statistics and losses are in its {@link org.effconv.tensor.DataType#parameterType()}, "P" below.
+ * gradients); parameters, statistics and losses are in its {@link DataType#parameterType()}, "P" below.
  * Operations overwrite their outputs and never allocate tensors; shapes and types are checked and refused with
  * {@link IllegalArgumentException}. An output may not overlap an input unless its comment says so. A backend belongs to
  * one thread at a time.
@@ -193,4 +194,28 @@ public interface Backend extends AutoCloseable {
      * @param dv      (L) in P, overwritten; 0 for sizes no layer uses
      */
     void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv);
+
+    /** Features of every tap, all layers in one call. */
+    void coordinateFeatures(List<CoordinateLayer> layers);
+
+    /**
+     * @param layers  with {@code features} holding the gradient of H
+     * @param dlayers gradients, layer by layer: all tensors but {@code features} are overwritten
+     */
+    void coordinateFeaturesGradient(List<CoordinateLayer> layers, List<CoordinateLayer> dlayers);
+
+    /** h (L, D) to u (L, D) and the soft sizes v (L), in P. */
+    void sizeHead(SizeHead head, Tensor h, Tensor u, Tensor v);
+
+    /** @param dhead gradients, overwritten; no gradient flows back through u */
+    void sizeHeadGradient(SizeHead head, Tensor h, Tensor dv, SizeHead dhead, Tensor dh);
+
+    /**
+     * Extent of the smallest odd grid that holds the rings of size v, in the arithmetic that {@link #synthesis} uses for
+     * sizes of this type; at most kmax.
+     */
+    int supportGrid(MaskKind mask, DataType type, double v, int kmax, Support support);
+
+    /** Soft tap counts of sizes v and their derivatives (right ones at odd v), on the host; arrays of one length. */
+    void softTaps(double[] v, double[] taps, double[] slopes);
 }

@@ -1,0 +1,54 @@
+#include "tile_product.h"
+
+namespace effconv_cpu {
+namespace {
+
+template <typename Real>
+struct Vector {
+    typedef Real Type __attribute__((vector_size(64), aligned(alignof(Real))));
+};
+
+template <typename Real>
+inline __attribute__((always_inline)) void product(std::int64_t rows, std::int64_t columns, std::int64_t depth,
+                                                   const Real* left, std::int64_t leftStride, const Real* right,
+                                                   std::int64_t rightStride, Real* out, std::int64_t outStride) {
+    using Lane = typename Vector<Real>::Type;
+    constexpr int width = kTileColumns<Real> / 2;
+    for (std::int64_t n = 0; n < columns; n += 2 * width) {
+        for (std::int64_t m = 0; m < rows; m += kTileRows) {
+            Lane sum[kTileRows][2] = {};
+            for (std::int64_t k = 0; k < depth; ++k) {
+                const Lane low = *reinterpret_cast<const Lane*>(right + k * rightStride + n);
+                const Lane high = *reinterpret_cast<const Lane*>(right + k * rightStride + n + width);
+                for (int j = 0; j < kTileRows; ++j) {
+                    const Real factor = left[(m + j) * leftStride + k];
+                    sum[j][0] += factor * low;
+                    sum[j][1] += factor * high;
+                }
+            }
+            for (int j = 0; j < kTileRows; ++j) {
+                *reinterpret_cast<Lane*>(out + (m + j) * outStride + n) = sum[j][0];
+                *reinterpret_cast<Lane*>(out + (m + j) * outStride + n + width) = sum[j][1];
+            }
+        }
+    }
+}
+
+}  // namespace
+
+// One build for every x86-64 machine, the widest instructions chosen when the library is loaded.
+#define EC_TILE_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+
+EC_TILE_CLONES void tileProduct(std::int64_t rows, std::int64_t columns, std::int64_t depth, const float* left,
+                                std::int64_t leftStride, const float* right, std::int64_t rightStride, float* out,
+                                std::int64_t outStride) {
+    product(rows, columns, depth, left, leftStride, right, rightStride, out, outStride);
+}
+
+EC_TILE_CLONES void tileProduct(std::int64_t rows, std::int64_t columns, std::int64_t depth, const double* left,
+                                std::int64_t leftStride, const double* right, std::int64_t rightStride, double* out,
+                                std::int64_t outStride) {
+    product(rows, columns, depth, left, leftStride, right, rightStride, out, outStride);
+}
+
+}  // namespace effconv_cpu
