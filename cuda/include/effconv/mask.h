@@ -2,6 +2,8 @@
 //
 // Tap (i, j), counted from the kernel's centre, lies on ring d = max(|i|, |j|); ring d has 8 d taps (ring 0 has one).
 // A mask m(d; v) modulates the taps of ring d, so that w = m * w^ is differentiable in v. Soft sizes are v >= 1, finite.
+// Where v is compared with a ring, the integer is subtracted from v first: near an edge that difference is exact in any
+// precision, while (v + 1) / 2 - d would keep only the digits that (v + 1) / 2 has to spare.
 #pragma once
 
 #include "effconv/types.h"
@@ -23,7 +25,7 @@ struct MaskValue {
 /// lets the class loss grow a kernel that sits exactly on an odd size.
 template <typename Real>
 EC_HD MaskValue<Real> rampMask(int d, Real v) {
-    const Real x = (v + Real(1)) / Real(2) - Real(d);
+    const Real x = (v - Real(2 * d - 1)) / Real(2);
     if (x < Real(0)) return {Real(0), Real(0)};
     if (x < Real(1)) return {x, Real(0.5)};
     return {Real(1), Real(0)};
@@ -34,7 +36,7 @@ EC_HD MaskValue<Real> rampMask(int d, Real v) {
 /// the last ring of the integer kernel and on the first one outside it alike) and 3/8 at even v.
 template <typename Real>
 EC_HD MaskValue<Real> smoothstepMask(int d, Real v) {
-    const Real t = (v / Real(2) - Real(d) + Real(1)) / Real(2);
+    const Real t = (v - Real(2 * d - 2)) / Real(4);
     if (t <= Real(0)) return {Real(0), Real(0)};
     if (t >= Real(1)) return {Real(1), Real(0)};
     return {t * t * (Real(3) - Real(2) * t), Real(1.5) * t * (Real(1) - t)};
@@ -46,7 +48,7 @@ template <typename Real>
 EC_HD MaskValue<Real> sigmoidMask(int d, Real v) {
     const Real temperature = Real(0.2);
     const Real cut = Real(0.01);
-    const Real s = logistic((v / Real(2) - Real(d)) / temperature);
+    const Real s = logistic((v - Real(2 * d)) / (Real(2) * temperature));
     if (s < cut) return {Real(0), Real(0)};
     return {(s - cut) / (Real(1) - cut), s * (Real(1) - s) / (Real(2) * temperature * (Real(1) - cut))};
 }
@@ -128,12 +130,11 @@ struct SoftTaps {
 template <typename Real>
 EC_HD SoftTaps<Real> softTaps(Real v) {
     using std::floor;
-    const Real x = (v + Real(1)) / Real(2);
-    if (x < Real(0)) return {Real(0), Real(0)};
-    const Real fullRings = floor(x);
-    const Real fraction = x - fullRings;
-    if (fullRings == Real(0)) return {fraction, Real(0.5)};
+    const Real fullRings = floor((v + Real(1)) / Real(2));
+    if (fullRings < Real(0)) return {Real(0), Real(0)};
     const Real inner = Real(2) * fullRings - Real(1);
+    const Real fraction = (v - inner) / Real(2);
+    if (fullRings == Real(0)) return {fraction, Real(0.5)};
     return {inner * inner + Real(8) * fullRings * fraction, Real(4) * fullRings};
 }
 
