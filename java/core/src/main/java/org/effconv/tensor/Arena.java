@@ -44,7 +44,12 @@ public final class Arena implements AutoCloseable {
         return Tensor.inArena(this, generation, type, shape, address);
     }
 
-    /** Gives one tensor's memory back within the step, for reuse; nobody may read the tensor after that. */
+    /** Whether {@code t} was taken from this arena in the present step and not recycled since; false for views. */
+    public boolean holds(Tensor t) {
+        return t.arena() == this && t.isLive();
+    }
+
+    /** Gives one tensor's memory back within the step, for reuse; reading the tensor or a view of it then throws. */
     public void recycle(Tensor t) {
         if (t.arena() != this) {
             throw new IllegalArgumentException(t + " is not of this arena");
@@ -54,6 +59,7 @@ public final class Arena implements AutoCloseable {
             throw new IllegalStateException("recycled twice: " + t);
         }
         free.computeIfAbsent(size, s -> new ArrayDeque<>()).push(t.address());
+        t.markRecycled();
     }
 
     /** Ends the step: every tensor taken since the last reset is void, the memory is kept for the next step. */

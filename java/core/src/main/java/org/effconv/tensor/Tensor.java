@@ -85,11 +85,12 @@ public final class Tensor implements AutoCloseable {
     /**
      * Device address of the first element.
      *
-     * @throws IllegalStateException after close, or after the arena's step has ended
+     * @throws IllegalStateException after close, after recycling, or after the arena's step has ended
      */
     public long address() {
         if (closed) {
-            throw new IllegalStateException("use after close: Tensor " + type + " " + shape);
+            throw new IllegalStateException(
+                    "use after " + (arena == null ? "close" : "recycling") + ": Tensor " + type + " " + shape);
         }
         if (arena != null && arena.generation() != generation) {
             throw new IllegalStateException("use after the arena was reset: Tensor " + type + " " + shape);
@@ -102,6 +103,14 @@ public final class Tensor implements AutoCloseable {
 
     Arena arena() {
         return arena;
+    }
+
+    boolean isLive() {
+        return !closed && (arena == null || arena.generation() == generation);
+    }
+
+    void markRecycled() {
+        closed = true;
     }
 
     /** Frees owned memory; harmless for views, arena tensors and a second time. */
