@@ -158,6 +158,14 @@ public final class Dataset {
         return std.clone();
     }
 
+    /**
+     * What is commonly done to such images in training: colour images are shifted by up to 4 pixels and mirrored; grey
+     * ones, where a mirrored digit or a moved planted pair is another thing, stay as they are.
+     */
+    public Augmentation commonAugmentation() {
+        return channels() == 3 ? new Augmentation(4, true) : Augmentation.none();
+    }
+
     private void statistics(long[][] histogram) {
         for (int c = 0; c < histogram.length; c++) {
             long n = 0;

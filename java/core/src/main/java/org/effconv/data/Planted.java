@@ -6,7 +6,43 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import org.effconv.EffconvException;
 
-/** Placeholder text, replaced below. */
+/**
+ * Generated grey images whose class shows only to a window of a known extent s: what a search for kernel sizes must find.
+ *
+ * <p>An image is flat, but for two bright dots of one pixel each. Class 0: they stand s - 1 columns apart in one row;
+ * class 1: s - 1 rows apart in one column; class 2: s - 1 rows and columns apart, falling to the right; class 3: the
+ * same, rising to the right. The position is uniform, with a margin of s - 3 pixels to every border. The brightness of a
+ * dot is uniform in {@value #DOT} +- {@value #DOT_SPREAD} above the background, drawn for each dot on its own.
+ *
+ * <p><b>A kernel of extent s suffices.</b> A window of s x s holds both dots. With taps 1 at the two places where class c
+ * has its dots and threshold t between one dot and two, {@code relu(a + b - t)} is positive at exactly one position in an
+ * image of class c and nowhere in one of another class: global average pooling and a linear layer then separate the
+ * classes, one such channel per class.
+ *
+ * <p><b>No smaller one does.</b> Let a network map every window of k x k (k odd, k &lt; s, zeros beyond the border) by the
+ * same function f and average over all positions; a stack of stride-1 layers with a receptive field of k x k does the
+ * same. (1) A window spans k - 1 &lt;= s - 3 pixels, the dots are s - 1 apart in a row or a column: no window holds both.
+ * (2) A window that is centred in the image and reaches beyond a border holds at most the k - 1 columns (rows) next to it,
+ * and s - 3 &gt;= k - 1 columns (rows) next to it are free of dots: no window holds a dot and the border. So the windows that hold a dot are, for each dot, all k x k places
+ * of it in a flat window: which ones there are depends on the dot's brightness alone; the rest are windows without a dot,
+ * equally many and the same in every image. Hence the multiset of all windows, and with it every average of f, depends on
+ * the image only through the two brightnesses, whose distribution is the same in all classes: no classifier behind the
+ * average does better than chance.
+ *
+ * <p>With {@code noise} above 0 each pixel of the background also varies by an integer, uniform in -noise..noise. Then
+ * the <em>expectation</em> of every average of f is still equal over the classes, but no longer its whole distribution:
+ * windows at the two dots share noise. For proofs use noise 0, the default.
+ *
+ * <p>Mirroring an image swaps classes 2 and 3 and moving it breaks the margin: train without augmentation.
+ *
+ * @param extent s, odd, 3 to {@value #MAX_EXTENT}
+ * @param classes 2 to 4
+ * @param size side of the square images in pixels, from 3 s - 6 on
+ * @param trainCount training images, classes balanced
+ * @param testCount test images, classes balanced
+ * @param noise largest deviation of a background pixel in grey levels of 255
+ * @param seed the same values give the same bytes
+ */
 public record Planted(int extent, int classes, int size, int trainCount, int testCount, int noise, long seed) {
     static final String PREFIX = "planted:";
     /** Largest extent on offer: the largest kernel there is. */
@@ -14,10 +50,9 @@ public record Planted(int extent, int classes, int size, int trainCount, int tes
 
     private static final List<String> CLASS_NAMES = List.of("horizontal", "vertical", "falling", "rising");
     private static final int BACKGROUND = 128;
-    private static final int BACKGROUND_SPREAD = 8;
-    private static final int DOT = 100;
-    private static final int DOT_SPREAD = 15;
-    private static final int MAX_NOISE = 20;
+    private static final int DOT = 96;
+    private static final int DOT_SPREAD = 10;
+    private static final int MAX_NOISE = 20; // brightest pixel: 128 + 96 + 10 + 20 = 254, so nothing is clipped
     private static final int MAX_COUNT = 1_000_000;
     private static final int FREEDOM = 11; // columns (rows) left over beside a pair in an image of the default size
 
@@ -129,9 +164,8 @@ public record Planted(int extent, int classes, int size, int trainCount, int tes
     }
 
     private void draw(byte[] pixels, int start, int label, SplittableRandom random) {
-        int background = around(BACKGROUND, BACKGROUND_SPREAD, random);
         for (int p = 0; p < size * size; p++) {
-            pixels[start + p] = (byte) (noise == 0 ? background : around(background, noise, random));
+            pixels[start + p] = (byte) (noise == 0 ? BACKGROUND : around(BACKGROUND, noise, random));
         }
         int reach = extent - 1;
         int dy = label == 0 ? 0 : label == 3 ? -reach : reach;
@@ -144,7 +178,7 @@ public record Planted(int extent, int classes, int size, int trainCount, int tes
     }
 
     private static void brighten(byte[] pixels, int at, SplittableRandom random) {
-        pixels[at] = (byte) Math.min(255, (pixels[at] & 0xff) + around(DOT, DOT_SPREAD, random));
+        pixels[at] = (byte) ((pixels[at] & 0xff) + around(DOT, DOT_SPREAD, random));
     }
 
     private static int around(int centre, int spread, SplittableRandom random) {
