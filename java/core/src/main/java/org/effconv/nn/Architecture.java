@@ -1,0 +1,140 @@
+package org.effconv.nn;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalInt;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.io.Json;
+
+/**
+ * An immutable, checked description of a network whose convolution sizes are open. It is written in JSON, the built-in
+ * ones too; see {@code org/effconv/nn/*.json} beside this class. {@link #plan} binds it to an input.
+ */
+public final class Architecture {
+    private static final List<String> BUILT_INS = List.of(
+            "cnn6", "lenet", "resnet20", "resnet32", "resnet44", "resnet56", "flexnet3", "flexnet5", "flexnet7", "dwnet",
+            "planted1", "planted3");
+
+    private final String name;
+    private final String description;
+    private final List<LayerSpec> layers;
+    private final String json;
+
+    private Architecture(String name, String description, List<LayerSpec> layers, String json) {
+        this.name = name;
+        this.description = description;
+        this.layers = layers;
+        this.json = json;
+    }
+
+    /** Names that {@link #named} knows. */
+    public static List<String> builtIns() {
+        return BUILT_INS;
+    }
+
+    /**
+     * @throws InvalidInput if there is no such built-in
+     */
+    public static Architecture named(String name) {
+        if (!BUILT_INS.contains(name)) {
+            throw new InvalidInput("architecture \"" + name + "\" is unknown; expected one of " + String.join(", ", BUILT_INS)
+                    + ", or the path of a .json file");
+        }
+        String resource = name + ".json";
+        try (InputStream in = Architecture.class.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new IllegalStateException("the library's jar lacks " + resource);
+            }
+            return parse(new String(in.readAllBytes(), StandardCharsets.UTF_8), resource);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * @throws InvalidInput if the file cannot be read or its contents are wrong: names file, field, value and expectation
+     */
+    public static Architecture read(Path file) {
+        return of(Json.read(file), file.toString());
+    }
+
+    /**
+     * @param source names the text in errors
+     * @throws InvalidInput as {@link #read}
+     */
+    public static Architecture parse(String json, String source) {
+        return of(Json.parse(json, source), source);
+    }
+
+    private static Architecture of(ObjectNode root, String source) {
+        ArchitectureParser.Fields f = new ArchitectureParser.Fields(source, "", root);
+        String name = f.text("name", null);
+        String description = f.text("description", "");
+        OptionalInt kmax = f.has("kmax") ? f.oddOr("kmax", null) : OptionalInt.empty();
+        List<LayerSpec> layers = new ArchitectureParser(source, kmax).layers(f.node("layers"), "layers");
+        f.refuseOthers("an architecture");
+        if (!hasSized(layers)) {
+            throw new InvalidInput(source + ": field layers holds no convolution with a learned kernel; expected at least one");
+        }
+        return new Architecture(name, description, layers, Json.line(root));
+    }
+
+    private static boolean hasSized(List<LayerSpec> layers) {
+        for (LayerSpec layer : layers) {
+            if (layer instanceof LayerSpec.Conv conv && conv.sized()
+                    || layer instanceof LayerSpec.Repeat repeat && hasSized(repeat.layers())
+                    || layer instanceof LayerSpec.Residual block
+                            && (hasSized(block.body()) || hasSized(block.shortcut()))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    public String name() {
+        return name;
+    }
+
+    /** One sentence for people; may be empty. */
+    public String description() {
+        return description;
+    }
+
+    /** The description on one line: equal for equal architectures read from differently formatted files. */
+    public String json() {
+        return json;
+    }
+
+    List<LayerSpec> layers() {
+        return layers;
+    }
+
+    /**
+     * Infers all shapes.
+     *
+     * @throws InvalidInput if the images are smaller than the network needs, or its layers do not fit together
+     */
+    public NetworkPlan plan(NetworkPlan.Input input) {
+        return NetworkPlan.of(this, input);
+    }
+
+    @Override
+    public boolean equals(Object o) {
+        return o instanceof Architecture other && json.equals(other.json);
+    }
+
+    @Override
+    public int hashCode() {
+        return json.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "Architecture " + name;
+    }
+}

@@ -1,0 +1,194 @@
+package org.effconv.nn;
+
+import java.util.Arrays;
+import java.util.List;
+import org.effconv.EffconvException.InvalidInput;
+
+/**
+ * An architecture bound to an input: every shape is known, no memory is taken. It counts parameters and multiply-adds for
+ * any choice of kernel sizes; vectors of sizes have one odd entry per {@link #sizedLayers sized layer}, in its order.
+ */
+public final class NetworkPlan {
+    private static final int LARGEST_EXTENT = 4096;
+
+    private final Architecture architecture;
+    private final Input input;
+    private final List<Step> steps;
+    private final List<Step.ParameterSpec> parameters;
+    private final List<Step.BatchNorm> batchNorms;
+    private final List<SizedLayer> sized;
+    private final long fixedMultiplyAdds;
+
+    /** Images of height x width pixels and {@code channels} channels, to be told into {@code classes} classes. */
+    public record Input(int height, int width, int channels, int classes) {}
+
+    private NetworkPlan(Architecture architecture, Input input, List<Step> steps, PlanBuilder builder) {
+        this.architecture = architecture;
+        this.input = input;
+        this.steps = List.copyOf(steps);
+        this.parameters = List.copyOf(builder.parameters);
+        this.batchNorms = List.copyOf(builder.batchNorms);
+        this.sized = List.copyOf(builder.sized);
+        this.fixedMultiplyAdds = builder.fixedMultiplyAdds;
+    }
+
+    /**
+     * @throws InvalidInput if the images are smaller than the network needs, or its layers do not fit together
+     */
+    public static NetworkPlan of(Architecture architecture, Input input) {
+        inRange("image height", input.height(), 1, LARGEST_EXTENT);
+        inRange("image width", input.width(), 1, LARGEST_EXTENT);
+        inRange("image channels", input.channels(), 1, 1024);
+        inRange("number of classes", input.classes(), 2, 1_000_000);
+        try {
+            return build(architecture, input);
+        } catch (PlanBuilder.TooSmall e) {
+            throw new InvalidInput("images of " + input.height() + " x " + input.width()
+                    + " pixels are smaller than architecture " + architecture.name() + " needs: " + e.getMessage()
+                    + leastExtent(architecture, input), e);
+        }
+    }
+
+    private static NetworkPlan build(Architecture architecture, Input input) {
+        PlanBuilder builder = new PlanBuilder(architecture.name(), input);
+        List<Step> steps = builder.steps(architecture.layers(), "");
+        PlanBuilder.Extent out = builder.extent();
+        if (!out.flat() || out.channels() != input.classes()) {
+            throw new InvalidInput("architecture " + architecture.name() + " ends with " + out + "; expected "
+                    + input.classes() + " values, one per class: let its last layer be {\"type\": \"linear\", \"outputs\": \"classes\"}");
+        }
+        return new NetworkPlan(architecture, input, steps, builder);
+    }
+
+    private static String leastExtent(Architecture architecture, Input input) {
+        for (int extent = 1; extent <= LARGEST_EXTENT; extent++) {
+            try {
+                build(architecture, new Input(extent, extent, input.channels(), input.classes()));
+                return "; expected at least " + extent + " x " + extent;
+            } catch (PlanBuilder.TooSmall e) {
+                continue;
+            }
+        }
+        return "";
+    }
+
+    private static void inRange(String what, int value, int least, int most) {
+        if (value < least || value > most) {
+            throw new InvalidInput(what + " is " + value + "; expected " + least + " to " + most);
+        }
+    }
+
+    public Architecture architecture() {
+        return architecture;
+    }
+
+    public Input input() {
+        return input;
+    }
+
+    /** The convolutions whose sizes are open, in network order. */
+    public List<SizedLayer> sizedLayers() {
+        return sized;
+    }
+
+    List<Step> steps() {
+        return steps;
+    }
+
+    List<Step.ParameterSpec> parameterSpecs() {
+        return parameters;
+    }
+
+    List<Step.BatchNorm> batchNorms() {
+        return batchNorms;
+    }
+
+    /** Parameters the network owns whatever the sizes: biases, batch norms, fixed convolutions, linear layers. */
+    public long fixedParameters() {
+        return parameters.stream().mapToLong(p -> p.shape().count()).sum();
+    }
+
+    /** Multiply-adds of fixed convolutions and linear layers on one image. */
+    public long fixedMultiplyAdds() {
+        return fixedMultiplyAdds;
+    }
+
+    /** Trained parameters of the network of these sizes (running statistics are none). */
+    public long parameters(int[] sizes) {
+        long count = fixedParameters();
+        for (SizedLayer layer : sized) {
+            count += layer.parametersPerTap() * taps(sizes, layer);
+        }
+        return count;
+    }
+
+    /** Multiply-adds of the convolutions and linear layers for one image, taps beside the image included. */
+    public long multiplyAdds(int[] sizes) {
+        long count = fixedMultiplyAdds;
+        for (SizedLayer layer : sized) {
+            count += layer.multiplyAddsPerTap() * taps(sizes, layer);
+        }
+        return count;
+    }
+
+    private long taps(int[] sizes, SizedLayer layer) {
+        checkSizes(sizes);
+        long k = sizes[layer.index()];
+        return k * k;
+    }
+
+    /**
+     * @throws InvalidInput unless there is one odd size from 1 to 33 per sized layer; kmax binds searches only
+     */
+    public void checkSizes(int[] sizes) {
+        if (sizes.length != sized.size()) {
+            throw new InvalidInput("kernel sizes " + Arrays.toString(sizes) + " are " + sizes.length + "; expected "
+                    + sized.size() + ", one per sized layer of " + architecture.name());
+        }
+        for (SizedLayer layer : sized) {
+            int k = sizes[layer.index()];
+            if (k < 1 || k > ArchitectureParser.LARGEST_KERNEL || k % 2 == 0) {
+                throw new InvalidInput("kernel size of layer " + layer.name() + " is " + k
+                        + "; expected an odd number from 1 to " + ArchitectureParser.LARGEST_KERNEL);
+            }
+        }
+    }
+
+    /**
+     * The same size everywhere.
+     *
+     * @throws InvalidInput as {@link #checkSizes}
+     */
+    public int[] uniformSizes(int k) {
+        int[] sizes = new int[sized.size()];
+        Arrays.fill(sizes, k);
+        checkSizes(sizes);
+        return sizes;
+    }
+
+    /** The sizes the architecture has where none are asked for. */
+    public int[] defaultSizes() {
+        return sized.stream().mapToInt(SizedLayer::defaultSize).toArray();
+    }
+
+    /** kmax of every layer: the largest network a search can give. */
+    public int[] largestSizes() {
+        return sized.stream().mapToInt(SizedLayer::kmax).toArray();
+    }
+
+    /** Parameters of the all-1x1 network, the least a budget can ask for. */
+    public long leastParameters() {
+        return parameters(uniformSizes(1));
+    }
+
+    /** Parameters of the all-kmax network, the most a budget can ask for. */
+    public long mostParameters() {
+        return parameters(largestSizes());
+    }
+
+    @Override
+    public String toString() {
+        return architecture.name() + " on " + input.height() + " x " + input.width() + " x " + input.channels() + ", "
+                + input.classes() + " classes";
+    }
+}
