@@ -48,6 +48,11 @@ function(effconv_finish_kernel_families)
   add_library(effconv_shim STATIC host/shim.cpp)
   target_include_directories(effconv_shim PUBLIC ${EC_CUDA_DIR}/host)
   target_link_libraries(effconv_shim PUBLIC effconv_kernel_headers)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # A kernel that reads four floats as a float4 where they are aligned, and one by one where they are not, loses that
+    # distinction at -O3: GCC 12 merges the two paths, then joins the four reads under the alignment of the first.
+    target_compile_options(effconv_shim PUBLIC -fno-tree-slp-vectorize -Wno-unknown-pragmas)
+  endif()
   set(sources ${CMAKE_CURRENT_BINARY_DIR}/kernel_registry.cpp)
   foreach(family IN LISTS EC_FAMILIES)
     effconv_host_source(${family} source)

@@ -1,6 +1,7 @@
 # Prints ptxas' reports as a table and fails on spills, on a stack frame, on static shared memory, on registers above the
 # kernel's limit, on a kernel without a limit and on a limit without a kernel.
 # Inputs: REPORTS (list of files), LIMITS (kernel registers dynamic-shared-bytes, # comments), TABLE (output file).
+cmake_minimum_required(VERSION 3.25)
 file(STRINGS ${LIMITS} limit_lines)
 set(limited "")
 foreach(line IN LISTS limit_lines)
