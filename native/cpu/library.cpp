@@ -1,23 +1,36 @@
 #include <omp.h>
 
 #include <atomic>
+#include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
-#include <new>
-#include <string>
 
-#include "effconv.h"
+#include "error.h"
 #include "status.h"
 
 namespace {
 std::atomic<int64_t> live_bytes{0};
-thread_local std::string last_error;
+thread_local char last_error[256] = "";
 
 size_t rounded(int64_t bytes) { return (static_cast<size_t>(bytes) + 63) / 64 * 64; }
 }  // namespace
 
 const char* ec_version(void) { return EFFCONV_VERSION; }
-void effconv_cpu::setLastError(const char* message) { last_error = message; }
-const char* ec_last_error(void) { return last_error.c_str(); }
+const char* ec_last_error(void) { return last_error; }
+
+#ifndef EC_DISPATCHED
+const char* ec_instruction_set(void) { return "generic"; }
+#endif
+
+ec_status ec_fail(ec_status status, const char* format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    std::vsnprintf(last_error, sizeof last_error, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+void effconv_cpu::setLastError(const char* message) { ec_fail(EC_INTERNAL, "%s", message); }
 
 void* ec_allocate(int64_t bytes) {
     if (bytes < 0) return nullptr;
