@@ -1,0 +1,37 @@
+package org.effconv.backend.cpu;
+
+import static org.effconv.backend.cpu.NativeLibrary.*;
+
+import org.effconv.backend.Convolution;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+
+/** Convolutions as their definition says; operands are checked by the caller. */
+final class CpuConvolution {
+    private final CpuBackend owner;
+
+    CpuConvolution(CpuBackend owner) {
+        this.owner = owner;
+    }
+
+    void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        Shape s = x.shape();
+        owner.call(() -> ec_naive_convolution(
+                x.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(),
+                c.groups(), HostPointer.of(x), HostPointer.of(w), HostPointer.of(bias), HostPointer.of(y)));
+    }
+
+    void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
+        Shape s = dx.shape();
+        owner.call(() -> ec_naive_convolution_data_gradient(
+                dx.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(),
+                c.groups(), HostPointer.of(dy), HostPointer.of(w), HostPointer.of(dx)));
+    }
+
+    void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        Shape s = x.shape();
+        owner.call(() -> ec_naive_convolution_weight_gradient(
+                x.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), dw.shape().dim(0), dw.shape().dim(1), c.stride(),
+                c.groups(), HostPointer.of(x), HostPointer.of(dy), HostPointer.of(dw), HostPointer.of(dbias)));
+    }
+}

@@ -1,0 +1,22 @@
+package org.effconv.backend.cpu;
+
+import org.bytedeco.javacpp.Pointer;
+import org.effconv.tensor.Tensor;
+
+/** A host address as the bridge wants it; owns nothing, frees nothing. */
+final class HostPointer extends Pointer {
+    private HostPointer(long address, long bytes) {
+        this.address = address;
+        limit = bytes;
+        capacity = bytes;
+    }
+
+    /** The memory of a tensor, counted in bytes; null for null. */
+    static HostPointer of(Tensor t) {
+        return t == null ? null : new HostPointer(t.address(), t.bytes());
+    }
+
+    static HostPointer at(long address, long bytes) {
+        return new HostPointer(address, bytes);
+    }
+}

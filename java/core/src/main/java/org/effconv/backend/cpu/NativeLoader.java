@@ -1,0 +1,77 @@
+package org.effconv.backend.cpu;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Properties;
+import org.bytedeco.javacpp.Loader;
+import org.effconv.EffconvException;
+
+/**
+ * Loads the native library when it is first needed and checks that it was built together with this jar. The first failure
+ * is kept: the class loader reports later attempts only as "could not initialize class", without the cause.
+ */
+final class NativeLoader {
+    static final String VERSION_RESOURCE = "/org/effconv/version.properties";
+
+    private NativeLoader() {}
+
+    /** @throws EffconvException.MissingNative every time, if the library does not load or is of another version */
+    static void load() {
+        if (FirstAttempt.FAILURE != null) {
+            throw new EffconvException.MissingNative(FirstAttempt.FAILURE.getMessage(), FirstAttempt.FAILURE);
+        }
+    }
+
+    /** Version of this jar, as Maven wrote it. */
+    static String jarVersion() {
+        try (InputStream in = NativeLoader.class.getResourceAsStream(VERSION_RESOURCE)) {
+            if (in == null) {
+                return "unknown (" + VERSION_RESOURCE + " is missing from the jar)";
+            }
+            Properties properties = new Properties();
+            properties.load(in);
+            return properties.getProperty("version", "unknown");
+        } catch (IOException e) {
+            return "unknown (" + e.getMessage() + ")";
+        }
+    }
+
+    /** Refuses a library of another version than the jar's. */
+    static void requireSameVersion(String jar, String library) {
+        if (!jar.equals(library)) {
+            throw new EffconvException.MissingNative(
+                    "the native library is version " + library + " but this jar is version " + jar
+                            + "; put the classifier jar of version " + jar + " on the class path, or rebuild both with: mvn verify",
+                    null);
+        }
+    }
+
+    private static String whatWasTried() {
+        String platform = Loader.getPlatform();
+        String resource = "/org/effconv/backend/cpu/" + platform + "/libjniNativeLibrary.so";
+        boolean bundled = NativeLoader.class.getResource(resource) != null;
+        return "the native library of effconv " + jarVersion() + " could not be loaded: platform " + platform + ", "
+                + resource + (bundled ? " is" : " is not") + " on the class path, java.library.path="
+                + System.getProperty("java.library.path", "") + "; "
+                + (bundled
+                        ? "the cause below says what it lacks"
+                        : "add the effconv-core jar with classifier " + platform + " of the same version, or build it with: mvn verify");
+    }
+
+    /** Runs once, when first asked for. */
+    private static final class FirstAttempt {
+        static final EffconvException.MissingNative FAILURE = attempt();
+
+        private static EffconvException.MissingNative attempt() {
+            try {
+                Loader.load(NativeLibrary.class);
+                requireSameVersion(jarVersion(), NativeLibrary.ec_version().getString());
+                return null;
+            } catch (EffconvException.MissingNative e) {
+                return e;
+            } catch (LinkageError | RuntimeException e) {
+                return new EffconvException.MissingNative(whatWasTried(), e);
+            }
+        }
+    }
+}
