@@ -145,6 +145,7 @@ public final class DataLoader implements AutoCloseable {
         private final BlockingQueue<Object> ready = new ArrayBlockingQueue<>(SLOTS + 1); // Batch, or what went wrong
         private int handedOut;
         private Batch current;
+        private Throwable failure; // of the background thread, once the consumer has heard of it
         private volatile boolean stopped;
 
         Run(long epoch) {
@@ -209,9 +210,10 @@ public final class DataLoader implements AutoCloseable {
             }
             try {
                 giveBack();
-                Object got = ready.take();
+                Object got = failure != null ? failure : ready.take();
                 if (got instanceof Throwable) {
-                    throw new EffconvException("reading epoch " + epoch + " failed: " + got, (Throwable) got);
+                    failure = (Throwable) got;
+                    throw new EffconvException("reading epoch " + epoch + " failed: " + failure, failure);
                 }
                 current = (Batch) got;
                 handedOut++;

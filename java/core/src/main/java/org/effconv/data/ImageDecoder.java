@@ -16,6 +16,9 @@ import org.effconv.EffconvException;
 
 /** Decodes PNG and JPEG images to bytes (H, W, 3). Keeps its readers between images; not safe for two threads at once. */
 final class ImageDecoder implements AutoCloseable {
+    private static final int START_OF_SCAN = 0xda;
+    private static final int END_OF_IMAGE = 0xd9;
+
     private ImageReader png;
     private ImageReader jpeg;
 
@@ -73,10 +76,24 @@ final class ImageDecoder implements AutoCloseable {
             return png;
         }
         if (file.length >= 3 && (file[0] & 0xff) == 0xff && (file[1] & 0xff) == 0xd8 && (file[2] & 0xff) == 0xff) {
+            if (lastMarker(file, END_OF_IMAGE) < lastMarker(file, START_OF_SCAN)) {
+                throw invalid(where, "is truncated: holds " + file.length + " bytes without the JPEG end marker");
+            }
             jpeg = jpeg == null ? ImageIO.getImageReadersByFormatName("jpeg").next() : jpeg;
             return jpeg;
         }
         throw invalid(where, "is neither a PNG nor a JPEG image by its first bytes");
+    }
+
+    // The JDK's reader invents what is missing of a truncated JPEG. The coded data of a scan hold no other marker, so after
+    // the last scan an end marker follows if the file is whole; a thumbnail's end marker stands before it.
+    private static int lastMarker(byte[] file, int marker) {
+        for (int i = file.length - 2; i >= 0; i--) {
+            if ((file[i] & 0xff) == 0xff && (file[i + 1] & 0xff) == marker) {
+                return i;
+            }
+        }
+        return -1;
     }
 
     private static boolean copy(String where, BufferedImage image, byte[] target, int offset) {

@@ -1,0 +1,211 @@
+package org.effconv.data;
+
+import static org.effconv.data.TestFiles.encode;
+import static org.effconv.data.TestFiles.image;
+import static org.effconv.data.TestFiles.rejection;
+import static org.effconv.data.TestFiles.write;
+import static org.effconv.data.TestFiles.zip;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.awt.image.BufferedImage;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ImageFolderTest {
+    private static final int RGB = BufferedImage.TYPE_INT_RGB;
+    private static final int ARGB = BufferedImage.TYPE_INT_ARGB;
+    private static final int GREY = BufferedImage.TYPE_BYTE_GRAY;
+
+    @TempDir
+    Path folder;
+
+    @BeforeEach
+    void writeGoodFolder() {
+        write(folder.resolve("train/dog/b.png"), image("png", RGB, 4, 5, 0xff0a141e));
+        write(folder.resolve("train/dog/a.JPG"), image("jpg", RGB, 4, 5, 0xff808080));
+        write(folder.resolve("train/cat/x.jpeg"), image("png", ARGB, 4, 5, 0xff010203)); // by content, not by name
+        write(folder.resolve("test/cat/1.png"), image("png", GREY, 4, 5, 77));
+        write(folder.resolve("test/dog/2.png"), image("png", BufferedImage.TYPE_3BYTE_BGR, 4, 5, 0xff0102fe));
+        write(folder.resolve("train/dog/.DS_Store"), new byte[3]);
+    }
+
+    private static int[] firstPixel(Images part, int i) {
+        int[] pixel = new int[part.channels()];
+        Arrays.setAll(pixel, c -> part.pixel(i, 0, 0, c));
+        return pixel;
+    }
+
+    @Test
+    void readsFoldersInOrderOfNames() {
+        Dataset data = Datasets.open(folder.toString());
+        assertEquals(List.of("cat", "dog"), data.classNames());
+        assertArrayEquals(new int[] {0, 1, 1}, data.train().labels());
+        assertEquals(List.of(4, 5, 3), List.of(data.height(), data.width(), data.channels()));
+        assertArrayEquals(new int[] {1, 2, 3}, firstPixel(data.train(), 0));
+        assertArrayEquals(new int[] {128, 128, 128}, firstPixel(data.train(), 1));
+        assertArrayEquals(new int[] {10, 20, 30}, firstPixel(data.train(), 2));
+        assertArrayEquals(new int[] {77, 77, 77}, firstPixel(data.test(), 0));
+        assertArrayEquals(new int[] {1, 2, 254}, firstPixel(data.test(), 1));
+    }
+
+    @Test
+    void pixelsKeepTheirPlaces() {
+        BufferedImage drawn = new BufferedImage(5, 4, RGB);
+        for (int y = 0; y < 4; y++) {
+            for (int x = 0; x < 5; x++) {
+                drawn.setRGB(x, y, 0xff000000 | (10 * y) << 16 | (20 * x) << 8 | (y + x));
+            }
+        }
+        write(folder.resolve("train/dog/b.png"), encode("png", drawn));
+        Images train = Datasets.open(folder.toString()).train();
+        for (int y = 0; y < 4; y++) {
+            for (int x = 0; x < 5; x++) {
+                assertEquals(List.of(10 * y, 20 * x, y + x),
+                        List.of(train.pixel(2, y, x, 0), train.pixel(2, y, x, 1), train.pixel(2, y, x, 2)));
+            }
+        }
+    }
+
+    @Test
+    void allGreyImagesHaveOneChannel() {
+        Path grey = folder.resolve("grey");
+        for (String name : List.of("train/a/1.png", "train/b/1.png", "test/a/1.png", "test/b/1.png")) {
+            write(grey.resolve(name), image("png", GREY, 3, 3, 200));
+        }
+        write(grey.resolve("train/a/2.jpg"), image("jpg", GREY, 3, 3, 200));
+        write(grey.resolve("train/a/3.png"), image("png", BufferedImage.TYPE_BYTE_BINARY, 3, 3, 0xffffffff));
+        Dataset data = Datasets.open(grey.toString());
+        assertEquals(3, data.channels(), "an image with a palette counts as colour");
+        TestFiles.delete(grey.resolve("train/a/3.png"));
+        data = Datasets.open(grey.toString());
+        assertEquals(1, data.channels());
+        assertEquals(200, data.train().pixel(1, 2, 2, 0));
+        assertEquals(200, data.test().pixel(1, 2, 2, 0));
+    }
+
+    private Map<String, byte[]> entries(String prefix, String part) {
+        Map<String, byte[]> entries = new LinkedHashMap<>();
+        entries.put(prefix + "dog/1.png", image("png", RGB, 4, 5, part.equals("train") ? 0xff010101 : 0xff020202));
+        entries.put(prefix + "cat/1.png", image("png", RGB, 4, 5, 0xff030303));
+        entries.put("__MACOSX/cat/._1.png", new byte[5]);
+        return entries;
+    }
+
+    @Test
+    void readsZipsWithAndWithoutACommonFolder() {
+        for (String prefix : List.of("", "top/")) {
+            write(folder.resolve("train.zip"), zip(entries(prefix, "train")));
+            write(folder.resolve("test.zip"), zip(entries(prefix, "test")));
+            Dataset data = Datasets.open(folder.toString());
+            assertEquals(List.of("cat", "dog"), data.classNames());
+            assertArrayEquals(new int[] {3, 3, 3}, firstPixel(data.train(), 0));
+            assertArrayEquals(new int[] {1, 1, 1}, firstPixel(data.train(), 1));
+            assertArrayEquals(new int[] {2, 2, 2}, firstPixel(data.test(), 1));
+        }
+    }
+
+    @Test
+    void badZips() {
+        Path train = folder.resolve("train.zip");
+        Path test = folder.resolve("test.zip");
+        byte[] whole = zip(entries("", "train"));
+        write(train, whole);
+        assertEquals(test + ": file is missing, expected train.zip and test.zip", rejection(folder));
+        write(test, Arrays.copyOf(whole, whole.length - 30));
+        assertTrue(rejection(folder).startsWith(test + ": is not a whole zip file ("), rejection(folder));
+        write(test, zip(Map.of("1.png", new byte[1])));
+        assertEquals(test + "!1.png: stands 0 folders deep, expected <class>/<image> or <folder>/<class>/<image>",
+                rejection(folder));
+        write(test, zip(Map.of()));
+        assertEquals(test + ": holds 0 images in 0 class folders, expected at least 2 folders with images",
+                rejection(folder));
+    }
+
+    @Test
+    void missingPart() {
+        Path only = folder.resolve("only");
+        write(only.resolve("train/dog/b.png"), new byte[1]);
+        assertEquals(only.resolve("test") + ": folder is missing, expected train/ and test/ with one folder per class",
+                rejection(only));
+    }
+
+    @Test
+    void classesDiffer() {
+        write(folder.resolve("test/fox/1.png"), image("png", RGB, 4, 5, 0));
+        assertEquals(folder.resolve("test") + ": has a class 'fox' unknown to " + folder.resolve("train")
+                + ", expected [cat, dog]", rejection(folder));
+        TestFiles.delete(folder.resolve("test/dog/2.png"));
+        TestFiles.delete(folder.resolve("test/dog"));
+        assertEquals(folder.resolve("test") + ": has no class 'dog', expected the classes of " + folder.resolve("train")
+                + ", [cat, dog]", rejection(folder));
+    }
+
+    @Test
+    void emptyClassFolder() {
+        TestFiles.delete(folder.resolve("test/dog/2.png"));
+        assertEquals(folder.resolve("test/dog") + ": class folder holds no image, expected at least 1 .png or .jpg",
+                rejection(folder));
+    }
+
+    @Test
+    void sizesDiffer() {
+        Path file = folder.resolve("train/dog/c.png");
+        write(file, image("png", RGB, 6, 5, 0));
+        assertEquals(file + ": image size 6x5, expected 4x5 as " + folder.resolve("train/cat/x.jpeg"), rejection(folder));
+    }
+
+    @Test
+    void unreadableImages() {
+        Path file = folder.resolve("train/dog/b.png");
+        byte[] whole = image("png", RGB, 4, 5, 0xff0a141e);
+        write(file, Arrays.copyOf(whole, whole.length / 2));
+        assertTrue(rejection(folder).startsWith(file + ": cannot be decoded ("), rejection(folder));
+        write(file, "GIF89a".getBytes(StandardCharsets.US_ASCII));
+        assertEquals(file + ": is neither a PNG nor a JPEG image by its first bytes", rejection(folder));
+        write(file, image("png", ARGB, 4, 5, 0x80ffffff));
+        assertEquals(file + ": has transparent pixels, expected an opaque image", rejection(folder));
+        Path text = folder.resolve("train/dog/notes.txt");
+        write(text, new byte[1]);
+        assertEquals(text + ": is not an image by its name, expected .png, .jpg or .jpeg", rejection(folder));
+    }
+
+    @Test
+    void aTruncatedJpegIsNotGuessedAt() {
+        Path file = folder.resolve("train/dog/a.JPG");
+        byte[] whole = image("jpg", RGB, 4, 5, 0xff808080);
+        write(file, Arrays.copyOf(whole, whole.length - 2));
+        assertEquals(file + ": is truncated: holds " + (whole.length - 2) + " bytes without the JPEG end marker",
+                rejection(folder));
+        write(file, Arrays.copyOf(whole, 200)); // within the tables, before any scan
+        assertTrue(rejection(folder).startsWith(file + ": cannot be decoded ("), rejection(folder));
+    }
+
+    @Test
+    void theFirstBadImageIsReportedWhateverTheTiming() {
+        for (int i = 0; i < 40; i++) {
+            write(folder.resolve(String.format("train/dog/c%02d.png", i)), image("png", RGB, i < 20 ? 4 : 3, 5, 0));
+        }
+        for (int repeat = 0; repeat < 10; repeat++) {
+            assertTrue(rejection(folder).startsWith(folder.resolve("train/dog/c20.png") + ": image size 3x5"),
+                    rejection(folder));
+        }
+    }
+
+    @Test
+    void progressEndsWithTheTotal() {
+        List<String> heard = new ArrayList<>();
+        Datasets.open(folder.toString(), (what, done, total) -> heard.add(what + " " + done + "/" + total));
+        assertEquals(List.of(folder.resolve("train") + " 0/3", folder.resolve("train") + " 3/3",
+                folder.resolve("test") + " 0/2", folder.resolve("test") + " 2/2"), heard);
+    }
+}
