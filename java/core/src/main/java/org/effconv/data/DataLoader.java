@@ -61,8 +61,14 @@ public final class DataLoader implements AutoCloseable {
         this.options = options;
         int bytes = Images.totalBytes("batch of " + this.batchSize + " images", this.batchSize, images.imageBytes());
         for (int i = 0; i < SLOTS; i++) {
-            slots[i] = ByteBuffer.allocateDirect(Math.addExact(bytes, ALIGNMENT)).alignedSlice(ALIGNMENT);
+            slots[i] = aligned(bytes);
         }
+    }
+
+    private static ByteBuffer aligned(int bytes) {
+        // alignedSlice cuts off at both ends: up to 63 bytes before the first boundary, and all behind the last one
+        int whole = Math.addExact(bytes, ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        return ByteBuffer.allocateDirect(Math.addExact(whole, ALIGNMENT)).alignedSlice(ALIGNMENT);
     }
 
     /** Shuffled and augmented; a last batch that is not full is left out. */

@@ -156,6 +156,15 @@ class DataLoaderTest {
     }
 
     @Test
+    void aBatchOfAnySizeFitsItsBuffer() {
+        for (int size = 1; size <= 70; size++) {
+            try (DataLoader loader = DataLoader.evaluation(images(size), size)) {
+                assertEquals(size, lines(loader, 0).size());
+            }
+        }
+    }
+
+    @Test
     void closeEndsTheThreadInTheMiddleOfAnEpoch() {
         List<Thread> before = loaderThreads();
         for (int taken = 0; taken < 8; taken++) {
