@@ -1,0 +1,203 @@
+package org.effconv.nn;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.List;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.autodiff.Parameter;
+import org.effconv.autodiff.Tape;
+import org.effconv.autodiff.Variable;
+import org.effconv.backend.Backend;
+import org.effconv.backend.cpu.CpuBackend;
+import org.effconv.nn.NetworkPlan.Input;
+import org.effconv.tensor.Arena;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class NetworkTest {
+    private Backend backend;
+
+    @BeforeEach
+    void open() {
+        backend = CpuBackend.open(1);
+    }
+
+    @AfterEach
+    void close() {
+        assertEquals(0, backend.liveBytes());
+        backend.close();
+    }
+
+    static List<String> builtIns() {
+        return Architecture.builtIns();
+    }
+
+    private static NetworkPlan plan(String name) {
+        return Architecture.named(name).plan(new Input(8, 8, 3, 4));
+    }
+
+    private Tensor images(int n) {
+        Tensor t = Tensor.allocate(backend.memory(), DataType.F32, Shape.of(n, 8, 8, 3));
+        backend.write(t, Initialization.normal(1, "images", (int) t.count(), 1));
+        return t;
+    }
+
+    private float[] logits(Network network, WeightSource weights, Arena arena, Tensor x, boolean training, long seed) {
+        Tape tape = new Tape(backend, arena, training);
+        Variable y = network.forward(tape, tape.constant(x), weights, seed);
+        float[] values = backend.readFloats(y.value());
+        arena.reset();
+        return values;
+    }
+
+    @ParameterizedTest
+    @MethodSource("builtIns")
+    void everyBuiltInTrainsAndInfers(String name) {
+        NetworkPlan plan = plan(name);
+        try (Network network = new Network(backend, plan, DataType.F32, 1);
+                TrainedWeights weights = new TrainedWeights(backend, plan, plan.defaultSizes(), DataType.F32, 1);
+                Arena arena = new Arena(backend.memory());
+                Tensor x = images(5)) {
+            float[] trained = logits(network, weights, arena, x, true, 1);
+            assertEquals(5 * 4, trained.length);
+            for (float v : logits(network, weights, arena, x, false, 1)) {
+                assertTrue(Float.isFinite(v));
+            }
+            long count = network.parameters().stream().mapToLong(p -> p.value().count()).sum()
+                    + weights.parameters().stream().mapToLong(p -> p.value().count()).sum();
+            assertEquals(plan.parameters(plan.defaultSizes()), count);
+        }
+    }
+
+    @Test
+    void inferenceUsesRunningStatisticsAndLeavesThemAlone() {
+        NetworkPlan plan = plan("planted1");
+        try (Network network = new Network(backend, plan, DataType.F32, 1);
+                TrainedWeights weights = new TrainedWeights(backend, plan, new int[] {3}, DataType.F32, 1);
+                Arena arena = new Arena(backend.memory());
+                Tensor x = images(64)) {
+            Tensor mean = network.buffers().get("batchNorm1.runningMean");
+            float[] before = logits(network, weights, arena, x, false, 1);
+            assertArrayEquals(new float[16], backend.readFloats(mean));
+            float[] training = logits(network, weights, arena, x, true, 1);
+            for (int i = 0; i < 200; i++) {
+                logits(network, weights, arena, x, true, 1);
+            }
+            float[] running = backend.readFloats(mean);
+            float[] after = logits(network, weights, arena, x, false, 1);
+            assertArrayEquals(running, backend.readFloats(mean));
+            assertFalse(Arrays.equals(before, after));
+            assertArrayEquals(training, after, 2e-3f); // running variance is the unbiased one
+        }
+    }
+
+    @Test
+    void dropoutDependsOnTheStepSeedInTrainingOnly() {
+        NetworkPlan plan = plan("flexnet3");
+        try (Network network = new Network(backend, plan, DataType.F32, 1);
+                TrainedWeights weights = new TrainedWeights(backend, plan, plan.uniformSizes(1), DataType.F32, 1);
+                Arena arena = new Arena(backend.memory());
+                Tensor x = images(2)) {
+            float[] one = logits(network, weights, arena, x, true, 1);
+            assertArrayEquals(one, logits(network, weights, arena, x, true, 1));
+            assertFalse(Arrays.equals(one, logits(network, weights, arena, x, true, 2)));
+            assertArrayEquals(logits(network, weights, arena, x, false, 1), logits(network, weights, arena, x, false, 2));
+        }
+    }
+
+    @Test
+    void startValuesDependOnSeedAndNameAlone() {
+        float[] three = Initialization.normal(4, "stem.weight", 3, 1);
+        assertArrayEquals(three, Arrays.copyOf(Initialization.normal(4, "stem.weight", 9, 1), 3));
+        assertFalse(Arrays.equals(three, Initialization.normal(5, "stem.weight", 3, 1)));
+        assertFalse(Arrays.equals(three, Initialization.normal(4, "conv.weight", 3, 1)));
+        float[] many = Initialization.normal(4, "stem.weight", 40_001, 0.5);
+        double sum = 0;
+        double square = 0;
+        for (float v : many) {
+            sum += v;
+            square += v * v;
+        }
+        assertEquals(0, sum / many.length, 0.01);
+        assertEquals(0.25, square / many.length, 0.01);
+    }
+
+    @Test
+    void weightsStartKaimingNormalOrWarm() {
+        NetworkPlan plan = plan("planted3");
+        try (TrainedWeights weights = new TrainedWeights(backend, plan, new int[] {5, 5, 5}, DataType.F32, 1)) {
+            float[] values = backend.readFloats(weights.parameters().get(1).value()); // 16 -> 16 channels
+            double square = 0;
+            for (float v : values) {
+                square += v * v;
+            }
+            assertEquals(2.0 / (25 * 16), square / values.length, 0.1 * 2.0 / (25 * 16));
+            List<float[]> initial = List.of(values(48), values(16 * 16), values(16 * 16 * 9));
+            try (TrainedWeights warm =
+                    new TrainedWeights(backend, plan, new int[] {1, 1, 3}, DataType.F32, 1, initial)) {
+                assertArrayEquals(initial.get(2), backend.readFloats(warm.parameters().get(2).value()));
+            }
+            assertThrows(IllegalArgumentException.class,
+                    () -> new TrainedWeights(backend, plan, new int[] {1, 3, 3}, DataType.F32, 1, initial));
+            assertThrows(InvalidInput.class,
+                    () -> new TrainedWeights(backend, plan, new int[] {1, 2, 3}, DataType.F32, 1));
+        }
+    }
+
+    private static float[] values(int count) {
+        float[] v = new float[count];
+        for (int i = 0; i < count; i++) {
+            v[i] = i;
+        }
+        return v;
+    }
+
+    @Test
+    void memoryOfInferenceDoesNotGrowWithDepth() {
+        long[] bytes = new long[2];
+        for (int i = 0; i < 2; i++) {
+            NetworkPlan plan = plan(i == 0 ? "resnet20" : "resnet56");
+            try (Network network = new Network(backend, plan, DataType.F32, 1);
+                    TrainedWeights weights = new TrainedWeights(backend, plan, plan.defaultSizes(), DataType.F32, 1);
+                    Arena arena = new Arena(backend.memory());
+                    Tensor x = images(4)) {
+                logits(network, weights, arena, x, false, 1);
+                bytes[i] = arena.bytes();
+            }
+        }
+        assertEquals(bytes[0], bytes[1]);
+    }
+
+    @Test
+    void parametersDecayAsTheirKindSays() {
+        NetworkPlan plan = plan("flexnet3");
+        try (Network network = new Network(backend, plan, DataType.F32, 1)) {
+            for (Parameter p : network.parameters()) {
+                assertEquals(p.name().endsWith(".weight"), p.decayed(), p.name());
+            }
+        }
+    }
+
+    @Test
+    void anInputOfAnotherShapeOrTypeIsRefused() {
+        NetworkPlan plan = plan("planted1");
+        try (Network network = new Network(backend, plan, DataType.BF16, 1);
+                TrainedWeights weights = new TrainedWeights(backend, plan, new int[] {3}, DataType.BF16, 1);
+                Arena arena = new Arena(backend.memory());
+                Tensor x = images(2)) {
+            Tape tape = new Tape(backend, arena, false);
+            assertThrows(IllegalArgumentException.class, () -> network.forward(tape, tape.constant(x), weights, 1));
+        }
+    }
+}
