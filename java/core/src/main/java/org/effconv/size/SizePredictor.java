@@ -1,0 +1,169 @@
+package org.effconv.size;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.effconv.autodiff.Ops;
+import org.effconv.autodiff.Parameter;
+import org.effconv.autodiff.Tape;
+import org.effconv.autodiff.Variable;
+import org.effconv.backend.Backend;
+import org.effconv.backend.SizeHead;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+
+/**
+ * Predicts a soft kernel size for every layer: fixed orthogonal layer codes z run through a bidirectional GRU, then
+ * v_l = kmin + (top_l - kmin) sigmoid(g_l &lt;w_l, u_l&gt; / |w_l| + b_l) with u = ReLU(LayerNorm(h)). The upper end lies one
+ * pixel above kmax, so that kmax itself is not at the sigmoid's flat end; b starts such that v does where it is asked to.
+ */
+final class SizePredictor implements AutoCloseable {
+    static final int CODE = 64;
+    static final int HIDDEN = 128;
+    static final double SMALLEST = 1;
+    private static final double MARGIN = 0.05; // pixels between a start and the open ends of the range
+
+    /**
+     * @param v (L) soft sizes
+     * @param u (L, 2 * HIDDEN) the layers' states, no gradient
+     */
+    record Sizes(Variable v, Tensor u) {}
+
+    private final Backend backend;
+    private final Tensor codes;
+    private final Parameter[] forward;
+    private final Parameter[] reverse;
+    private final Parameter gain;
+    private final Parameter shift;
+    private final Parameter w;
+    private final Parameter g;
+    private final Parameter b;
+    private final double[] kmin;
+    private final double[] top;
+
+    /**
+     * @param start soft size that each layer starts at
+     */
+    SizePredictor(Backend backend, DataType type, List<SizedLayer> layers, double[] start, Random random) {
+        int n = layers.size();
+        this.backend = backend;
+        kmin = new double[n];
+        Arrays.fill(kmin, SMALLEST);
+        top = layers.stream().mapToDouble(layer -> layer.kmax() + 1.0).toArray();
+        Initial initial = new Initial(backend, type, random);
+        codes = initial.tensor(orthogonalCodes(n, random), n, CODE);
+        forward = direction(initial, "forward");
+        reverse = direction(initial, "reverse");
+        gain = initial.constant("size.gain", 1, 2 * HIDDEN);
+        shift = initial.constant("size.shift", 0, 2 * HIDDEN);
+        w = initial.normal("size.w", 1, n, 2 * HIDDEN);
+        g = initial.constant("size.g", 1, n);
+        b = initial.constant("size.b", 0, n);
+        startAt(start, type);
+    }
+
+    private static Parameter[] direction(Initial initial, String name) {
+        double bound = 1 / Math.sqrt(HIDDEN);
+        return new Parameter[] {
+            initial.uniform("size." + name + ".W", bound, 3 * HIDDEN, CODE),
+            initial.uniform("size." + name + ".U", bound, 3 * HIDDEN, HIDDEN),
+            initial.constant("size." + name + ".b", 0, 3 * HIDDEN),
+            initial.constant("size." + name + ".c", 0, 3 * HIDDEN)
+        };
+    }
+
+    // Rows of length 1, orthogonal to each other in groups of CODE.
+    private static double[] orthogonalCodes(int rows, Random random) {
+        double[] codes = new double[rows * CODE];
+        for (int r = 0; r < rows; r++) {
+            double[] row = random.doubles(CODE, -1, 1).toArray();
+            for (int q = r / CODE * CODE; q < r; q++) {
+                double dot = 0;
+                for (int i = 0; i < CODE; i++) {
+                    dot += row[i] * codes[q * CODE + i];
+                }
+                for (int i = 0; i < CODE; i++) {
+                    row[i] -= dot * codes[q * CODE + i];
+                }
+            }
+            double length = Math.sqrt(Arrays.stream(row).map(x -> x * x).sum());
+            for (int i = 0; i < CODE; i++) {
+                codes[r * CODE + i] = row[i] / length;
+            }
+        }
+        return codes;
+    }
+
+    // With b = 0 the head's logit is o; b is then the wanted logit less o.
+    private void startAt(double[] start, DataType type) {
+        try (StepArena arena = new StepArena(backend)) {
+            double[] v = backend.readDoubles(sizes(arena.tape(false)).v().value());
+            double[] bias = new double[v.length];
+            for (int l = 0; l < v.length; l++) {
+                bias[l] = logit(l, start[l]) - logit(l, v[l]);
+            }
+            backend.write(b.value(), bias);
+        }
+    }
+
+    /** The head's logit at which layer {@code l} has size {@code v}; sizes at or beyond the range's ends count as just inside. */
+    double logit(int l, double v) {
+        double inside = clamp(l, v);
+        return Math.log((inside - kmin[l]) / (top[l] - inside));
+    }
+
+    /** dv / dlogit of layer {@code l} at size {@code v}. */
+    double slope(int l, double v) {
+        double inside = clamp(l, v);
+        return (inside - kmin[l]) * (top[l] - inside) / (top[l] - kmin[l]);
+    }
+
+    private double clamp(int l, double v) {
+        return Math.max(kmin[l] + MARGIN, Math.min(top[l] - MARGIN, v));
+    }
+
+    /** Runs the predictor. */
+    Sizes sizes(Tape tape) {
+        Variable h = Ops.gru(tape, tape.constant(codes), weights(tape, forward), weights(tape, reverse));
+        DataType type = codes.type();
+        Tensor u = tape.allocate(type, h.shape());
+        Tensor v = tape.allocate(type, Shape.of(kmin.length));
+        Variable[] inputs = Stream.of(gain, shift, w, g, b).map(tape::parameter).toArray(Variable[]::new);
+        SizeHead head = head(Arrays.stream(inputs).map(Variable::value).toArray(Tensor[]::new));
+        backend.sizeHead(head, h.value(), u, v);
+        Variable sizes = tape.record(v, true, dv -> {
+            Tensor dh = tape.allocate(type, h.shape());
+            Tensor[] gradients =
+                    Arrays.stream(inputs).map(i -> tape.allocate(type, i.shape())).toArray(Tensor[]::new);
+            backend.sizeHeadGradient(head, h.value(), dv, head(gradients), dh);
+            for (int i = 0; i < inputs.length; i++) {
+                tape.addGradient(inputs[i], gradients[i]);
+            }
+            tape.addGradient(h, dh);
+        });
+        return new Sizes(sizes, u);
+    }
+
+    private SizeHead head(Tensor[] t) {
+        return new SizeHead(t[0], t[1], t[2], t[3], t[4], kmin, top);
+    }
+
+    private static Ops.GruWeights weights(Tape tape, Parameter[] p) {
+        return new Ops.GruWeights(
+                tape.parameter(p[0]), tape.parameter(p[1]), tape.parameter(p[2]), tape.parameter(p[3]));
+    }
+
+    List<Parameter> parameters() {
+        return Stream.of(forward, reverse, new Parameter[] {gain, shift, w, g, b})
+                .flatMap(Arrays::stream)
+                .toList();
+    }
+
+    @Override
+    public void close() {
+        codes.close();
+        parameters().forEach(Parameter::close);
+    }
+}

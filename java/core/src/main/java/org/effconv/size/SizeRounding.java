@@ -1,0 +1,150 @@
+package org.effconv.size;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.IntStream;
+import org.effconv.EffconvException.JobFailed;
+
+/** From soft sizes to odd integers that meet a budget. */
+public final class SizeRounding {
+    /** |P(k) - P*| / P* that a repaired choice may have at most. */
+    public static final double TOLERANCE = 0.02;
+
+    private static final int CANDIDATES = 3; // sizes tried per layer: the nearest odd ones
+    private static final int BEAM = 4096; // partial choices kept from layer to layer
+
+    private SizeRounding() {}
+
+    /** k = 2 round((v - 1) / 2) + 1 within 1..kmax, halves up. */
+    public static int[] round(double[] v, List<SizedLayer> layers) {
+        int[] sizes = new int[v.length];
+        for (int l = 0; l < v.length; l++) {
+            int k = 2 * (int) Math.floor(v[l] / 2) + 1;
+            sizes[l] = Math.max(1, Math.min(layers.get(l).kmax(), k));
+        }
+        return sizes;
+    }
+
+    /**
+     * Odd sizes with |P(k) - P*| within {@link #TOLERANCE} of P*, nearest to the soft ones: the least sum over the layers of
+     * how far a layer is moved beyond its plain rounding, so that the layers nearest a rounding edge move first. Within
+     * equal moves, the count nearest P* wins.
+     *
+     * @throws JobFailed if no choice is found; the message names the nearest
+     */
+    public static int[] repair(double[] v, ParameterCount count, double target) {
+        int[] rounded = round(v, count.layers());
+        if (deviation(count.at(rounded), target) <= TOLERANCE) {
+            return rounded;
+        }
+        int[] found = null;
+        for (int candidates = CANDIDATES; candidates <= 2 * CANDIDATES + 1; candidates += 2) {
+            found = search(v, rounded, count, target, candidates);
+            if (deviation(count.at(found), target) <= TOLERANCE) {
+                return found;
+            }
+        }
+        throw new JobFailed(String.format(Locale.ROOT,
+                "no odd sizes near %s cost within %.0f %% of %,.0f parameters; the nearest, %s, cost %,d",
+                format(v), 100 * TOLERANCE, target, Arrays.toString(found), count.at(found)));
+    }
+
+    /** |P - P*| / P*. */
+    public static double deviation(long parameters, double target) {
+        return Math.abs(parameters - target) / target;
+    }
+
+    private record Partial(Partial before, int size, long parameters, double moved) {}
+
+    // A beam over the layers, kept diverse in cost: hopeless choices are dropped on the way.
+    private static int[] search(double[] v, int[] rounded, ParameterCount count, double target, int candidates) {
+        List<SizedLayer> layers = count.layers();
+        int n = layers.size();
+        int[][] options = new int[n][];
+        long[] least = new long[n + 1];
+        long[] most = new long[n + 1];
+        for (int l = n - 1; l >= 0; l--) {
+            options[l] = options(v[l], layers.get(l).kmax(), candidates);
+            long weights = layers.get(l).weightsPerTap();
+            least[l] = least[l + 1] + weights * square(Arrays.stream(options[l]).min().getAsInt());
+            most[l] = most[l + 1] + weights * square(Arrays.stream(options[l]).max().getAsInt());
+        }
+        List<Partial> beam = List.of(new Partial(null, 0, count.fixed(), 0));
+        for (int l = 0; l < n; l++) {
+            ArrayList<Partial> next = new ArrayList<>(beam.size() * candidates);
+            for (Partial p : beam) {
+                for (int size : options[l]) {
+                    double moved = p.moved + Math.abs(size - v[l]) - Math.abs(rounded[l] - v[l]);
+                    next.add(new Partial(p, size, p.parameters + layers.get(l).weightsPerTap() * square(size), moved));
+                }
+            }
+            beam = prune(next, target, least[l + 1], most[l + 1]);
+        }
+        Partial best = beam.get(0);
+        for (Partial p : beam) {
+            best = better(p, best, target) ? p : best;
+        }
+        int[] sizes = new int[n];
+        for (int l = n - 1; l >= 0; l--) {
+            sizes[l] = best.size;
+            best = best.before;
+        }
+        return sizes;
+    }
+
+    private static boolean better(Partial a, Partial b, double target) {
+        boolean aFits = deviation(a.parameters, target) <= TOLERANCE;
+        boolean bFits = deviation(b.parameters, target) <= TOLERANCE;
+        if (aFits != bFits) {
+            return aFits;
+        }
+        if (aFits && Math.abs(a.moved - b.moved) > 1e-9) {
+            return a.moved < b.moved;
+        }
+        return deviation(a.parameters, target) < deviation(b.parameters, target);
+    }
+
+    // Per bucket of cost (1/256 of the tolerance wide) only the least moved choice stays; hopeless choices go, unless all are.
+    private static List<Partial> prune(List<Partial> choices, double target, long least, long most) {
+        double width = target * TOLERANCE / 256;
+        TreeMap<Long, Partial> buckets = new TreeMap<>();
+        for (Partial p : choices) {
+            boolean hopeless = p.parameters + least > target * (1 + TOLERANCE) || p.parameters + most < target * (1 - TOLERANCE);
+            long bucket = (long) Math.floor(p.parameters / width) * 2 + (hopeless ? 1 : 0);
+            buckets.merge(bucket, p, (a, b) -> b.moved < a.moved ? b : a);
+        }
+        List<Partial> hopeful = buckets.entrySet().stream().filter(e -> e.getKey() % 2 == 0).map(Map.Entry::getValue).toList();
+        List<Partial> kept = hopeful.isEmpty() ? List.copyOf(buckets.values()) : hopeful;
+        if (kept.size() <= BEAM) {
+            return kept;
+        }
+        return kept.stream().sorted(Comparator.comparingDouble(Partial::moved)).limit(BEAM).toList();
+    }
+
+    private static int[] options(double v, int kmax, int candidates) {
+        return IntStream.rangeClosed(0, (kmax - 1) / 2)
+                .map(r -> 2 * r + 1)
+                .boxed()
+                .sorted(Comparator.comparingDouble(k -> Math.abs(k - v)))
+                .limit(candidates)
+                .mapToInt(Integer::intValue)
+                .toArray();
+    }
+
+    private static long square(int size) {
+        return (long) size * size;
+    }
+
+    private static String format(double[] v) {
+        StringBuilder s = new StringBuilder("[");
+        for (int l = 0; l < v.length; l++) {
+            s.append(l == 0 ? "" : ", ").append(String.format(Locale.ROOT, "%.1f", v[l]));
+        }
+        return s.append(']').toString();
+    }
+}

@@ -1,0 +1,238 @@
+package org.effconv.size;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Where the sizes should go: the steady update of x = log v under a budget.
+ *
+ * <p>Each step brings the pulls q_l = v_l dL/dv_l (with n_l = d log P / d log v_l times the price added where there is no
+ * budget). Their running mean, less its component along n where a budget is met, over the running root mean square of all
+ * pulls, times a step that falls along half a cosine, moves x; then one common factor on all sizes restores the budget. One
+ * scale for all layers keeps the pulls' proportions: a layer that the loss does not care for hardly moves, where Adam's
+ * normalised steps would let it drift with the noise. The mean of x over the last part of the search is the answer.
+ */
+final class SteadySizes {
+    private static final double LARGEST_PULL = 3; // of a layer's mean pull, in root mean squares
+    private static final double MEET_BUDGET_BY = 0.5; // fraction of the moving steps after which a start off P* has reached it
+
+    private final SearchSettings settings;
+    private final ParameterCount count;
+    private final double target; // P*; NaN without one
+    private final double[] most; // log of each layer's largest size
+    private final double[] x;
+    private final double[] mean;
+    private final double[] settled;
+    private double meanWeight; // of the running mean, for its bias at the start
+    private double square;
+    private double squareWeight;
+    private double settledSteps;
+    private double startCount;
+
+    /**
+     * @param start  sizes that the search starts at
+     * @param target P*, or NaN
+     */
+    SteadySizes(SearchSettings settings, ParameterCount count, double target, double[] start) {
+        this.settings = settings;
+        this.count = count;
+        this.target = target;
+        List<SizedLayer> layers = count.layers();
+        most = layers.stream().mapToDouble(layer -> Math.log(layer.kmax())).toArray();
+        x = Arrays.stream(start).map(Math::log).toArray();
+        for (int l = 0; l < x.length; l++) {
+            x[l] = clamp(x[l], l);
+        }
+        mean = new double[x.length];
+        settled = new double[x.length];
+        startCount = count.soft(start).count();
+    }
+
+    /** The wanted sizes now. */
+    double[] sizes() {
+        return exponential(x);
+    }
+
+    /** The answer: the mean over the last part, meeting the budget again; the wanted sizes before that part. */
+    double[] answer() {
+        if (settledSteps == 0) {
+            return sizes();
+        }
+        double[] average = Arrays.stream(settled).map(s -> s / settledSteps).toArray();
+        if (hasBudget()) {
+            meet(average, target);
+        }
+        return exponential(average);
+    }
+
+    /**
+     * One step.
+     *
+     * @param v        sizes at which the gradient was taken, without jitter
+     * @param gradient dL/dv of the class loss
+     * @param fraction how far the steps with moving sizes have come, 0 to 1
+     * @param steps    how many of them there are
+     */
+    void update(double[] v, double[] gradient, double fraction, double steps) {
+        double[] normal = normal(v);
+        double[] pull = new double[v.length];
+        for (int l = 0; l < v.length; l++) {
+            pull[l] = v[l] * gradient[l] + (hasBudget() ? 0 : settings.price() * normal[l]);
+        }
+        average(pull, Math.max(1, settings.horizon() * steps));
+        double rms = Math.sqrt(square / squareWeight);
+        if (rms > 0) {
+            double[] direction = Arrays.stream(mean).map(m -> m / meanWeight).toArray();
+            if (onBudget(direction, normal)) {
+                removeComponent(direction, normal);
+            }
+            double step = settings.travel() / steps * 0.5 * (1 + Math.cos(Math.PI * fraction));
+            for (int l = 0; l < x.length; l++) {
+                double relative = Math.max(-LARGEST_PULL, Math.min(LARGEST_PULL, direction[l] / rms));
+                x[l] = clamp(x[l] - step * relative, l);
+            }
+        }
+        restore(fraction);
+        if (fraction >= 1 - settings.settle()) {
+            settledSteps++;
+            for (int l = 0; l < x.length; l++) {
+                settled[l] += x[l];
+            }
+        }
+    }
+
+    private boolean hasBudget() {
+        return !Double.isNaN(target);
+    }
+
+    // d log P / d log v.
+    private double[] normal(double[] v) {
+        ParameterCount.Soft soft = count.soft(v);
+        double[] normal = new double[v.length];
+        for (int l = 0; l < v.length; l++) {
+            normal[l] = v[l] * soft.slopes()[l] / soft.count();
+        }
+        return normal;
+    }
+
+    private void average(double[] pull, double horizon) {
+        double keep = 1 - 1 / horizon;
+        double keepSquare = 1 - 1 / (4 * horizon);
+        double sum = 0;
+        for (int l = 0; l < pull.length; l++) {
+            mean[l] = keep * mean[l] + (1 - keep) * pull[l];
+            sum += pull[l] * pull[l];
+        }
+        meanWeight = keep * meanWeight + (1 - keep);
+        square = keepSquare * square + (1 - keepSquare) * sum / pull.length;
+        squareWeight = keepSquare * squareWeight + (1 - keepSquare);
+    }
+
+    // Below a ceiling, and pulled further down, the budget does not bind.
+    private boolean onBudget(double[] direction, double[] normal) {
+        if (!hasBudget() || !settings.ceiling()) {
+            return hasBudget();
+        }
+        double along = dot(direction, normal);
+        return along < 0 && count.soft(sizes()).count() >= target * (1 - 1e-9);
+    }
+
+    private static void removeComponent(double[] direction, double[] normal) {
+        double square = dot(normal, normal);
+        if (square == 0) {
+            return;
+        }
+        double along = dot(direction, normal) / square;
+        for (int l = 0; l < direction.length; l++) {
+            direction[l] -= along * normal[l];
+        }
+    }
+
+    private void restore(double fraction) {
+        if (!hasBudget()) {
+            return;
+        }
+        double way = Math.min(1, fraction / MEET_BUDGET_BY);
+        double wanted = Math.exp(Math.log(startCount) * (1 - way) + Math.log(target) * way);
+        if (!settings.ceiling() || count.soft(sizes()).count() > wanted) {
+            meet(x, wanted);
+        }
+    }
+
+    // One common factor on all sizes, by bisection; a layer at the end of its range stays there.
+    private void meet(double[] logs, double wanted) {
+        double low = -Math.log(SizedLayer.LARGEST) - 1;
+        double high = -low;
+        double[] shifted = new double[logs.length];
+        for (int i = 0; i < 60; i++) {
+            double middle = (low + high) / 2;
+            shift(logs, middle, shifted);
+            if (count.soft(exponential(shifted)).count() < wanted) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        shift(logs, (low + high) / 2, shifted);
+        System.arraycopy(shifted, 0, logs, 0, logs.length);
+    }
+
+    private void shift(double[] logs, double by, double[] out) {
+        for (int l = 0; l < logs.length; l++) {
+            out[l] = clamp(logs[l] + by, l);
+        }
+    }
+
+    private double clamp(double value, int l) {
+        return Math.max(Math.log(SizePredictor.SMALLEST), Math.min(most[l], value));
+    }
+
+    private static double[] exponential(double[] logs) {
+        return Arrays.stream(logs).map(Math::exp).toArray();
+    }
+
+    private static double dot(double[] a, double[] b) {
+        double sum = 0;
+        for (int l = 0; l < a.length; l++) {
+            sum += a[l] * b[l];
+        }
+        return sum;
+    }
+
+    Map<String, double[]> state() {
+        return Map.of(
+                "steady.log-sizes", x.clone(),
+                "steady.mean", mean.clone(),
+                "steady.settled", settled.clone(),
+                "steady.scalars", new double[] {meanWeight, square, squareWeight, settledSteps, startCount});
+    }
+
+    void restore(Map<String, double[]> state) {
+        System.arraycopy(state.get("steady.log-sizes"), 0, x, 0, x.length);
+        System.arraycopy(state.get("steady.mean"), 0, mean, 0, mean.length);
+        System.arraycopy(state.get("steady.settled"), 0, settled, 0, settled.length);
+        double[] scalars = state.get("steady.scalars");
+        meanWeight = scalars[0];
+        square = scalars[1];
+        squareWeight = scalars[2];
+        settledSteps = scalars[3];
+        startCount = scalars[4];
+    }
+
+    /** Uniform size at which the network costs {@code target}; layers whose kmax is smaller stay there. */
+    static double uniform(ParameterCount count, double target) {
+        double low = 1;
+        double high = SizedLayer.LARGEST;
+        double[] v = new double[count.layers().size()];
+        for (int i = 0; i < 60; i++) {
+            Arrays.fill(v, (low + high) / 2);
+            if (count.soft(v).count() < target) {
+                low = v[0];
+            } else {
+                high = v[0];
+            }
+        }
+        return high;
+    }
+}

@@ -1,0 +1,264 @@
+package org.effconv.size;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.effconv.autodiff.Parameter;
+import org.effconv.autodiff.Tape;
+import org.effconv.autodiff.Variable;
+import org.effconv.backend.Backend;
+import org.effconv.backend.Support;
+import org.effconv.nn.WeightSource;
+import org.effconv.size.SearchSettings.Update;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+
+/**
+ * The weights of a search: predicted sizes, predicted kernels, masks between them. In the first part of a search the sizes
+ * stay at their start; then both learn. All randomness derives from (seed, step). In inference sizes are used without jitter.
+ */
+public final class SynthesisedWeights implements WeightSource {
+    private final Backend backend;
+    private final DataType type;
+    private final List<SizedLayer> layers;
+    private final ParameterCount count;
+    private final SearchSettings settings;
+    private final double target;
+    private final long seed;
+    private final SizePredictor sizePredictor;
+    private final KernelPredictor kernelPredictor;
+    private final SteadySizes steady;
+    private final SizeFollower follower;
+
+    private double[] sizes; // of the step begun last, without jitter
+    private int[] fixedSizes; // null: the predictor's
+    private Variable sizeLeaf; // where the class loss leaves dL/dv for the steady update; null while sizes do not learn
+    private Variable penalty;
+    private List<Variable> weights = List.of();
+    private KernelPredictor.Condition heldCondition;
+
+    /**
+     * @param type   of the parameters: F32, or F64 to verify gradients
+     * @param count  the network's layers and costs
+     * @param budget what the network may cost
+     * @param seed   of initial values and of every step's draws
+     * @throws org.effconv.EffconvException.InvalidInput if the network cannot meet the budget
+     */
+    public SynthesisedWeights(
+            Backend backend, DataType type, ParameterCount count, Budget budget, SearchSettings settings, long seed) {
+        this.backend = backend;
+        this.type = type;
+        this.count = count;
+        this.settings = settings;
+        this.seed = seed;
+        layers = count.layers();
+        target = budget.target(count);
+        double[] start = start(settings, count, target);
+        Random random = new Random(seed);
+        sizePredictor = new SizePredictor(backend, type, layers, start, random);
+        kernelPredictor = settings.kernels() == SearchSettings.Kernels.ELASTIC
+                ? new ElasticTable(backend, type, layers, random)
+                : new CoordinateNetwork(backend, type, layers, settings, random);
+        steady = new SteadySizes(settings, count, target, start);
+        follower = new SizeFollower(backend, sizePredictor);
+        sizes = start;
+    }
+
+    private static double[] start(SearchSettings settings, ParameterCount count, double target) {
+        double uniform = settings.start() > 0 ? settings.start()
+                : Double.isNaN(target) ? SizedLayer.LARGEST : SteadySizes.uniform(count, target);
+        return count.layers().stream().mapToDouble(layer -> Math.min(uniform, layer.kmax())).toArray();
+    }
+
+    @Override
+    public void begin(Tape tape, Progress progress) {
+        boolean learning = tape.recording() && fixedSizes == null && progress.fraction() >= settings.frozen();
+        boolean throughTape = learning && settings.update() == Update.GRADIENT;
+        SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
+        sizes = fixedSizes == null
+                ? backend.readDoubles(predicted.v().value())
+                : Arrays.stream(fixedSizes).asDoubleStream().toArray();
+        Variable v = throughTape ? predicted.v() : sizeLeaf(tape, learning);
+        sizeLeaf = learning && !throughTape ? v : null;
+        penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, count, target, settings) : null;
+        double[] used = tape.recording() && fixedSizes == null ? jittered(progress.step()) : sizes;
+        Variable drawn = used == sizes ? v : shifted(tape, v, used);
+        KernelPredictor.Condition condition =
+                heldCondition != null ? heldCondition : new KernelPredictor.Condition(sizes, predicted.u());
+        weights = synthesise(tape, drawn, used, condition, learning && settings.spareRing() ? Support.SIGNAL : Support.MASK);
+    }
+
+    private Variable sizeLeaf(Tape tape, boolean learning) {
+        Tensor v = tape.allocate(type, Shape.of(sizes.length));
+        backend.write(v, sizes);
+        return learning ? tape.input(v) : tape.constant(v);
+    }
+
+    private double[] jittered(long step) {
+        if (settings.jitter() == 0) {
+            return sizes;
+        }
+        SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + step);
+        random.nextLong(); // neighbouring seeds start alike
+        double[] drawn = new double[sizes.length];
+        for (int l = 0; l < drawn.length; l++) {
+            double v = sizes[l] + settings.jitter() * (2 * random.nextDouble() - 1);
+            drawn[l] = Math.max(SizePredictor.SMALLEST, v);
+        }
+        return drawn;
+    }
+
+    // v with the drawn values, its gradient passed on as it is.
+    private Variable shifted(Tape tape, Variable v, double[] values) {
+        Tensor shifted = tape.allocate(type, v.shape());
+        backend.write(shifted, values);
+        return tape.record(shifted, v.needsGradient(), dv -> tape.addGradient(v, dv));
+    }
+
+    private List<Variable> synthesise(
+            Tape tape, Variable v, double[] values, KernelPredictor.Condition condition, Support support) {
+        int n = layers.size();
+        int[] grids = new int[n];
+        double[] taps = new double[n];
+        backend.softTaps(condition.v(), taps, new double[n]);
+        double[] scales = new double[n];
+        for (int l = 0; l < n; l++) {
+            grids[l] = backend.supportGrid(settings.mask(), type, values[l], layers.get(l).kmax(), support);
+            // Variance 2 / (C k^2), He's for ReLU, over the taps of the size as it stands; w^ has variance 1.
+            scales[l] = Math.sqrt(2 / (layers.get(l).inputChannels() * taps[l]));
+        }
+        List<KernelPredictor.Kernel> kernels = kernelPredictor.kernels(tape, grids, condition);
+        return WeightSynthesis.record(tape, settings.mask(), layers, v, grids, scales, kernels);
+    }
+
+    @Override
+    public Variable weights(Tape tape, int index) {
+        return weights.get(index);
+    }
+
+    /** The budget term of the GRADIENT update; null where the steady update keeps the budget itself. */
+    @Override
+    public Variable penalty(Tape tape) {
+        return penalty;
+    }
+
+    @Override
+    public void afterBackward(Tape tape, Progress progress) {
+        if (sizeLeaf == null || sizeLeaf.gradient() == null) {
+            return;
+        }
+        double moving = progress.totalSteps() * (1 - settings.frozen());
+        double done = progress.step() - progress.totalSteps() * settings.frozen();
+        steady.update(sizes, backend.readDoubles(sizeLeaf.gradient()), Math.max(0, done / moving), moving);
+        follower.moveTo(steady.sizes());
+    }
+
+    /** With the steady update the size predictor is moved here and gets no gradient on the tape. */
+    @Override
+    public List<Parameter> parameters() {
+        return Stream.concat(sizePredictor.parameters().stream(), kernelPredictor.parameters().stream())
+                .toList();
+    }
+
+    @Override
+    public double learningRateFactor(Parameter p, Progress progress) {
+        return sizePredictor.parameters().contains(p) ? settings.sizeRate() : 1;
+    }
+
+    /** Soft sizes of the step begun last, without jitter. */
+    public double[] sizes() {
+        return sizes.clone();
+    }
+
+    /**
+     * The sizes to take, as of now.
+     *
+     * @throws org.effconv.EffconvException.JobFailed if no odd sizes near the soft ones meet the budget
+     */
+    public FoundSizes found() {
+        double[] soft = settings.update() == Update.STEADY ? steady.answer() : sizes();
+        int[] rounded = SizeRounding.round(soft, layers);
+        boolean fits = Double.isNaN(target) || settings.ceiling() && count.at(rounded) <= target;
+        int[] repaired = fits ? rounded : SizeRounding.repair(soft, count, target);
+        return new FoundSizes(soft, rounded, repaired, count.at(repaired), target);
+    }
+
+    /** From now on use these sizes, one per layer, or the predictor's again if null: to evaluate kernels at a choice. */
+    public void fixSizes(int[] chosen) {
+        fixedSizes = chosen == null ? null : chosen.clone();
+    }
+
+    /** Predicted weights at integer sizes: per layer K * k * k * C values in (K, k, k, C) order. */
+    public List<float[]> predictedWeights(int[] chosen) {
+        int[] before = fixedSizes;
+        try (StepArena arena = new StepArena(backend)) {
+            fixSizes(chosen);
+            begin(arena.tape(false), new Progress(0, 0));
+            List<float[]> cropped = new ArrayList<>();
+            for (int l = 0; l < layers.size(); l++) {
+                Tensor w = weights.get(l).value();
+                cropped.add(centre(backend.readFloats(w), w.shape(), chosen[l]));
+            }
+            return cropped;
+        } finally {
+            fixedSizes = before;
+            weights = List.of();
+        }
+    }
+
+    // Soft masks reach beyond the integer kernel; what they weigh there is left out.
+    private static float[] centre(float[] w, Shape shape, int k) {
+        int grid = shape.dim(1);
+        int channels = shape.dim(3);
+        float[] out = new float[shape.dim(0) * k * k * channels];
+        int shift = (grid - k) / 2;
+        for (int o = 0; o < shape.dim(0); o++) {
+            for (int row = 0; row < k; row++) {
+                for (int column = 0; column < k; column++) {
+                    int r = row + shift;
+                    int c = column + shift;
+                    if (r >= 0 && r < grid && c >= 0 && c < grid) {
+                        System.arraycopy(w, ((o * grid + r) * grid + c) * channels, out,
+                                ((o * k + row) * k + column) * channels, channels);
+                    }
+                }
+            }
+        }
+        return out;
+    }
+
+    /** Holds what kernels know of the sizes at its present value, as the stopped gradient does: for gradient checks. */
+    void holdCondition(KernelPredictor.Condition condition) {
+        heldCondition = condition;
+    }
+
+    KernelPredictor.Condition condition() {
+        return new KernelPredictor.Condition(sizes, follower.predict().u());
+    }
+
+    Variable sizeLeaf() {
+        return sizeLeaf;
+    }
+
+    @Override
+    public Map<String, double[]> state() {
+        return steady.state();
+    }
+
+    @Override
+    public void restore(Map<String, double[]> state) {
+        steady.restore(state);
+    }
+
+    @Override
+    public void close() {
+        follower.close();
+        sizePredictor.close();
+        kernelPredictor.close();
+    }
+}
