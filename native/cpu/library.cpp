@@ -6,7 +6,6 @@
 #include <cstdlib>
 
 #include "error.h"
-#include "status.h"
 
 namespace {
 std::atomic<int64_t> live_bytes{0};
@@ -29,8 +28,6 @@ ec_status ec_fail(ec_status status, const char* format, ...) {
     va_end(arguments);
     return status;
 }
-
-void effconv_cpu::setLastError(const char* message) { ec_fail(EC_INTERNAL, "%s", message); }
 
 void* ec_allocate(int64_t bytes) {
     if (bytes < 0) return nullptr;

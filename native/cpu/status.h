@@ -6,11 +6,9 @@
 #include <stdexcept>
 
 #include "effconv.h"
+#include "error.h"
 
 namespace effconv_cpu {
-
-/// Keeps the sentence for ec_last_error on this thread.
-void setLastError(const char* message);
 
 inline void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
@@ -22,14 +20,11 @@ int32_t guarded(Body body) {
         body();
         return EC_OK;
     } catch (const std::invalid_argument& e) {
-        setLastError(e.what());
-        return EC_INVALID_ARGUMENT;
+        return ec_fail(EC_INVALID_ARGUMENT, "%s", e.what());
     } catch (const std::bad_alloc&) {
-        setLastError("out of memory");
-        return EC_OUT_OF_MEMORY;
+        return ec_fail(EC_OUT_OF_MEMORY, "out of memory");
     } catch (const std::exception& e) {
-        setLastError(e.what());
-        return EC_INTERNAL;
+        return ec_fail(EC_INTERNAL, "%s", e.what());
     }
 }
 

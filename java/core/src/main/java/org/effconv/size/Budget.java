@@ -42,9 +42,9 @@ public record Budget(Kind kind, double value, String text) {
         Matcher m = UNIFORM.matcher(s);
         if (m.matches()) {
             int size = Integer.parseInt(m.group(1));
-            if (size < 1 || size > SizedLayer.LARGEST || size % 2 == 0) {
+            if (size < 1 || size > ParameterCount.LARGEST_SIZE || size % 2 == 0) {
                 throw new InvalidInput("budget '" + text + "': uniform size " + size + "; expected an odd number from 1 to "
-                        + SizedLayer.LARGEST);
+                        + ParameterCount.LARGEST_SIZE);
             }
             return new Budget(Kind.UNIFORM, size, text);
         }
@@ -85,8 +85,8 @@ public record Budget(Kind kind, double value, String text) {
             case UNIFORM -> count.uniform((int) value);
             case AUTO -> Double.NaN;
         };
-        long smallest = count.uniform(1);
-        long largest = count.largest();
+        long smallest = count.plan().leastParameters();
+        long largest = count.plan().mostParameters();
         if (target < smallest || target > largest) {
             throw new InvalidInput(String.format(Locale.ROOT,
                     "budget '%s' means %,.0f parameters; this network owns %,d with all sizes 1 and %,d with all sizes at kmax: "

@@ -10,6 +10,7 @@ import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
 import org.effconv.backend.CoordinateLayer;
+import org.effconv.nn.SizedLayer;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -50,7 +51,7 @@ final class CoordinateNetwork implements KernelPredictor {
         fromSize = initial.constant("kernel.from-size", 0, 2 * hidden, 1);
         for (SizedLayer layer : layers) {
             coefficients.add(initial.normal("kernel." + layer.name() + ".A", 1 / Math.sqrt(features),
-                    features, layer.outputChannels() * layer.inputChannels()));
+                    features, Math.toIntExact(layer.parametersPerTap())));
         }
     }
 

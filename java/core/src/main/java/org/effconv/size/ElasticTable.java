@@ -6,6 +6,7 @@ import java.util.Random;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.backend.Backend;
+import org.effconv.nn.SizedLayer;
 import org.effconv.tensor.DataType;
 
 /** A free table of unit variance per layer, of which a smaller kernel is the centre. */
@@ -16,7 +17,7 @@ final class ElasticTable implements KernelPredictor {
         Initial initial = new Initial(backend, type, random);
         for (SizedLayer layer : layers) {
             tables.add(initial.normal("kernel." + layer.name() + ".table", 1,
-                    layer.outputChannels(), layer.kmax(), layer.kmax(), layer.inputChannels()));
+                    layer.weightShape(layer.kmax()).dims()));
         }
     }
 

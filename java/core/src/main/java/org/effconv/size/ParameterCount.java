@@ -2,50 +2,41 @@ package org.effconv.size;
 
 import java.util.List;
 import org.effconv.backend.Backend;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.SizedLayer;
 
 /**
- * How many parameters a network owns at given kernel sizes: P(v) = fixed + sum over layers of weightsPerTap * softTaps(v),
- * exact at odd sizes.
+ * How many parameters a network owns at given kernel sizes: P(v) = fixed + sum over layers of parametersPerTap *
+ * softTaps(v), exact at odd sizes.
  */
 public final class ParameterCount {
-    private final Backend backend;
-    private final List<SizedLayer> layers;
-    private final long fixed;
+    /** Largest kernel size that any backend serves. */
+    static final int LARGEST_SIZE = 33;
 
-    /**
-     * @param fixed parameters outside the sized kernels: norms, biases, the classifier, unsized convolutions
-     */
-    public ParameterCount(Backend backend, List<SizedLayer> layers, long fixed) {
+    private final Backend backend;
+    private final NetworkPlan plan;
+
+    public ParameterCount(Backend backend, NetworkPlan plan) {
         this.backend = backend;
-        this.layers = List.copyOf(layers);
-        this.fixed = fixed;
+        this.plan = plan;
+    }
+
+    public NetworkPlan plan() {
+        return plan;
     }
 
     public List<SizedLayer> layers() {
-        return layers;
+        return plan.sizedLayers();
     }
 
-    public long fixed() {
-        return fixed;
-    }
-
-    /** Parameters at integer sizes, one per layer. */
+    /** Parameters at odd sizes, one per layer. */
     public long at(int[] sizes) {
-        long count = fixed;
-        for (int l = 0; l < layers.size(); l++) {
-            count += layers.get(l).weightsPerTap() * sizes[l] * sizes[l];
-        }
-        return count;
+        return plan.parameters(sizes);
     }
 
-    /** Parameters with the same size in every layer, or its kmax where that is smaller. */
+    /** Parameters with the same odd size in every layer, or its kmax where that is smaller. */
     public long uniform(int size) {
-        return at(layers.stream().mapToInt(layer -> Math.min(size, layer.kmax())).toArray());
-    }
-
-    /** Parameters with every layer at its kmax. */
-    public long largest() {
-        return uniform(SizedLayer.LARGEST);
+        return at(layers().stream().mapToInt(layer -> Math.min(size, layer.kmax())).toArray());
     }
 
     /**
@@ -58,6 +49,7 @@ public final class ParameterCount {
 
     /** P at soft sizes, one per layer; sizes beyond a layer's kmax count as kmax. */
     public Soft soft(double[] v) {
+        List<SizedLayer> layers = layers();
         double[] capped = new double[v.length];
         for (int l = 0; l < v.length; l++) {
             capped[l] = Math.min(v[l], layers.get(l).kmax());
@@ -65,11 +57,11 @@ public final class ParameterCount {
         double[] taps = new double[v.length];
         double[] slopes = new double[v.length];
         backend.softTaps(capped, taps, slopes);
-        double count = fixed;
+        double count = plan.fixedParameters();
         for (int l = 0; l < v.length; l++) {
-            long weights = layers.get(l).weightsPerTap();
-            count += weights * taps[l];
-            slopes[l] = v[l] < layers.get(l).kmax() ? slopes[l] * weights : 0;
+            long perTap = layers.get(l).parametersPerTap();
+            count += perTap * taps[l];
+            slopes[l] = v[l] < layers.get(l).kmax() ? slopes[l] * perTap : 0;
         }
         return new Soft(count, slopes);
     }

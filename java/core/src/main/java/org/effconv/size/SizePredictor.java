@@ -10,6 +10,7 @@ import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
 import org.effconv.backend.SizeHead;
+import org.effconv.nn.SizedLayer;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;

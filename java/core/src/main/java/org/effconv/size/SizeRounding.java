@@ -9,13 +9,14 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.effconv.EffconvException.JobFailed;
+import org.effconv.nn.SizedLayer;
 
 /** From soft sizes to odd integers that meet a budget. */
 public final class SizeRounding {
     /** |P(k) - P*| / P* that a repaired choice may have at most. */
     public static final double TOLERANCE = 0.02;
 
-    private static final int CANDIDATES = 3; // sizes tried per layer: the nearest odd ones
+    private static final int CANDIDATES = 5; // sizes tried per layer: the nearest odd ones
     private static final int BEAM = 4096; // partial choices kept from layer to layer
 
     private SizeRounding() {}
@@ -43,7 +44,7 @@ public final class SizeRounding {
             return rounded;
         }
         int[] found = null;
-        for (int candidates = CANDIDATES; candidates <= 2 * CANDIDATES + 1; candidates += 2) {
+        for (int candidates = CANDIDATES; candidates <= 2 * CANDIDATES + 1; candidates += CANDIDATES + 1) {
             found = search(v, rounded, count, target, candidates);
             if (deviation(count.at(found), target) <= TOLERANCE) {
                 return found;
@@ -70,17 +71,17 @@ public final class SizeRounding {
         long[] most = new long[n + 1];
         for (int l = n - 1; l >= 0; l--) {
             options[l] = options(v[l], layers.get(l).kmax(), candidates);
-            long weights = layers.get(l).weightsPerTap();
+            long weights = layers.get(l).parametersPerTap();
             least[l] = least[l + 1] + weights * square(Arrays.stream(options[l]).min().getAsInt());
             most[l] = most[l + 1] + weights * square(Arrays.stream(options[l]).max().getAsInt());
         }
-        List<Partial> beam = List.of(new Partial(null, 0, count.fixed(), 0));
+        List<Partial> beam = List.of(new Partial(null, 0, count.plan().fixedParameters(), 0));
         for (int l = 0; l < n; l++) {
             ArrayList<Partial> next = new ArrayList<>(beam.size() * candidates);
             for (Partial p : beam) {
                 for (int size : options[l]) {
                     double moved = p.moved + Math.abs(size - v[l]) - Math.abs(rounded[l] - v[l]);
-                    next.add(new Partial(p, size, p.parameters + layers.get(l).weightsPerTap() * square(size), moved));
+                    next.add(new Partial(p, size, p.parameters + layers.get(l).parametersPerTap() * square(size), moved));
                 }
             }
             beam = prune(next, target, least[l + 1], most[l + 1]);

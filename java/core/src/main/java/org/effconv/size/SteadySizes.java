@@ -3,6 +3,7 @@ package org.effconv.size;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.effconv.nn.SizedLayer;
 
 /**
  * Where the sizes should go: the steady update of x = log v under a budget.
@@ -162,7 +163,7 @@ final class SteadySizes {
 
     // One common factor on all sizes, by bisection; a layer at the end of its range stays there.
     private void meet(double[] logs, double wanted) {
-        double low = -Math.log(SizedLayer.LARGEST) - 1;
+        double low = -Math.log(ParameterCount.LARGEST_SIZE) - 1;
         double high = -low;
         double[] shifted = new double[logs.length];
         for (int i = 0; i < 60; i++) {
@@ -223,7 +224,7 @@ final class SteadySizes {
     /** Uniform size at which the network costs {@code target}; layers whose kmax is smaller stay there. */
     static double uniform(ParameterCount count, double target) {
         double low = 1;
-        double high = SizedLayer.LARGEST;
+        double high = ParameterCount.LARGEST_SIZE;
         double[] v = new double[count.layers().size()];
         for (int i = 0; i < 60; i++) {
             Arrays.fill(v, (low + high) / 2);

@@ -12,6 +12,7 @@ import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
 import org.effconv.backend.Support;
+import org.effconv.nn.SizedLayer;
 import org.effconv.nn.WeightSource;
 import org.effconv.size.SearchSettings.Update;
 import org.effconv.tensor.DataType;
@@ -36,11 +37,12 @@ public final class SynthesisedWeights implements WeightSource {
     private final SizeFollower follower;
 
     private double[] sizes; // of the step begun last, without jitter
-    private int[] fixedSizes; // null: the predictor's
+    private double[] fixedSizes; // null: the predictor's
     private Variable sizeLeaf; // where the class loss leaves dL/dv for the steady update; null while sizes do not learn
     private Variable penalty;
     private List<Variable> weights = List.of();
-    private KernelPredictor.Condition heldCondition;
+    private double[] heldSizes; // null unless the condition is held
+    private Tensor heldState;
 
     /**
      * @param type   of the parameters: F32, or F64 to verify gradients
@@ -71,25 +73,24 @@ public final class SynthesisedWeights implements WeightSource {
 
     private static double[] start(SearchSettings settings, ParameterCount count, double target) {
         double uniform = settings.start() > 0 ? settings.start()
-                : Double.isNaN(target) ? SizedLayer.LARGEST : SteadySizes.uniform(count, target);
+                : Double.isNaN(target) ? ParameterCount.LARGEST_SIZE : SteadySizes.uniform(count, target);
         return count.layers().stream().mapToDouble(layer -> Math.min(uniform, layer.kmax())).toArray();
     }
 
     @Override
     public void begin(Tape tape, Progress progress) {
-        boolean learning = tape.recording() && fixedSizes == null && progress.fraction() >= settings.frozen();
+        boolean learning = tape.recording() && progress.fraction() >= settings.frozen();
         boolean throughTape = learning && settings.update() == Update.GRADIENT;
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
-        sizes = fixedSizes == null
-                ? backend.readDoubles(predicted.v().value())
-                : Arrays.stream(fixedSizes).asDoubleStream().toArray();
+        sizes = fixedSizes == null ? backend.readDoubles(predicted.v().value()) : fixedSizes.clone();
         Variable v = throughTape ? predicted.v() : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, count, target, settings) : null;
-        double[] used = tape.recording() && fixedSizes == null ? jittered(progress.step()) : sizes;
+        double[] used = tape.recording() ? jittered(progress.step()) : sizes;
         Variable drawn = used == sizes ? v : shifted(tape, v, used);
         KernelPredictor.Condition condition =
-                heldCondition != null ? heldCondition : new KernelPredictor.Condition(sizes, predicted.u());
+                heldSizes == null ? new KernelPredictor.Condition(sizes, predicted.u())
+                        : new KernelPredictor.Condition(heldSizes, heldState);
         weights = synthesise(tape, drawn, used, condition, learning && settings.spareRing() ? Support.SIGNAL : Support.MASK);
     }
 
@@ -130,7 +131,7 @@ public final class SynthesisedWeights implements WeightSource {
         for (int l = 0; l < n; l++) {
             grids[l] = backend.supportGrid(settings.mask(), type, values[l], layers.get(l).kmax(), support);
             // Variance 2 / (C k^2), He's for ReLU, over the taps of the size as it stands; w^ has variance 1.
-            scales[l] = Math.sqrt(2 / (layers.get(l).inputChannels() * taps[l]));
+            scales[l] = Math.sqrt(2 / (layers.get(l).fanIn(1) * taps[l]));
         }
         List<KernelPredictor.Kernel> kernels = kernelPredictor.kernels(tape, grids, condition);
         return WeightSynthesis.record(tape, settings.mask(), layers, v, grids, scales, kernels);
@@ -190,12 +191,12 @@ public final class SynthesisedWeights implements WeightSource {
 
     /** From now on use these sizes, one per layer, or the predictor's again if null: to evaluate kernels at a choice. */
     public void fixSizes(int[] chosen) {
-        fixedSizes = chosen == null ? null : chosen.clone();
+        fixedSizes = chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
     }
 
     /** Predicted weights at integer sizes: per layer K * k * k * C values in (K, k, k, C) order. */
     public List<float[]> predictedWeights(int[] chosen) {
-        int[] before = fixedSizes;
+        double[] before = fixedSizes;
         try (StepArena arena = new StepArena(backend)) {
             fixSizes(chosen);
             begin(arena.tape(false), new Progress(0, 0));
@@ -233,14 +234,19 @@ public final class SynthesisedWeights implements WeightSource {
     }
 
     /** Holds what kernels know of the sizes at its present value, as the stopped gradient does: for gradient checks. */
-    void holdCondition(KernelPredictor.Condition condition) {
-        heldCondition = condition;
+    void holdCondition() {
+        SizePredictor.Sizes predicted = follower.predict();
+        heldState = Tensor.allocate(backend.memory(), type, predicted.u().shape());
+        backend.copy(predicted.u(), heldState);
+        heldSizes = backend.readDoubles(predicted.v().value());
     }
 
-    KernelPredictor.Condition condition() {
-        return new KernelPredictor.Condition(sizes, follower.predict().u());
+    /** Soft sizes to use in place of the predicted ones, or null; the loss still leaves its gradient: for gradient checks. */
+    void setSoftSizes(double[] v) {
+        fixedSizes = v == null ? null : v.clone();
     }
 
+    /** Where the last step's class loss left its gradient by the sizes. */
     Variable sizeLeaf() {
         return sizeLeaf;
     }
@@ -257,6 +263,9 @@ public final class SynthesisedWeights implements WeightSource {
 
     @Override
     public void close() {
+        if (heldState != null) {
+            heldState.close();
+        }
         follower.close();
         sizePredictor.close();
         kernelPredictor.close();

@@ -7,7 +7,7 @@ import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.SynthesisLayer;
-import org.effconv.tensor.Shape;
+import org.effconv.nn.SizedLayer;
 import org.effconv.tensor.Tensor;
 
 /** Masked weights of all layers as one operation on a tape: w = s m(v) w^. */
@@ -25,9 +25,7 @@ final class WeightSynthesis {
         Backend backend = tape.backend();
         List<Tensor> weights = new ArrayList<>();
         for (int l = 0; l < layers.size(); l++) {
-            SizedLayer layer = layers.get(l);
-            weights.add(tape.allocate(
-                    v.value().type(), Shape.of(layer.outputChannels(), grids[l], grids[l], layer.inputChannels())));
+            weights.add(tape.allocate(v.value().type(), layers.get(l).weightShape(grids[l])));
         }
         List<Tensor> features = new ArrayList<>();
         List<Tensor> sources = new ArrayList<>();
@@ -72,7 +70,7 @@ final class WeightSynthesis {
         List<SynthesisLayer> described = new ArrayList<>();
         for (int l = 0; l < layers.size(); l++) {
             SizedLayer layer = layers.get(l);
-            described.add(new SynthesisLayer(layer.outputChannels(), layer.inputChannels(), grids[l], layer.kmax(), scales[l],
+            described.add(new SynthesisLayer(layer.outputChannels(), layer.inputChannels() / layer.groups(), grids[l], layer.kmax(), scales[l],
                     l, features.get(l), sources.get(l), weights.get(l)));
         }
         return described;

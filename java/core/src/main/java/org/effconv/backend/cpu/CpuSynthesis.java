@@ -1,11 +1,10 @@
 package org.effconv.backend.cpu;
 
 import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.cpu.NativeStatus.check;
 
 import java.util.List;
 import org.bytedeco.javacpp.DoublePointer;
-import org.bytedeco.javacpp.Pointer;
-import org.effconv.EffconvException;
 import org.effconv.backend.CoordinateLayer;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.SizeHead;
@@ -19,7 +18,7 @@ import org.effconv.tensor.Tensor;
 final class CpuSynthesis {
     void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers) {
         try (ec_synthesis_layer table = describe(v, layers, null)) {
-            check(ec_synthesis(mask.ordinal(), v.type().ordinal(), new Address(v), table, layers.size()));
+            check(ec_synthesis(mask.ordinal(), v.type().ordinal(), HostPointer.of(v), table, layers.size()));
         }
     }
 
@@ -27,7 +26,7 @@ final class CpuSynthesis {
         expect(dv, "dv", v.type(), v.shape());
         try (ec_synthesis_layer table = describe(v, layers, dlayers)) {
             check(ec_synthesis_gradient(
-                    mask.ordinal(), v.type().ordinal(), new Address(v), (int) v.count(), table, layers.size(), new Address(dv)));
+                    mask.ordinal(), v.type().ordinal(), HostPointer.of(v), (int) v.count(), table, layers.size(), HostPointer.of(dv)));
         }
     }
 
@@ -55,7 +54,7 @@ final class CpuSynthesis {
         try (DoublePointer kmin = new DoublePointer(head.kmin());
                 DoublePointer kmax = new DoublePointer(head.kmax());
                 ec_size_head table = describe(head, null, h, kmin, kmax)) {
-            check(ec_size_head_forward(h.type().ordinal(), table, new Address(h), new Address(u), new Address(v)));
+            check(ec_size_head_forward(h.type().ordinal(), table, HostPointer.of(h), HostPointer.of(u), HostPointer.of(v)));
         }
     }
 
@@ -65,7 +64,7 @@ final class CpuSynthesis {
         try (DoublePointer kmin = new DoublePointer(head.kmin());
                 DoublePointer kmax = new DoublePointer(head.kmax());
                 ec_size_head table = describe(head, dhead, h, kmin, kmax)) {
-            check(ec_size_head_gradient(h.type().ordinal(), table, new Address(h), new Address(dv), new Address(dh)));
+            check(ec_size_head_gradient(h.type().ordinal(), table, HostPointer.of(h), HostPointer.of(dv), HostPointer.of(dh)));
         }
     }
 
@@ -107,19 +106,19 @@ final class CpuSynthesis {
                     .size_index(layer.sizeIndex())
                     .weight_type(layer.weights().type().ordinal())
                     .scale(layer.scale())
-                    .source(new Address(layer.source()))
-                    .weights(new Address(layer.weights()));
+                    .source(HostPointer.of(layer.source()))
+                    .weights(HostPointer.of(layer.weights()));
             if (features != null) {
                 expect(features, "features", v.type(), Shape.of(grid * grid, h));
             }
-            table.feature_rows(Address.of(features));
+            table.feature_rows(HostPointer.of(features));
             if (dlayers != null) {
                 SynthesisLayer d = dlayers.get(l);
                 expect(d.source(), "gradient of the source", v.type(), source);
                 if (features != null) {
                     expect(d.features(), "gradient of the features", v.type(), features.shape());
                 }
-                table.source_gradient(new Address(d.source())).feature_gradient(Address.of(d.features()));
+                table.source_gradient(HostPointer.of(d.source())).feature_gradient(HostPointer.of(d.features()));
             }
         }
         return table.position(0);
@@ -136,22 +135,22 @@ final class CpuSynthesis {
                     .hidden(layer.w2().shape().dim(1))
                     .features(layer.w2().shape().dim(0))
                     .omega(layer.omega())
-                    .w1(new Address(layer.w1()))
-                    .b1(new Address(layer.b1()))
-                    .w2(new Address(layer.w2()))
-                    .b2(new Address(layer.b2()))
-                    .gamma(new Address(layer.gamma()))
-                    .beta(new Address(layer.beta()))
-                    .feature_rows(new Address(layer.features()));
+                    .w1(HostPointer.of(layer.w1()))
+                    .b1(HostPointer.of(layer.b1()))
+                    .w2(HostPointer.of(layer.w2()))
+                    .b2(HostPointer.of(layer.b2()))
+                    .gamma(HostPointer.of(layer.gamma()))
+                    .beta(HostPointer.of(layer.beta()))
+                    .feature_rows(HostPointer.of(layer.features()));
             if (dlayers != null) {
                 CoordinateLayer d = dlayers.get(l);
                 expectNetwork(layer, d);
-                table.dw1(new Address(d.w1()))
-                        .db1(new Address(d.b1()))
-                        .dw2(new Address(d.w2()))
-                        .db2(new Address(d.b2()))
-                        .dgamma(new Address(d.gamma()))
-                        .dbeta(new Address(d.beta()));
+                table.dw1(HostPointer.of(d.w1()))
+                        .db1(HostPointer.of(d.b1()))
+                        .dw2(HostPointer.of(d.w2()))
+                        .db2(HostPointer.of(d.b2()))
+                        .dgamma(HostPointer.of(d.gamma()))
+                        .dbeta(HostPointer.of(d.beta()));
             }
         }
         return table.position(0);
@@ -175,20 +174,20 @@ final class CpuSynthesis {
         ec_size_head table = new ec_size_head();
         table.layers(h.shape().dim(0))
                 .width(h.shape().dim(1))
-                .gain(new Address(head.gain()))
-                .shift(new Address(head.shift()))
-                .w(new Address(head.w()))
-                .g(new Address(head.g()))
-                .b(new Address(head.b()))
+                .gain(HostPointer.of(head.gain()))
+                .shift(HostPointer.of(head.shift()))
+                .w(HostPointer.of(head.w()))
+                .g(HostPointer.of(head.g()))
+                .b(HostPointer.of(head.b()))
                 .kmin(kmin)
                 .kmax(kmax);
         if (dhead != null) {
             expectHead(dhead, h);
-            table.dgain(new Address(dhead.gain()))
-                    .dshift(new Address(dhead.shift()))
-                    .dw(new Address(dhead.w()))
-                    .dg(new Address(dhead.g()))
-                    .db(new Address(dhead.b()));
+            table.dgain(HostPointer.of(dhead.gain()))
+                    .dshift(HostPointer.of(dhead.shift()))
+                    .dw(HostPointer.of(dhead.w()))
+                    .dg(HostPointer.of(dhead.g()))
+                    .db(HostPointer.of(dhead.b()));
         }
         return table;
     }
@@ -209,31 +208,6 @@ final class CpuSynthesis {
     private static void expect(Tensor t, String name, DataType type, Shape shape) {
         if (t.type() != type || !t.shape().equals(shape)) {
             throw new IllegalArgumentException(name + " is " + t.type() + " " + t.shape() + "; expected " + type + " " + shape);
-        }
-    }
-
-    private static void check(int status) {
-        if (status == EC_OK) {
-            return;
-        }
-        String message = ec_last_error().getString();
-        if (status == EC_INVALID_ARGUMENT) {
-            throw new IllegalArgumentException(message);
-        }
-        if (status == EC_OUT_OF_MEMORY) {
-            throw new EffconvException.OutOfDeviceMemory(message);
-        }
-        throw new IllegalStateException(message);
-    }
-
-    /** A tensor's address as the bridge wants it; owns nothing. */
-    private static final class Address extends Pointer {
-        Address(Tensor t) {
-            this.address = t.address();
-        }
-
-        static Pointer of(Tensor t) {
-            return t == null ? null : new Address(t);
         }
     }
 }

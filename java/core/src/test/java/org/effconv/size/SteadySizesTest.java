@@ -1,0 +1,98 @@
+package org.effconv.size;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.Random;
+import org.effconv.backend.Backend;
+import org.effconv.backend.cpu.CpuBackend;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** The steady update on a made-up loss: each layer has a worth, a_l / v_l, and noise as large as the signal. */
+class SteadySizesTest {
+    private static final double[] WORTH = {40, 4, 4, 4, 4, 4};
+
+    private final Backend backend = CpuBackend.open(1);
+    private final ParameterCount count = new ParameterCount(backend, SmallSearch.plan("planted3", 32, 32, 1, 2));
+    private final int n = count.layers().size();
+
+    @AfterEach
+    void close() {
+        backend.close();
+    }
+
+    private SteadySizes run(SteadySizes steady, int from, int to, int steps, long seed) {
+        Random random = new Random(seed);
+        for (int step = 0; step < to; step++) {
+            double[] v = steady.sizes();
+            double[] gradient = new double[n];
+            for (int l = 0; l < n; l++) {
+                gradient[l] = (-WORTH[l] / v[l] + 10 * random.nextGaussian()) / v[l];
+            }
+            if (step >= from) {
+                steady.update(v, gradient, (double) step / steps, steps);
+            }
+        }
+        return steady;
+    }
+
+    private double[] uniform(double v) {
+        double[] sizes = new double[n];
+        Arrays.fill(sizes, v);
+        return sizes;
+    }
+
+    @Test
+    void holdsTheBudgetFromAStartOnItAndFindsTheWorthyLayer() {
+        double target = count.uniform(5);
+        for (long seed = 0; seed < 5; seed++) {
+            SteadySizes steady = new SteadySizes(SearchSettings.standard(), count, target, uniform(SteadySizes.uniform(count, target)));
+            run(steady, 0, 250, 500, seed);
+            assertEquals(target, count.soft(steady.sizes()).count(), 1e-6 * target);
+            run(steady, 250, 500, 500, seed);
+            assertEquals(target, count.soft(steady.answer()).count(), 1e-6 * target);
+            assertTrue(steady.answer()[0] > steady.answer()[1] + 1, Arrays.toString(steady.answer()));
+        }
+    }
+
+    @Test
+    void reachesTheBudgetFromAnotherStart() {
+        double target = count.uniform(5);
+        SteadySizes steady = new SteadySizes(SearchSettings.standard(), count, target, uniform(13));
+        run(steady, 0, 100, 400, 1);
+        assertTrue(count.soft(steady.sizes()).count() > 1.3 * target);
+        run(steady, 100, 260, 400, 1);
+        assertEquals(target, count.soft(steady.sizes()).count(), 1e-6 * target);
+    }
+
+    @Test
+    void staysUnderACeiling() {
+        double target = count.uniform(5);
+        SearchSettings settings = SearchSettings.standard().change().ceiling(true).build();
+        SteadySizes steady = run(new SteadySizes(settings, count, target, uniform(5)), 0, 300, 300, 1);
+        assertTrue(count.soft(steady.sizes()).count() <= target * (1 + 1e-6));
+    }
+
+    @Test
+    void continuesBitEqualFromItsState() {
+        double target = count.uniform(5);
+        SteadySizes whole = new SteadySizes(SearchSettings.standard(), count, target, uniform(5));
+        SteadySizes first = new SteadySizes(SearchSettings.standard(), count, target, uniform(5));
+        SteadySizes second = new SteadySizes(SearchSettings.standard(), count, target, uniform(7));
+        Random draws = new Random(4);
+        for (int step = 0; step < 100; step++) {
+            double[] gradient = draws.doubles(n, -1, 1).toArray();
+            whole.update(whole.sizes(), gradient, step / 100.0, 100);
+            if (step == 90) {
+                second.restore(first.state());
+            }
+            SteadySizes now = step < 90 ? first : second;
+            now.update(now.sizes(), gradient, step / 100.0, 100);
+        }
+        assertArrayEquals(whole.answer(), second.answer(), 0);
+        assertArrayEquals(whole.sizes(), second.sizes(), 0);
+    }
+}
