@@ -87,7 +87,7 @@ endfunction()
 
 # One fatbin per family, its ptxas report, the gate over all reports, and the manifest, in <build>/device/.
 function(effconv_add_device_code)
-  set(flags -std=c++17 -O3 -lineinfo -Xptxas -v -I ${EC_CUDA_DIR}/include)
+  set(flags -std=c++17 -O3 -Xptxas -v -Xfatbin -compress-all -I ${EC_CUDA_DIR}/include)
   foreach(target IN LISTS EFFCONV_CUDA_TARGETS)
     list(APPEND flags -gencode arch=compute_${target},code=sm_${target})
     set(newest ${target})

@@ -1,0 +1,155 @@
+// Depthwise convolution against fp64, over chosen and drawn shapes, three thread orders, fp32 and bf16.
+#include "conv_reference.h"
+#include "device.h"
+#include "effconv/kernels/depthwise_conv.h"
+
+using namespace effconv;
+using namespace effconv::test;
+
+namespace {
+
+ConvShape depthwiseShape(int batch, int height, int width, int channels, int kernel, int stride) {
+    ConvShape s;
+    s.batch = batch;
+    s.height = height;
+    s.width = width;
+    s.inChannels = s.outChannels = s.groups = channels;
+    s.kernel = kernel;
+    s.stride = stride;
+    s.setContiguousStrides();
+    return s;
+}
+
+const ConvPass kPasses[] = {ConvPass::kForward, ConvPass::kDataGradient, ConvPass::kWeightGradient};
+
+/// One pass of one shape: all thread orders give the same bits, and those are right.
+void checkPass(const ConvShape& s, ConvPass pass, bool bf16, bool gradientBf16, Random& random, const DeviceLimits& limits) {
+    const std::vector<float> x = randomValues(xCount(s), random, bf16);
+    const std::vector<float> w = randomValues(wCount(s), random, bf16);
+    const std::vector<float> y = randomValues(yCount(s), random, bf16);
+    const Placement px = placementOfX(s), py = placementOfY(s);
+    const bool writesW = pass == ConvPass::kWeightGradient;
+    TypedBuffer xBuffer(px.spread(x), bf16), yBuffer(py.spread(y), bf16);
+    TypedBuffer wBuffer = writesW ? TypedBuffer(w.size(), gradientBf16) : TypedBuffer(w, bf16);
+    TypedBuffer& out = pass == ConvPass::kForward ? yBuffer : pass == ConvPass::kDataGradient ? xBuffer : wBuffer;
+
+    DepthwiseConvParams p;
+    p.shape = s;
+    p.x = xBuffer.data();
+    p.w = wBuffer.data();
+    p.y = yBuffer.data();
+    p.bf16 = bf16;
+    p.weightGradientBf16 = gradientBf16;
+    const LaunchSequence sequence = planDepthwiseConv(p, pass, limits);
+    DeviceBuffer<float> workspace(static_cast<std::size_t>(sequence.workspaceBytes / 4));
+    p.workspace = workspace.data();
+
+    const std::string what = describe(s, pass, bf16);
+    std::vector<float> first;
+    forEachThreadOrder([&](int order) {
+        out.poison();
+        workspace.poison();
+        launchAll(sequence, p);
+        std::vector<float> got = out.download();
+        if (pass == ConvPass::kForward) got = py.gather(got);
+        if (pass == ConvPass::kDataGradient) got = px.gather(got);
+        if (order == 0) first = got;
+        checkSameBits(what, first, got);
+    });
+    const Reference want = referenceConv(s, pass, x, w, y);
+    checkClose(what, first, want.value, want.magnitude, (writesW ? gradientBf16 : bf16) ? kBf16Tolerance : kFp32Tolerance);
+}
+
+void checkAllPasses(const ConvShape& s, Random& random) {
+    for (const bool bf16 : {false, true}) {
+        for (const ConvPass pass : kPasses) checkPass(s, pass, bf16, bf16, random, deviceLimits());
+    }
+}
+
+}  // namespace
+
+EC_TEST(small_and_awkward_shapes) {
+    Random random(11);
+    checkAllPasses(depthwiseShape(1, 1, 1, 1, 1, 1), random);
+    checkAllPasses(depthwiseShape(2, 1, 1, 3, 33, 1), random);
+    checkAllPasses(depthwiseShape(1, 1, 1, 17, 3, 2), random);
+    checkAllPasses(depthwiseShape(1, 2, 5, 3, 7, 2), random);
+    checkAllPasses(depthwiseShape(1, 9, 4, 17, 15, 1), random);
+    checkAllPasses(depthwiseShape(2, 5, 33, 1, 5, 1), random);
+    checkAllPasses(depthwiseShape(1, 35, 3, 2, 9, 2), random);
+    checkAllPasses(depthwiseShape(1, 3, 70, 8, 3, 1), random);
+    checkAllPasses(depthwiseShape(1, 4, 37, 40, 7, 1), random);
+    checkAllPasses(depthwiseShape(1, 12, 12, 8, 33, 1), random);
+    checkAllPasses(depthwiseShape(1, 7, 6, 16, 33, 2), random);
+    checkAllPasses(depthwiseShape(1, 40, 36, 2, 31, 1), random);
+}
+
+EC_TEST(drawn_shapes) {
+    Random random(12);
+    for (int draw = 0; draw < 60; ++draw) {
+        const int channels = random.pick({1, 2, 3, 4, 8, 16, 17, 24, 33});
+        const int largest = channels > 8 ? 12 : 40;
+        const int kernel = random.pick({1, 3, 3, 5, 7, 9, 11, 13, 17});
+        ConvShape s = depthwiseShape(
+            random.integer(1, 3), random.integer(1, largest), random.integer(1, largest), channels, kernel,
+            random.integer(1, 2));
+        if (random.integer(0, 2) == 0) {
+            setGappedStrides(s, random.pick({0, 1, 8}), random.pick({0, 3, 8}), random.pick({0, 5, 16}));
+        }
+        const bool bf16 = draw % 2 == 1;
+        for (const ConvPass pass : kPasses) checkPass(s, pass, bf16, random.integer(0, 1) == 1, random, deviceLimits());
+    }
+}
+
+EC_TEST(drawn_shapes_large_kernels) {
+    Random random(13);
+    for (int draw = 0; draw < 12; ++draw) {
+        const ConvShape s = depthwiseShape(
+            1, random.integer(1, 14), random.integer(1, 40), random.integer(1, 5), 2 * random.integer(9, 16) + 1,
+            random.integer(1, 2));
+        for (const ConvPass pass : kPasses) checkPass(s, pass, draw % 2 == 1, false, random, deviceLimits());
+    }
+}
+
+EC_TEST(small_shared_memory_still_serves_k33) {
+    Random random(14);
+    DeviceLimits turing;
+    turing.sharedBytesPerBlock = 64 * 1024;
+    turing.multiprocessors = 40;
+    for (const ConvPass pass : kPasses) {
+        checkPass(depthwiseShape(1, 20, 34, 4, 33, 1), pass, false, false, random, turing);
+    }
+}
+
+EC_TEST(bad_requests_are_refused) {
+    DeviceBuffer<float> buffer(4096);
+    DepthwiseConvParams good;
+    good.shape = depthwiseShape(1, 4, 4, 4, 3, 1);
+    good.x = good.y = good.w = buffer.data();
+    const auto refused = [&](auto change, ConvPass pass, Status status, const char* message) {
+        DepthwiseConvParams p = good;
+        DeviceLimits limits = deviceLimits();
+        change(p, limits);
+        const LaunchSequence sequence = planDepthwiseConv(p, pass, limits);
+        checkRefused(sequence.result, status, message);
+        EC_CHECK(sequence.count == 0);
+    };
+    using P = DepthwiseConvParams;
+    using L = DeviceLimits;
+    for (const ConvPass pass : kPasses) {
+        refused([](P& p, L&) { p.x = nullptr; }, pass, Status::kNullPointer, "x is null");
+        refused([](P& p, L&) { p.w = nullptr; }, pass, Status::kNullPointer, "w is null");
+        refused([](P& p, L&) { p.y = static_cast<float*>(p.y) + 1; }, pass, Status::kMisaligned, "y must be aligned");
+        refused([](P& p, L&) { p.shape.batch = 0; }, pass, Status::kInvalidShape, "batch is 0");
+        refused([](P& p, L&) { p.shape.height = -3; }, pass, Status::kInvalidShape, "height is -3");
+        refused([](P& p, L&) { p.shape.inChannels = 0; }, pass, Status::kInvalidShape, "inChannels is 0");
+        refused([](P& p, L&) { p.shape.kernel = 4; }, pass, Status::kUnsupported, "kernel is 4");
+        refused([](P& p, L&) { p.shape.kernel = 35; }, pass, Status::kUnsupported, "kernel is 35");
+        refused([](P& p, L&) { p.shape.stride = 3; }, pass, Status::kUnsupported, "stride is 3");
+        refused([](P& p, L&) { p.shape.groups = 2; }, pass, Status::kUnsupported, "2 groups");
+        refused([](P& p, L&) { p.shape.xRowStride = 1; }, pass, Status::kInvalidShape, "strides of x");
+        refused([](P& p, L& l) { l.sharedBytesPerBlock = 256, p.shape.kernel = 33; }, pass, Status::kResourceLimit,
+                "shared memory");
+        refused([](P&, L& l) { l.gridX = 0; }, pass, Status::kResourceLimit, "blocks");
+    }
+}
