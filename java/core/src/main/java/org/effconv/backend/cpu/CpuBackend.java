@@ -25,6 +25,7 @@ public final class CpuBackend implements Backend {
     private final CpuLinear linear;
     private final CpuSynthesis synthesis;
     private final AtomicReference<Thread> user = new AtomicReference<>();
+    private OneDnn oneDnn; // null until the first operation needs it
     private volatile boolean closed;
 
     private CpuBackend(int threads) {
@@ -69,9 +70,24 @@ public final class CpuBackend implements Backend {
         return memory.liveBytes();
     }
 
+    /** Whether this processor computes in bf16 (AVX-512 BF16 or AMX); elsewhere it would be emulated, slowly. */
+    public static boolean bf16Supported() {
+        return OneDnn.bf16Supported();
+    }
+
+    OneDnn oneDnn() {
+        if (oneDnn == null) {
+            oneDnn = new OneDnn(memory, OneDnn.OPERATIONS);
+        }
+        return oneDnn;
+    }
+
     @Override
     public void close() {
         closed = true;
+        if (oneDnn != null) {
+            oneDnn.close();
+        }
     }
 
     // ---- the way every operation takes ------------------------------------------------------------------------

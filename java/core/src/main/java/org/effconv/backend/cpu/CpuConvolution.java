@@ -3,10 +3,11 @@ package org.effconv.backend.cpu;
 import static org.effconv.backend.cpu.NativeLibrary.*;
 
 import org.effconv.backend.Convolution;
+import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
-/** Convolutions as their definition says; operands are checked by the caller. */
+/** Convolutions: oneDNN in F32 and BF16, their definition in F64; operands are checked by the caller. */
 final class CpuConvolution {
     private final CpuBackend owner;
 
@@ -15,6 +16,10 @@ final class CpuConvolution {
     }
 
     void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        if (x.type() != DataType.F64) {
+            new OneDnnConvolution(owner.oneDnn()).convolution(c, x, w, bias, y);
+            return;
+        }
         Shape s = x.shape();
         owner.call(() -> ec_naive_convolution(
                 x.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(),
@@ -22,6 +27,10 @@ final class CpuConvolution {
     }
 
     void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
+        if (dy.type() != DataType.F64) {
+            new OneDnnConvolution(owner.oneDnn()).convolutionDataGradient(c, dy, w, dx);
+            return;
+        }
         Shape s = dx.shape();
         owner.call(() -> ec_naive_convolution_data_gradient(
                 dx.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(),
@@ -29,6 +38,10 @@ final class CpuConvolution {
     }
 
     void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        if (x.type() != DataType.F64) {
+            new OneDnnConvolution(owner.oneDnn()).convolutionWeightGradient(c, x, dy, dw, dbias);
+            return;
+        }
         Shape s = x.shape();
         owner.call(() -> ec_naive_convolution_weight_gradient(
                 x.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), dw.shape().dim(0), dw.shape().dim(1), c.stride(),

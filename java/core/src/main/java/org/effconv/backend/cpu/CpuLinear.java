@@ -1,26 +1,43 @@
 package org.effconv.backend.cpu;
 
 import org.effconv.backend.Convolution;
+import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
-/** Linear layers as 1 x 1 convolutions of one-pixel images; operands are checked by the caller. */
+/**
+ * Linear layers: oneDNN in F32 and BF16, 1 x 1 convolutions of one-pixel images in F64; operands are checked by the caller.
+ */
 final class CpuLinear {
+    private final CpuBackend owner;
     private final CpuConvolution convolution;
 
     CpuLinear(CpuBackend owner) {
+        this.owner = owner;
         convolution = new CpuConvolution(owner);
     }
 
     void linear(Tensor x, Tensor w, Tensor bias, Tensor y) {
+        if (x.type() != DataType.F64) {
+            new OneDnnLinear(owner.oneDnn()).linear(x, w, bias, y);
+            return;
+        }
         convolution.convolution(Convolution.PLAIN, pixel(x), pixel(w), bias, pixel(y));
     }
 
     void linearDataGradient(Tensor dy, Tensor w, Tensor dx) {
+        if (dy.type() != DataType.F64) {
+            new OneDnnLinear(owner.oneDnn()).linearDataGradient(dy, w, dx);
+            return;
+        }
         convolution.convolutionDataGradient(Convolution.PLAIN, pixel(dy), pixel(w), pixel(dx));
     }
 
     void linearWeightGradient(Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        if (x.type() != DataType.F64) {
+            new OneDnnLinear(owner.oneDnn()).linearWeightGradient(x, dy, dw, dbias);
+            return;
+        }
         convolution.convolutionWeightGradient(Convolution.PLAIN, pixel(x), pixel(dy), pixel(dw), dbias);
     }
 

@@ -31,8 +31,8 @@ abstract class CpuTest {
     @AfterEach
     void close() {
         tensors.forEach(Tensor::close);
+        backend.close(); // oneDNN's scratch memory is held until here
         assertEquals(0, backend.liveBytes(), "live bytes after the test");
-        backend.close();
     }
 
     final Tensor tensor(DataType type, int... dims) {
