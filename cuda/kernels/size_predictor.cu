@@ -177,7 +177,7 @@ __device__ void recurrence(const SizePredictorParams& p, int direction, float* h
             hidden[((step + 1) % 2) * kWidth + unit] = next;
         }
         previous = next;
-#ifndef EC_FAULT_SIZE_PREDICTOR_DROPPED_BARRIER
+#ifndef EC_FAULT_dropped_barrier
         __syncthreads();
 #endif
     }
@@ -430,7 +430,7 @@ extern "C" __global__ void __launch_bounds__(kSizePredictorThreads)
     outerProducts(p, direction, 2, p.inputs, p.inputWeightGradients,
                   [&](int layer, int column) { return p.codes[layer * p.inputs + column]; });
     outerProducts(p, direction, 3, p.hidden, p.recurrentWeightGradients, [&](int layer, int column) {
-#ifdef EC_FAULT_SIZE_PREDICTOR_WRONG_STEP
+#ifdef EC_FAULT_wrong_step
         const int before = layer;
 #else
         const int before = direction == 0 ? layer - 1 : layer + 1;

@@ -185,7 +185,7 @@ __device__ void productTile(const SynthesisParams& p, const SynthesisLayer& laye
             tile.left[k * kLeftPitch + row] =
                 live ? p.features[layer.featureOffset + (item.first + row) * layer.featureStride + feature + k] : 0.0f;
         }
-#ifndef EC_FAULT_SYNTHESIS_DROPPED_BARRIER
+#ifndef EC_FAULT_dropped_barrier
         __syncthreads();
 #endif
         multiplySlice(tile, acc);
@@ -450,7 +450,7 @@ extern "C" __global__ void __launch_bounds__(kSynthesisThreads, 4)
             const float feature = p.features[layer.featureOffset + tap * layer.featureStride + f];
             p.featureGradients[layer.featureGradientOffset + tap * layer.featureStride + f] =
                 value.m == 0.0f ? 0.0f : layer.scale * value.m * G;
-#ifdef EC_FAULT_SYNTHESIS_SIZE_SIGN
+#ifdef EC_FAULT_size_sign
             share -= value.dm == 0.0f ? 0.0f : layer.scale * value.dm * feature * G;
 #else
             share += value.dm == 0.0f ? 0.0f : layer.scale * value.dm * feature * G;
