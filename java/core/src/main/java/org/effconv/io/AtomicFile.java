@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.UUID;
 
 /**
  * Files that are either wholly there or not at all: written beside the target under a temporary name, synced, renamed, and
@@ -35,10 +36,10 @@ public final class AtomicFile {
      */
     public static void write(Path target, Content content) {
         Path folder = target.toAbsolutePath().getParent();
-        Path partial = null;
+        // Not a "temporary file": that one would be readable by its owner alone, and the rename would keep this.
+        Path partial = folder.resolve("." + target.getFileName() + "." + UUID.randomUUID() + SUFFIX);
         try {
-            partial = Files.createTempFile(folder, "." + target.getFileName() + ".", SUFFIX);
-            try (FileChannel channel = FileChannel.open(partial, StandardOpenOption.WRITE)) {
+            try (FileChannel channel = FileChannel.open(partial, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
                 OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), 1 << 16);
                 content.writeTo(out);
                 out.flush();

@@ -65,6 +65,22 @@ public final class Json {
         return object;
     }
 
+    /**
+     * @param source names the node in errors
+     * @throws InvalidInput if the node is not of this type
+     */
+    public static <T> T convert(JsonNode node, Class<T> type, String source) {
+        try {
+            T value = MAPPER.treeToValue(node, type);
+            if (value != null) {
+                return value;
+            }
+        } catch (JsonProcessingException e) {
+            throw new InvalidInput(source + ": " + e.getOriginalMessage(), e);
+        }
+        throw new InvalidInput(source + ": is missing, expected " + type.getSimpleName());
+    }
+
     /** Indented, with a line end. */
     public static String pretty(Object value) {
         try {

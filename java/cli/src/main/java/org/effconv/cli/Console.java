@@ -1,0 +1,87 @@
+package org.effconv.cli;
+
+import java.io.PrintWriter;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import org.effconv.train.EpochMetrics;
+import org.effconv.train.TrainingListener;
+
+/** Shows a run: a line per epoch on standard output and, on a terminal, a progress bar per epoch on standard error. */
+final class Console implements TrainingListener, AutoCloseable {
+    private static final int REDRAW_MILLIS = 250;
+
+    private final PrintWriter out;
+    private final boolean terminal;
+    private int batches;
+    private int epochs;
+    private ProgressBar bar;
+
+    Console(PrintWriter out, boolean terminal) {
+        this.out = out;
+        this.terminal = terminal;
+    }
+
+    @Override
+    public void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {
+        this.batches = batchesPerEpoch;
+        this.epochs = epochs;
+        if (epochsDone > 0) {
+            out.printf("%s: %s%n", phase, epochsDone == epochs ? "was done before" : "goes on after epoch " + epochsDone + " of " + epochs);
+            out.flush();
+        }
+    }
+
+    @Override
+    public void onBatch(String phase, int epoch, int batch, double loss) {
+        if (!terminal) {
+            return;
+        }
+        if (bar == null) {
+            bar = new ProgressBarBuilder()
+                    .setTaskName(String.format(Locale.ROOT, "%s %d/%d", phase, epoch, epochs))
+                    .setInitialMax(batches)
+                    .setStyle(ProgressBarStyle.ASCII)
+                    .setUpdateIntervalMillis(REDRAW_MILLIS)
+                    .clearDisplayOnFinish()
+                    .build();
+        }
+        bar.step();
+        if (!Double.isNaN(loss)) {
+            bar.setExtraMessage(String.format(Locale.ROOT, "loss %.3f", loss));
+        }
+    }
+
+    @Override
+    public void onEpoch(EpochMetrics m) {
+        close();
+        StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "%-7s %3d/%d  loss %.4f  train %.2f %%", m.phase(), m.epoch(),
+                m.epochs(), m.loss(), 100 * m.trainAccuracy()));
+        if (Double.isFinite(m.validationAccuracy())) {
+            line.append(String.format(Locale.ROOT, "  validation %.2f %%", 100 * m.validationAccuracy()));
+        }
+        if (Double.isFinite(m.testAccuracy())) {
+            line.append(String.format(Locale.ROOT, "  test %.2f %%", 100 * m.testAccuracy()));
+        }
+        line.append(String.format(Locale.ROOT, "  %.1f s  %.0f images/s", m.seconds(), m.imagesPerSecond()));
+        if (!m.softSizes().isEmpty()) {
+            line.append("  sizes ").append(m.softSizes().stream().map(v -> String.format(Locale.ROOT, "%.1f", v)).collect(Collectors.joining(" ")));
+            if (Double.isFinite(m.budgetRatio())) {
+                line.append(String.format(Locale.ROOT, "  P/P* %.3f", m.budgetRatio()));
+            }
+        }
+        out.println(line);
+        out.flush();
+    }
+
+    /** Removes the bar; a second close is harmless. */
+    @Override
+    public void close() {
+        if (bar != null) {
+            bar.close();
+            bar = null;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+package org.effconv.cli;
+
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import org.effconv.EffconvException;
+import org.effconv.EffconvException.InvalidInput;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+
+/** The command line: {@code effconv learn | train | eval | info}. Exit codes: 0 good, 1 the job failed, 2 bad arguments or input. */
+@Command(
+        name = "effconv",
+        description = "Learns the kernel sizes of a CNN's convolution layers under a parameter budget.",
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        synopsisSubcommandLabel = "COMMAND",
+        footer = {
+            "",
+            "Every setting can also be given as a system property: EFFCONV_JAVA_OPTS=-Deffconv.lr=0.01.",
+            "Exit codes: 0 good, 1 the job failed, 2 bad arguments or input."
+        })
+public final class Effconv implements Runnable {
+    private static final Logger LOG = LoggerFactory.getLogger(Effconv.class);
+    static final int FAILED = 1;
+    static final int BAD_INPUT = 2;
+
+    @CommandLine.Spec
+    private CommandLine.Model.CommandSpec spec;
+
+    public static void main(String[] arguments) {
+        System.exit(commandLine().execute(arguments));
+    }
+
+    /** A fresh command line, ready to execute. */
+    static CommandLine commandLine() {
+        RunLog.install();
+        LearnCommand learn = new LearnCommand();
+        TrainCommand train = new TrainCommand();
+        CommandLine line = new CommandLine(new Effconv());
+        CommandLine learnLine = new CommandLine(learn);
+        SettingOptions.add(learnLine.getCommandSpec(), learn.offered());
+        CommandLine trainLine = new CommandLine(train);
+        SettingOptions.add(trainLine.getCommandSpec(), train.offered());
+        CommandLine evalLine = new CommandLine(new EvalCommand());
+        SettingOptions.add(evalLine.getCommandSpec(), EvalCommand.OFFERED);
+        return line.addSubcommand(learnLine)
+                .addSubcommand(trainLine)
+                .addSubcommand(evalLine)
+                .addSubcommand(new InfoCommand())
+                .setUsageHelpAutoWidth(true)
+                .setParameterExceptionHandler(Effconv::badArguments)
+                .setExecutionExceptionHandler(Effconv::failed);
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing: learn, train, eval or info");
+    }
+
+    private static int badArguments(ParameterException e, String[] arguments) {
+        CommandLine command = e.getCommandLine();
+        PrintWriter err = command.getErr();
+        err.println("effconv: " + e.getMessage());
+        err.println("'" + command.getCommandSpec().qualifiedName() + " --help' lists the arguments.");
+        err.flush();
+        return BAD_INPUT;
+    }
+
+    private static int failed(Exception e, CommandLine command, ParseResult parsed) {
+        PrintWriter err = command.getErr();
+        int code = e instanceof InvalidInput ? BAD_INPUT : FAILED;
+        if (e instanceof EffconvException || e instanceof UncheckedIOException) {
+            LOG.info("failed", e); // the trace is for log.txt alone
+            err.println("effconv: " + e.getMessage());
+        } else {
+            LOG.error("unexpected", e);
+            err.println("effconv: unexpected failure, please report it: " + e);
+            e.printStackTrace(err);
+        }
+        err.flush();
+        return code;
+    }
+}

@@ -1,0 +1,50 @@
+package org.effconv.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import org.effconv.Device;
+import org.effconv.Learning;
+import org.effconv.LearningResult;
+import org.effconv.Settings;
+import org.effconv.data.Dataset;
+import org.effconv.io.AtomicFile;
+import org.effconv.io.Json;
+import org.effconv.nn.Architecture;
+import picocli.CommandLine.Command;
+
+/** {@code effconv learn}: the whole job. */
+@Command(
+        name = "learn",
+        mixinStandardHelpOptions = true,
+        description = "Learns the kernel sizes, trains the network found, and the uniform one of the same cost beside it.")
+final class LearnCommand extends RunCommand<Learning, LearningResult> {
+    LearnCommand() {
+        super(Settings.table());
+    }
+
+    @Override
+    Learning newJob(Settings settings, Architecture architecture, Dataset data) {
+        return Learning.of(settings, architecture);
+    }
+
+    @Override
+    Learning oldJob(Path folder) {
+        return Learning.resume(folder);
+    }
+
+    @Override
+    LearningResult run(Learning job, Device device, Dataset data) {
+        return job.run(device, data);
+    }
+
+    @Override
+    void report(LearningResult result, Learning job, PrintWriter to, long liveBytes) {
+        ObjectNode json = result.toJson().put("liveNativeBytes", liveBytes);
+        String text = result.toText() + String.format("live memory    %d native bytes after the run%n", liveBytes);
+        AtomicFile.write(job.out().resolve("summary.json"), Json.pretty(json));
+        AtomicFile.write(job.out().resolve("summary.txt"), text);
+        to.print(text);
+        to.println("run folder     " + job.out());
+    }
+}

@@ -1,0 +1,158 @@
+package org.effconv.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.effconv.Device;
+import org.effconv.EffconvException;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.Job;
+import org.effconv.Setting;
+import org.effconv.Settings;
+import org.effconv.data.Dataset;
+import org.effconv.data.Datasets;
+import org.effconv.nn.Architecture;
+import org.effconv.train.RunFolder;
+import org.effconv.train.StopSignal;
+import org.effconv.train.TrainingListener;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/**
+ * What {@code learn} and {@code train} share: a new run or one that goes on, its folder, its log, its end.
+ *
+ * @param <J> the job
+ * @param <R> its result, which holds device memory
+ */
+abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements Callable<Integer> {
+    private static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--out", paramLabel = "DIR", description = "folder of the run; must not hold another (default: runs/<data>-<arch>-<time>)")
+    private Path out;
+
+    @Option(names = "--resume", paramLabel = "DIR", description = "go on with the run in this folder, with its settings")
+    private Path resume;
+
+    private final List<Setting<?>> offered;
+
+    RunCommand(List<Setting<?>> offered) {
+        this.offered = offered;
+    }
+
+    List<Setting<?>> offered() {
+        return offered;
+    }
+
+    boolean resuming() {
+        return resume != null;
+    }
+
+    abstract J newJob(Settings settings, Architecture architecture, Dataset data);
+
+    abstract J oldJob(Path folder);
+
+    abstract R run(J job, Device device, Dataset data);
+
+    /** Prints and writes what came out; the device is closed, {@code liveBytes} is what is still allocated. */
+    abstract void report(R result, J job, PrintWriter to, long liveBytes);
+
+    @Override
+    public final Integer call() throws Exception {
+        PrintWriter to = spec.commandLine().getOut();
+        J job;
+        Dataset data;
+        if (resuming()) {
+            if (out != null) {
+                throw new InvalidInput("--out and --resume: expected one of them, a run goes on in its own folder");
+            }
+            job = oldJob(resume);
+            requireSame(job);
+            data = Datasets.open(job.settings().get(Settings.DATA));
+        } else {
+            Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered);
+            Device.requireKnown(settings);
+            if (out != null) {
+                RunFolder.requireFree(out);
+            }
+            Architecture architecture = Job.architecture(settings.get(Settings.ARCH));
+            data = Datasets.open(settings.get(Settings.DATA));
+            job = newJob(settings, architecture, data);
+            job.out(out != null ? out : standardFolder(settings, architecture));
+        }
+        return run(job, data, to);
+    }
+
+    private int run(J job, Dataset data, PrintWriter to) throws Exception {
+        StopSignal stop = new StopSignal();
+        Console console = new Console(to, Boolean.getBoolean("effconv.terminal"));
+        Path log = job.out().resolve("log.txt");
+        job.stopSignal(stop).listener(new TrainingListener() {
+            private boolean attached;
+
+            @Override
+            public void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {
+                if (!attached) { // from here on the folder exists
+                    RunLog.attach(log);
+                    to.println("run folder " + job.out());
+                    to.flush();
+                    attached = true;
+                }
+            }
+        }).listener(console);
+        Device opened;
+        R result;
+        try (Interrupts interrupts = Interrupts.to(stop); Device device = Device.open(job.settings())) {
+            opened = device;
+            to.println(data);
+            to.println("device " + device + ", " + job.architecture().name() + ", seed " + job.settings().get(Settings.SEED));
+            to.flush();
+            try (R r = run(job, device, data)) {
+                result = r;
+            }
+        } catch (StopSignal.Stopped e) {
+            throw new StopSignal.Stopped(e.getMessage() + "; '" + spec.qualifiedName() + " --resume " + job.out()
+                    + "' goes on after the last whole epoch");
+        } finally {
+            console.close();
+        }
+        long live = opened.liveBytes();
+        report(result, job, to, live);
+        to.flush();
+        if (live != 0) {
+            throw new EffconvException(live + " bytes of native memory were never given back; this is a bug, please report it");
+        }
+        return 0;
+    }
+
+    private void requireSame(J job) {
+        Map<String, String> given = SettingOptions.given(spec.commandLine().getParseResult(), offered);
+        for (Setting<?> s : offered) {
+            String text = given.get(s.key());
+            if (text == null) {
+                continue;
+            }
+            Object value = s.parse(text, "--" + s.key());
+            boolean same = s == Settings.ARCH
+                    ? Job.architecture(text).equals(job.architecture())
+                    : value.equals(job.settings().get(s));
+            if (!same) {
+                throw new InvalidInput("--" + s.key() + " '" + text + "': the run in " + resume + " has '" + job.settings().get(s)
+                        + "', and a run goes on with its own settings");
+            }
+        }
+    }
+
+    private static Path standardFolder(Settings settings, Architecture architecture) {
+        String data = settings.get(Settings.DATA).replace(':', '-').replaceAll(",.*", "");
+        Path last = Path.of(data).toAbsolutePath().normalize().getFileName();
+        return Path.of("runs", (last == null ? "data" : last) + "-" + architecture.name() + "-" + LocalDateTime.now().format(STAMP));
+    }
+}

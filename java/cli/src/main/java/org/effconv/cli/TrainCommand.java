@@ -1,0 +1,88 @@
+package org.effconv.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.effconv.Device;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.Setting;
+import org.effconv.Settings;
+import org.effconv.Training;
+import org.effconv.TrainingResult;
+import org.effconv.data.Dataset;
+import org.effconv.io.AtomicFile;
+import org.effconv.io.Json;
+import org.effconv.nn.Architecture;
+import org.effconv.train.PeakMemory;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code effconv train}: training with given sizes. */
+@Command(
+        name = "train",
+        mixinStandardHelpOptions = true,
+        description = "Trains a network of given kernel sizes, as an ordinary CNN.")
+final class TrainCommand extends RunCommand<Training, TrainingResult> {
+    private static final Pattern UNIFORM = Pattern.compile("k(\\d{1,3})");
+
+    @Option(names = "--sizes", paramLabel = "FILE|kN", description = "a sizes.json, or one size for all layers, as k5")
+    private String sizes;
+
+    TrainCommand() {
+        super(Settings.table().stream().filter(TrainCommand::applies).collect(Collectors.toList()));
+    }
+
+    private static boolean applies(Setting<?> s) {
+        return !Settings.ofSearch().contains(s);
+    }
+
+    @Override
+    Training newJob(Settings settings, Architecture architecture, Dataset data) {
+        if (sizes == null) {
+            throw new InvalidInput("--sizes is missing: expected a sizes.json, or one size for all layers, as k5");
+        }
+        var uniform = UNIFORM.matcher(sizes.toLowerCase(Locale.ROOT));
+        if (uniform.matches()) {
+            return Training.uniform(settings, architecture, data, Integer.parseInt(uniform.group(1)));
+        }
+        return Training.fromFile(settings, architecture, data, Path.of(sizes));
+    }
+
+    @Override
+    Training oldJob(Path folder) {
+        if (sizes != null) {
+            throw new InvalidInput("--sizes and --resume: expected one of them, a run goes on with its own sizes");
+        }
+        return Training.resume(folder);
+    }
+
+    @Override
+    TrainingResult run(Training job, Device device, Dataset data) {
+        return job.run(device, data);
+    }
+
+    @Override
+    void report(TrainingResult result, Training job, PrintWriter to, long liveBytes) {
+        ObjectNode json = Json.object();
+        json.put("architecture", job.architecture().name());
+        json.set("sizes", Json.tree(result.model().sizes()));
+        json.put("parameters", result.model().parameters()).put("testAccuracy", result.testAccuracy())
+                .put("testLoss", result.testLoss()).put("seconds", result.seconds()).put("peakRssBytes", PeakMemory.bytes())
+                .put("liveNativeBytes", liveBytes);
+        List<String> k = Arrays.stream(result.model().sizes()).mapToObj(Integer::toString).toList();
+        String text = String.format(Locale.ROOT,
+                "%nsizes          %s%nparameters     %,d%ntest accuracy  %.2f %%%ntime           %.1f s%npeak memory    %.0f MiB resident%n"
+                        + "live memory    %d native bytes after the run%n",
+                String.join(" ", k), result.model().parameters(), 100 * result.testAccuracy(), result.seconds(),
+                PeakMemory.bytes() / 1048576.0, liveBytes);
+        AtomicFile.write(job.out().resolve("summary.json"), Json.pretty(json));
+        AtomicFile.write(job.out().resolve("summary.txt"), text);
+        to.print(text);
+        to.println("run folder     " + job.out());
+    }
+}

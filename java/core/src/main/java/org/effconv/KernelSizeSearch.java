@@ -1,0 +1,144 @@
+package org.effconv;
+
+import java.util.Arrays;
+import java.util.List;
+import org.effconv.autodiff.Tape;
+import org.effconv.data.Dataset;
+import org.effconv.nn.Architecture;
+import org.effconv.nn.Network;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.SizedLayer;
+import org.effconv.nn.WeightSource;
+import org.effconv.size.Budget;
+import org.effconv.size.FoundSizes;
+import org.effconv.size.ParameterCount;
+import org.effconv.size.SizeRounding;
+import org.effconv.size.SynthesisedWeights;
+import org.effconv.tensor.Arena;
+import org.effconv.train.Phase;
+
+/** Learns the kernel sizes of an architecture's convolutions under a parameter budget. */
+public final class KernelSizeSearch extends Job<KernelSizeSearch> {
+    static final String PHASE = "search";
+
+    private KernelSizeSearch(Settings settings, Architecture architecture) {
+        super("search", settings, architecture);
+    }
+
+    /** For a built-in architecture, or one of the user's own in a .json file. */
+    public static KernelSizeSearch of(String architecture) {
+        return new KernelSizeSearch(Settings.standard(), architecture(architecture));
+    }
+
+    public static KernelSizeSearch of(Architecture architecture) {
+        return new KernelSizeSearch(Settings.standard(), architecture);
+    }
+
+    @Override
+    KernelSizeSearch self() {
+        return this;
+    }
+
+    /** A number of parameters ("120k"), a ratio to uniform size 3 ("1.5x"), a uniform size ("k5") or "auto". */
+    public KernelSizeSearch budget(String budget) {
+        return set(Settings.BUDGET, budget);
+    }
+
+    /** Epochs of the search. */
+    public KernelSizeSearch epochs(int epochs) {
+        return set(Settings.SEARCH_EPOCHS, epochs);
+    }
+
+    /**
+     * Runs the search on the dataset's training part.
+     *
+     * @throws EffconvException.InvalidInput if settings, data and architecture do not fit together
+     * @throws EffconvException.JobFailed    if the loss is no longer finite, or no odd sizes meet the budget
+     */
+    public SearchResult run(Device device, Dataset data) {
+        try (Device.Claim claim = device.claim()) {
+            NetworkPlan plan = plan(data);
+            check(device, plan, settings());
+            checkFolder(device, data);
+            try (Phase.Context context = open(device, data)) {
+                return search(this, context, device, plan);
+            }
+        }
+    }
+
+    /** Checks budget and search settings against a network. */
+    static void check(Device device, NetworkPlan plan, Settings settings) {
+        Budget.parse(settings.get(Settings.BUDGET)).target(count(device, plan));
+        settings.search();
+    }
+
+    static int epochs(Settings settings) {
+        int fixed = settings.get(Settings.SEARCH_EPOCHS);
+        double share = settings.get(Settings.SEARCH_FRACTION) * settings.get(Settings.EPOCHS);
+        return fixed > 0 ? fixed : (int) Math.max(1, Math.ceil(share - 1e-9));
+    }
+
+    static ParameterCount count(Device device, NetworkPlan plan) {
+        return new ParameterCount(device.backend(), plan);
+    }
+
+    /** The search of a job, within its run folder if there is one. */
+    static SearchResult search(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
+        Settings settings = job.settings();
+        long seed = settings.get(Settings.SEED);
+        ParameterCount count = count(device, plan);
+        Budget budget = Budget.parse(settings.get(Settings.BUDGET));
+        try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
+                SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), count,
+                        budget, settings.search(), seed)) {
+            Phase.Outcome outcome = Phase.run(context, PHASE, network, weights, job.options(context.data(), epochs(settings)),
+                    new SoftSizes(weights, count, plan, budget.target(count)), false);
+            predict(device, weights);
+            FoundSizes found = weights.found();
+            SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(), found.parameters(),
+                    found.target(), outcome.seconds(), weights.predictedWeights(found.sizes()));
+            if (context.folder() != null) {
+                result.toFile().write(context.folder().file("sizes.json"));
+            }
+            return result;
+        }
+    }
+
+    // The sizes as the last update left them, also where this process ran no step of the search.
+    private static void predict(Device device, SynthesisedWeights weights) {
+        try (Arena arena = new Arena(device.backend().memory())) {
+            weights.begin(new Tape(device.backend(), arena, false), new WeightSource.Progress(1, 1));
+        }
+    }
+
+    static List<String> layerNames(NetworkPlan plan) {
+        return plan.sizedLayers().stream().map(SizedLayer::name).toList();
+    }
+
+    /** What metrics say of a search's sizes. */
+    private record SoftSizes(SynthesisedWeights weights, ParameterCount count, NetworkPlan plan, double target) implements Phase.Sizes {
+        private int[] rounded() {
+            return SizeRounding.round(weights.sizes(), count.layers());
+        }
+
+        @Override
+        public List<Integer> sizes() {
+            return Arrays.stream(rounded()).boxed().toList();
+        }
+
+        @Override
+        public List<Double> softSizes() {
+            return Arrays.stream(weights.sizes()).boxed().toList();
+        }
+
+        @Override
+        public long parameters() {
+            return plan.parameters(rounded());
+        }
+
+        @Override
+        public double budgetRatio() {
+            return count.soft(weights.sizes()).count() / target;
+        }
+    }
+}

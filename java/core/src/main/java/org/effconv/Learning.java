@@ -1,0 +1,125 @@
+package org.effconv;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.effconv.data.Dataset;
+import org.effconv.nn.Architecture;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.size.ParameterCount;
+import org.effconv.size.SizeRounding;
+import org.effconv.train.Phase;
+
+/** The whole job: learn kernel sizes, train the network found, and train the uniform network of the same cost beside it. */
+public final class Learning extends Job<Learning> {
+    static final String UNIFORM_PHASE = "uniform";
+
+    private Learning(Settings settings, Architecture architecture) {
+        super("learn", settings, architecture);
+    }
+
+    private Learning(Path folder) {
+        super("learn", folder);
+    }
+
+    /** For a built-in architecture, or one of the user's own in a .json file. */
+    public static Learning of(String architecture) {
+        return new Learning(Settings.standard(), architecture(architecture));
+    }
+
+    /** With all settings given; the architecture is this one. */
+    public static Learning of(Settings settings, Architecture architecture) {
+        return new Learning(settings, architecture);
+    }
+
+    /** Continues the run in a folder; its settings are the run's. */
+    public static Learning resume(Path folder) {
+        return new Learning(folder);
+    }
+
+    @Override
+    Learning self() {
+        return this;
+    }
+
+    /** A number of parameters ("120k"), a ratio to uniform size 3 ("1.5x"), a uniform size ("k5") or "auto". */
+    public Learning budget(String budget) {
+        return set(Settings.BUDGET, budget);
+    }
+
+    /** Epochs of each training; those of the search follow from the settings search-epochs or search-fraction. */
+    public Learning epochs(int epochs) {
+        return set(Settings.EPOCHS, epochs);
+    }
+
+    /**
+     * Runs, or goes on with, all phases. Everything is checked before anything is written.
+     *
+     * @return close it before the device
+     * @throws EffconvException.InvalidInput if settings, data and architecture do not fit together
+     * @throws EffconvException.JobFailed    if the loss is no longer finite, or no odd sizes meet the budget
+     */
+    public LearningResult run(Device device, Dataset data) {
+        try (Device.Claim claim = device.claim()) {
+            NetworkPlan plan = plan(data);
+            KernelSizeSearch.check(device, plan, settings());
+            checkFolder(device, data);
+            try (Phase.Context context = open(device, data)) {
+                SearchResult found = KernelSizeSearch.search(this, context, device, plan);
+                SearchResult warmStart = settings().get(Settings.WARM_START) ? found : null;
+                TrainingResult learned =
+                        Training.train(this, context, device, plan, Training.PHASE, found.sizes(), warmStart);
+                try {
+                    if (context.folder() != null) {
+                        learned.model().save(context.folder().file("model.safetensors"));
+                    }
+                    if (!settings().get(Settings.COMPARE)) {
+                        return new LearningResult(found, learned, null);
+                    }
+                    int[] uniform = uniform(KernelSizeSearch.count(device, plan), found);
+                    if (Arrays.equals(uniform, found.sizes())) { // the same network from the same seed: nothing to compare
+                        return new LearningResult(found, learned, null);
+                    }
+                    return new LearningResult(found, learned,
+                            Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null));
+                } catch (RuntimeException e) {
+                    learned.close();
+                    throw e;
+                }
+            }
+        }
+    }
+
+    /**
+     * The uniform size whose network costs what was asked for (without a budget: what was found), within the tolerance of a
+     * repaired choice; where no odd size does, sizes as near to one size as the cost allows.
+     */
+    static int[] uniform(ParameterCount count, SearchResult found) {
+        double target = Double.isNaN(found.budget()) ? found.parameters() : found.budget();
+        int largest = count.layers().stream().mapToInt(l -> l.kmax()).max().orElseThrow();
+        int nearest = IntStream.rangeClosed(0, (largest - 1) / 2).map(r -> 2 * r + 1).boxed()
+                .min((a, b) -> Double.compare(
+                        SizeRounding.deviation(count.uniform(a), target), SizeRounding.deviation(count.uniform(b), target)))
+                .orElseThrow();
+        if (SizeRounding.deviation(count.uniform(nearest), target) <= SizeRounding.TOLERANCE) {
+            return count.layers().stream().mapToInt(l -> Math.min(nearest, l.kmax())).toArray();
+        }
+        double low = 1;
+        double high = largest;
+        for (int i = 0; i < 60; i++) { // bisection down to rounding
+            double middle = (low + high) / 2;
+            if (count.soft(same(middle, count)).count() < target) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return SizeRounding.repair(same(low, count), count, target);
+    }
+
+    private static double[] same(double v, ParameterCount count) {
+        double[] sizes = new double[count.layers().size()];
+        Arrays.fill(sizes, v);
+        return sizes;
+    }
+}

@@ -1,0 +1,122 @@
+package org.effconv;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.effconv.io.Json;
+import org.effconv.train.PeakMemory;
+
+/** What {@link Learning} found and trained. Close it before the device. */
+public final class LearningResult implements AutoCloseable {
+    private final SearchResult search;
+    private final TrainingResult learned;
+    private final TrainingResult uniform;
+    private final int[] uniformSizes;
+    private final long uniformParameters;
+
+    LearningResult(SearchResult search, TrainingResult learned, TrainingResult uniform) {
+        this.search = search;
+        this.learned = learned;
+        this.uniform = uniform;
+        uniformSizes = uniform == null ? null : uniform.model().sizes();
+        uniformParameters = uniform == null ? 0 : uniform.model().parameters();
+    }
+
+    public SearchResult search() {
+        return search;
+    }
+
+    /** The network of the learned sizes. */
+    public TrainingResult learned() {
+        return learned;
+    }
+
+    /** The network of one size, at the same cost; empty without comparison, and where the learned sizes are that network's. */
+    public Optional<TrainingResult> uniform() {
+        return Optional.ofNullable(uniform);
+    }
+
+    /** The run in figures; may be asked for after {@link #close}. */
+    public ObjectNode toJson() {
+        ObjectNode json = Json.object();
+        json.put("architecture", search.architecture().name());
+        ArrayNode layers = json.putArray("layers");
+        for (int i = 0; i < search.layers().size(); i++) {
+            layers.addObject().put("name", search.layers().get(i)).put("size", search.sizes()[i]).put("soft", search.softSizes()[i]);
+        }
+        json.put("parameters", search.parameters());
+        if (Double.isFinite(search.budget())) {
+            json.put("budget", search.budget()).put("parametersOverBudget", search.parameters() / search.budget());
+        }
+        json.put("searchSeconds", search.seconds());
+        put(json.putObject("learned"), learned);
+        if (uniform != null) {
+            ObjectNode u = json.putObject("uniform");
+            u.set("sizes", Json.tree(uniformSizes));
+            u.put("parameters", uniformParameters);
+            put(u, uniform);
+        }
+        return json.put("peakRssBytes", PeakMemory.bytes());
+    }
+
+    private static void put(ObjectNode json, TrainingResult r) {
+        json.put("testAccuracy", r.testAccuracy()).put("testLoss", r.testLoss()).put("seconds", r.seconds());
+    }
+
+    /** The run in a few lines for people; may be asked for after {@link #close}. */
+    public String toText() {
+        StringBuilder s = new StringBuilder();
+        int width = search.layers().stream().mapToInt(String::length).max().orElse(0);
+        s.append(String.format("%nkernel sizes of %s%n", search.architecture().name()));
+        for (int i = 0; i < search.layers().size(); i++) {
+            s.append(String.format(Locale.ROOT, "  %-" + width + "s  %2d   (soft %.2f)%n", search.layers().get(i), search.sizes()[i],
+                    search.softSizes()[i]));
+        }
+        s.append(String.format(Locale.ROOT, "parameters     %,d", search.parameters()));
+        if (Double.isFinite(search.budget())) {
+            s.append(String.format(Locale.ROOT, ", budget %,.0f (%+.2f %%)", search.budget(),
+                    100 * (search.parameters() / search.budget() - 1)));
+        }
+        s.append(String.format(Locale.ROOT, "%nlearned sizes  test accuracy %.2f %%%n", 100 * learned.testAccuracy()));
+        if (uniform != null) {
+            s.append(String.format(Locale.ROOT, "%-13s  test accuracy %.2f %%, %,d parameters%s%n", uniformName(),
+                    100 * uniform.testAccuracy(), uniformParameters, uniformNote()));
+        }
+        if (uniform == null && Arrays.stream(search.sizes()).distinct().count() == 1) {
+            s.append(String.format("uniform        the learned sizes are all the same: there is nothing to compare%n"));
+        }
+        s.append(String.format(Locale.ROOT, "time           search %.1f s, training %.1f s", search.seconds(), learned.seconds()));
+        if (uniform != null) {
+            s.append(String.format(Locale.ROOT, ", training of the uniform network %.1f s", uniform.seconds()));
+        }
+        return s.append(String.format(Locale.ROOT, "%npeak memory    %.0f MiB resident%n", PeakMemory.bytes() / 1048576.0)).toString();
+    }
+
+    private boolean exactlyUniform() {
+        return Arrays.stream(uniformSizes).distinct().count() == 1;
+    }
+
+    private String uniformName() {
+        return exactlyUniform() ? "uniform " + uniformSizes[0] : "near-uniform";
+    }
+
+    private String uniformNote() {
+        if (exactlyUniform()) {
+            return "";
+        }
+        List<String> sizes = Arrays.stream(uniformSizes).mapToObj(Integer::toString).collect(Collectors.toList());
+        return " (no single odd size meets the budget; the nearest mix is " + String.join(" ", sizes) + ")";
+    }
+
+    @Override
+    public void close() {
+        learned.close();
+        if (uniform != null) {
+            uniform.close();
+        }
+    }
+}

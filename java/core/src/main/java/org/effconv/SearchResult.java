@@ -1,0 +1,82 @@
+package org.effconv;
+
+import java.util.List;
+import java.util.stream.IntStream;
+import org.effconv.io.SizesFile;
+import org.effconv.nn.Architecture;
+
+/** What a search found; holds no device memory. */
+public final class SearchResult {
+    private final Architecture architecture;
+    private final List<String> layers;
+    private final double[] soft;
+    private final int[] sizes;
+    private final long parameters;
+    private final double budget;
+    private final double seconds;
+    private final List<float[]> weights;
+
+    SearchResult(
+            Architecture architecture, List<String> layers, double[] soft, int[] sizes, long parameters, double budget, double seconds,
+            List<float[]> weights) {
+        this.architecture = architecture;
+        this.layers = layers;
+        this.soft = soft.clone();
+        this.sizes = sizes.clone();
+        this.parameters = parameters;
+        this.budget = budget;
+        this.seconds = seconds;
+        this.weights = weights;
+    }
+
+    public Architecture architecture() {
+        return architecture;
+    }
+
+    /** Names of the sized layers, in network order. */
+    public List<String> layers() {
+        return layers;
+    }
+
+    /** One odd kernel size per sized layer, within 2 % of the budget. */
+    public int[] sizes() {
+        return sizes.clone();
+    }
+
+    /** The soft sizes behind them. */
+    public double[] softSizes() {
+        return soft.clone();
+    }
+
+    /** Parameters of the network of these sizes. */
+    public long parameters() {
+        return parameters;
+    }
+
+    /** Parameters asked for; NaN with budget "auto". */
+    public double budget() {
+        return budget;
+    }
+
+    /** Wall clock of the search's epochs. */
+    public double seconds() {
+        return seconds;
+    }
+
+    /** Predicted weights at {@link #sizes}, per layer (K, k, k, C / groups): the start of a warm-started training. */
+    List<float[]> weights() {
+        return weights;
+    }
+
+    /** In the form of sizes.json. */
+    public SizesFile toFile() {
+        return new SizesFile(architecture.name(), parameters, budget, IntStream.range(0, sizes.length)
+                .mapToObj(i -> new SizesFile.Layer(layers.get(i), sizes[i], soft[i]))
+                .toList());
+    }
+
+    @Override
+    public String toString() {
+        return toFile().layers() + ", " + parameters + " parameters";
+    }
+}

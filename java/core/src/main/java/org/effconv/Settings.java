@@ -1,0 +1,212 @@
+package org.effconv;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.Setting.Range;
+import org.effconv.backend.MaskKind;
+import org.effconv.data.Datasets;
+import org.effconv.io.Json;
+import org.effconv.size.SearchSettings;
+
+/**
+ * Everything a user can set, in one table, and a set of values for it. A value comes from whoever is nearest: the builder
+ * or the command line, else the system property, else the standard value of the table. Immutable.
+ */
+public final class Settings {
+    /** Peak rates and decays where the user leaves them open. */
+    static final double ADAMW_RATE = 0.003;
+    static final double SGD_RATE = 0.1;
+    static final double ADAMW_DECAY = 0.02;
+    static final double SGD_DECAY = 5e-4;
+
+    private static final SearchSettings SEARCH = SearchSettings.standard();
+    private static final Map<String, Setting<?>> TABLE = new LinkedHashMap<>();
+
+    public static final Setting<String> ARCH = in(Setting.text("arch", "cnn6", "a name or a file",
+            "architecture: cnn6, lenet, resnet20|32|44|56, flexnet3|5|7, dwnet, or a JSON file"));
+    public static final Setting<String> DATA = in(Setting.text("data", "fashion-mnist", "a dataset", Datasets.SPEC_HELP));
+    public static final Setting<Long> SEED = in(Setting.seed("seed", 1, "of weights, data order, augmentation and search"));
+
+    public static final Setting<String> DEVICE = in(Setting.text("device", "auto", "auto or cpu", "auto or cpu"));
+    public static final Setting<Integer> THREADS = in(Setting.integer("threads", 0, 0, 1024, "CPU threads; 0: one per processor"));
+    public static final Setting<String> PRECISION = in(Setting.choice("precision", "auto",
+            "of activations; auto is bf16 where the processor computes in it (AMX, AVX512-BF16), else fp32",
+            List.of("auto", "fp32", "bf16")));
+
+    public static final Setting<String> BUDGET = in(Setting.text("budget", "k5", "a number, a ratio or a size",
+            "parameters of the network to find: a number (120k), a ratio to uniform 3 (1.5x) or a uniform size (k5)"));
+    public static final Setting<Double> SEARCH_FRACTION = in(Setting.number("search-fraction", 0.25, Range.above(0),
+            "epochs of the search, as a fraction of --epochs; rounded up to a whole epoch"));
+
+    public static final Setting<Integer> SEARCH_EPOCHS = in(Setting.integer("search-epochs", 0, 0, 1_000_000,
+            "epochs of the search; 0: by --search-fraction"));
+    public static final Setting<String> MASK = in(Setting.choice("mask", lower(SEARCH.mask()),
+            "how a soft size fades a kernel's outer ring", names(MaskKind.values())));
+    public static final Setting<String> PREDICTOR = in(Setting.choice("predictor", lower(SEARCH.kernels()),
+            "where kernels come from in a search: a coordinate network or an elastic table", names(SearchSettings.Kernels.values())));
+    public static final Setting<String> SIZE_UPDATE = in(Setting.choice("size-update", lower(SEARCH.update()),
+            "how sizes follow the loss: averaged pulls on their logarithms, or the optimiser's own step",
+            names(SearchSettings.Update.values())));
+    public static final Setting<Double> START_SIZE = in(Setting.number("start-size", SEARCH.start(), Range.atLeast(0),
+            "size all layers start at; 0: the uniform one that meets the budget"));
+    public static final Setting<Double> FROZEN = in(Setting.number("frozen", SEARCH.frozen(), Range.fromBelow(0, 1),
+            "first part of the search, in which sizes stay at their start, as a fraction"));
+    public static final Setting<Double> JITTER = in(Setting.number("jitter", SEARCH.jitter(), Range.atLeast(0),
+            "half-width in pixels of the noise on sizes during the search"));
+    public static final Setting<Double> PRICE = in(Setting.number("price", SEARCH.price(), Range.atLeast(0),
+            "weight of the parameter count in the loss, with --budget auto or --size-update gradient"));
+    public static final Setting<Boolean> CEILING = in(Setting.flag("ceiling", SEARCH.ceiling(),
+            "take the budget as an upper bound only, not as a number to meet"));
+
+    public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 8, 1, 1_000_000, "epochs of training"));
+    public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
+    public static final Setting<String> OPTIMIZER = in(Setting.choice("optimizer", "adamw",
+            "sgd is with momentum 0.9 (Nesterov)", List.of("adamw", "sgd")));
+    public static final Setting<Double> LR = in(Setting.number("lr", 0, Range.atLeast(0),
+            "peak learning rate; 0: " + ADAMW_RATE + " with adamw, " + SGD_RATE + " with sgd"));
+    public static final Setting<Double> WEIGHT_DECAY = in(Setting.number("weight-decay", -1, Range.atLeast(-1),
+            "of convolution and linear weights; -1: " + ADAMW_DECAY + " with adamw, " + SGD_DECAY + " with sgd"));
+    public static final Setting<String> SCHEDULE = in(Setting.choice("schedule", "cosine",
+            "of the learning rate; step is a tenth after 1/2 and again after 3/4", List.of("cosine", "step", "constant")));
+    public static final Setting<Double> WARMUP = in(Setting.number("warmup", 0.1, Range.fromBelow(0, 1),
+            "linear warm-up, as a fraction of the run"));
+    public static final Setting<Double> CLIP = in(Setting.number("clip", 0, Range.atLeast(0), "bound of the gradient norm; 0: none"));
+    public static final Setting<Double> SMOOTHING = in(Setting.number("label-smoothing", 0, Range.fromBelow(0, 1), "label smoothing"));
+    public static final Setting<Boolean> AUGMENT = in(Setting.flag("augment", true,
+            "shift training images by up to an eighth, and mirror those of three channels"));
+    public static final Setting<Boolean> WARM_START = in(Setting.flag("warm-start", false,
+            "start the training from the weights of the search instead of fresh ones"));
+    public static final Setting<Boolean> COMPARE = in(Setting.flag("compare", true,
+            "train the uniform-size network of the same parameter count, too"));
+
+    private final Map<Setting<?>, Object> values;
+
+    private Settings(Map<Setting<?>, Object> values) {
+        this.values = values;
+    }
+
+    private static String lower(Enum<?> e) {
+        return e.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static List<String> names(Enum<?>[] values) {
+        return Arrays.stream(values).map(Settings::lower).toList();
+    }
+
+    /** What a search takes from these settings. */
+    SearchSettings search() {
+        return SEARCH.change()
+                .mask(MaskKind.valueOf(get(MASK).toUpperCase(Locale.ROOT)))
+                .kernels(SearchSettings.Kernels.valueOf(get(PREDICTOR).toUpperCase(Locale.ROOT)))
+                .update(SearchSettings.Update.valueOf(get(SIZE_UPDATE).toUpperCase(Locale.ROOT)))
+                .start(get(START_SIZE))
+                .frozen(get(FROZEN))
+                .jitter(get(JITTER))
+                .price(get(PRICE))
+                .ceiling(get(CEILING))
+                .build();
+    }
+
+    private static <T> Setting<T> in(Setting<T> setting) {
+        TABLE.put(setting.key(), setting);
+        return setting;
+    }
+
+    /** The whole table, in the order of help texts. */
+    public static List<Setting<?>> table() {
+        return new ArrayList<>(TABLE.values());
+    }
+
+    /** Those that concern a search alone. */
+    public static List<Setting<?>> ofSearch() {
+        return List.of(BUDGET, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING,
+                WARM_START, COMPARE);
+    }
+
+    /**
+     * System properties where they are set, standard values elsewhere.
+     *
+     * @throws InvalidInput if a property does not parse
+     */
+    public static Settings standard() {
+        Map<Setting<?>, Object> values = new LinkedHashMap<>();
+        for (Setting<?> s : TABLE.values()) {
+            String property = System.getProperty(s.property());
+            values.put(s, property == null ? s.standard() : s.parse(property, "-D" + s.property()));
+        }
+        return new Settings(values);
+    }
+
+    public <T> T get(Setting<T> setting) {
+        @SuppressWarnings("unchecked") // with() and the parsers put in nothing but T
+        T value = (T) values.get(setting);
+        return value;
+    }
+
+    /**
+     * These settings with one changed.
+     *
+     * @throws InvalidInput if the value is out of range
+     */
+    public <T> Settings with(Setting<T> setting, T value) {
+        return withText(setting, String.valueOf(value), setting.key());
+    }
+
+    /** The same for a value as text; {@code source} says where it stands, for errors. */
+    public Settings withText(Setting<?> setting, String text, String source) {
+        Map<Setting<?>, Object> changed = new LinkedHashMap<>(values);
+        changed.put(setting, setting.parse(text, source));
+        return new Settings(changed);
+    }
+
+    /** For config.json: every setting, by key. */
+    public ObjectNode toJson() {
+        ObjectNode json = Json.object();
+        values.forEach((s, v) -> json.set(s.key(), Json.tree(v)));
+        return json;
+    }
+
+    /**
+     * @param source names the file in errors
+     * @throws InvalidInput if a key is unknown or missing or a value does not parse
+     */
+    public static Settings fromJson(ObjectNode json, String source) {
+        Map<Setting<?>, Object> values = new LinkedHashMap<>();
+        for (Setting<?> s : TABLE.values()) {
+            JsonNode v = json.get(s.key());
+            if (v == null) {
+                throw new InvalidInput(source + ": '" + s.key() + "' is missing");
+            }
+            values.put(s, s.parse(v.asText(), source + ": " + s.key()));
+        }
+        for (Map.Entry<String, JsonNode> e : json.properties()) {
+            if (!TABLE.containsKey(e.getKey())) {
+                throw new InvalidInput(source + ": '" + e.getKey() + "' is no setting");
+            }
+        }
+        return new Settings(values);
+    }
+
+    @Override
+    public boolean equals(Object o) {
+        return o instanceof Settings s && s.values.equals(values);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(values);
+    }
+
+    @Override
+    public String toString() {
+        return values.toString();
+    }
+}

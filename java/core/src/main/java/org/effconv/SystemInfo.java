@@ -1,0 +1,62 @@
+package org.effconv;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.effconv.backend.cpu.CpuBackend;
+import org.effconv.backend.cpu.CpuFeatures;
+
+/** What this machine and build can do, for people. */
+public final class SystemInfo {
+    private static final List<String> FLAGS = List.of("avx2", "avx512f", "avx512_bf16", "amx_bf16");
+
+    private SystemInfo() {}
+
+    /** One fact. */
+    public record Line(String what, String text) {}
+
+    /** Never fails: what is missing is a line that says so, and why. */
+    public static List<Line> lines() {
+        List<Line> lines = new ArrayList<>();
+        lines.add(new Line("java", System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + ")"));
+        lines.add(new Line("system", System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
+                + System.getProperty("os.arch")));
+        lines.add(new Line("processor", cpuinfo("model name") + ", " + Runtime.getRuntime().availableProcessors() + " usable"));
+        List<String> flags = Arrays.asList(cpuinfo("flags").split(" "));
+        lines.add(new Line("features", FLAGS.stream().map(f -> f + (flags.contains(f) ? " yes" : " no")).collect(Collectors.joining(", "))));
+        lines.add(new Line("native", orMissing(() -> {
+            try (CpuBackend cpu = CpuBackend.open(1)) {
+                return "libeffconv loaded, instruction set " + cpu.instructionSet();
+            }
+        })));
+        lines.add(new Line("oneDNN", orMissing(CpuFeatures::oneDnnVersion)));
+        lines.add(new Line("precision", orMissing(() -> CpuFeatures.bf16()
+                ? "auto means bf16: this processor computes in it"
+                : "auto means fp32: this processor has neither AMX nor AVX512-BF16")));
+        lines.add(new Line("device cpu", "there"));
+        lines.add(new Line("device cuda", "missing: this build has no CUDA backend"));
+        return lines;
+    }
+
+    private static String orMissing(Supplier<String> fact) {
+        try {
+            return fact.get();
+        } catch (EffconvException.MissingNative e) {
+            return "missing: " + e.getMessage();
+        }
+    }
+
+    private static String cpuinfo(String field) {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+            return lines.filter(l -> l.startsWith(field)).findFirst().map(l -> l.substring(l.indexOf(':') + 1).strip()).orElse("unknown");
+        } catch (IOException e) {
+            return "unknown (" + e + ")";
+        }
+    }
+}

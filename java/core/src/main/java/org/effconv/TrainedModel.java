@@ -1,0 +1,151 @@
+package org.effconv;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.data.Dataset;
+import org.effconv.data.Images;
+import org.effconv.io.Json;
+import org.effconv.io.Safetensors;
+import org.effconv.nn.Architecture;
+import org.effconv.nn.Network;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.TrainedWeights;
+import org.effconv.nn.WeightSource;
+import org.effconv.tensor.Tensor;
+import org.effconv.train.Evaluation;
+import org.effconv.train.HostTensors;
+import org.effconv.train.Normalisation;
+import org.effconv.train.TrainingLoop;
+
+/** A trained network: an ordinary CNN with ordinary weights, on its device. Close it before the device. */
+public final class TrainedModel implements AutoCloseable {
+    private static final String FORMAT = "effconv-model-1";
+
+    private final Device device;
+    private final Network network;
+    private final TrainedWeights weights;
+    private final Normalisation normalisation;
+    private final List<String> classNames;
+
+    TrainedModel(Device device, Network network, TrainedWeights weights, Normalisation normalisation, List<String> classNames) {
+        this.device = device;
+        this.network = network;
+        this.weights = weights;
+        this.normalisation = normalisation;
+        this.classNames = List.copyOf(classNames);
+    }
+
+    /** One odd kernel size per sized layer. */
+    public int[] sizes() {
+        return weights.sizes();
+    }
+
+    /** Number of trained parameters. */
+    public long parameters() {
+        return network.plan().parameters(weights.sizes());
+    }
+
+    public NetworkPlan plan() {
+        return network.plan();
+    }
+
+    /** Names of the classes, in the order of the logits. */
+    public List<String> classNames() {
+        return classNames;
+    }
+
+    /**
+     * Loss and accuracy on images.
+     *
+     * @param batch images at a time
+     * @throws InvalidInput if the images are of another size than the network's input
+     */
+    public Evaluation evaluate(Images images, int batch) {
+        NetworkPlan.Input in = network.plan().input();
+        if (images.height() != in.height() || images.width() != in.width() || images.channels() != in.channels()) {
+            throw new InvalidInput("images of " + images.height() + "x" + images.width() + "x" + images.channels()
+                    + ", the model expects " + in.height() + "x" + in.width() + "x" + in.channels());
+        }
+        try (Device.Claim claim = device.claim()) {
+            return Evaluation.of(device.backend(), network, weights, new WeightSource.Progress(0, 0), images, normalisation, batch);
+        }
+    }
+
+    /** Writes weights, running statistics and everything needed to use them into one safetensors file. */
+    public void save(Path file) {
+        Map<String, String> metadata = new LinkedHashMap<>();
+        metadata.put("format", FORMAT);
+        metadata.put("architecture", network.plan().architecture().json());
+        ObjectNode use = Json.object();
+        use.set("sizes", Json.tree(weights.sizes()));
+        use.set("input", Json.tree(network.plan().input()));
+        use.set("classNames", Json.tree(classNames));
+        use.set("mean", Json.tree(normalisation.mean()));
+        use.set("std", Json.tree(normalisation.std()));
+        metadata.put("use", Json.line(use));
+        new Safetensors(metadata, HostTensors.read(device.backend(), tensors())).write(file);
+    }
+
+    private Map<String, Tensor> tensors() {
+        return TrainingLoop.modelTensors(network, weights);
+    }
+
+    /**
+     * Reads what {@link #save} wrote.
+     *
+     * @throws InvalidInput if the file is no model, or damaged
+     */
+    public static TrainedModel load(Device device, Path file) {
+        Safetensors stored = Safetensors.read(file);
+        if (!FORMAT.equals(stored.metadata().get("format"))) {
+            throw new InvalidInput(file + ": format '" + stored.metadata().get("format") + "', expected '" + FORMAT + "'");
+        }
+        Architecture architecture =
+                Architecture.parse(stored.metadata().getOrDefault("architecture", ""), file + ": metadata 'architecture'");
+        ObjectNode use = Json.parse(stored.metadata().getOrDefault("use", ""), file + ": metadata 'use'");
+        JsonNode in = use.path("input");
+        NetworkPlan plan = architecture.plan(new NetworkPlan.Input(
+                in.path("height").asInt(), in.path("width").asInt(), in.path("channels").asInt(), in.path("classes").asInt()));
+        float[] mean = Json.convert(use.path("mean"), float[].class, file + ": mean");
+        float[] std = Json.convert(use.path("std"), float[].class, file + ": std");
+        String[] names = Json.convert(use.path("classNames"), String[].class, file + ": classNames");
+        if (mean.length != plan.input().channels() || std.length != mean.length || names.length != plan.input().classes()) {
+            throw new InvalidInput(file + ": mean, std or classNames do not fit the input " + plan.input());
+        }
+        int[] sizes = Json.convert(use.path("sizes"), int[].class, file + ": sizes");
+        Network network = new Network(device.backend(), plan, device.activationType(), 0);
+        TrainedWeights weights = null;
+        try {
+            weights = new TrainedWeights(device.backend(), plan, sizes, device.activationType(), 0);
+            TrainedModel model = new TrainedModel(device, network, weights, new Normalisation(mean, std), List.of(names));
+            HostTensors.check(stored.tensors(), model.tensors(), file.toString());
+            HostTensors.write(device.backend(), stored.tensors(), model.tensors());
+            return model;
+        } catch (RuntimeException e) {
+            network.close();
+            if (weights != null) {
+                weights.close();
+            }
+            throw e;
+        }
+    }
+
+    /** The dataset's test part, for {@link #evaluate}, once its classes are known to be the model's. */
+    public Evaluation evaluateTest(Dataset data, int batch) {
+        if (data.classes() != classNames.size()) {
+            throw new InvalidInput(data.name() + ": " + data.classes() + " classes, the model knows " + classNames.size());
+        }
+        return evaluate(data.test(), batch);
+    }
+
+    @Override
+    public void close() {
+        network.close();
+        weights.close();
+    }
+}

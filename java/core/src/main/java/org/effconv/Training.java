@@ -1,0 +1,158 @@
+package org.effconv;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.data.Dataset;
+import org.effconv.io.Json;
+import org.effconv.io.SizesFile;
+import org.effconv.nn.Architecture;
+import org.effconv.nn.Network;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.TrainedWeights;
+import org.effconv.train.Normalisation;
+import org.effconv.train.Phase;
+import org.effconv.train.RunFolder;
+
+/** Trains an architecture with given kernel sizes, as an ordinary CNN. */
+public final class Training extends Job<Training> {
+    static final String PHASE = "train";
+
+    private final int[] sizes;
+    private SearchResult warmStart;
+
+    private Training(Settings settings, Architecture architecture, int[] sizes) {
+        super("train", settings, architecture);
+        this.sizes = sizes.clone();
+    }
+
+    private Training(Path folder) {
+        super("train", folder);
+        Path file = folder.resolve("config.json");
+        sizes = Json.convert(RunFolder.config(folder).path("identity").path("sizes"), int[].class, file + ": identity.sizes");
+    }
+
+    /**
+     * @param sizes one odd kernel size per sized layer, in network order
+     */
+    public static Training of(String architecture, int[] sizes) {
+        return of(architecture(architecture), sizes);
+    }
+
+    public static Training of(Architecture architecture, int[] sizes) {
+        return new Training(Settings.standard(), architecture, sizes);
+    }
+
+    /** With all settings given, and one size for all layers. */
+    public static Training uniform(Settings settings, Architecture architecture, Dataset data, int size) {
+        return new Training(settings, architecture, plan(architecture, data).uniformSizes(size));
+    }
+
+    /**
+     * With all settings given, and sizes from a sizes.json.
+     *
+     * @throws InvalidInput if the file is not of this architecture: names file, field, value and what was expected
+     */
+    public static Training fromFile(Settings settings, Architecture architecture, Dataset data, Path file) {
+        List<String> layers = KernelSizeSearch.layerNames(plan(architecture, data));
+        return new Training(settings, architecture, SizesFile.read(file, architecture.name(), layers).sizes());
+    }
+
+    /** Continues the run in a folder; its settings are the run's. */
+    public static Training resume(Path folder) {
+        return new Training(folder);
+    }
+
+    @Override
+    Training self() {
+        return this;
+    }
+
+    /** Epochs of the training. */
+    public Training epochs(int epochs) {
+        return set(Settings.EPOCHS, epochs);
+    }
+
+    /** Starts from the kernels that a search predicted instead of fresh ones. */
+    public Training warmStart(SearchResult found) {
+        if (!Arrays.equals(found.sizes(), sizes)) {
+            throw new InvalidInput("warm start from sizes " + Arrays.toString(found.sizes()) + ", expected " + Arrays.toString(sizes));
+        }
+        warmStart = found;
+        return this;
+    }
+
+    @Override
+    void addIdentity(ObjectNode identity) {
+        identity.set("sizes", Json.tree(sizes));
+    }
+
+    /**
+     * Trains on the dataset's training part and reads its test part once, after the last epoch.
+     *
+     * @return the trained network: close it before the device
+     * @throws InvalidInput                if settings, data and architecture do not fit together
+     * @throws EffconvException.JobFailed  if the loss is no longer finite
+     */
+    public TrainingResult run(Device device, Dataset data) {
+        try (Device.Claim claim = device.claim()) {
+            NetworkPlan plan = plan(data);
+            plan.checkSizes(sizes);
+            checkFolder(device, data);
+            try (Phase.Context context = open(device, data)) {
+                TrainingResult result = train(this, context, device, plan, PHASE, sizes, warmStart);
+                if (context.folder() != null) {
+                    sizesFile(plan, sizes).write(context.folder().file("sizes.json"));
+                    result.model().save(context.folder().file("model.safetensors"));
+                }
+                return result;
+            }
+        }
+    }
+
+    private static SizesFile sizesFile(NetworkPlan plan, int[] sizes) {
+        List<String> names = KernelSizeSearch.layerNames(plan);
+        return new SizesFile(plan.architecture().name(), plan.parameters(sizes), Double.NaN, IntStream.range(0, sizes.length)
+                .mapToObj(i -> new SizesFile.Layer(names.get(i), sizes[i], Double.NaN))
+                .toList());
+    }
+
+    /** The training of a job, within its run folder if there is one. */
+    static TrainingResult train(
+            Job<?> job, Phase.Context context, Device device, NetworkPlan plan, String phase, int[] sizes, SearchResult warmStart) {
+        Settings settings = job.settings();
+        long seed = settings.get(Settings.SEED);
+        Network network = new Network(device.backend(), plan, device.activationType(), seed);
+        TrainedWeights weights = null;
+        try {
+            weights = new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed,
+                    warmStart == null ? null : warmStart.weights());
+            Phase.Outcome outcome = Phase.run(context, phase, network, weights, job.options(context.data(), settings.get(Settings.EPOCHS)),
+                    new FixedSizes(plan, sizes), true);
+            TrainedModel model =
+                    new TrainedModel(device, network, weights, Normalisation.of(context.data()), context.data().classNames());
+            return new TrainingResult(model, outcome.test().accuracy(), outcome.test().loss(), outcome.seconds());
+        } catch (RuntimeException e) {
+            network.close();
+            if (weights != null) {
+                weights.close();
+            }
+            throw e;
+        }
+    }
+
+    private record FixedSizes(NetworkPlan plan, int[] chosen) implements Phase.Sizes {
+        @Override
+        public List<Integer> sizes() {
+            return Arrays.stream(chosen).boxed().toList();
+        }
+
+        @Override
+        public long parameters() {
+            return plan.parameters(chosen);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+package org.effconv.io;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.effconv.EffconvException.InvalidInput;
+
+/**
+ * sizes.json: the kernel size of each sized layer of an architecture.
+ *
+ * @param architecture name
+ * @param parameters   of the network of these sizes
+ * @param budget       asked for; NaN if there was none
+ * @param layers       in network order
+ */
+public record SizesFile(String architecture, long parameters, double budget, List<Layer> layers) {
+    private static final int LARGEST = 33;
+
+    /**
+     * @param name  of the layer
+     * @param size  k
+     * @param soft  v as the search left it; NaN if the size was not searched for
+     */
+    public record Layer(String name, int size, double soft) {}
+
+    public int[] sizes() {
+        return layers.stream().mapToInt(Layer::size).toArray();
+    }
+
+    public void write(Path file) {
+        ObjectNode json = Json.object();
+        json.put("architecture", architecture).put("parameters", parameters);
+        if (Double.isFinite(budget)) {
+            json.put("budget", budget);
+        }
+        ArrayNode list = json.putArray("layers");
+        for (Layer l : layers) {
+            ObjectNode entry = list.addObject().put("name", l.name).put("size", l.size);
+            if (Double.isFinite(l.soft)) {
+                entry.put("soft", l.soft);
+            }
+        }
+        AtomicFile.write(file, Json.pretty(json));
+    }
+
+    /**
+     * Reads a file whole and checks it against the architecture it is for.
+     *
+     * @param expectedArchitecture its name
+     * @param expectedLayers       names of its sized layers, in order
+     * @throws InvalidInput naming file, field, value and what was expected
+     */
+    public static SizesFile read(Path file, String expectedArchitecture, List<String> expectedLayers) {
+        ObjectNode json = Json.read(file);
+        String architecture = json.path("architecture").asText("");
+        if (!architecture.equals(expectedArchitecture)) {
+            throw new InvalidInput(file + ": architecture '" + architecture + "', expected '" + expectedArchitecture + "'");
+        }
+        JsonNode list = json.path("layers");
+        if (!list.isArray() || list.size() != expectedLayers.size()) {
+            throw new InvalidInput(file + ": layers: " + (list.isArray() ? list.size() + " entries" : "no list") + ", expected "
+                    + expectedLayers.size() + ", one per sized layer of " + expectedArchitecture);
+        }
+        List<Layer> layers = new ArrayList<>();
+        for (int i = 0; i < list.size(); i++) {
+            JsonNode entry = list.get(i);
+            String at = file + ": layers[" + i + "]";
+            if (!entry.path("name").asText("").equals(expectedLayers.get(i))) {
+                throw new InvalidInput(at + ".name: " + entry.path("name") + ", expected \"" + expectedLayers.get(i) + "\"");
+            }
+            JsonNode size = entry.path("size");
+            if (!size.isInt() || size.intValue() < 1 || size.intValue() > LARGEST || size.intValue() % 2 == 0) {
+                throw new InvalidInput(at + ".size: " + size + ", expected an odd integer from 1 to " + LARGEST);
+            }
+            layers.add(new Layer(expectedLayers.get(i), size.intValue(), entry.path("soft").asDouble(Double.NaN)));
+        }
+        return new SizesFile(architecture, json.path("parameters").asLong(), json.path("budget").asDouble(Double.NaN), layers);
+    }
+}

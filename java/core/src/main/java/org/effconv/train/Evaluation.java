@@ -1,0 +1,44 @@
+package org.effconv.train;
+
+import org.effconv.autodiff.Ops;
+import org.effconv.autodiff.Tape;
+import org.effconv.backend.Backend;
+import org.effconv.data.Batch;
+import org.effconv.data.DataLoader;
+import org.effconv.data.Images;
+import org.effconv.nn.Network;
+import org.effconv.nn.WeightSource;
+import org.effconv.tensor.Arena;
+
+/**
+ * How well a network does on a part of a dataset, with running statistics and without augmentation.
+ *
+ * @param loss     mean cross entropy, without label smoothing
+ * @param accuracy share of right answers, 0..1
+ */
+public record Evaluation(int images, double loss, double accuracy) {
+    /**
+     * @param progress where the run stands; a weight source may depend on it
+     */
+    public static Evaluation of(
+            Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
+            Normalisation normalisation, int batchSize) {
+        double loss = 0;
+        long correct = 0;
+        try (DataLoader loader = DataLoader.evaluation(images, batchSize);
+                Arena arena = new Arena(backend.memory());
+                BatchTensors tensors = new BatchTensors(backend, images, normalisation, loader.batchSize())) {
+            for (Batch batch : loader.epoch(0)) {
+                arena.reset();
+                Tape tape = new Tape(backend, arena, false);
+                BatchTensors.OnDevice on = tensors.load(batch, arena, network.activationType());
+                weights.begin(tape, progress);
+                Ops.ClassLoss result = Ops.softmaxCrossEntropy(
+                        tape, network.forward(tape, tape.constant(on.x()), weights, 0), on.labels(), 0);
+                loss += backend.readDoubles(result.loss().value())[0] * batch.size();
+                correct += backend.readInts(result.correct())[0];
+            }
+        }
+        return new Evaluation(images.count(), loss / images.count(), (double) correct / images.count());
+    }
+}

@@ -1,0 +1,158 @@
+package org.effconv.train;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.effconv.backend.Backend;
+import org.effconv.data.Dataset;
+import org.effconv.data.Images;
+import org.effconv.io.TensorData;
+import org.effconv.nn.Network;
+import org.effconv.nn.WeightSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Runs a loop from start to end, or on from its checkpoint: metrics, checkpoints and listeners of one phase of a run. */
+public final class Phase {
+    private static final Logger LOG = LoggerFactory.getLogger(Phase.class);
+
+    private Phase() {}
+
+    /**
+     * What the phases of a run share.
+     *
+     * @param folder    null: nothing is written
+     * @param identity  of the run, for its checkpoints
+     */
+    public record Context(
+            Backend backend, Dataset data, RunFolder folder, ObjectNode identity, List<TrainingListener> listeners,
+            StopSignal stop)
+            implements AutoCloseable {
+        /** Closes the run folder. */
+        @Override
+        public void close() {
+            if (folder != null) {
+                folder.close();
+            }
+        }
+    }
+
+    /** What metrics say of kernel sizes; asked after each epoch. */
+    public interface Sizes {
+        List<Integer> sizes();
+
+        /** Empty outside a search. */
+        default List<Double> softSizes() {
+            return List.of();
+        }
+
+        long parameters();
+
+        /** NaN outside a search. */
+        default double budgetRatio() {
+            return Double.NaN;
+        }
+    }
+
+    /**
+     * @param seconds of all epochs, those before a restart included
+     * @param test    after the last epoch; null in a search
+     */
+    public record Outcome(double seconds, Evaluation test) {}
+
+    /**
+     * Trains to the last epoch.
+     *
+     * @param evaluated whether the test part is read after the last epoch
+     */
+    public static Outcome run(
+            Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, boolean evaluated) {
+        Normalisation normalisation = Normalisation.of(c.data);
+        try (TrainingLoop loop = new TrainingLoop(c.backend, network, weights, c.data.train(), normalisation, options)) {
+            double seconds = resume(c, name, loop, weights);
+            for (TrainingListener l : c.listeners) {
+                l.onStart(name, options.epochs(), loop.epochsDone(), loop.batchesPerEpoch());
+            }
+            Evaluation test = null;
+            while (loop.epochsDone() < options.epochs()) {
+                int epoch = loop.epochsDone() + 1;
+                TrainingLoop.Epoch e = loop.runEpoch(c.stop, (batch, loss) -> {
+                    for (TrainingListener l : c.listeners) {
+                        l.onBatch(name, epoch, batch, loss);
+                    }
+                });
+                seconds += e.seconds();
+                Evaluation validation = c.data.validation()
+                        .map(part -> evaluate(c, network, weights, loop, part, normalisation, options.batch()))
+                        .orElse(null);
+                if (evaluated && epoch == options.epochs()) {
+                    test = evaluate(c, network, weights, loop, c.data.test(), normalisation, options.batch());
+                }
+                report(c, name, options.epochs(), loop, e, sizes, validation, test);
+                save(c, name, loop, weights, seconds);
+            }
+            if (evaluated && test == null) { // the run was killed between its last checkpoint and its end
+                test = evaluate(c, network, weights, loop, c.data.test(), normalisation, options.batch());
+            }
+            for (TrainingListener l : c.listeners) {
+                l.onEnd(name);
+            }
+            return new Outcome(seconds, test);
+        }
+    }
+
+    private static Evaluation evaluate(
+            Context c, Network network, WeightSource weights, TrainingLoop loop, Images part,
+            Normalisation normalisation, int batch) {
+        return Evaluation.of(c.backend, network, weights, loop.progress(), part, normalisation, batch);
+    }
+
+    private static void report(
+            Context c, String name, int epochs, TrainingLoop loop, TrainingLoop.Epoch e, Sizes sizes, Evaluation validation,
+            Evaluation test) {
+        EpochMetrics m = new EpochMetrics(
+                name, loop.epochsDone(), epochs, e.loss(), e.accuracy(), validation == null ? Double.NaN : validation.accuracy(),
+                test == null ? Double.NaN : test.accuracy(), e.learningRate(), e.gradientNorm(), sizes.sizes(), sizes.softSizes(),
+                sizes.parameters(), sizes.budgetRatio(), e.seconds(), e.images() / e.seconds(), PeakMemory.bytes());
+        LOG.info("{}", m.toJson());
+        if (c.folder != null) {
+            c.folder.appendMetrics(m);
+        }
+        for (TrainingListener l : c.listeners) {
+            l.onEpoch(m);
+        }
+    }
+
+    private static void save(Context c, String name, TrainingLoop loop, WeightSource weights, double seconds) {
+        if (c.folder != null) {
+            new Checkpoint(c.identity, loop.epochsDone(), seconds, HostTensors.read(c.backend, loop.state()), weights.state())
+                    .write(c.folder.checkpoint(name));
+        }
+    }
+
+    private static double resume(Context c, String name, TrainingLoop loop, WeightSource weights) {
+        if (c.folder == null) {
+            return 0;
+        }
+        Path file = c.folder.checkpoint(name);
+        Optional<Checkpoint> found = Checkpoint.read(file, c.identity);
+        c.folder.rewindMetrics(name, found.map(Checkpoint::epochs).orElse(0));
+        if (found.isEmpty()) {
+            return 0;
+        }
+        Checkpoint checkpoint = found.get();
+        HostTensors.check(checkpoint.tensors(), loop.state(), file.toString());
+        HostTensors.write(c.backend, checkpoint.tensors(), loop.state());
+        weights.restore(checkpoint.state());
+        loop.resumeAfter(checkpoint.epochs());
+        LOG.info("{} goes on after epoch {}", name, checkpoint.epochs());
+        return checkpoint.seconds();
+    }
+
+    /** The model tensors (no moments) of a phase that is done. */
+    public static Map<String, TensorData> model(Backend backend, Network network, WeightSource weights) {
+        return HostTensors.read(backend, TrainingLoop.modelTensors(network, weights));
+    }
+}

@@ -1,0 +1,179 @@
+package org.effconv.train;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.io.AtomicFile;
+import org.effconv.io.Json;
+
+/**
+ * The folder of one run: config.json, log.txt, metrics.jsonl, sizes.json, model.safetensors, summary.json and .txt,
+ * checkpoint/. One process at a time works in it (checkpoint/lock).
+ */
+public final class RunFolder implements AutoCloseable {
+    private final Path path;
+    private final FileChannel lockFile;
+
+    private RunFolder(Path path, FileChannel lockFile) {
+        this.path = path;
+        this.lockFile = lockFile;
+    }
+
+    /**
+     * Checks, without writing, that a new run may use {@code path}.
+     *
+     * @throws InvalidInput if something is there already
+     */
+    public static void requireFree(Path path) {
+        if (Files.exists(path.resolve("config.json"))) {
+            throw new InvalidInput(path + ": holds another run (config.json); choose another folder, or continue that run with --resume "
+                    + path);
+        }
+        if (Files.exists(path) && !isEmptyFolder(path)) {
+            throw new InvalidInput(path + ": is not an empty folder, expected one or a name that is not taken");
+        }
+        Path parent = path.toAbsolutePath().getParent();
+        while (parent != null && !Files.exists(parent)) {
+            parent = parent.getParent();
+        }
+        if (parent == null || !Files.isDirectory(parent) || !Files.isWritable(parent)) {
+            throw new InvalidInput(path + ": cannot be created, " + parent + " is no folder one may write to");
+        }
+    }
+
+    private static boolean isEmptyFolder(Path path) {
+        if (!Files.isDirectory(path)) {
+            return false;
+        }
+        try (Stream<Path> content = Files.list(path)) {
+            return content.findAny().isEmpty();
+        } catch (IOException e) {
+            throw new InvalidInput(path + ": cannot be read: " + e, e);
+        }
+    }
+
+    /** Makes the folder of a new run. */
+    public static RunFolder create(Path path, ObjectNode config) {
+        requireFree(path);
+        try {
+            Files.createDirectories(path.resolve("checkpoint"));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot create " + path + ": " + e, e);
+        }
+        RunFolder folder = lock(path);
+        AtomicFile.write(folder.file("config.json"), Json.pretty(config));
+        return folder;
+    }
+
+    /**
+     * The configuration of the run in {@code path}; writes nothing.
+     *
+     * @throws InvalidInput if there is no run
+     */
+    public static ObjectNode config(Path path) {
+        if (!Files.exists(path.resolve("config.json"))) {
+            throw new InvalidInput(path + ": holds no run, config.json is missing");
+        }
+        return Json.read(path.resolve("config.json"));
+    }
+
+    /** Opens the folder of a run that is to go on. */
+    public static RunFolder open(Path path) {
+        config(path);
+        RunFolder folder = lock(path);
+        AtomicFile.removeLeftovers(path);
+        AtomicFile.removeLeftovers(path.resolve("checkpoint"));
+        return folder;
+    }
+
+    private static RunFolder lock(Path path) {
+        FileChannel channel = null;
+        try {
+            channel = FileChannel.open(
+                    path.resolve("checkpoint").resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            FileLock lock = channel.tryLock();
+            if (lock != null) {
+                return new RunFolder(path, channel);
+            }
+        } catch (OverlappingFileLockException e) {
+            // another run of this very process; refused below like one of another process
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot lock " + path + ": " + e, e);
+        }
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot close the lock of " + path, e);
+        }
+        throw new InvalidInput(path + ": another process is working on this run");
+    }
+
+    public Path path() {
+        return path;
+    }
+
+    public Path file(String name) {
+        return path.resolve(name);
+    }
+
+    /** The checkpoint of a phase. */
+    public Path checkpoint(String phase) {
+        return path.resolve("checkpoint").resolve(phase + ".safetensors");
+    }
+
+    public void appendMetrics(EpochMetrics metrics) {
+        byte[] line = (Json.line(metrics.toJson()) + "\n").getBytes(StandardCharsets.UTF_8);
+        Path file = file("metrics.jsonl");
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
+            ByteBuffer rest = ByteBuffer.wrap(line);
+            while (rest.hasRemaining()) {
+                channel.write(rest);
+            }
+            channel.force(false);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot write " + file + ": " + e, e);
+        }
+    }
+
+    /** Drops lines of epochs that will be run again: those of {@code phase} after {@code epochsDone}, and a line cut by a kill. */
+    public void rewindMetrics(String phase, int epochsDone) {
+        Path file = file("metrics.jsonl");
+        if (!Files.exists(file)) {
+            return;
+        }
+        try {
+            String text = Files.readString(file);
+            List<String> kept = new ArrayList<>();
+            for (String line : text.substring(0, text.lastIndexOf('\n') + 1).lines().toList()) {
+                ObjectNode json = Json.parse(line, file.toString());
+                if (!json.path("phase").asText().equals(phase) || json.path("epoch").asInt() <= epochsDone) {
+                    kept.add(line + "\n");
+                }
+            }
+            AtomicFile.write(file, String.join("", kept));
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + file + ": " + e, e);
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            lockFile.close(); // releases the lock
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot close the lock of " + path, e);
+        }
+    }
+}

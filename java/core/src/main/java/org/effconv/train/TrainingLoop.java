@@ -1,0 +1,200 @@
+package org.effconv.train;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.effconv.EffconvException.JobFailed;
+import org.effconv.autodiff.Ops;
+import org.effconv.autodiff.Parameter;
+import org.effconv.autodiff.Tape;
+import org.effconv.autodiff.Variable;
+import org.effconv.backend.Backend;
+import org.effconv.data.Batch;
+import org.effconv.data.DataLoader;
+import org.effconv.data.Images;
+import org.effconv.nn.Network;
+import org.effconv.nn.WeightSource;
+import org.effconv.nn.WeightSource.Progress;
+import org.effconv.tensor.Arena;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+
+/**
+ * The one loop of search and final training: what differs is the weight source. Everything random is a function of
+ * (seed, epoch, step), so an epoch can be run after a restart as if nothing had happened. Belongs to its device's thread.
+ */
+public final class TrainingLoop implements AutoCloseable {
+    private final Backend backend;
+    private final Network network;
+    private final WeightSource weights;
+    private final TrainingOptions options;
+    private final Optimizer optimizer;
+    private final DataLoader loader;
+    private final BatchTensors tensors;
+    private final Arena arena;
+    private final Tensor[] losses = new Tensor[2]; // of this step and the one before: read one step late
+    private final Tensor[] hits = new Tensor[2];
+    private int epochsDone;
+
+    /** Called after each batch with the loss of the batch before it (NaN at the first of an epoch). */
+    @FunctionalInterface
+    public interface BatchHook {
+        void after(int batch, double previousLoss);
+    }
+
+    /**
+     * One epoch in numbers; see {@link EpochMetrics}.
+     *
+     * @param loss         mean class loss over the batches
+     * @param accuracy     share of right answers in the same batches
+     * @param gradientNorm mean over the steps
+     * @param learningRate at the last step
+     * @param images       seen
+     */
+    public record Epoch(double loss, double accuracy, double gradientNorm, double learningRate, long images, double seconds) {}
+
+    public TrainingLoop(
+            Backend backend, Network network, WeightSource weights, Images images, Normalisation normalisation,
+            TrainingOptions options) {
+        this.backend = backend;
+        this.network = network;
+        this.weights = weights;
+        this.options = options;
+        loader = DataLoader.training(images, Math.min(options.batch(), images.count()), options.augmentation(), options.seed());
+        List<Parameter> parameters = new ArrayList<>(network.parameters());
+        parameters.addAll(weights.parameters());
+        optimizer = new Optimizer(backend, options.optimizer(), parameters);
+        arena = new Arena(backend.memory());
+        tensors = new BatchTensors(backend, images, normalisation, loader.batchSize());
+        for (int i = 0; i < 2; i++) {
+            losses[i] = Tensor.allocate(backend.memory(), network.activationType().parameterType(), Shape.of(1));
+            hits[i] = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(1));
+        }
+    }
+
+    public int batchesPerEpoch() {
+        return loader.batches();
+    }
+
+    public int epochsDone() {
+        return epochsDone;
+    }
+
+    /** Where the run stands between two epochs. */
+    public Progress progress() {
+        return at((long) epochsDone * loader.batches());
+    }
+
+    private Progress at(long step) {
+        return new Progress(step, (long) options.epochs() * loader.batches());
+    }
+
+    /**
+     * Runs the next epoch.
+     *
+     * @throws JobFailed            if the loss is no longer finite
+     * @throws StopSignal.Stopped   if asked to; the epoch then counts as not begun and the loop is of no further use
+     */
+    public Epoch runEpoch(StopSignal stop, BatchHook hook) {
+        long start = System.nanoTime();
+        Sums sums = new Sums();
+        int index = 0;
+        for (Batch batch : loader.epoch(epochsDone)) {
+            if (stop.requested()) {
+                throw new StopSignal.Stopped("stopped in epoch " + (epochsDone + 1) + " of " + options.epochs());
+            }
+            step(batch, index, sums);
+            double previous = index == 0 ? Double.NaN : read(index - 1, sums);
+            hook.after(index, previous);
+            index++;
+        }
+        read(index - 1, sums);
+        epochsDone++;
+        long images = (long) index * loader.batchSize();
+        return new Epoch(
+                sums.loss / index, sums.correct / (double) images, sums.norm / index, sums.rate, images,
+                (System.nanoTime() - start) / 1e9);
+    }
+
+    private static final class Sums {
+        double loss;
+        long correct;
+        double norm;
+        double rate;
+    }
+
+    private void step(Batch batch, int index, Sums sums) {
+        Progress progress = at((long) epochsDone * loader.batches() + index);
+        arena.reset();
+        Tape tape = new Tape(backend, arena, true);
+        BatchTensors.OnDevice on = tensors.load(batch, arena, network.activationType());
+        weights.begin(tape, progress);
+        Variable logits = network.forward(tape, tape.constant(on.x()), weights, mix(options.seed(), progress.step()));
+        Ops.ClassLoss result = Ops.softmaxCrossEntropy(tape, logits, on.labels(), options.labelSmoothing());
+        backend.copy(result.loss().value(), losses[index & 1]);
+        backend.copy(result.correct(), hits[index & 1]);
+        Variable penalty = weights.penalty(tape);
+        tape.backward(penalty == null ? result.loss() : Ops.sum(tape, result.loss(), penalty));
+        weights.afterBackward(tape, progress);
+        double factor = options.optimizer().schedule().factor(progress.step(), progress.totalSteps());
+        sums.rate = options.optimizer().learningRate() * factor;
+        sums.norm += optimizer.step(tape::gradient, p -> weights.learningRateFactor(p, progress), factor);
+    }
+
+    private double read(int index, Sums sums) {
+        double loss = backend.readDoubles(losses[index & 1])[0];
+        if (!Double.isFinite(loss)) {
+            throw new JobFailed("the loss is " + loss + " at batch " + (index + 1) + " of epoch " + (epochsDone + 1)
+                    + "; a smaller learning rate (now " + options.optimizer().learningRate()
+                    + "), a longer warm-up or a bound of the gradient norm (--clip 1) may help");
+        }
+        sums.loss += loss;
+        sums.correct += backend.readInts(hits[index & 1])[0];
+        return loss;
+    }
+
+    // SplitMix64's finaliser: neighbouring steps get unrelated dropout masks.
+    private static long mix(long seed, long step) {
+        long z = seed * 0x9E3779B97F4A7C15L + step;
+        z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+        z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+        return z ^ (z >>> 31);
+    }
+
+    /** Everything on the device that a checkpoint holds: parameters, running statistics, moments. */
+    public Map<String, Tensor> state() {
+        Map<String, Tensor> all = new LinkedHashMap<>(modelTensors(network, weights));
+        optimizer.tensors().forEach((name, t) -> all.put("moment/" + name, t));
+        return all;
+    }
+
+    /** Parameters and running statistics, by name. */
+    public static Map<String, Tensor> modelTensors(Network network, WeightSource weights) {
+        Map<String, Tensor> all = new LinkedHashMap<>();
+        network.parameters().forEach(p -> all.put(p.name(), p.value()));
+        weights.parameters().forEach(p -> all.put(p.name(), p.value()));
+        all.putAll(network.buffers());
+        return all;
+    }
+
+    /** Takes the run up after {@code epochs} epochs, once {@link #state} has been restored. */
+    public void resumeAfter(int epochs) {
+        epochsDone = epochs;
+        optimizer.setSteps((long) epochs * loader.batches());
+    }
+
+    /** Closes what the loop allocated; network and weight source stay with their owner. */
+    @Override
+    public void close() {
+        loader.close();
+        optimizer.close();
+        tensors.close();
+        arena.close();
+        for (int i = 0; i < 2; i++) {
+            losses[i].close();
+            hits[i].close();
+        }
+    }
+}
