@@ -67,37 +67,58 @@ void clear(Real* values, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) values[i] = Real(0);
 }
 
-/// Sums of one part: per channel the sum, the squares about the block means, and rows times the squared block means.
+/// Mean and sum of squares about it, per channel, over the rows seen so far.
+struct Moments {
+    double* mean;
+    double* squares;
+    double rows = 0;
+
+    Moments(double* memory, std::int64_t channels) : mean(memory), squares(memory + channels) { clear(memory, 2 * channels); }
+
+    /// Joins the moments of further rows without cancellation (Chan, Golub, LeVeque 1979).
+    template <typename Mean, typename Squares>
+    void join(std::int64_t channels, double count, Mean&& otherMean, Squares&& otherSquares) {
+        const double total = rows + count;
+        const double weight = count / total;
+        const double product = rows * weight;
+        for (std::int64_t c = 0; c < channels; ++c) {
+            const double distance = otherMean(c) - mean[c];
+            mean[c] += distance * weight;
+            squares[c] += otherSquares(c) + distance * distance * product;
+        }
+        rows = total;
+    }
+};
+
+/// Moments of the rows of one part. work: two periods; sums: two numbers a channel.
 template <typename T>
-void statisticsOfPart(const Layout& layout, Range range, const T* x, ComputeOf<T>* work, double* sums) {
+void momentsOfPart(const Layout& layout, Range range, const T* x, ComputeOf<T>* work, double* sums, Moments& moments) {
     using Real = ComputeOf<T>;
     const std::int64_t channels = layout.channels;
     Real* accumulator = work;
-    Real* means = work + layout.period;
-    double* blockSum = sums + 3 * channels;
-    clear(sums, 3 * channels);
+    Real* pivot = work + layout.period;
+    double* blockSum = sums;
+    double* blockSquares = sums + channels;
     for (std::int64_t first = range.begin; first < range.end; first += layout.blockRows) {
         const std::int64_t end = first + layout.blockRows < range.end ? first + layout.blockRows : range.end;
+        const double count = static_cast<double>(end - first);
+        clear(sums, 2 * channels);
         clear(accumulator, layout.period);
         layout.eachPeriod(first, end, [=](std::int64_t offset, std::int64_t length) {
             for (std::int64_t i = 0; i < length; ++i) accumulator[i] += load(x[offset + i]);
         });
-        clear(blockSum, channels);
         layout.fold(accumulator, blockSum);
-        const double count = static_cast<double>(end - first);
-        layout.spread([=](std::int64_t c) { return static_cast<Real>(blockSum[c] / count); }, means);
-        for (std::int64_t c = 0; c < channels; ++c) {
-            sums[c] += blockSum[c];
-            sums[2 * channels + c] += count * static_cast<double>(means[c]) * static_cast<double>(means[c]);
-        }
+        layout.spread([=](std::int64_t c) { return static_cast<Real>(blockSum[c] / count); }, pivot);
         clear(accumulator, layout.period);
         layout.eachPeriod(first, end, [=](std::int64_t offset, std::int64_t length) {
             for (std::int64_t i = 0; i < length; ++i) {
-                const Real deviation = load(x[offset + i]) - means[i];
+                const Real deviation = load(x[offset + i]) - pivot[i];
                 accumulator[i] += deviation * deviation;
             }
         });
-        layout.fold(accumulator, sums + channels);
+        layout.fold(accumulator, blockSquares);
+        moments.join(channels, count, [=](std::int64_t c) { return blockSum[c] / count; },
+                     [=](std::int64_t c) { return blockSquares[c]; });
     }
 }
 
@@ -223,20 +244,21 @@ ec_status forward(ec_activation activation, std::int64_t rows, std::int64_t chan
     Scratch<Real> work(2 * layout.period * layout.parts);
     if (!sums.get() || !work.get()) return outOfScratch(operation);
     inParts(layout.parts, [&](int part) {
-        statisticsOfPart(layout, layout.part(part), x, work.get() + 2 * layout.period * part, sums.get() + 4 * channels * part);
+        double* own = sums.get() + 4 * channels * part;
+        Moments moments(own, channels);
+        momentsOfPart(layout, layout.part(part), x, work.get() + 2 * layout.period * part, own + 2 * channels, moments);
     });
+    Moments total(sums.get() + 2 * channels, channels);
+    for (int part = 0; part < layout.parts; ++part) {
+        const Range range = layout.part(part);
+        const double* own = sums.get() + 4 * channels * part;
+        total.join(channels, static_cast<double>(range.end - range.begin), [=](std::int64_t c) { return own[c]; },
+                   [=](std::int64_t c) { return own[channels + c]; });
+    }
     const double count = static_cast<double>(rows);
     for (std::int64_t c = 0; c < channels; ++c) {
-        double sum = 0, within = 0, between = 0;
-        for (int part = 0; part < layout.parts; ++part) {
-            const double* of = sums.get() + 4 * channels * part;
-            sum += of[c];
-            within += of[channels + c];
-            between += of[2 * channels + c];
-        }
-        const double average = sum / count;
-        const double spread = within + between - sum * average;
-        const double squares = spread < within ? within : spread;  // rounding aside, the part between is not negative
+        const double average = total.mean[c];
+        const double squares = total.squares[c];
         mean[c] = static_cast<Parameter>(average);
         inverse[c] = static_cast<Parameter>(1 / std::sqrt(squares / count + epsilon));
         const double unbiased = squares / (rows > 1 ? count - 1 : 1);

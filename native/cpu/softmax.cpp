@@ -41,7 +41,8 @@ RowResult<T> row(const T* logits, std::int64_t classes, std::int32_t label, Comp
         }
     }
     const Real atLabel = load(logits[label]) - largest;
-    const Real loss = std::log(total) - (Real(1) - smoothing) * atLabel - smoothing * sum / Real(classes);
+    Real loss = std::log(total) - (Real(1) - smoothing) * atLabel;
+    if (smoothing > Real(0)) loss -= smoothing * sum / Real(classes);  // else 0 times an infinite distance would be NaN
     return {loss, first == label && load(logits[label]) == load(logits[label])};
 }
 

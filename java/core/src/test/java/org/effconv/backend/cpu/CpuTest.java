@@ -3,6 +3,7 @@ package org.effconv.backend.cpu;
 import static org.junit.jupiter.api.Assertions.*;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.function.DoubleSupplier;
@@ -53,7 +54,9 @@ abstract class CpuTest {
     }
 
     final double[] normal(int count) {
-        return random.doubles(count, 0, 1).map(u -> random.nextGaussian()).toArray();
+        double[] values = new double[count];
+        Arrays.setAll(values, i -> random.nextGaussian());
+        return values;
     }
 
     /** A tensor of given values; what rounding to its type left of them is in {@link #values}. */

@@ -1,0 +1,128 @@
+package org.effconv.backend.cpu;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.effconv.EffconvException;
+import org.effconv.backend.Convolution;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Tensor;
+import org.junit.jupiter.api.Test;
+
+/** The rules every operation keeps: memory, threads, closing, loading. */
+class CpuBackendTest extends CpuTest {
+    @Test
+    void memoryIsAlignedAndCounted() {
+        long before = NativeLibrary.ec_live_bytes();
+        for (long bytes : new long[] {0, 1, 63, 4097}) {
+            long address = backend.memory().allocate(bytes);
+            assertEquals(0, address % 64);
+            assertEquals(bytes, backend.liveBytes());
+            assertEquals(before + bytes, NativeLibrary.ec_live_bytes());
+            backend.memory().free(address, bytes);
+        }
+        assertEquals(0, backend.liveBytes());
+        assertEquals(before, NativeLibrary.ec_live_bytes());
+    }
+
+    @Test
+    void anImpossibleRequestSaysWhatWasAsked() {
+        Tensor kept = tensor(DataType.F32, 25);
+        long tooMuch = 1L << 60;
+        String message = assertThrows(EffconvException.OutOfDeviceMemory.class, () -> backend.memory().allocate(tooMuch)).getMessage();
+        assertTrue(message.contains(Long.toString(tooMuch)) && message.contains("holds 100 bytes"), message);
+        backend.fill(kept, 1);
+        assertEquals(100, backend.liveBytes());
+    }
+
+    @Test
+    void useAfterCloseNamesTheObject() {
+        CpuBackend other = CpuBackend.open(1);
+        other.close();
+        other.close();
+        Tensor t = tensor(DataType.F32, 1);
+        String message = assertThrows(IllegalStateException.class, () -> other.fill(t, 0)).getMessage();
+        assertEquals("use after close: CpuBackend", message);
+    }
+
+    @Test
+    void twoThreadsAtOnceAreRefusedAndOneAfterTheOtherIsFine() throws Exception {
+        Tensor t = tensor(DataType.F32, 4);
+        CountDownLatch inside = new CountDownLatch(1);
+        CountDownLatch leave = new CountDownLatch(1);
+        ExecutorService second = Executors.newSingleThreadExecutor();
+        try {
+            Future<?> busy = second.submit(() -> backend.use(() -> {
+                inside.countDown();
+                try {
+                    leave.await();
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            }));
+            inside.await();
+            String message = assertThrows(IllegalStateException.class, () -> backend.fill(t, 1)).getMessage();
+            assertTrue(message.contains("one thread at a time"), message);
+            leave.countDown();
+            busy.get();
+            backend.fill(t, 2);
+            second.submit(() -> backend.fill(t, 3)).get();
+            assertArrayEquals(new float[] {3, 3, 3, 3}, backend.readFloats(t));
+        } finally {
+            leave.countDown();
+            second.shutdown();
+        }
+    }
+
+    @Test
+    void aFailedOperationLeavesTheBackendUsable() {
+        Tensor t = tensor(DataType.F32, 2);
+        assertRefused("integer", () -> backend.readInts(t));
+        backend.fill(t, 4);
+        assertArrayEquals(new float[] {4, 4}, backend.readFloats(t));
+    }
+
+    @Test
+    void everyOperationRunsWithItsOwnNumberOfThreads() {
+        try (CpuBackend three = CpuBackend.open(3)) {
+            three.use(() -> assertEquals(3, NativeLibrary.ec_threads()));
+            backend.use(() -> assertEquals(2, NativeLibrary.ec_threads()));
+            three.use(() -> assertEquals(3, NativeLibrary.ec_threads()));
+        }
+        assertRefused("threads is 0", () -> CpuBackend.open(0));
+    }
+
+    @Test
+    void versionsShakeHands() {
+        assertEquals(NativeLoader.jarVersion(), NativeLibrary.ec_version().getString());
+        NativeLoader.requireSameVersion("1.2.0", "1.2.0");
+        String message = assertThrows(EffconvException.MissingNative.class, () -> NativeLoader.requireSameVersion("1.2.0", "1.3.0")).getMessage();
+        assertTrue(message.contains("1.2.0") && message.contains("1.3.0"), message);
+        assertTrue(backend.instructionSet().startsWith("x86-64") || backend.instructionSet().equals("generic"));
+    }
+
+    @Test
+    void everyNativeStatusIsAnException() {
+        NativeStatus.check(NativeLibrary.EC_OK);
+        assertThrows(IllegalArgumentException.class, () -> NativeStatus.check(NativeLibrary.EC_INVALID_ARGUMENT));
+        assertThrows(EffconvException.OutOfDeviceMemory.class, () -> NativeStatus.check(NativeLibrary.EC_OUT_OF_MEMORY));
+        assertThrows(EffconvException.class, () -> NativeStatus.check(NativeLibrary.EC_INTERNAL));
+        assertThrows(EffconvException.class, () -> NativeStatus.check(99));
+    }
+
+    @Test
+    void wrongConvolutionsAreRefused() {
+        Tensor x = tensor(DataType.F32, 1, 5, 5, 4);
+        Tensor y = tensor(DataType.F32, 1, 5, 5, 2);
+        assertRefused("kernel size 2", () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 2, 2, 4), null, y));
+        assertRefused("kernel size 35", () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 35, 35, 4), null, y));
+        assertRefused("w is", () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 3, 1, 4), null, y));
+        assertRefused("3 groups", () -> backend.convolution(new Convolution(1, 3), x, tensor(DataType.F32, 2, 3, 3, 4), null, y));
+        assertRefused("stride 3", () -> backend.convolution(new Convolution(3, 1), x, tensor(DataType.F32, 2, 3, 3, 4), null, y));
+        assertRefused("y is", () -> backend.convolution(new Convolution(2, 1), x, tensor(DataType.F32, 2, 3, 3, 4), null, y));
+        assertRefused("w is", () -> backend.linear(tensor(DataType.F32, 2, 3), tensor(DataType.F32, 4, 2), null, tensor(DataType.F32, 2, 4)));
+    }
+}
