@@ -1,5 +1,6 @@
 package org.effconv.autodiff;
 
+import java.util.List;
 import org.effconv.backend.Activation;
 import org.effconv.backend.Backend;
 import org.effconv.backend.Convolution;
@@ -88,17 +89,16 @@ class OpsGradientTest {
         backend.fill(residual, 0.25);
         for (Activation act : new Activation[] {Activation.NONE, Activation.RELU}) {
             check.check("batchNorm " + act,
-                    (tape, in) -> Ops.batchNorm(tape, in[0], in[1], in[2], null, act, state(c)), x, scale, shift);
+                    (tape, in) -> Ops.batchNorm(tape, in[0], in[1], in[2], null, act, state(in[1])), x, scale, shift);
             check.check("batchNorm with residual " + act,
-                    (tape, in) -> Ops.batchNorm(tape, in[0], in[1], in[2], in[3], act, state(c)),
+                    (tape, in) -> Ops.batchNorm(tape, in[0], in[1], in[2], in[3], act, state(in[1])),
                     x, scale, shift, residual);
         }
     }
 
-    private Ops.BatchNormState state(int channels) {
-        double[] ones = new double[channels];
-        java.util.Arrays.fill(ones, 1);
-        return new Ops.BatchNormState(1e-5, 0.1, check.of(new double[channels], channels), check.of(ones, channels));
+    private Ops.BatchNormState state(Variable scale) {
+        Tensor mean = check.like(scale.value(), 0);
+        return new Ops.BatchNormState(1e-5, 0.1, mean, check.like(scale.value(), 1));
     }
 
     private static double[] alternating(int count, double magnitude) {
@@ -165,6 +165,18 @@ class OpsGradientTest {
             Variable loss = Ops.softmaxCrossEntropy(tape, in[0], labels, smoothing).loss();
             return Ops.sum(tape, loss, Ops.scale(tape, loss, 0.7));
         }, check.normal(n, classes));
+        labels.close();
+    }
+
+    /** The loss's gradient is the backward pass's own 1, to which a second path adds. */
+    @Test
+    void lossCountedTwice() {
+        Tensor labels = labels(3, 4);
+        Parameter logits = new Parameter("logits", check.normal(3, 4), true);
+        check.checkParameters("loss counted twice", tape -> {
+            Variable loss = Ops.softmaxCrossEntropy(tape, tape.parameter(logits), labels, 0.1).loss();
+            return Ops.sum(tape, loss, Ops.scale(tape, loss, 0.7));
+        }, List.of(logits));
         labels.close();
     }
 

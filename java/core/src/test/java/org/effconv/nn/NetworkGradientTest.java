@@ -103,16 +103,17 @@ class NetworkGradientTest {
     }
 
     @ParameterizedTest
-    @CsvSource({
-        "cnn6, 8, 7, 1, 5 3 1 3 5 3", "lenet, 8, 8, 3, 5 3", "planted1, 9, 9, 3, 9", "dwnet, 8, 8, 3, 3 5 3 7 3 1 3",
-        "flexnet3, 4, 5, 3, 3 1 5 3 3 7 3", "resnet20, 8, 8, 3, 3 3 5 3 3 1 3 3 3 7 3 3 3 3 3 5 3 3 3"
+    @CsvSource({ // the last stages keep a dozen values per channel: batch norm over fewer is no task for fp32
+        "3, cnn6, 8, 7, 1, 5 3 1 3 5 3", "3, lenet, 8, 8, 3, 5 3", "3, planted1, 9, 9, 3, 9",
+        "2, dwnet, 8, 7, 3, 3 5 3 7 3 1 3", "3, flexnet3, 3, 4, 3, 3 1 5 3 3 7 3",
+        "1, resnet20, 8, 6, 3, 3 3 5 3 3 1 3 3 3 7 3 3 3 3 3 5 3 3 3"
     })
-    void network(String name, int height, int width, int channels, String sizes) {
+    void network(int samples, String name, int height, int width, int channels, String sizes) {
         NetworkPlan plan = Architecture.named(name).plan(new Input(height, width, channels, 3));
         int[] k = Arrays.stream(sizes.split(" ")).mapToInt(Integer::parseInt).toArray();
         try (Model exact = new Model(plan, k, DataType.F64);
                 Model single = new Model(plan, k, DataType.F32);
-                GradientCheck check = new GradientCheck(backend, 13).samples(3)) {
+                GradientCheck check = new GradientCheck(backend, 13).samples(samples)) {
             check.checkParameters(name, exact::loss, exact.parameters());
             compare(name, gradients(exact), gradients(single), exact.parameters());
         }

@@ -108,6 +108,10 @@ class NetworkPlanTest {
                 "{\"type\": \"residual\", \"body\": [" + conv + "]}" + HEAD);
         refused("layer batchNorm1: it follows a layer whose output is no image",
                 conv + ", {\"type\": \"globalAveragePool\"}, {\"type\": \"batchNorm\"}");
+        refused("layer residual1.shortcut.conv1: two layers get this full name",
+                "{\"type\": \"residual\", \"shortcut\": [" + conv + "], \"body\": ["
+                        + "{\"type\": \"residual\", \"name\": \"shortcut\", \"body\": [" + conv + "], \"shortcut\": [" + conv
+                        + "]}]}" + HEAD);
         refused("ends with 8 x 8 x 4; expected 2 values", conv);
         refused("ends with 3 values; expected 2 values", conv + ", {\"type\": \"linear\", \"outputs\": 3}");
     }

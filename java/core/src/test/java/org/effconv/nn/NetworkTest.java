@@ -7,12 +7,19 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
 import org.effconv.EffconvException.InvalidInput;
+import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
+import org.effconv.backend.Activation;
 import org.effconv.backend.Backend;
+import org.effconv.backend.Convolution;
+import org.effconv.backend.Pooling;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.nn.NetworkPlan.Input;
 import org.effconv.tensor.Arena;
@@ -80,6 +87,53 @@ class NetworkTest {
         }
     }
 
+    /** The same operations written out, for blocks whose addition a batch norm takes and for one that adds by itself. */
+    @Test
+    void stepsAreWhatTheLayerListSays() {
+        String json = "{\"name\": \"mine\", \"layers\": ["
+                + "{\"type\": \"conv\", \"channels\": 4, \"bias\": true}, {\"type\": \"gelu\"},"
+                + "{\"type\": \"residual\", \"activation\": \"relu\", \"body\": ["
+                + "  {\"type\": \"conv\", \"channels\": \"same\", \"groups\": 2}, {\"type\": \"batchNorm\"}]},"
+                + "{\"type\": \"pool\", \"kind\": \"average\", \"size\": 2},"
+                + "{\"type\": \"residual\", \"activation\": \"relu\","
+                + "  \"body\": [{\"type\": \"batchNorm\"}, {\"type\": \"relu\"}, {\"type\": \"conv\", \"channels\": 6, \"stride\": 2}],"
+                + "  \"shortcut\": [{\"type\": \"conv\", \"channels\": 6, \"kernel\": 3, \"stride\": 2}]},"
+                + "{\"type\": \"linear\", \"outputs\": \"classes\", \"bias\": false}]}";
+        NetworkPlan plan = Architecture.parse(json, "mine.json").plan(new Input(8, 8, 3, 4));
+        try (Network network = new Network(backend, plan, DataType.F32, 1);
+                TrainedWeights weights = new TrainedWeights(backend, plan, new int[] {3, 5, 1}, DataType.F32, 1);
+                Arena arena = new Arena(backend.memory());
+                Tensor x = images(2)) {
+            network.parameters().stream().filter(p -> p.name().equals("conv1.bias"))
+                    .forEach(p -> backend.fill(p.value(), 0.3));
+            float[] actual = logits(network, weights, arena, x, true, 1);
+            Map<String, Parameter> p = new HashMap<>();
+            network.parameters().forEach(q -> p.put(q.name(), q));
+            weights.parameters().forEach(q -> p.put(q.name(), q));
+            Tape t = new Tape(backend, arena, true);
+            Function<String, Variable> leaf = name -> t.parameter(p.get(name));
+            Variable a = Ops.activation(t, Activation.GELU, Ops.convolution(
+                    t, Convolution.PLAIN, t.constant(x), leaf.apply("conv1.weight"), leaf.apply("conv1.bias")));
+            Variable b = Ops.convolution(t, new Convolution(1, 2), a, leaf.apply("residual1.conv1.weight"), null);
+            Variable c = Ops.add(t, a, norm(t, network, leaf, "residual1.batchNorm1", b, Activation.NONE), Activation.RELU);
+            Variable d = Ops.pool(t, new Pooling(Pooling.Kind.AVERAGE, 2, 2, 0), c);
+            Variable e = norm(t, network, leaf, "residual2.batchNorm1", d, Activation.RELU);
+            Convolution strided = new Convolution(2, 1);
+            Variable f = Ops.add(
+                    t, Ops.convolution(t, strided, e, leaf.apply("residual2.conv1.weight"), null),
+                    Ops.convolution(t, strided, d, leaf.apply("residual2.shortcut.conv1.weight"), null), Activation.RELU);
+            Variable expected = Ops.linear(t, Ops.flatten(t, f), leaf.apply("linear1.weight"), null);
+            assertArrayEquals(backend.readFloats(expected.value()), actual, 1e-5f);
+        }
+    }
+
+    private static Variable norm(
+            Tape tape, Network network, Function<String, Variable> leaf, String name, Variable x, Activation act) {
+        Ops.BatchNormState state = new Ops.BatchNormState(1e-5, 0.1,
+                network.buffers().get(name + ".runningMean"), network.buffers().get(name + ".runningVariance"));
+        return Ops.batchNorm(tape, x, leaf.apply(name + ".scale"), leaf.apply(name + ".shift"), null, act, state);
+    }
+
     @Test
     void inferenceUsesRunningStatisticsAndLeavesThemAlone() {
         NetworkPlan plan = plan("planted1");
@@ -88,6 +142,9 @@ class NetworkTest {
                 Arena arena = new Arena(backend.memory());
                 Tensor x = images(64)) {
             Tensor mean = network.buffers().get("batchNorm1.runningMean");
+            float[] ones = new float[16];
+            Arrays.fill(ones, 1);
+            assertArrayEquals(ones, backend.readFloats(network.buffers().get("batchNorm1.runningVariance")));
             float[] before = logits(network, weights, arena, x, false, 1);
             assertArrayEquals(new float[16], backend.readFloats(mean));
             float[] training = logits(network, weights, arena, x, true, 1);
@@ -114,6 +171,37 @@ class NetworkTest {
             assertFalse(Arrays.equals(one, logits(network, weights, arena, x, true, 2)));
             assertArrayEquals(logits(network, weights, arena, x, false, 1), logits(network, weights, arena, x, false, 2));
         }
+    }
+
+    private static NetworkPlan small(String inner) {
+        String json = "{\"name\": \"mine\", \"layers\": [{\"type\": \"conv\", \"channels\": 16}, " + inner
+                + ", {\"type\": \"globalAveragePool\"}, {\"type\": \"linear\", \"outputs\": \"classes\", \"bias\": false}]}";
+        return Architecture.parse(json, "mine.json").plan(new Input(8, 8, 3, 4));
+    }
+
+    private float[] logits(NetworkPlan plan, boolean training) {
+        try (Network network = new Network(backend, plan, DataType.F32, 1);
+                TrainedWeights weights = new TrainedWeights(backend, plan, plan.defaultSizes(), DataType.F32, 1);
+                Arena arena = new Arena(backend.memory());
+                Tensor x = images(2)) {
+            return logits(network, weights, arena, x, training, 1);
+        }
+    }
+
+    /** One mask applied twice would be the same elements, doubled. */
+    @Test
+    void twoDropoutsDrawTwoMasks() {
+        String dropout = "{\"type\": \"dropout\", \"rate\": 0.5}";
+        float[] once = logits(small(dropout), true);
+        float[] twice = logits(small(dropout + ", " + dropout), true);
+        assertFalse(Math.abs(twice[0] - 2 * once[0]) < 1e-4);
+    }
+
+    @Test
+    void nestedBlocksReadTheirInputAsLongAsTheyNeedIt() {
+        NetworkPlan plan = small("{\"type\": \"residual\", \"body\": [{\"type\": \"residual\", \"body\": ["
+                + "{\"type\": \"conv\", \"channels\": \"same\"}]}]}");
+        assertArrayEquals(logits(plan, true), logits(plan, false), 1e-6f);
     }
 
     @Test
