@@ -61,6 +61,7 @@ inline void mmaBf16(
     host::MmaArgument argument{accumulator, a, b};
     host::warpCollective("mma.m16n8k16", 0xffffffffu, &argument, &host::combineMmaBf16, file, line);
 }
+inline int opaque(int value) { return value; }
 inline std::uint32_t packBf16(float low, float high) {
     return static_cast<std::uint32_t>(bf16FromFloat(low)) | static_cast<std::uint32_t>(bf16FromFloat(high)) << 16;
 }

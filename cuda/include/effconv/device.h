@@ -6,6 +6,7 @@
 //   ldmatrixX2 / X4 [Trans]     8x8 matrices of 16-bit elements; lane i of each group of 8 names a row (16-byte aligned)
 //   mmaBf16(d, a, b)            d += a * b, m16n8k16, bf16 operands, fp32 sums
 //   packBf16(low, high)         two floats to two bf16, rounded to nearest even
+//   opaque(value)               the value, hidden from the optimiser
 #pragma once
 
 #include "effconv/types.h"

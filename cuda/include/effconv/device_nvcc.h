@@ -91,10 +91,11 @@ __device__ __forceinline__ void mmaBf16(float (&d)[4], const std::uint32_t (&a)[
     const int lane = threadIdx.x & 31;
     const int group = lane >> 2;
     const int column = (lane & 3) * 2;
+    // k = 8 half + 2 quad, + 1; the inner loop stays rolled, for registers are scarce around this call.
 #pragma unroll
-    for (int pair = 0; pair < 8; ++pair) {  // k = 2 pair, 2 pair + 1
-        const int quad = pair & 3;
-        const int half = pair >> 2;
+    for (int half = 0; half < 2; ++half)
+#pragma unroll 1
+    for (int quad = 0; quad < 4; ++quad) {
         const std::uint32_t top = __shfl_sync(0xffffffffu, a[2 * half], group * 4 + quad);
         const std::uint32_t bottom = __shfl_sync(0xffffffffu, a[2 * half + 1], group * 4 + quad);
         const std::uint32_t left = __shfl_sync(0xffffffffu, b[half], column * 4 + quad);
@@ -109,6 +110,12 @@ __device__ __forceinline__ void mmaBf16(float (&d)[4], const std::uint32_t (&a)[
         d[3] += bottomLow * rightLow + bottomHigh * rightHigh;
     }
 #endif
+}
+
+/// The same value, of which the compiler knows nothing: what is computed from it is not kept in registers across a loop.
+__device__ __forceinline__ int opaque(int value) {
+    asm volatile("" : "+r"(value));
+    return value;
 }
 
 __device__ __forceinline__ std::uint32_t packBf16(float low, float high) {
