@@ -38,6 +38,24 @@ inline Result checkBase(const char* family, const char* name, const void* pointe
     return {};
 }
 
+/// One array of a parameter struct, as a check sees it.
+struct ArrayBase {
+    const char* name;
+    const void* pointer;
+    bool required;  ///< an array that is not required may be null, but never misaligned
+};
+
+/// Refuses the first array that is missing or misaligned.
+template <int kCount>
+Result checkBases(const char* family, const ArrayBase (&bases)[kCount]) {
+    for (const ArrayBase& base : bases) {
+        if (!base.required && base.pointer == nullptr) continue;
+        const Result result = checkBase(family, base.name, base.pointer);
+        if (!result.ok()) return result;
+    }
+    return {};
+}
+
 /// Refuses kernel sizes other than 1, 3, ..., 33.
 inline Result checkKernelSize(const char* family, const char* name, int k) {
     if (k < 1 || k > kMaxKernelSize || k % 2 == 0) {

@@ -133,19 +133,15 @@ inline LaunchSequence planOptimizerStep(const OptimizerParams& params, const Dev
             Result::fail(Status::kInvalidShape, "optimizer: clipNorm is %g", static_cast<double>(params.clipNorm)));
     }
     const bool clips = params.clipNorm > 0;
-    const struct {
-        const char* name;
-        const void* pointer;
-        bool needed;
-    } bases[] = {
-        {"tensors", params.tensors, true}, {"groups", params.groups, true},  {"chunks", params.chunks, true},
-        {"partials", params.partials, clips}, {"norm", params.norm, clips}, {"counter", params.counter, clips},
+    const ArrayBase bases[] = {
+        {"tensors", params.tensors, true},
+        {"groups", params.groups, true},
+        {"chunks", params.chunks, true},
+        {"partials", params.partials, clips},
+        {"norm", params.norm, clips},
+        {"counter", params.counter, clips},
     };
-    for (const auto& base : bases) {
-        if (base.needed && !(result = checkBase(family, base.name, base.pointer)).ok()) {
-            return LaunchSequence::refused(result);
-        }
-    }
+    if (!(result = checkBases(family, bases)).ok()) return LaunchSequence::refused(result);
     if (!(result = checkCount(family, "chunkCount", params.chunkCount)).ok()) return LaunchSequence::refused(result);
     LaunchSequence sequence;
     if (clips) {

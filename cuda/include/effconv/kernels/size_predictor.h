@@ -74,11 +74,7 @@ inline LaunchSequence planSizePredictor(SizePredictorPass pass, const SizePredic
         return LaunchSequence::refused(result);
     }
     const bool backward = pass == kSizePredictorBackward;
-    const struct {
-        const char* name;
-        const void* pointer;
-        bool needed;
-    } bases[] = {
+    const ArrayBase bases[] = {
         {"codes", params.codes, true},
         {"inputWeights", params.inputWeights, true},
         {"recurrentWeights", params.recurrentWeights, true},
@@ -105,13 +101,9 @@ inline LaunchSequence planSizePredictor(SizePredictorPass pass, const SizePredic
         {"headWeightGradients", params.headWeightGradients, backward},
         {"headLengthGradients", params.headLengthGradients, backward},
         {"headBiasGradients", params.headBiasGradients, backward},
-        {"codeGradients", params.codeGradients, params.codeGradients != nullptr},
+        {"codeGradients", params.codeGradients, false},
     };
-    for (const auto& base : bases) {
-        if (base.needed && !(result = checkBase(family, base.name, base.pointer)).ok()) {
-            return LaunchSequence::refused(result);
-        }
-    }
+    if (!(result = checkBases(family, bases)).ok()) return LaunchSequence::refused(result);
     LaunchSequence sequence;
     if (backward) {
         sequence.add(family, "ec_size_predictor_backward",

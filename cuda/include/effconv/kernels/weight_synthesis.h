@@ -241,11 +241,7 @@ constexpr std::int64_t kSynthesisSharedBytes =
 inline LaunchSequence planSynthesisPass(SynthesisPass pass, const SynthesisParams& params,
                                         const DeviceLimits& limits) {
     const char* family = "weight_synthesis";
-    const struct {
-        const char* name;
-        const void* pointer;
-        bool needed;
-    } bases[] = {
+    const ArrayBase bases[] = {
         {"layers", params.layers, true},
         {"items", params.items, true},
         {"sizes", params.sizes, true},
@@ -257,13 +253,11 @@ inline LaunchSequence planSynthesisPass(SynthesisPass pass, const SynthesisParam
         {"workspace", params.workspace, pass != kSynthesisForward},
         {"counters", params.counters, pass != kSynthesisForward},
         // Null is legal where every layer has an elastic table.
-        {"features", params.features, params.features != nullptr},
-        {"featureGradients", params.featureGradients, params.featureGradients != nullptr},
+        {"features", params.features, false},
+        {"featureGradients", params.featureGradients, false},
     };
-    Result result;
-    for (const auto& base : bases) {
-        if (base.needed && !(result = checkBase(family, base.name, base.pointer)).ok()) return LaunchSequence::refused(result);
-    }
+    Result result = checkBases(family, bases);
+    if (!result.ok()) return LaunchSequence::refused(result);
     if (!(result = checkCount(family, "itemCount", params.itemCount)).ok()) return LaunchSequence::refused(result);
     if (!(result = checkCount(family, "layerCount", params.layerCount)).ok()) return LaunchSequence::refused(result);
     const char* kernels[] = {"ec_weight_synthesis_forward", "ec_weight_synthesis_backward", "ec_weight_synthesis_reduce"};
