@@ -9,9 +9,13 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.size.ParameterCount;
 import org.effconv.size.SizeRounding;
 import org.effconv.train.Phase;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The whole job: learn kernel sizes, train the network found, and train the uniform network of the same cost beside it. */
 public final class Learning extends Job<Learning> {
+    private static final Logger LOG = LoggerFactory.getLogger(Learning.class);
+
     static final String UNIFORM_PHASE = "uniform";
 
     private Learning(Settings settings, Architecture architecture) {
@@ -101,8 +105,9 @@ public final class Learning extends Job<Learning> {
                 .min((a, b) -> Double.compare(
                         SizeRounding.deviation(count.uniform(a), target), SizeRounding.deviation(count.uniform(b), target)))
                 .orElseThrow();
-        if (SizeRounding.deviation(count.uniform(nearest), target) <= SizeRounding.TOLERANCE) {
-            return count.layers().stream().mapToInt(l -> Math.min(nearest, l.kmax())).toArray();
+        int[] one = count.layers().stream().mapToInt(l -> Math.min(nearest, l.kmax())).toArray();
+        if (SizeRounding.deviation(count.at(one), target) <= SizeRounding.TOLERANCE) {
+            return one;
         }
         double low = 1;
         double high = largest;
@@ -114,7 +119,13 @@ public final class Learning extends Job<Learning> {
                 high = middle;
             }
         }
-        return SizeRounding.repair(same(low, count), count, target);
+        try {
+            return SizeRounding.repair(same(low, count), count, target);
+        } catch (EffconvException.JobFailed e) {
+            LOG.warn("no mix of neighbouring sizes costs {} parameters; the comparison is with uniform {}, which costs {}",
+                    Math.round(target), nearest, count.uniform(nearest));
+            return one;
+        }
     }
 
     private static double[] same(double v, ParameterCount count) {

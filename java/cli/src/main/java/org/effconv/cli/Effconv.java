@@ -36,7 +36,7 @@ public final class Effconv implements Runnable {
     }
 
     /** A fresh command line, ready to execute. */
-    static CommandLine commandLine() {
+    public static CommandLine commandLine() {
         RunLog.install();
         LearnCommand learn = new LearnCommand();
         TrainCommand train = new TrainCommand();

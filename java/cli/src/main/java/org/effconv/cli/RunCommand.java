@@ -93,27 +93,12 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
     private int run(J job, Dataset data, PrintWriter to) throws Exception {
         StopSignal stop = new StopSignal();
         Console console = new Console(to, Boolean.getBoolean("effconv.terminal"));
-        Path log = job.out().resolve("log.txt");
-        job.stopSignal(stop).listener(new TrainingListener() {
-            private boolean attached;
-
-            @Override
-            public void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {
-                if (!attached) { // from here on the folder exists
-                    RunLog.attach(log);
-                    to.println("run folder " + job.out());
-                    to.flush();
-                    attached = true;
-                }
-            }
-        }).listener(console);
+        job.stopSignal(stop);
         Device opened;
         R result;
         try (Interrupts interrupts = Interrupts.to(stop); Device device = Device.open(job.settings())) {
             opened = device;
-            to.println(data);
-            to.println("device " + device + ", " + job.architecture().name() + ", seed " + job.settings().get(Settings.SEED));
-            to.flush();
+            job.listener(heading(job, device, data, to)).listener(console);
             try (R r = run(job, device, data)) {
                 result = r;
             }
@@ -130,6 +115,25 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
             throw new EffconvException(live + " bytes of native memory were never given back; this is a bug, please report it");
         }
         return 0;
+    }
+
+    // Called once everything has been checked and the folder exists.
+    private TrainingListener heading(J job, Device device, Dataset data, PrintWriter to) {
+        return new TrainingListener() {
+            private boolean done;
+
+            @Override
+            public void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {
+                if (!done) {
+                    done = true;
+                    RunLog.attach(job.out().resolve("log.txt"));
+                    to.println(data);
+                    to.println("device " + device + ", " + job.architecture().name() + ", seed " + job.settings().get(Settings.SEED));
+                    to.println("run folder " + job.out());
+                    to.flush();
+                }
+            }
+        };
     }
 
     private void requireSame(J job) {

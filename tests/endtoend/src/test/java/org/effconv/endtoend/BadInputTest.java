@@ -1,0 +1,186 @@
+package org.effconv.endtoend;
+
+import static org.junit.jupiter.api.Assertions.assertAll;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Bad input gets one clear sentence and exit code 2, and nothing is written. */
+class BadInputTest {
+    private static final String RUN = "run";
+    private static final int IDX_IMAGES = 0x803;
+    private static final int IDX_LABELS = 0x801;
+
+    @TempDir
+    static Path folder;
+
+    @BeforeAll
+    static void files() throws IOException {
+        idx("good", 28, 10, IDX_IMAGES, 0, 10);
+        idx("truncated", 28, 10, IDX_IMAGES, 1, 10);
+        idx("magic", 28, 10, 0x1234, 0, 10);
+        idx("labels", 28, 10, IDX_IMAGES, 0, 200);
+        idx("tiny", 2, 10, IDX_IMAGES, 0, 10);
+        Files.delete(Files.copy(folder.resolve("good/t10k-labels-idx1-ubyte"), folder.resolve("unused")));
+        idx("incomplete", 28, 10, IDX_IMAGES, 0, 10);
+        Files.delete(folder.resolve("incomplete/t10k-labels-idx1-ubyte"));
+        Files.createDirectories(folder.resolve("nothing"));
+        for (String kmax : List.of("8", "-3", "35")) {
+            architecture("kmax" + kmax, "\"kmax\": " + kmax + ", ", "");
+        }
+        architecture("mine", "", "");
+        architecture("type", "", ", {\"type\": \"convolve\"}");
+        Files.writeString(folder.resolve("broken.json"), "{\"name\": ");
+        Files.writeString(folder.resolve("sizes-arch.json"), "{\"architecture\": \"cnn6\", \"layers\": []}");
+        Files.writeString(folder.resolve("sizes-even.json"),
+                "{\"architecture\": \"planted1\", \"layers\": [{\"name\": \"stem\", \"size\": 4}]}");
+        Files.writeString(folder.resolve("sizes-name.json"),
+                "{\"architecture\": \"planted1\", \"layers\": [{\"name\": \"root\", \"size\": 3}]}");
+        Files.writeString(folder.resolve("no-model.safetensors"), "not a model");
+        Files.createDirectories(folder.resolve("occupied"));
+        Files.writeString(folder.resolve("occupied/notes.txt"), "mine");
+        Cli run = Cli.small("learn", "--epochs", "1", "--out", folder.resolve(RUN).toString());
+        assertEquals(0, run.exitCode(), run.err());
+        byte[] model = Files.readAllBytes(folder.resolve(RUN).resolve("model.safetensors"));
+        Files.write(folder.resolve("cut.safetensors"), java.util.Arrays.copyOf(model, model.length - 5));
+    }
+
+    private static void idx(String name, int extent, int classes, int magic, int missingBytes, int labelRange) throws IOException {
+        Path at = Files.createDirectories(folder.resolve(name));
+        for (String part : List.of("train", "t10k")) {
+            int n = 40;
+            ByteBuffer images = ByteBuffer.allocate(16 + n * extent * extent);
+            images.putInt(magic).putInt(n).putInt(extent).putInt(extent);
+            Files.write(at.resolve(part + "-images-idx3-ubyte"),
+                    java.util.Arrays.copyOf(images.array(), images.capacity() - missingBytes));
+            ByteBuffer labels = ByteBuffer.allocate(8 + n).putInt(IDX_LABELS).putInt(n);
+            for (int i = 0; i < n; i++) {
+                labels.put((byte) (part.equals("train") ? i % classes : i * (labelRange - 1) / (n - 1)));
+            }
+            Files.write(at.resolve(part + "-labels-idx1-ubyte"), labels.array());
+        }
+    }
+
+    private static void architecture(String name, String fields, String moreLayers) throws IOException {
+        Files.writeString(folder.resolve(name + ".json"), "{\"name\": \"mine\", " + fields + "\"layers\": ["
+                + "{\"type\": \"conv\", \"name\": \"stem\", \"channels\": 4}" + moreLayers + ", {\"type\": \"globalAveragePool\"}, "
+                + "{\"type\": \"linear\", \"name\": \"classifier\", \"outputs\": \"classes\"}]}");
+    }
+
+    static Stream<Arguments> cases() {
+        return Stream.of(
+                bad("learn --data DIR/absent", "DIR/absent", "expected"),
+                bad("learn --data DIR/nothing", "DIR/nothing", "holds no dataset", "expected"),
+                bad("learn --data DIR/incomplete", "t10k-labels-idx1-ubyte"),
+                bad("learn --data DIR/truncated", "train-images-idx3-ubyte", "truncated"),
+                bad("learn --data DIR/magic", "train-images-idx3-ubyte", "magic", "expected"),
+                bad("learn --data DIR/labels", "t10k-labels", "label 10", "expected"),
+                bad("learn --data planted:4", "4", "expected"),
+                bad("learn --arch lenet --data DIR/tiny", "2 x 2", "lenet", "expected at least"),
+                bad("learn --arch cnn6 --budget 100", "100", "with all sizes 1", "at kmax"),
+                bad("learn --arch cnn6 --budget 900M", "900,000,000", "with all sizes 1", "at kmax"),
+                bad("learn --budget k4", "k4", "expected an odd number"),
+                bad("learn --budget many", "many", "expected"),
+                bad("learn --arch DIR/kmax8.json", "kmax8.json", "kmax", "8", "odd"),
+                bad("learn --arch DIR/kmax-3.json", "kmax", "-3", "odd"),
+                bad("learn --arch DIR/kmax35.json", "kmax", "35", "33"),
+                bad("learn --arch DIR/type.json", "type.json", "convolve", "expected"),
+                bad("learn --arch DIR/broken.json", "broken.json", "JSON"),
+                bad("learn --arch DIR/absent.json", "absent.json", "no such file"),
+                bad("learn --arch alexnet", "alexnet", "expected one of", "cnn6"),
+                bad("learn --device tpu", "tpu", "expected auto or cpu"),
+                bad("learn --device cuda", "no CUDA backend"),
+                bad("learn --precision fp8", "fp8", "fp32"),
+                bad("learn --threads -1", "--threads", "-1", "expected"),
+                bad("learn --lr fast", "--lr", "fast", "expected a number"),
+                bad("learn --epochs 0", "--epochs", "0", "expected"),
+                bad("learn --start-size 40", "40", "1 to 33"),
+                bad("learn --mask round", "round", "ramp"),
+                bad("learn --optimizer lion", "lion", "adamw"),
+                bad("learn --colour red", "--colour"),
+                bad("learn --out DIR/run", "DIR/run", "holds another run", "--resume"),
+                bad("learn --out DIR/occupied", "DIR/occupied", "empty"),
+                bad("learn --out DIR/broken.json/x", "broken.json"),
+                bad("learn --resume DIR/nothing", "holds no run"),
+                bad("learn --resume DIR/run --arch cnn6", "--arch", "cnn6", "planted3"),
+                bad("learn --resume DIR/run --lr 0.5", "--lr", "0.5", "own settings"),
+                bad("learn --resume DIR/run --out DIR/new", "--out and --resume"),
+                bad("train --resume DIR/run", "command 'learn'", "expected 'train'"),
+                bad("train --out DIR/new", "--sizes is missing"),
+                bad("train --sizes k4 --out DIR/new", "4", "odd"),
+                bad("train --sizes k99 --out DIR/new", "99", "33"),
+                bad("train --sizes DIR/absent.json --out DIR/new", "absent.json", "no such file"),
+                bad("train --arch planted1 --sizes DIR/sizes-arch.json", "cnn6", "expected 'planted1'"),
+                bad("train --arch planted1 --sizes DIR/sizes-even.json", "layers[0].size", "4", "odd"),
+                bad("train --arch planted1 --sizes DIR/sizes-name.json", "layers[0].name", "root", "stem"),
+                bad("train --sizes k3 --budget k5", "--budget"),
+                bad("eval", "MODEL"),
+                bad("eval DIR/nothing", "no such file"),
+                bad("eval DIR/no-model.safetensors", "no-model.safetensors"),
+                bad("eval DIR/cut.safetensors", "cut.safetensors", "truncated"),
+                bad("eval DIR/run --data DIR/good", "classes"),
+                bad("", "command is missing"),
+                bad("learnt", "learnt"));
+    }
+
+    private static Arguments bad(String arguments, String... parts) {
+        return Arguments.of(arguments, List.of(parts));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("cases")
+    void isRefusedInOneSentence(String line, List<String> parts) {
+        List<String> arguments = new java.util.ArrayList<>(
+                Stream.of(line.replace("DIR", folder.toString()).split(" ")).filter(s -> !s.isEmpty()).toList());
+        boolean runs = line.startsWith("learn ") || line.startsWith("train ");
+        if (runs && !line.contains("--resume") && !line.contains("--out")) {
+            arguments.addAll(List.of("--out", folder.resolve("new").toString()));
+        }
+        if (runs && !line.contains("--resume") && !line.contains("--data")) {
+            arguments.addAll(List.of("--data", "planted:3,train=64,test=32,size=12"));
+        }
+        List<String> before = Cli.content(folder);
+        Cli run = Cli.run(arguments);
+        assertAll(
+                () -> assertEquals(2, run.exitCode(), run.err()),
+                () -> assertEquals("", run.out().replaceAll("(?s)Usage.*", "")),
+                () -> assertTrue(run.err().startsWith("effconv: "), run.err()),
+                () -> assertTrue(run.err().lines().count() <= 2, "more than a sentence and a hint: " + run.err()),
+                () -> assertTrue(run.err().length() < 700, run.err()),
+                () -> assertEquals(before, Cli.content(folder), "something was written"));
+        for (String part : parts) {
+            String expected = part.replace("DIR", folder.toString());
+            assertTrue(run.err().contains(expected), "'" + expected + "' is not in: " + run.err());
+        }
+    }
+
+    @Test
+    void aCheckpointOfAnotherRunIsRefused() throws IOException {
+        Path other = folder.resolve("other");
+        assertEquals(0, Cli.small("learn", "--epochs", "1", "--seed", "9", "--out", other.toString()).exitCode());
+        Path target = other.resolve("checkpoint/search.safetensors");
+        byte[] own = Files.readAllBytes(target);
+        Files.copy(folder.resolve(RUN).resolve("checkpoint/search.safetensors"), target,
+                java.nio.file.StandardCopyOption.REPLACE_EXISTING);
+        Cli run = Cli.run("learn", "--resume", other.toString());
+        assertEquals(2, run.exitCode(), run.err());
+        assertTrue(run.err().contains("settings.seed is 1 there and 9 here"), run.err());
+
+        Files.write(target, java.util.Arrays.copyOf(own, own.length / 2));
+        Cli cut = Cli.run("learn", "--resume", other.toString());
+        assertEquals(2, cut.exitCode(), cut.err());
+        assertTrue(cut.err().contains("search.safetensors"), cut.err());
+    }
+}

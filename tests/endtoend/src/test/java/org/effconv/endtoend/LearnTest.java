@@ -1,0 +1,95 @@
+package org.effconv.endtoend;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.effconv.io.Json;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LearnTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void aRunLeavesEverythingInItsFolder() throws IOException {
+        Path run = folder.resolve("run");
+        Cli learn = Cli.small("learn", "--epochs", "2", "--search-fraction", "1", "--budget", "k5", "--out", run.toString());
+        assertEquals(0, learn.exitCode(), learn.err());
+        for (String file : List.of("sizes.json", "metrics.jsonl", "config.json", "model.safetensors", "log.txt", "summary.json",
+                "summary.txt", "checkpoint/search.safetensors", "checkpoint/train.safetensors")) {
+            assertTrue(Files.size(run.resolve(file)) > 0, file);
+        }
+        List<String> metrics = Files.readAllLines(run.resolve("metrics.jsonl"));
+        List<String> expected = new ArrayList<>(List.of("search 1", "search 2", "train 1", "train 2"));
+        boolean compared = learn.out().contains("uniform 5 ");
+        if (compared) { // unless the learned sizes are uniform themselves
+            expected.addAll(List.of("uniform 1", "uniform 2"));
+        }
+        assertTrue(compared != learn.out().contains("nothing to compare"), learn.out());
+        assertEquals(expected, metrics.stream()
+                .map(l -> Json.parse(l, "metrics"))
+                .map(m -> m.path("phase").asText() + " " + m.path("epoch").asInt())
+                .distinct().toList());
+        ObjectNode summary = Json.read(run.resolve("summary.json"));
+        assertEquals(0, summary.path("liveNativeBytes").asLong(-1));
+        assertTrue(Math.abs(summary.path("parametersOverBudget").asDouble() - 1) <= 0.02, summary.toString());
+        assertTrue(learn.out().contains(Files.readString(run.resolve("summary.txt"))), learn.out());
+    }
+
+    @Test
+    void foundSizesCanBeTrainedAgainAndEvaluated() {
+        Path run = folder.resolve("run");
+        assertEquals(0, Cli.small("learn", "--epochs", "2", "--no-compare", "--out", run.toString()).exitCode());
+        Path again = folder.resolve("again");
+        Cli train = Cli.small("train", "--epochs", "2", "--sizes", run.resolve("sizes.json").toString(), "--out", again.toString());
+        assertEquals(0, train.exitCode(), train.err());
+        assertEquals(Json.read(run.resolve("summary.json")).path("learned").path("testAccuracy"),
+                Json.read(again.resolve("summary.json")).path("testAccuracy"));
+
+        Cli eval = Cli.run("eval", again.toString(), "--data", "planted:3,train=64,test=32,size=12", "--threads", "1", "--precision",
+                "fp32");
+        assertEquals(0, eval.exitCode(), eval.err());
+        double accuracy = 100 * Json.read(again.resolve("summary.json")).path("testAccuracy").asDouble();
+        assertTrue(eval.out().contains(String.format(java.util.Locale.ROOT, "test accuracy %.2f %%", accuracy)), eval.out());
+    }
+
+    @Test
+    void theSameSeedGivesTheSameModel() throws IOException {
+        for (String name : List.of("a", "b")) {
+            assertEquals(0, Cli.small("learn", "--epochs", "1", "--no-compare", "--warm-start", "--out",
+                    folder.resolve(name).toString()).exitCode());
+        }
+        assertArrayEquals(Files.readAllBytes(folder.resolve("a/model.safetensors")), Files.readAllBytes(folder.resolve("b/model.safetensors")));
+    }
+
+    @Test
+    void helpShowsEverySettingWithItsDefault() {
+        Cli help = Cli.run("learn", "--help");
+        assertEquals(0, help.exitCode());
+        String text = help.out().replaceAll("\\s+", " ");
+        for (var setting : org.effconv.Settings.table()) {
+            String flag = setting.isFlag() ? "--[no-]" + setting.key() : "--" + setting.key() + "=";
+            assertTrue(text.contains(flag), flag);
+            if (!setting.isFlag()) {
+                assertTrue(text.contains("default: " + setting.standard() + ")"), setting.key() + " in " + text);
+            }
+        }
+    }
+
+    @Test
+    void infoNamesWhatIsThereAndWhatIsMissing() {
+        Cli info = Cli.run("info");
+        assertEquals(0, info.exitCode());
+        for (String part : List.of("java", "libeffconv loaded", "oneDNN", "device cpu   there", "device cuda  missing")) {
+            assertTrue(info.out().contains(part), part + " in " + info.out());
+        }
+    }
+}
