@@ -1,0 +1,86 @@
+package org.effconv.endtoend;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.effconv.io.Json;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A run killed without warning goes on and ends with the bits of an unbroken one. kill-resume.sh does the same with more kills. */
+class KillAndResumeTest {
+    private static final List<String> RUN = List.of("--epochs", "4", "--search-fraction", "1", "--warm-start");
+    private static final int PATIENCE_SECONDS = 300;
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void aKilledRunEndsLikeAnUnbrokenOne() throws IOException, InterruptedException {
+        Path whole = folder.resolve("whole");
+        List<String> arguments = new ArrayList<>(RUN);
+        arguments.addAll(List.of("--out", whole.toString()));
+        Cli unbroken = Cli.small("learn", arguments.toArray(String[]::new));
+        assertEquals(0, unbroken.exitCode(), unbroken.err());
+
+        Path broken = folder.resolve("broken");
+        List<String> first = new ArrayList<>(List.of("learn"));
+        first.addAll(Cli.SMALL);
+        first.addAll(RUN);
+        first.addAll(List.of("--out", broken.toString()));
+        List<String> again = List.of("learn", "--resume", broken.toString());
+        killAfterEpochs(2, first, broken); // within the search, or right behind it
+        killAfterEpochs(5, again, broken); // within the training
+        killAfterEpochs(6, again, broken);
+        Process last = start(again);
+        assertTrue(last.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS));
+        assertEquals(0, last.exitValue());
+
+        assertArrayEquals(Files.readAllBytes(whole.resolve("model.safetensors")), Files.readAllBytes(broken.resolve("model.safetensors")));
+        assertEquals(Files.readString(whole.resolve("sizes.json")), Files.readString(broken.resolve("sizes.json")));
+        assertEquals(metrics(whole), metrics(broken));
+    }
+
+    private void killAfterEpochs(int epochs, List<String> arguments, Path run) throws IOException, InterruptedException {
+        Process process = start(arguments);
+        Path metrics = run.resolve("metrics.jsonl");
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
+        while (!Files.exists(metrics) || Files.readAllLines(metrics).size() < epochs) {
+            assertTrue(process.isAlive(), "ended before epoch " + epochs);
+            assertTrue(System.nanoTime() < end, "no epoch " + epochs + " in " + PATIENCE_SECONDS + " s");
+            Thread.sleep(2);
+        }
+        process.destroyForcibly().waitFor(); // SIGKILL
+    }
+
+    private Process start(List<String> arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx1g", "-XX:TieredStopAtLevel=1",
+                "-Deffconv.home=" + System.getProperty("effconv.home"), "-cp", System.getProperty("java.class.path"),
+                "org.effconv.cli.Effconv"));
+        command.addAll(arguments);
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("output.txt").toFile()))
+                .start();
+    }
+
+    /** The lines without what a clock or the system measured. */
+    private static List<ObjectNode> metrics(Path run) throws IOException {
+        List<ObjectNode> lines = new ArrayList<>();
+        for (String line : Files.readAllLines(run.resolve("metrics.jsonl"))) {
+            ObjectNode json = Json.parse(line, "metrics.jsonl");
+            json.remove(List.of("seconds", "imagesPerSecond", "peakRssBytes"));
+            lines.add(json);
+        }
+        return lines;
+    }
+}
