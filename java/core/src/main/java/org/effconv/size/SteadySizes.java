@@ -16,7 +16,9 @@ import org.effconv.nn.SizedLayer;
  */
 final class SteadySizes {
     private static final double LARGEST_PULL = 3; // of a layer's mean pull, in root mean squares
-    private static final double MEET_BUDGET_BY = 0.5; // fraction of the moving steps after which a start off P* has reached it
+    // Fraction of the moving steps over which a start off the budget moves onto it, or the price rises to its full height. A
+    // price that is there before the kernels serve their sizes shrinks what the task would need, for good.
+    private static final double ANNEALED_BY = 0.5;
 
     private final SearchSettings settings;
     private final ParameterCount count;
@@ -77,9 +79,10 @@ final class SteadySizes {
      */
     void update(double[] v, double[] gradient, double fraction, double steps) {
         double[] normal = normal(v);
+        double price = hasBudget() ? 0 : settings.price() * Math.min(1, fraction / ANNEALED_BY);
         double[] pull = new double[v.length];
         for (int l = 0; l < v.length; l++) {
-            pull[l] = v[l] * gradient[l] + (hasBudget() ? 0 : settings.price() * normal[l]);
+            pull[l] = v[l] * gradient[l] + price * normal[l];
         }
         average(pull, Math.max(1, settings.horizon() * steps));
         double rms = Math.sqrt(square / squareWeight);
@@ -154,7 +157,7 @@ final class SteadySizes {
         if (!hasBudget()) {
             return;
         }
-        double way = Math.min(1, fraction / MEET_BUDGET_BY);
+        double way = Math.min(1, fraction / ANNEALED_BY);
         double wanted = Math.exp(Math.log(startCount) * (1 - way) + Math.log(target) * way);
         if (!settings.ceiling() || count.soft(sizes()).count() > wanted) {
             meet(x, wanted);

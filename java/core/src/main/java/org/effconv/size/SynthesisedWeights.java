@@ -176,6 +176,11 @@ public final class SynthesisedWeights implements WeightSource {
         return sizes.clone();
     }
 
+    /** Soft sizes that the steady update wants next; the predictor follows them. */
+    public double[] wanted() {
+        return steady.sizes();
+    }
+
     /**
      * The sizes to take, as of now.
      *
