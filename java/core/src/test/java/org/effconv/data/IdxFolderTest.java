@@ -9,7 +9,9 @@ import static org.effconv.data.TestFiles.rejection;
 import static org.effconv.data.TestFiles.write;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -111,8 +113,12 @@ class IdxFolderTest {
         write(trainImages, idx(0x803, new int[] {-1, 28, 28}, new byte[0]));
         assertEquals(trainImages + ": 4294967295 images of 784 bytes exceed what one part of a dataset may hold (2147483639 "
                 + "bytes)", rejection(folder));
-        write(trainLabels, idx(0x801, new int[] {2_000_000_000}, new byte[3])); // two gigabytes: more than some test heaps
+        write(trainLabels, idx(0x801, new int[] {2_000_000_000}, new byte[3]));
+        var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long before = threads.getCurrentThreadAllocatedBytes();
         assertEquals(trainLabels + ": is truncated: holds 11 bytes, expected 2000000008 by its header", rejection(folder));
+        long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+        assertTrue(allocated < 10_000_000, "allocated " + allocated + " bytes for a file of 11");
     }
 
     @Test
