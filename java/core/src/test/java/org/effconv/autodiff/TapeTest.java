@@ -41,8 +41,8 @@ class TapeTest {
         System.clearProperty("effconv.poison");
         x.close();
         arena.close();
-        assertEquals(0, backend.liveBytes());
         backend.close();
+        assertEquals(0, backend.liveBytes());
     }
 
     private Variable chain(Tape tape, Variable v, int length) {

@@ -42,8 +42,8 @@ class NetworkTest {
 
     @AfterEach
     void close() {
-        assertEquals(0, backend.liveBytes());
         backend.close();
+        assertEquals(0, backend.liveBytes());
     }
 
     static List<String> builtIns() {
