@@ -27,19 +27,12 @@ public final class Ops {
         Tensor y = tape.allocate(
                 x.value().type(),
                 Shape.of(in.dim(0), c.outputExtent(in.dim(1)), c.outputExtent(in.dim(2)), w.shape().dim(0)));
-        tape.backend().convolution(c, x.value(), w.value(), valueOf(bias), y);
-        return tape.record(y, needsGradient(x, w, bias), dy -> {
-            Tensor dx = x.needsGradient() ? like(tape, x) : null;
-            if (dx != null) {
-                tape.backend().convolutionDataGradient(c, dy, w.value(), dx);
-            }
-            Tensor dw = needsGradient(w, bias) ? like(tape, w) : null;
-            Tensor dbias = needsGradient(bias) ? like(tape, bias) : null;
-            if (dw != null) {
-                tape.backend().convolutionWeightGradient(c, x.value(), dy, dw, dbias);
-            }
-            handOn(tape, x, dx, w, dw, bias, dbias);
-        });
+        Backend backend = tape.backend();
+        backend.convolution(c, x.value(), w.value(), valueOf(bias), y);
+        return recordProduct(
+                tape, y, x, w, bias,
+                (dy, dx) -> backend.convolutionDataGradient(c, dy, w.value(), dx),
+                (dy, dw, dbias) -> backend.convolutionWeightGradient(c, x.value(), dy, dw, dbias));
     }
 
     /**
@@ -50,32 +43,44 @@ public final class Ops {
      */
     public static Variable linear(Tape tape, Variable x, Variable w, Variable bias) {
         Tensor y = tape.allocate(x.value().type(), Shape.of(x.shape().dim(0), w.shape().dim(0)));
-        tape.backend().linear(x.value(), w.value(), valueOf(bias), y);
+        Backend backend = tape.backend();
+        backend.linear(x.value(), w.value(), valueOf(bias), y);
+        return recordProduct(
+                tape, y, x, w, bias,
+                (dy, dx) -> backend.linearDataGradient(dy, w.value(), dx),
+                (dy, dw, dbias) -> backend.linearWeightGradient(x.value(), dy, dw, dbias));
+    }
+
+    @FunctionalInterface
+    private interface DataGradient {
+        void run(Tensor dy, Tensor dx);
+    }
+
+    @FunctionalInterface
+    private interface WeightGradient {
+        void run(Tensor dy, Tensor dw, Tensor dbias);
+    }
+
+    private static Variable recordProduct(
+            Tape tape, Tensor y, Variable x, Variable w, Variable bias, DataGradient data, WeightGradient weight) {
         return tape.record(y, needsGradient(x, w, bias), dy -> {
             Tensor dx = x.needsGradient() ? like(tape, x) : null;
             if (dx != null) {
-                tape.backend().linearDataGradient(dy, w.value(), dx);
+                data.run(dy, dx);
             }
             Tensor dw = needsGradient(w, bias) ? like(tape, w) : null;
             Tensor dbias = needsGradient(bias) ? like(tape, bias) : null;
             if (dw != null) {
-                tape.backend().linearWeightGradient(x.value(), dy, dw, dbias);
+                weight.run(dy, dw, dbias);
+                tape.addGradient(w, dw);
             }
-            handOn(tape, x, dx, w, dw, bias, dbias);
+            if (dbias != null) {
+                tape.addGradient(bias, dbias);
+            }
+            if (dx != null) {
+                tape.addGradient(x, dx);
+            }
         });
-    }
-
-    private static void handOn(
-            Tape tape, Variable x, Tensor dx, Variable w, Tensor dw, Variable bias, Tensor dbias) {
-        if (dx != null) {
-            tape.addGradient(x, dx);
-        }
-        if (dw != null) {
-            tape.addGradient(w, dw);
-        }
-        if (dbias != null) {
-            tape.addGradient(bias, dbias);
-        }
     }
 
     /**
