@@ -13,6 +13,8 @@ trap 'rm -rf "$work"' EXIT
 arguments=("$@")
 [[ $# -gt 0 ]] || arguments=(--arch planted3 --data planted:5,train=2000,test=200 --epochs 6 --search-fraction 1 --threads 1)
 
+"$home/effconv" --version # builds, if there is something to build
+export EFFCONV_NO_BUILD=1
 start=$(date +%s%N)
 "$home/effconv" learn "${arguments[@]}" --out "$work/whole"
 whole_ms=$((($(date +%s%N) - start) / 1000000))

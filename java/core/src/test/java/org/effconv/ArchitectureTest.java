@@ -1,0 +1,62 @@
+package org.effconv;
+
+import static com.tngtech.archunit.base.DescribedPredicate.describe;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Holds the table of packages in docs/architecture.md. */
+class ArchitectureTest {
+    private static JavaClasses all;
+
+    @BeforeAll
+    static void read() {
+        all = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("org.effconv");
+    }
+
+    @ParameterizedTest(name = "{0} may use {1}")
+    @CsvSource(
+            nullValues = "-",
+            value = {
+                "tensor, -",
+                "backend, tensor",
+                "io, tensor",
+                "data, tensor",
+                "autodiff, backend tensor",
+                "nn, autodiff backend tensor io",
+                "size, nn autodiff backend tensor",
+                "train, size nn autodiff backend tensor data io",
+            })
+    void aPackageUsesOnlyWhatTheTableAllows(String name, String allowed) {
+        List<String> others = allowed == null ? List.of() : List.of(allowed.split(" "));
+        DescribedPredicate<JavaClass> fine = describe("what the table allows", c -> {
+            String p = c.getPackageName();
+            boolean ours = p.equals("org.effconv") || p.startsWith("org.effconv.");
+            return !ours || isIn(p, name) || others.stream().anyMatch(o -> isIn(p, o)) || c.getName().startsWith("org.effconv.EffconvException");
+        });
+        classes().that().resideInAPackage("org.effconv." + name + "..").should().onlyDependOnClassesThat(fine).check(all);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"org.bytedeco", "org.effconv.backend.cpu"})
+    void nativeCodeStaysInItsBackend(String what) {
+        DescribedPredicate<JavaClass> fine = describe("nothing of " + what, c -> !c.getPackageName().startsWith(what));
+        classes()
+                .that().resideOutsideOfPackage("org.effconv.backend.cpu..")
+                .and().doNotHaveFullyQualifiedName("org.effconv.Device") // opens the backend
+                .and().doNotHaveFullyQualifiedName("org.effconv.SystemInfo") // asks what it can do
+                .should().onlyDependOnClassesThat(fine).check(all);
+    }
+
+    private static boolean isIn(String packageName, String part) {
+        return packageName.equals("org.effconv." + part) || packageName.startsWith("org.effconv." + part + ".");
+    }
+}
