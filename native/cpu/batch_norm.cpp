@@ -52,6 +52,29 @@ struct Layout {
         }
     }
 
+    /// sums[column] = sum over the periods of the rows from `begin` to `end` of value(element, column). A few columns at a
+    /// time go through all rows, so that their sums stay in registers; the rows are expected to lie in the cache.
+    template <typename Real, typename Value>
+    void sumColumns(std::int64_t begin, std::int64_t end, Real* sums, Value&& value) const {
+        constexpr std::int64_t kTile = 256 / sizeof(Real);
+        const std::int64_t first = begin * channels;
+        const std::int64_t count = (end - begin) * channels;
+        const std::int64_t whole = count / period * period;
+        std::int64_t column = 0;
+        for (; column + kTile <= period; column += kTile) {
+            Real tile[kTile] = {};
+            for (std::int64_t start = column; start < whole; start += period) {
+                for (std::int64_t j = 0; j < kTile; ++j) tile[j] += value(first + start + j, column + j);
+            }
+            for (std::int64_t j = 0; j < kTile; ++j) sums[column + j] = tile[j];
+        }
+        for (; column < period; ++column) {
+            sums[column] = Real(0);
+            for (std::int64_t start = column; start < whole; start += period) sums[column] += value(first + start, column);
+        }
+        for (std::int64_t i = whole; i < count; ++i) sums[i - whole] += value(first + i, i - whole);
+    }
+
     /// Calls body(offset, length) for each period of the rows from `begin` to `end`; only the last one may be shorter.
     template <typename Body>
     void eachPeriod(std::int64_t begin, std::int64_t end, Body&& body) const {
@@ -103,18 +126,12 @@ void momentsOfPart(const Layout& layout, Range range, const T* x, ComputeOf<T>* 
         const std::int64_t end = first + layout.blockRows < range.end ? first + layout.blockRows : range.end;
         const double count = static_cast<double>(end - first);
         clear(sums, 2 * channels);
-        clear(accumulator, layout.period);
-        layout.eachPeriod(first, end, [=](std::int64_t offset, std::int64_t length) {
-            for (std::int64_t i = 0; i < length; ++i) accumulator[i] += load(x[offset + i]);
-        });
+        layout.sumColumns<Real>(first, end, accumulator, [=](std::int64_t i, std::int64_t) { return load(x[i]); });
         layout.fold(accumulator, blockSum);
         layout.spread([=](std::int64_t c) { return static_cast<Real>(blockSum[c] / count); }, pivot);
-        clear(accumulator, layout.period);
-        layout.eachPeriod(first, end, [=](std::int64_t offset, std::int64_t length) {
-            for (std::int64_t i = 0; i < length; ++i) {
-                const Real deviation = load(x[offset + i]) - pivot[i];
-                accumulator[i] += deviation * deviation;
-            }
+        layout.sumColumns<Real>(first, end, accumulator, [=](std::int64_t i, std::int64_t column) {
+            const Real deviation = load(x[i]) - pivot[column];
+            return deviation * deviation;
         });
         layout.fold(accumulator, blockSquares);
         moments.join(channels, count, [=](std::int64_t c) { return blockSum[c] / count; },

@@ -17,6 +17,16 @@ inline Real geluSlope(Real x) {
     return phi + x * Real(0.39894228040143267794) * std::exp(Real(-0.5) * x * x);
 }
 
+constexpr std::int64_t kDrawBlocks = 64;  // of four words each
+
+/// Words of consecutive random blocks. Out of line, so that its loop is vectorised on its own, whatever the caller does.
+__attribute__((noinline)) void drawWords(std::uint64_t seed, std::uint64_t firstBlock, std::uint32_t* words) {
+    for (std::uint64_t block = 0; block < kDrawBlocks; ++block) {
+        const RandomBlock random = randomBlock(seed, 0, firstBlock + block);
+        for (int word = 0; word < 4; ++word) words[4 * block + word] = random.word[word];
+    }
+}
+
 }  // namespace
 }  // namespace effconv
 
@@ -112,26 +122,22 @@ EC_ENTRY(ec_dropout)(ec_type type, int64_t count, const void* x, double rate, in
     return forType(operation, type, [&](auto tag) -> ec_status {
         using T = decltype(tag);
         using Real = ComputeOf<T>;
-        constexpr std::int64_t kBlocks = 64;  // of four elements
+        constexpr std::int64_t kGroup = 4 * kDrawBlocks;
         const T* in = static_cast<const T*>(x);
         T* out = static_cast<T*>(y);
         const Real kept = Real(1 / (1 - rate));
         const float threshold = static_cast<float>(rate);
-        inRanges((count + 4 * kBlocks - 1) / (4 * kBlocks), 4 * kBlocks, [=](std::int64_t begin, std::int64_t end) {
-            std::uint32_t words[4 * kBlocks];
+        inRanges((count + kGroup - 1) / kGroup, kGroup, [=](std::int64_t begin, std::int64_t end) {
+            std::uint32_t words[kGroup];
+            Real factors[kGroup];
             for (std::int64_t group = begin; group < end; ++group) {
-                for (std::int64_t block = 0; block < kBlocks; ++block) {
-                    const RandomBlock random =
-                        randomBlock(static_cast<std::uint64_t>(seed), 0, static_cast<std::uint64_t>(group * kBlocks + block));
-                    for (int word = 0; word < 4; ++word) words[4 * block + word] = random.word[word];
-                }
-                const std::int64_t first = group * 4 * kBlocks;
-                const std::int64_t length = count - first < 4 * kBlocks ? count - first : 4 * kBlocks;
+                drawWords(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(group * kDrawBlocks), words);
+                const std::int64_t first = group * kGroup;
+                const std::int64_t length = count - first < kGroup ? count - first : kGroup;
+                // Two loops without a branch on the draw: one on a coin would be mispredicted all the time.
+                for (std::int64_t i = 0; i < kGroup; ++i) factors[i] = kept * Real(uniformFromWord(words[i]) >= threshold);
                 EC_INDEPENDENT
-                for (std::int64_t i = 0; i < length; ++i) {
-                    const Real factor = uniformFromWord(words[i]) >= threshold ? kept : Real(0);
-                    out[first + i] = store<T>(load(in[first + i]) * factor);
-                }
+                for (std::int64_t i = 0; i < length; ++i) out[first + i] = store<T>(load(in[first + i]) * factors[i]);
             }
         });
         return EC_OK;

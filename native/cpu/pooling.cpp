@@ -235,11 +235,12 @@ EC_ENTRY(ec_global_average_pool_gradient)(ec_type type, int64_t n, int64_t pixel
         using Real = ComputeOf<T>;
         const T* gradient = static_cast<const T*>(dy);
         T* out = static_cast<T*>(dx);
+        const Real factor = Real(1) / Real(pixels);
         inRanges(n * pixels, c, [=](std::int64_t begin, std::int64_t end) {
             for (std::int64_t pixel = begin; pixel < end; ++pixel) {
                 const T* from = gradient + pixel / pixels * c;
                 EC_INDEPENDENT
-                for (std::int64_t i = 0; i < c; ++i) out[pixel * c + i] = store<T>(load(from[i]) / Real(pixels));
+                for (std::int64_t i = 0; i < c; ++i) out[pixel * c + i] = store<T>(load(from[i]) * factor);
             }
         });
         return EC_OK;
