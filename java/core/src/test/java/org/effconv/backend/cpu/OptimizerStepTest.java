@@ -80,6 +80,7 @@ class OptimizerStepTest extends CpuTest {
             check(type, OptimizerRule.adamW());
             check(type, OptimizerRule.adamW().withClipNorm(5));
             check(type, OptimizerRule.sgd(0.9));
+            check(type, OptimizerRule.sgd(0.9).withClipNorm(5));
             check(type, new OptimizerRule(OptimizerRule.Kind.SGD, 0.9, 0, 0, false, 1e9));
         }
     }
