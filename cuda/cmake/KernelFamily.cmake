@@ -41,11 +41,11 @@ function(effconv_finish_kernel_families)
   target_include_directories(effconv_kernel_headers INTERFACE ${EC_CUDA_DIR}/include)
 
   # Manifest and handshake: what a user of the device code links; needs no CUDA.
-  add_library(effconv_kernel_manifest STATIC src/kernel_manifest.cpp ${CMAKE_CURRENT_BINARY_DIR}/kernel_signatures.cpp)
+  add_library(effconv_kernel_manifest STATIC EXCLUDE_FROM_ALL src/kernel_manifest.cpp ${CMAKE_CURRENT_BINARY_DIR}/kernel_signatures.cpp)
   target_link_libraries(effconv_kernel_manifest PUBLIC effconv_kernel_headers)
 
   # The shim and the kernels on the host.
-  add_library(effconv_shim STATIC host/shim.cpp)
+  add_library(effconv_shim STATIC EXCLUDE_FROM_ALL host/shim.cpp)
   target_include_directories(effconv_shim PUBLIC ${EC_CUDA_DIR}/host)
   target_link_libraries(effconv_shim PUBLIC effconv_kernel_headers)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -58,12 +58,12 @@ function(effconv_finish_kernel_families)
     effconv_host_source(${family} source)
     list(APPEND sources ${source})
   endforeach()
-  add_library(effconv_kernels_host STATIC ${sources})
+  add_library(effconv_kernels_host STATIC EXCLUDE_FROM_ALL ${sources})
   target_link_libraries(effconv_kernels_host PUBLIC effconv_shim)
   # FFMA is one rounding on the device; a contraction chosen by the host compiler would be no closer to it.
   target_compile_options(effconv_kernels_host PRIVATE -ffp-contract=off)
 
-  add_executable(effconv_write_manifest src/write_manifest.cpp)
+  add_executable(effconv_write_manifest EXCLUDE_FROM_ALL src/write_manifest.cpp)
   target_link_libraries(effconv_write_manifest PRIVATE effconv_kernel_manifest)
 
   set(EC_NVCC "")

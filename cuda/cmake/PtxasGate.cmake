@@ -60,7 +60,7 @@ function(pad text width out)
   set(${out} "${text}" PARENT_SCOPE)
 endfunction()
 
-pad("registers per thread (spills: 0 unless listed below)" 52 table)
+pad("registers per thread; no spills" 52 table)
 foreach(target IN LISTS targets)
   pad("sm_${target}" 8 cell)
   string(APPEND table "${cell}")

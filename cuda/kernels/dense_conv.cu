@@ -25,6 +25,44 @@
 #include "split_sum.cuh"
 
 namespace effconv {
+namespace {
+
+/// One block per channel: the tiles' partial sums, dealt to 256 threads and folded in a tree.
+__device__ __forceinline__ void sumChannels(const DenseConvParams& p) {
+    EC_DYN_SHARED(float, partial);
+    const int thread = static_cast<int>(threadIdx.x);
+    const int channels = p.shape.outChannels;
+    const int channel = static_cast<int>(blockIdx.x);
+    for (int which = 0; which < 2; ++which) {
+        float sum = 0.0f;
+        for (std::int64_t tile = thread; tile < p.tiles; tile += blockDim.x) {
+            sum += p.workspace[(tile * 2 + which) * channels + channel];
+        }
+        partial[which * 256 + thread] = sum;
+    }
+    for (int half = 128; half > 0; half /= 2) {
+        __syncthreads();
+        if (thread < half) {
+            partial[thread] += partial[thread + half];
+            partial[256 + thread] += partial[256 + thread + half];
+        }
+    }
+    if (thread == 0) {
+        p.channelSums[channel] = partial[0];
+        p.channelSums[channels + channel] = partial[256];
+    }
+}
+
+}  // namespace
+
+// Blocks per multiprocessor that the 64-channel bf16 kernels leave registers for; on sm_100 three would spill.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000 && __CUDA_ARCH__ < 1200
+#define EC_DENSE_BLOCKS_64 2
+#else
+#define EC_DENSE_BLOCKS_64 3
+#endif
+#define EC_DENSE_BLOCKS_32 3
+#define EC_DENSE_BLOCKS_16 3
 
 #define EC_DENSE_FORWARD(size, tiles)                                                                             \
     extern "C" __global__ void __launch_bounds__(256, 2) ec_dense_forward_f32_n##size(const DenseConvParams p) {  \
@@ -34,10 +72,11 @@ namespace effconv {
         ec_dense_data_gradient_f32_n##size(const DenseConvParams p) {                                             \
         denseForward<float, true, FmaProduct<tiles, true>>(p);                                                    \
     }                                                                                                             \
-    extern "C" __global__ void __launch_bounds__(128, 3) ec_dense_forward_bf16_n##size(const DenseConvParams p) { \
+    extern "C" __global__ void __launch_bounds__(128, EC_DENSE_BLOCKS_##size)                                      \
+        ec_dense_forward_bf16_n##size(const DenseConvParams p) {                                                  \
         denseForward<std::uint16_t, false, MmaProduct<tiles, false>>(p);                                          \
     }                                                                                                             \
-    extern "C" __global__ void __launch_bounds__(128, 3)                                                          \
+    extern "C" __global__ void __launch_bounds__(128, EC_DENSE_BLOCKS_##size)                                     \
         ec_dense_data_gradient_bf16_n##size(const DenseConvParams p) {                                            \
         denseForward<std::uint16_t, true, MmaProduct<tiles, true>>(p);                                            \
     }
@@ -65,30 +104,7 @@ extern "C" __global__ void __launch_bounds__(256) ec_dense_weight_gradient_sum(c
     sumSplits(p.workspace, count, p.splits, p.w, p.weightGradientBf16 != 0);
 }
 
-extern "C" __global__ void __launch_bounds__(256) ec_dense_channel_sums(const DenseConvParams p) {
-    EC_DYN_SHARED(float, partial);
-    const int thread = static_cast<int>(threadIdx.x);
-    const int channels = p.shape.outChannels;
-    const int channel = static_cast<int>(blockIdx.x);
-    for (int which = 0; which < 2; ++which) {
-        float sum = 0.0f;
-        for (std::int64_t tile = thread; tile < p.tiles; tile += blockDim.x) {
-            sum += p.workspace[(tile * 2 + which) * channels + channel];
-        }
-        partial[which * 256 + thread] = sum;
-    }
-    for (int half = 128; half > 0; half /= 2) {
-        __syncthreads();
-        if (thread < half) {
-            partial[thread] += partial[thread + half];
-            partial[256 + thread] += partial[256 + thread + half];
-        }
-    }
-    if (thread == 0) {
-        p.channelSums[channel] = partial[0];
-        p.channelSums[channels + channel] = partial[256];
-    }
-}
+extern "C" __global__ void __launch_bounds__(256) ec_dense_channel_sums(const DenseConvParams p) { sumChannels(p); }
 
 EC_KERNEL_TABLE(dense_conv)
 

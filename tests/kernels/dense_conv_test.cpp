@@ -162,23 +162,26 @@ EC_TEST(wide_and_grouped_shapes) {
     checkAllPasses(denseShape(1, 4, 4, 6, 9, 3, 3, 1), random);
 }
 
-EC_TEST(drawn_shapes) {
-    Random random(23);
-    for (int draw = 0; draw < 60; ++draw) {
-        const int in = random.pick({1, 3, 8, 16, 17, 24, 32});
-        const int out = random.pick({1, 3, 8, 10, 16, 17, 40});
-        const int kernel = random.pick({1, 3, 3, 5, 7, 11});
-        const int largest = in * out > 300 ? 7 : 12;
+/// 50 shapes for one width of kernel (16, 32 or 64 channels a block, for outputs, inputs and weight gradients) and type.
+void checkDrawnShapes(std::initializer_list<int> channels, int largest, bool bf16, std::uint64_t seed) {
+    Random random(seed);
+    for (int draw = 0; draw < 50; ++draw) {
         ConvShape s = denseShape(
-            random.integer(1, 3), random.integer(1, largest), random.integer(1, largest), in, out, 1, kernel,
-            random.integer(1, 2));
+            random.integer(1, 3), random.integer(1, largest), random.integer(1, largest), random.pick(channels),
+            random.pick(channels), 1, random.pick({1, 3, 3, 5, 7, 11}), random.integer(1, 2));
         if (random.integer(0, 2) == 0) {
             setGappedStrides(s, random.pick({0, 1, 8}), random.pick({0, 3, 8}), random.pick({0, 5, 16}));
         }
-        const bool bf16 = draw % 2 == 1;
         for (const ConvPass pass : kPasses) checkPass(s, pass, bf16, random.integer(0, 1) == 1, random);
     }
 }
+
+EC_TEST(drawn_shapes_16_channels_fp32) { checkDrawnShapes({1, 3, 8, 10, 16}, 12, false, 31); }
+EC_TEST(drawn_shapes_16_channels_bf16) { checkDrawnShapes({1, 3, 8, 10, 16}, 12, true, 32); }
+EC_TEST(drawn_shapes_32_channels_fp32) { checkDrawnShapes({17, 24, 31, 32}, 5, false, 33); }
+EC_TEST(drawn_shapes_32_channels_bf16) { checkDrawnShapes({17, 24, 31, 32}, 5, true, 34); }
+EC_TEST(drawn_shapes_64_channels_fp32) { checkDrawnShapes({33, 40, 64}, 3, false, 35); }
+EC_TEST(drawn_shapes_64_channels_bf16) { checkDrawnShapes({33, 40, 64}, 3, true, 36); }
 
 EC_TEST(drawn_shapes_large_kernels) {
     Random random(24);

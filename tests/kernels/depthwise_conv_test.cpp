@@ -86,7 +86,7 @@ EC_TEST(small_and_awkward_shapes) {
 
 EC_TEST(drawn_shapes) {
     Random random(12);
-    for (int draw = 0; draw < 60; ++draw) {
+    for (int draw = 0; draw < 120; ++draw) {
         const int channels = random.pick({1, 2, 3, 4, 8, 16, 17, 24, 33});
         const int largest = channels > 8 ? 12 : 40;
         const int kernel = random.pick({1, 3, 3, 5, 7, 9, 11, 13, 17});
