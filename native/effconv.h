@@ -169,6 +169,19 @@ EC_API ec_status ec_naive_convolution_weight_gradient(ec_type type, int64_t n, i
                                                       int32_t size, int32_t stride, int32_t groups, const void* x,
                                                       const void* dy, void* dweights, void* dbias);
 
+// ---- convolution on the processor's matrix unit --------------------------------------------------------------------
+
+// Whether this processor, the system and this build have AMX with bf16.
+EC_API int32_t ec_amx_available(void);
+// Bytes that the next function needs, 64-byte aligned, with the calling thread's number of threads.
+EC_API int64_t ec_amx_weight_gradient_workspace(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k,
+                                                int32_t size, int32_t stride);
+// Weight gradient of a convolution with one group, as ec_naive_convolution_weight_gradient; EC_BF16 or EC_F32, the latter
+// through products of bf16 parts, with the accuracy of fp32 sums. Blocks of 32 images: best for a multiple of that.
+EC_API ec_status ec_amx_weight_gradient(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k, int32_t size,
+                                        int32_t stride, const void* x, const void* dy, void* dweights, void* dbias,
+                                        void* workspace);
+
 // ---- the method: sizes, masks, kernel predictor, weight synthesis (arithmetic: cuda/include/effconv/) -----------------
 // One convolution layer of a weight synthesis, w = scale * mask(ring; v) * w^ (see effconv/synthesis.h). All arrays are
 // dense; the parameter type ("P", EC_F32 or EC_F64) is that of the call.

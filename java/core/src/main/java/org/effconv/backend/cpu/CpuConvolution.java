@@ -7,7 +7,10 @@ import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
-/** Convolutions: oneDNN in F32 and BF16, their definition in F64; operands are checked by the caller. */
+/**
+ * Convolutions: oneDNN in F32 and BF16, but for weight gradients that our own code does faster; their definition in F64.
+ * Operands are checked by the caller.
+ */
 final class CpuConvolution {
     private final CpuBackend owner;
 
@@ -39,7 +42,11 @@ final class CpuConvolution {
 
     void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         if (x.type() != DataType.F64) {
-            new OneDnnConvolution(owner.oneDnn()).convolutionWeightGradient(c, x, dy, dw, dbias);
+            if (AmxWeightGradient.suits(c, x, dw)) {
+                AmxWeightGradient.run(owner, c, x, dy, dw, dbias);
+            } else {
+                new OneDnnConvolution(owner.oneDnn()).convolutionWeightGradient(c, x, dy, dw, dbias);
+            }
             return;
         }
         Shape s = x.shape();

@@ -29,7 +29,9 @@ class CpuConvolutionTest extends CpuTest {
             new Case(1, 48, 48, 10, 10, 31, 1, 48, true, 11),
             new Case(2, 32, 64, 7, 7, 3, 1, 4, true, 12),
             new Case(1, 8, 16, 7, 7, 3, 2, 8, true, 13),
-            new Case(1, 17, 3, 40, 3, 17, 2, 1, true, 14));
+            new Case(1, 17, 3, 40, 3, 17, 2, 1, true, 14),
+            new Case(70, 3, 20, 6, 5, 7, 1, 1, true, 15), // several blocks of images, the last one not full
+            new Case(64, 17, 16, 3, 5, 3, 2, 1, true, 16));
 
     @Test
     void fp32MatchesTheSum() {
@@ -109,6 +111,15 @@ class CpuConvolutionTest extends CpuTest {
         expected.dw.check(dw, values(dw), c + " weight gradient");
         if (c.bias) {
             expected.db.check(db, values(db), c + " bias gradient");
+        }
+        if (c.groups == 1 && AmxWeightGradient.available()) {
+            Tensor amx = like(w);
+            Tensor amxBias = c.bias ? like(b) : null;
+            AmxWeightGradient.run(one, what, x, dy, amx, amxBias);
+            expected.dw.check(amx, values(amx), c + " weight gradient on the matrix unit");
+            if (c.bias) {
+                expected.db.check(amxBias, values(amxBias), c + " bias gradient on the matrix unit");
+            }
         }
     }
 
