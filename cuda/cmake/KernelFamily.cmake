@@ -45,7 +45,7 @@ function(effconv_finish_kernel_families)
   target_link_libraries(effconv_kernel_manifest PUBLIC effconv_kernel_headers)
 
   # The shim and the kernels on the host.
-  add_library(effconv_shim STATIC EXCLUDE_FROM_ALL host/shim.cpp)
+  add_library(effconv_shim STATIC EXCLUDE_FROM_ALL host/shim.cpp host/shim_ptx.cpp)
   target_include_directories(effconv_shim PUBLIC ${EC_CUDA_DIR}/host)
   target_link_libraries(effconv_shim PUBLIC effconv_kernel_headers)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

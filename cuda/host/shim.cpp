@@ -10,6 +10,7 @@
 
 #include <sys/mman.h>
 
+#include "async_copies.h"
 #include "fiber_switch.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -61,14 +62,6 @@ thread_local std::uint64_t chosenSeed = 1;
 
 enum class State : std::uint8_t { kReady, kAtBarrier, kInCollective, kDone };
 
-struct PendingCopy {
-    void* destination;
-    const void* source;
-    int bytes;
-    int sourceBytes;
-    unsigned group;
-};
-
 struct Fiber {
     FiberContext context;
     char* mapping = nullptr;
@@ -82,8 +75,7 @@ struct Fiber {
     unsigned mask = 0;
     void* argument = nullptr;
     Combine combine = nullptr;
-    std::vector<PendingCopy> copies;
-    unsigned openGroup = 0;
+    AsyncCopies copies;
 };
 
 std::string placeText(const char* file, int line) { return std::string(file) + ":" + std::to_string(line); }
@@ -330,8 +322,7 @@ void Machine::prepare(Fiber& fiber) {
     fiber.fakeStack = nullptr;
 #endif
     fiber.state = State::kReady;
-    fiber.copies.clear();
-    fiber.openGroup = 0;
+    fiber.copies = {};
     prepareFiber(fiber.context, fiber.stack, kStackBytes, &Machine::entry);
 }
 
@@ -429,102 +420,6 @@ void warpCollective(const char* name, unsigned mask, void* argument, Combine com
     machine.collective(name, mask, argument, combine, file, line);
 }
 
-unsigned ballot(const char* name, unsigned mask, int predicate, const char* file, int line) {
-    VoteArgument argument{predicate != 0, 0};
-    warpCollective(
-        name, mask, &argument,
-        [](void* const* arguments, unsigned) {
-            unsigned bits = 0;
-            for (int lane = 0; lane < 32; ++lane) {
-                if (arguments[lane]) bits |= static_cast<VoteArgument*>(arguments[lane])->predicate << lane;
-            }
-            for (int lane = 0; lane < 32; ++lane) {
-                if (arguments[lane]) static_cast<VoteArgument*>(arguments[lane])->ballot = bits;
-            }
-        },
-        file, line);
-    return argument.ballot;
-}
-
-void asyncCopy(void* destination, const void* source, int bytes, int sourceBytes, const char* file, int line) {
-    const auto misaligned = (reinterpret_cast<std::uintptr_t>(destination) | reinterpret_cast<std::uintptr_t>(source)) &
-                            static_cast<std::uintptr_t>(bytes - 1);
-    if (misaligned != 0) fault("cp.async: address is not a multiple of its size", file, line);
-    if (sourceBytes < 0 || sourceBytes > bytes) fault("cp.async: source size out of range", file, line);
-    std::memset(destination, 0xff, static_cast<std::size_t>(bytes));
-    Fiber& fiber = machine.current();
-    fiber.copies.push_back({destination, source, bytes, sourceBytes, fiber.openGroup});
-}
-
-void asyncCommit() { ++machine.current().openGroup; }
-
-void asyncWait(int newestGroupsLeft) {
-    Fiber& fiber = machine.current();
-    std::vector<PendingCopy> left;
-    for (const PendingCopy& copy : fiber.copies) {
-        // A group is complete when at most newestGroupsLeft committed groups are younger; the open group stays.
-        if (copy.group + static_cast<unsigned>(newestGroupsLeft) < fiber.openGroup) {
-            std::memcpy(copy.destination, copy.source, static_cast<std::size_t>(copy.sourceBytes));
-            std::memset(
-                static_cast<char*>(copy.destination) + copy.sourceBytes, 0,
-                static_cast<std::size_t>(copy.bytes - copy.sourceBytes));
-        } else {
-            left.push_back(copy);
-        }
-    }
-    fiber.copies.swap(left);
-}
-
-void combineLdmatrix(void* const* arguments, unsigned) {
-    LdmatrixArgument* lanes[32];
-    for (int lane = 0; lane < 32; ++lane) lanes[lane] = static_cast<LdmatrixArgument*>(arguments[lane]);
-    const int matrices = lanes[0]->matrices;
-    for (int matrix = 0; matrix < matrices; ++matrix) {
-        std::uint16_t element[8][8];
-        for (int row = 0; row < 8; ++row) std::memcpy(element[row], lanes[matrix * 8 + row]->row, 16);
-        for (int lane = 0; lane < 32; ++lane) {
-            const int i = lane / 4;
-            const int j = lane % 4 * 2;
-            const bool transposed = lanes[0]->transposed;
-            const std::uint32_t low = transposed ? element[j][i] : element[i][j];
-            const std::uint32_t high = transposed ? element[j + 1][i] : element[i][j + 1];
-            lanes[lane]->registers[matrix] = low | high << 16;
-        }
-    }
-}
-
-void combineMmaBf16(void* const* arguments, unsigned) {
-    float a[16][16], b[16][8];
-    for (int lane = 0; lane < 32; ++lane) {
-        const auto& argument = *static_cast<MmaArgument*>(arguments[lane]);
-        const int group = lane / 4;
-        const int column = lane % 4 * 2;
-        for (int r = 0; r < 4; ++r) {
-            const int row = group + (r & 1) * 8;
-            const int k = column + (r >> 1) * 8;
-            a[row][k] = floatFromBf16(static_cast<std::uint16_t>(argument.a[r]));
-            a[row][k + 1] = floatFromBf16(static_cast<std::uint16_t>(argument.a[r] >> 16));
-        }
-        for (int r = 0; r < 2; ++r) {
-            b[column + r * 8][group] = floatFromBf16(static_cast<std::uint16_t>(argument.b[r]));
-            b[column + r * 8 + 1][group] = floatFromBf16(static_cast<std::uint16_t>(argument.b[r] >> 16));
-        }
-    }
-    float product[16][8] = {};
-    for (int i = 0; i < 16; ++i) {
-        for (int k = 0; k < 16; ++k) {
-            for (int j = 0; j < 8; ++j) product[i][j] += a[i][k] * b[k][j];
-        }
-    }
-    for (int lane = 0; lane < 32; ++lane) {
-        float* d = static_cast<MmaArgument*>(arguments[lane])->accumulator;
-        const int group = lane / 4;
-        const int column = lane % 4 * 2;
-        d[0] += product[group][column];
-        d[1] += product[group][column + 1];
-        d[2] += product[group + 8][column];
-        d[3] += product[group + 8][column + 1];
-    }
-}
+AsyncCopies& asyncCopies() { return machine.current().copies; }
 
 }  // namespace effconv::host

@@ -94,9 +94,16 @@ struct Placement {
         visit([&](std::size_t from, std::size_t to) { placed[to] = values[from]; });
         return placed;
     }
-    std::vector<float> gather(const std::vector<float>& placed) const {
+    /// Fails when something other than poison stands between the tensor's elements.
+    std::vector<float> gather(std::vector<float> placed) const {
         std::vector<float> values(std::size_t(batch) * height * width * channels);
-        visit([&](std::size_t to, std::size_t from) { values[to] = placed[from]; });
+        visit([&](std::size_t to, std::size_t from) {
+            values[to] = placed[from];
+            placed[from] = std::nanf("");
+        });
+        for (const float between : placed) {
+            if (!std::isnan(between)) throw Failure("a kernel wrote between the elements of its output");
+        }
         return values;
     }
 };
