@@ -1,0 +1,46 @@
+// Neighbouring channels of an NHWC tensor as floats: 16 bytes in one access where the shape allows it, else one element.
+#pragma once
+
+#include "element.cuh"
+
+namespace effconv {
+
+template <int kCount, typename T>
+__device__ __forceinline__ void loadChannels(const T* source, float (&values)[kCount]) {
+    if constexpr (kCount == 1) {
+        values[0] = toFloat(source[0]);
+    } else if constexpr (sizeof(T) == 4) {
+        static_assert(kCount == 4, "16 bytes");
+        const float4 four = *reinterpret_cast<const float4*>(source);
+        values[0] = four.x;
+        values[1] = four.y;
+        values[2] = four.z;
+        values[3] = four.w;
+    } else {
+        static_assert(kCount == 8, "16 bytes");
+        const uint4 bits = *reinterpret_cast<const uint4*>(source);
+        const std::uint32_t word[4] = {bits.x, bits.y, bits.z, bits.w};
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            values[2 * i] = __uint_as_float(word[i] << 16);
+            values[2 * i + 1] = __uint_as_float(word[i] & 0xffff0000u);
+        }
+    }
+}
+
+template <int kCount, typename T>
+__device__ __forceinline__ void storeChannels(T* target, const float (&values)[kCount]) {
+    if constexpr (kCount == 1) {
+        target[0] = fromFloat<T>(values[0]);
+    } else if constexpr (sizeof(T) == 4) {
+        *reinterpret_cast<float4*>(target) = make_float4(values[0], values[1], values[2], values[3]);
+    } else {
+        *reinterpret_cast<uint4*>(target) = make_uint4(packBf16(values[0], values[1]), packBf16(values[2], values[3]),
+                                                       packBf16(values[4], values[5]), packBf16(values[6], values[7]));
+    }
+}
+
+/// ReLU that lets NaN through, so that a broken step is seen.
+__device__ __forceinline__ float rectified(float value) { return value < 0.0f ? 0.0f : value; }
+
+}  // namespace effconv
