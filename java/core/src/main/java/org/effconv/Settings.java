@@ -66,7 +66,7 @@ public final class Settings {
     public static final Setting<Boolean> CEILING = in(Setting.flag("ceiling", SEARCH.ceiling(),
             "take the budget as an upper bound only, not as a number to meet"));
 
-    public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 6, 1, 1_000_000, "epochs of training"));
+    public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 10, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
     public static final Setting<String> OPTIMIZER = in(Setting.choice("optimizer", "adamw",
             "sgd is with momentum 0.9 (Nesterov)", List.of("adamw", "sgd")));

@@ -1,0 +1,110 @@
+package org.effconv;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.effconv.EffconvException.JobFailed;
+import org.effconv.data.Dataset;
+import org.effconv.data.Datasets;
+import org.effconv.train.EpochMetrics;
+import org.effconv.train.StopSignal;
+import org.effconv.train.TrainingListener;
+import org.junit.jupiter.api.Test;
+
+/** The jobs as a user calls them, on a task of a second. */
+class JobTest {
+    private static final Dataset DATA = Datasets.open("planted:3,train=64,test=32,size=12");
+    private static final int[] SIZES = {3, 3, 3};
+
+    private static Device device() {
+        return Device.open(Settings.standard().with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32"));
+    }
+
+    private static Training training() {
+        return Training.of("planted3", SIZES).batch(16).epochs(2);
+    }
+
+    @Test
+    void aSearchAndATrainingGiveAllMemoryBack() {
+        Device device = device();
+        List<EpochMetrics> heard = new ArrayList<>();
+        TrainingListener listener = new TrainingListener() {
+            @Override
+            public void onEpoch(EpochMetrics metrics) {
+                heard.add(metrics);
+            }
+        };
+        try (device) {
+            SearchResult found =
+                    KernelSizeSearch.of("planted3").budget("k5").epochs(1).batch(16).listener(listener).run(device, DATA);
+            assertEquals(3, found.sizes().length);
+            assertTrue(Math.abs(found.parameters() / found.budget() - 1) <= 0.02, found.toString());
+            try (TrainingResult result =
+                    Training.of("planted3", found.sizes()).batch(16).epochs(2).listener(listener).run(device, DATA)) {
+                assertEquals(result.testAccuracy(), result.model().evaluate(DATA.test(), 7).accuracy());
+            }
+        }
+        assertEquals(0, device.liveBytes());
+        assertEquals(List.of("search", "train", "train"), heard.stream().map(EpochMetrics::phase).toList());
+    }
+
+    @Test
+    void aLossThatIsNoNumberEndsTheRunWithAdvice() {
+        Device device = device();
+        try (device) {
+            Training hopeless = training().set(Settings.OPTIMIZER, "sgd").learningRate(1e30);
+            String message = assertThrows(JobFailed.class, () -> hopeless.run(device, DATA)).getMessage();
+            assertTrue(message.contains("learning rate") && message.contains("batch"), message);
+        }
+        assertEquals(0, device.liveBytes());
+    }
+
+    @Test
+    void aStopEndsTheRunBetweenTwoSteps() {
+        Device device = device();
+        try (device) {
+            StopSignal stop = new StopSignal();
+            Training stopped = training().stopSignal(stop).listener(new TrainingListener() {
+                @Override
+                public void onBatch(String phase, int epoch, int batch, double loss) {
+                    stop.request();
+                }
+            });
+            assertThrows(StopSignal.Stopped.class, () -> stopped.run(device, DATA));
+        }
+        assertEquals(0, device.liveBytes());
+    }
+
+    @Test
+    void aDeviceBelongsToOneThreadAtATime() {
+        try (Device device = device()) {
+            Training two = training().listener(new TrainingListener() {
+                @Override
+                public void onStart(String phase, int epochs, int epochsDone, int batches) {
+                    CompletionException refused = assertThrows(CompletionException.class,
+                            () -> CompletableFuture.runAsync(() -> training().run(device, DATA)).join());
+                    assertTrue(refused.getCause().getMessage().contains("one thread at a time"), refused.getCause().getMessage());
+                }
+            });
+            two.run(device, DATA).close();
+        }
+    }
+
+    @Test
+    void theSameSeedGivesTheSameWeightsAndAnotherSeedOthers() {
+        try (Device device = device();
+                TrainingResult a = training().seed(5).run(device, DATA);
+                TrainingResult b = training().seed(5).run(device, DATA);
+                TrainingResult c = training().seed(6).run(device, DATA)) {
+            assertEquals(a.testLoss(), b.testLoss());
+            assertTrue(a.testLoss() != c.testLoss());
+            assertArrayEquals(SIZES, a.model().sizes());
+        }
+    }
+}
