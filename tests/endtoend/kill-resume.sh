@@ -23,8 +23,8 @@ echo "unbroken run: $whole_ms ms; killing $kills times"
 next=(learn "${arguments[@]}" --out "$work/broken")
 done_kills=0
 while ((done_kills < kills)); do
-    # On average, all kills together take about as long as the run; start-up included.
-    ms=$((500 + RANDOM * RANDOM % (2 * whole_ms / kills + 1000)))
+    # An eighth of the run is mostly start-up; what is left moves the run on by a sixth of its time on average.
+    ms=$((whole_ms / 8 + (RANDOM * 32768 + RANDOM) % (whole_ms / 3)))
     "$home/effconv" "${next[@]}" >>"$work/log" 2>&1 &
     pid=$!
     sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
