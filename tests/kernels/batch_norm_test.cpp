@@ -94,7 +94,7 @@ void referenceOutput(const Problem& problem, const Doubles& mean, const Doubles&
     }
 }
 
-void checkTraining(const Problem& problem, bool inference) {
+void checkTraining(const Problem& problem, bool inference, const DeviceLimits& limits = deviceLimits()) {
     const Request& r = problem.r;
     const Placement place = problem.placement();
     TypedBuffer x(place.spread(problem.x), r.bf16), residual(place.spread(problem.residual), r.bf16);
@@ -120,7 +120,7 @@ void checkTraining(const Problem& problem, bool inference) {
     p.runningVariance = runningVariance.data();
     if (r.sums && !inference) p.channelSums = channelSums.data();
     const LaunchSequence sequence =
-        planBatchNorm(p, inference ? BatchNormPass::kInference : BatchNormPass::kTraining, deviceLimits());
+        planBatchNorm(p, inference ? BatchNormPass::kInference : BatchNormPass::kTraining, limits);
     DeviceBuffer<float> workspace(static_cast<std::size_t>(sequence.workspaceBytes / 4));
     p.workspace = workspace.data();
 
@@ -326,10 +326,12 @@ EC_TEST(batch_norm_many_splits) {
 EC_TEST(batch_norm_mean_far_from_zero_costs_no_digits) {
     Random random(24);
     Request r;
-    r.pixels = 3000;
+    r.pixels = 20000;
     r.channels = 4;
     r.offset = 1000.0f;  // E x^2 - (E x)^2 in fp32 would lose every digit of the variance
-    checkTraining(Problem(r, random), false);
+    DeviceLimits oneMultiprocessor = deviceLimits();
+    oneMultiprocessor.multiprocessors = 1;  // few splits, so that a thread sums many pixels
+    checkTraining(Problem(r, random), false, oneMultiprocessor);
 }
 
 EC_TEST(batch_norm_nan_is_seen) {
