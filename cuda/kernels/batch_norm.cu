@@ -287,18 +287,10 @@ __device__ __forceinline__ void gradientApply(const BatchNormParams& p) {
 
 }  // namespace
 
-#define EC_BATCH_NORM_KERNEL(name, body)                                                                            \
-    extern "C" __global__ void __launch_bounds__(kBatchNormThreads, 2) name##_f32(const BatchNormParams p) {          \
-        p.vector == 4 ? body<float, 4>(p) : body<float, 1>(p);                                                      \
-    }                                                                                                               \
-    extern "C" __global__ void __launch_bounds__(kBatchNormThreads, 2) name##_bf16(const BatchNormParams p) {         \
-        p.vector == 8 ? body<std::uint16_t, 8>(p) : body<std::uint16_t, 1>(p);                                      \
-    }
-
-EC_BATCH_NORM_KERNEL(ec_batch_norm_moments, moments)
-EC_BATCH_NORM_KERNEL(ec_batch_norm_apply, apply)
-EC_BATCH_NORM_KERNEL(ec_batch_norm_gradient_sums, gradientSums)
-EC_BATCH_NORM_KERNEL(ec_batch_norm_gradient_apply, gradientApply)
+EC_CHANNEL_KERNELS(ec_batch_norm_moments, moments, BatchNormParams, kBatchNormThreads)
+EC_CHANNEL_KERNELS(ec_batch_norm_apply, apply, BatchNormParams, kBatchNormThreads)
+EC_CHANNEL_KERNELS(ec_batch_norm_gradient_sums, gradientSums, BatchNormParams, kBatchNormThreads)
+EC_CHANNEL_KERNELS(ec_batch_norm_gradient_apply, gradientApply, BatchNormParams, kBatchNormThreads)
 
 extern "C" __global__ void __launch_bounds__(kBatchNormThreads, 2) ec_batch_norm_finish(const BatchNormParams p) {
     EC_DYN_SHARED(double, scratch);

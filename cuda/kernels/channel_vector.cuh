@@ -44,3 +44,12 @@ __device__ __forceinline__ void storeChannels(T* target, const float (&values)[k
 __device__ __forceinline__ float rectified(float value) { return value < 0.0f ? 0.0f : value; }
 
 }  // namespace effconv
+
+/// Kernels name_f32 and name_bf16, which call body<type, channels of one access>(p) as the plan chose p.vector.
+#define EC_CHANNEL_KERNELS(name, body, Parameters, threads)                                \
+    extern "C" __global__ void __launch_bounds__(threads, 2) name##_f32(const Parameters p) {  \
+        p.vector == 4 ? body<float, 4>(p) : body<float, 1>(p);                             \
+    }                                                                                      \
+    extern "C" __global__ void __launch_bounds__(threads, 2) name##_bf16(const Parameters p) { \
+        p.vector == 8 ? body<std::uint16_t, 8>(p) : body<std::uint16_t, 1>(p);             \
+    }

@@ -221,17 +221,9 @@ __device__ __forceinline__ void globalAverage(const PoolParams& p) {
 
 }  // namespace
 
-#define EC_POOL_KERNEL(name, body)                                                                   \
-    extern "C" __global__ void __launch_bounds__(kPoolThreads, 2) name##_f32(const PoolParams p) {     \
-        p.vector == 4 ? body<float, 4>(p) : body<float, 1>(p);                                       \
-    }                                                                                                \
-    extern "C" __global__ void __launch_bounds__(kPoolThreads, 2) name##_bf16(const PoolParams p) {    \
-        p.vector == 8 ? body<std::uint16_t, 8>(p) : body<std::uint16_t, 1>(p);                       \
-    }
-
-EC_POOL_KERNEL(ec_pool_forward, forward)
-EC_POOL_KERNEL(ec_pool_gradient, gradient)
-EC_POOL_KERNEL(ec_pool_global_average, globalAverage)
+EC_CHANNEL_KERNELS(ec_pool_forward, forward, PoolParams, kPoolThreads)
+EC_CHANNEL_KERNELS(ec_pool_gradient, gradient, PoolParams, kPoolThreads)
+EC_CHANNEL_KERNELS(ec_pool_global_average, globalAverage, PoolParams, kPoolThreads)
 
 EC_KERNEL_TABLE(pool)
 

@@ -83,6 +83,18 @@ inline Result checkPositive(const char* family, const char* name, std::int64_t v
     return checkCount(family, name, value);
 }
 
+/// Refuses strides (in elements) under which elements of an NHWC tensor with channel stride 1 would overlap.
+inline Result checkStrides(const char* family, const char* tensor, std::int64_t image, std::int64_t row, std::int64_t pixel,
+                           int channels, int width, int height) {
+    if (pixel < channels || row < pixel * width || image < row * height) {
+        return Result::fail(Status::kInvalidShape,
+                            "%s: strides of %s (image %lld, row %lld, pixel %lld elements) make elements overlap", family,
+                            tensor, static_cast<long long>(image), static_cast<long long>(row),
+                            static_cast<long long>(pixel));
+    }
+    return {};
+}
+
 /// Refuses a plan that the device cannot launch.
 inline Result checkPlan(const char* family, const LaunchPlan& plan, const DeviceLimits& limits) {
     if (plan.sharedBytes > limits.sharedBytesPerBlock) {

@@ -59,22 +59,11 @@ inline Result checkConvShape(const char* family, const ConvShape& shape) {
         return Result::fail(Status::kInvalidShape, "%s: %d groups do not divide %d input and %d output channels", family,
                             shape.groups, shape.inChannels, shape.outChannels);
     }
-    const struct {
-        const char* tensor;
-        std::int64_t image, row, pixel, channels, width, height;
-    } strides[] = {
-        {"x", shape.xImageStride, shape.xRowStride, shape.xPixelStride, shape.inChannels, shape.width, shape.height},
-        {"y", shape.yImageStride, shape.yRowStride, shape.yPixelStride, shape.outChannels, shape.outWidth(),
-         shape.outHeight()}};
-    for (const auto& s : strides) {
-        if (s.pixel < s.channels || s.row < s.pixel * s.width || s.image < s.row * s.height) {
-            return Result::fail(Status::kInvalidShape,
-                                "%s: strides of %s (image %lld, row %lld, pixel %lld elements) make elements overlap",
-                                family, s.tensor, static_cast<long long>(s.image), static_cast<long long>(s.row),
-                                static_cast<long long>(s.pixel));
-        }
-    }
-    return {};
+    result = checkStrides(family, "x", shape.xImageStride, shape.xRowStride, shape.xPixelStride, shape.inChannels,
+                          shape.width, shape.height);
+    if (!result.ok()) return result;
+    return checkStrides(family, "y", shape.yImageStride, shape.yRowStride, shape.yPixelStride, shape.outChannels,
+                        shape.outWidth(), shape.outHeight());
 }
 
 /// Half-open range of integers.

@@ -57,17 +57,6 @@ namespace pool_detail {
 
 inline constexpr const char* kFamily = "pool";
 
-inline Result checkStrides(const char* tensor, std::int64_t image, std::int64_t row, std::int64_t pixel, int channels,
-                           int width, int height) {
-    if (pixel < channels || row < pixel * width || image < row * height) {
-        return Result::fail(Status::kInvalidShape,
-                            "%s: strides of %s (image %lld, row %lld, pixel %lld elements) make elements overlap", kFamily,
-                            tensor, static_cast<long long>(image), static_cast<long long>(row),
-                            static_cast<long long>(pixel));
-    }
-    return {};
-}
-
 inline Result checkWindow(const PoolParams& p) {
     Result result;
     if (!(result = checkCount(kFamily, "size", p.size, 32768)).ok()) return result;
@@ -93,9 +82,9 @@ inline Result checkRequest(const PoolParams& p, PoolPass pass) {
         return Result::fail(Status::kUnsupported, "%s: kind %d is unknown", kFamily, p.kind);
     }
     if (p.kind != kGlobalAverage && !(result = checkWindow(p)).ok()) return result;
-    result = checkStrides("x", p.xImageStride, p.xRowStride, p.xPixelStride, p.channels, p.width, p.height);
+    result = checkStrides(kFamily, "x", p.xImageStride, p.xRowStride, p.xPixelStride, p.channels, p.width, p.height);
     if (!result.ok()) return result;
-    result = checkStrides("y", p.yImageStride, p.yRowStride, p.yPixelStride, p.channels, p.outWidth(), p.outHeight());
+    result = checkStrides(kFamily, "y", p.yImageStride, p.yRowStride, p.yPixelStride, p.channels, p.outWidth(), p.outHeight());
     if (!result.ok()) return result;
     const bool gradient = pass == PoolPass::kGradient;
     const ArrayBase bases[] = {
