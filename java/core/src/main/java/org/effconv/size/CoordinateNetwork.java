@@ -83,7 +83,9 @@ final class CoordinateNetwork implements KernelPredictor {
         return kernels;
     }
 
-    // (L, 2 hidden): gamma and beta of every layer, linear in u and v / kmax.
+    // (L, 2 hidden): gamma and beta of every layer, linear in v / kmax and the mean-scaled u. Unscaled, the map's many inputs
+    // would add up to a modulation that an optimiser tunes to the states as they are, and the first move of the size
+    // predictor would wreck all kernels.
     private Variable modulation(Tape tape, Condition condition) {
         int n = layers.size();
         double[] relative = new double[n];
@@ -92,9 +94,12 @@ final class CoordinateNetwork implements KernelPredictor {
         }
         Tensor sizes = tape.allocate(w1.value().type(), Shape.of(n, 1));
         backend.write(sizes, relative);
+        Tensor states = tape.allocate(w1.value().type(), condition.u().shape());
+        backend.fill(states, 0);
+        backend.accumulate(condition.u(), 1.0 / condition.u().shape().dim(1), states);
         return Ops.sum(
                 tape,
-                Ops.linear(tape, tape.constant(condition.u()), tape.parameter(fromState), null),
+                Ops.linear(tape, tape.constant(states), tape.parameter(fromState), null),
                 Ops.linear(tape, tape.constant(sizes), tape.parameter(fromSize), null));
     }
 

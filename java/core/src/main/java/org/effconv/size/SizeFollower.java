@@ -20,7 +20,7 @@ final class SizeFollower implements AutoCloseable {
     private final SizePredictor predictor;
     private final StepArena arena;
     private Tape tape;
-    private SizePredictor.Sizes predicted;
+    private SizePredictor.Sizes predicted; // null: to be run again
 
     SizeFollower(Backend backend, SizePredictor predictor) {
         this.backend = backend;
@@ -28,11 +28,18 @@ final class SizeFollower implements AutoCloseable {
         arena = new StepArena(backend);
     }
 
-    /** Runs the predictor; the result holds until the next call. */
+    /** What the predictor says; it is run only if it has moved since the last call. The result holds until it moves. */
     SizePredictor.Sizes predict() {
-        tape = arena.tape(true);
-        predicted = predictor.sizes(tape);
+        if (predicted == null) {
+            tape = arena.tape(true);
+            predicted = predictor.sizes(tape);
+        }
         return predicted;
+    }
+
+    /** Tells that somebody else has changed the predictor's parameters. */
+    void invalidate() {
+        predicted = null;
     }
 
     /** One step of the predictor of {@link #predict} towards sizes {@code wanted}. */
@@ -61,6 +68,7 @@ final class SizeFollower implements AutoCloseable {
         for (Parameter p : parameters) {
             backend.accumulate(tape.gradient(p), -square / length, p.value());
         }
+        invalidate();
     }
 
     // A scalar whose gradient by v is the given one.

@@ -32,9 +32,11 @@ public final class SizeRounding {
     }
 
     /**
-     * Odd sizes with |P(k) - P*| within {@link #TOLERANCE} of P*, nearest to the soft ones: the least sum over the layers of
-     * how far a layer is moved beyond its plain rounding, so that the layers nearest a rounding edge move first. Within
-     * equal moves, the count nearest P* wins.
+     * Plain rounding where that is within {@link #TOLERANCE} of P*; else the odd sizes within it that are nearest to the soft
+     * ones, by the sum over the layers of share_l (log k_l - log v_l)^2, share_l being the layer's part of P(v): among layers
+     * of equal cost those nearest a rounding edge move, and a cheap layer moves sooner than a costly one. (Where v is the
+     * best point of the budget's surface, a parameter is worth the same in every layer, so what a move loses is of second
+     * order and grows with the parameters it moves.)
      *
      * @throws JobFailed if no choice is found; the message names the nearest
      */
@@ -45,7 +47,7 @@ public final class SizeRounding {
         }
         int[] found = null;
         for (int candidates = CANDIDATES; candidates <= 2 * CANDIDATES + 1; candidates += CANDIDATES + 1) {
-            found = search(v, rounded, count, target, candidates);
+            found = search(v, count, target, candidates);
             if (deviation(count.at(found), target) <= TOLERANCE) {
                 return found;
             }
@@ -63,9 +65,10 @@ public final class SizeRounding {
     private record Partial(Partial before, int size, long parameters, double moved) {}
 
     // A beam over the layers, kept diverse in cost: hopeless choices are dropped on the way.
-    private static int[] search(double[] v, int[] rounded, ParameterCount count, double target, int candidates) {
+    private static int[] search(double[] v, ParameterCount count, double target, int candidates) {
         List<SizedLayer> layers = count.layers();
         int n = layers.size();
+        double soft = count.soft(v).count();
         int[][] options = new int[n][];
         long[] least = new long[n + 1];
         long[] most = new long[n + 1];
@@ -80,7 +83,7 @@ public final class SizeRounding {
             ArrayList<Partial> next = new ArrayList<>(beam.size() * candidates);
             for (Partial p : beam) {
                 for (int size : options[l]) {
-                    double moved = p.moved + Math.abs(size - v[l]) - Math.abs(rounded[l] - v[l]);
+                    double moved = p.moved + moved(v[l], size, layers.get(l), soft);
                     next.add(new Partial(p, size, p.parameters + layers.get(l).parametersPerTap() * square(size), moved));
                 }
             }
@@ -104,7 +107,7 @@ public final class SizeRounding {
         if (aFits != bFits) {
             return aFits;
         }
-        if (aFits && Math.abs(a.moved - b.moved) > 1e-9) {
+        if (aFits && a.moved != b.moved) {
             return a.moved < b.moved;
         }
         return deviation(a.parameters, target) < deviation(b.parameters, target);
@@ -125,6 +128,11 @@ public final class SizeRounding {
             return kept;
         }
         return kept.stream().sorted(Comparator.comparingDouble(Partial::moved)).limit(BEAM).toList();
+    }
+
+    private static double moved(double v, int size, SizedLayer layer, double soft) {
+        double distance = Math.log(size / v);
+        return layer.parametersPerTap() * v * v / soft * distance * distance;
     }
 
     private static int[] options(double v, int kmax, int candidates) {

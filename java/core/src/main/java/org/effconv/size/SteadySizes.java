@@ -8,10 +8,10 @@ import org.effconv.nn.SizedLayer;
 /**
  * Where the sizes should go: the steady update of x = log v under a budget.
  *
- * <p>Each step brings the pulls q_l = v_l dL/dv_l (with n_l = d log P / d log v_l times the price added where there is no
- * budget). Their running mean, less its component along n where a budget is met, over the running root mean square of all
- * pulls, times a step that falls along half a cosine, moves x; then one common factor on all sizes restores the budget. One
- * scale for all layers keeps the pulls' proportions: a layer that the loss does not care for hardly moves, where Adam's
+ * <p>Each step brings the pulls q_l = v_l dL/dv_l of the class loss. Their running mean, as far as it stands out of the
+ * noise, less its component along n_l = d log P / d log v_l where a budget is met, plus the price times n where there is
+ * none, over the running root mean square of all pulls, times a step that falls along half a cosine, moves x; then one
+ * common factor on all sizes restores the budget. One scale for all layers keeps the pulls' proportions: a layer that the loss does not care for hardly moves, where Adam's
  * normalised steps would let it drift with the noise. The mean of x over the last part of the search is the answer.
  */
 final class SteadySizes {
@@ -27,7 +27,9 @@ final class SteadySizes {
     private final double[] x;
     private final double[] mean;
     private final double[] settled;
+    private final double[] squares;
     private double meanWeight; // of the running mean, for its bias at the start
+    private double squareOfWeights;
     private double square;
     private double squareWeight;
     private double settledSteps;
@@ -48,6 +50,7 @@ final class SteadySizes {
             x[l] = clamp(x[l], l);
         }
         mean = new double[x.length];
+        squares = new double[x.length];
         settled = new double[x.length];
         startCount = count.soft(start).count();
     }
@@ -82,12 +85,15 @@ final class SteadySizes {
         double price = hasBudget() ? 0 : settings.price() * Math.min(1, fraction / ANNEALED_BY);
         double[] pull = new double[v.length];
         for (int l = 0; l < v.length; l++) {
-            pull[l] = v[l] * gradient[l] + price * normal[l];
+            pull[l] = v[l] * gradient[l];
         }
-        average(pull, Math.max(1, settings.horizon() * steps));
+        average(pull, normal, price, Math.max(1, settings.horizon() * steps));
         double rms = Math.sqrt(square / squareWeight);
         if (rms > 0) {
-            double[] direction = Arrays.stream(mean).map(m -> m / meanWeight).toArray();
+            double[] direction = significantPulls();
+            for (int l = 0; l < x.length; l++) {
+                direction[l] += price * normal[l];
+            }
             if (onBudget(direction, normal)) {
                 removeComponent(direction, normal);
             }
@@ -120,17 +126,34 @@ final class SteadySizes {
         return normal;
     }
 
-    private void average(double[] pull, double horizon) {
+    private void average(double[] pull, double[] normal, double price, double horizon) {
         double keep = 1 - 1 / horizon;
         double keepSquare = 1 - 1 / (4 * horizon);
         double sum = 0;
         for (int l = 0; l < pull.length; l++) {
             mean[l] = keep * mean[l] + (1 - keep) * pull[l];
-            sum += pull[l] * pull[l];
+            squares[l] = keep * squares[l] + (1 - keep) * pull[l] * pull[l];
+            double priced = pull[l] + price * normal[l];
+            sum += priced * priced;
         }
         meanWeight = keep * meanWeight + (1 - keep);
+        squareOfWeights = keep * keep * squareOfWeights + (1 - keep) * (1 - keep);
         square = keepSquare * square + (1 - keepSquare) * sum / pull.length;
         squareWeight = keepSquare * squareWeight + (1 - keepSquare);
+    }
+
+    // The running mean, each layer's shrunk by how much of it is noise: m (1 - s^2 / m^2), at least 0, with s^2 the variance
+    // of the mean (James and Stein's positive part). Layers without a clear pull stay where they are, and none drifts while
+    // its kernels have learned nothing yet.
+    private double[] significantPulls() {
+        double[] pulls = new double[mean.length];
+        double unbiased = squareOfWeights / (meanWeight * meanWeight); // 1 / effective number of pulls in the mean
+        for (int l = 0; l < pulls.length; l++) {
+            double m = mean[l] / meanWeight;
+            double variance = Math.max(0, squares[l] / meanWeight - m * m) * unbiased / Math.max(1e-9, 1 - unbiased);
+            pulls[l] = m * m > variance ? m - variance / m : 0;
+        }
+        return pulls;
     }
 
     // Below a ceiling, and pulled further down, the budget does not bind.
@@ -208,20 +231,23 @@ final class SteadySizes {
         return Map.of(
                 "steady.log-sizes", x.clone(),
                 "steady.mean", mean.clone(),
+                "steady.squares", squares.clone(),
                 "steady.settled", settled.clone(),
-                "steady.scalars", new double[] {meanWeight, square, squareWeight, settledSteps, startCount});
+                "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps, startCount});
     }
 
     void restore(Map<String, double[]> state) {
         System.arraycopy(state.get("steady.log-sizes"), 0, x, 0, x.length);
         System.arraycopy(state.get("steady.mean"), 0, mean, 0, mean.length);
+        System.arraycopy(state.get("steady.squares"), 0, squares, 0, squares.length);
         System.arraycopy(state.get("steady.settled"), 0, settled, 0, settled.length);
         double[] scalars = state.get("steady.scalars");
         meanWeight = scalars[0];
-        square = scalars[1];
-        squareWeight = scalars[2];
-        settledSteps = scalars[3];
-        startCount = scalars[4];
+        squareOfWeights = scalars[1];
+        square = scalars[2];
+        squareWeight = scalars[3];
+        settledSteps = scalars[4];
+        startCount = scalars[5];
     }
 
     /** Uniform size at which the network costs {@code target}; layers whose kmax is smaller stay there. */

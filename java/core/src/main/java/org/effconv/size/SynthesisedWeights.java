@@ -81,6 +81,9 @@ public final class SynthesisedWeights implements WeightSource {
     public void begin(Tape tape, Progress progress) {
         boolean learning = tape.recording() && progress.fraction() >= settings.frozen();
         boolean throughTape = learning && settings.update() == Update.GRADIENT;
+        if (settings.update() == Update.GRADIENT) {
+            follower.invalidate(); // the optimiser moves the predictor
+        }
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
         sizes = fixedSizes == null ? backend.readDoubles(predicted.v().value()) : fixedSizes.clone();
         Variable v = throughTape ? predicted.v() : sizeLeaf(tape, learning);
@@ -104,11 +107,13 @@ public final class SynthesisedWeights implements WeightSource {
         if (settings.jitter() == 0) {
             return sizes;
         }
-        SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + step);
+        // Two steps share their draws with opposite signs, so that what a draw of all layers does to a gradient cancels.
+        SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + step / 2);
+        double sign = step % 2 == 0 ? 1 : -1;
         random.nextLong(); // neighbouring seeds start alike
         double[] drawn = new double[sizes.length];
         for (int l = 0; l < drawn.length; l++) {
-            double v = sizes[l] + settings.jitter() * (2 * random.nextDouble() - 1);
+            double v = sizes[l] + sign * settings.jitter() * (2 * random.nextDouble() - 1);
             drawn[l] = Math.max(SizePredictor.SMALLEST, v);
         }
         return drawn;
@@ -264,6 +269,7 @@ public final class SynthesisedWeights implements WeightSource {
     @Override
     public void restore(Map<String, double[]> state) {
         steady.restore(state);
+        follower.invalidate();
     }
 
     @Override

@@ -103,7 +103,10 @@ class BudgetTest {
             double target = cnn6.soft(v).count();
             int[] repaired = SizeRounding.repair(v, cnn6, target);
             assertTrue(SizeRounding.deviation(cnn6.at(repaired), target) <= 0.02);
-            assertEquals(bestDistance(v, target), distance(v, repaired), 0.05, Arrays.toString(v));
+            if (Arrays.equals(repaired, SizeRounding.round(v, cnn6.layers()))) {
+                continue;
+            }
+            assertTrue(distance(v, repaired) <= bestDistance(v, target) + 1e-3, Arrays.toString(v));
         }
     }
 
@@ -121,10 +124,11 @@ class BudgetTest {
                 .orElseThrow();
     }
 
-    private static double distance(double[] v, int[] sizes) {
+    private double distance(double[] v, int[] sizes) {
         double sum = 0;
         for (int l = 0; l < v.length; l++) {
-            sum += Math.abs(v[l] - sizes[l]);
+            double share = cnn6.layers().get(l).parametersPerTap() * v[l] * v[l] / cnn6.soft(v).count();
+            sum += share * Math.pow(Math.log(sizes[l] / v[l]), 2);
         }
         return sum;
     }
