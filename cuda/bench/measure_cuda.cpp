@@ -2,6 +2,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <stdexcept>
@@ -42,6 +43,15 @@ std::size_t elements(const ConvShape& s, char tensor) {
     if (tensor == 'y') return static_cast<std::size_t>(s.batch * s.yImageStride);
     return std::size_t(s.outChannels) * s.kernel * s.kernel * (s.inChannels / s.groups);
 }
+
+/// Host seconds since it was made.
+class Stopwatch {
+public:
+    double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 class CudaDevice : public Device {
 public:
@@ -111,7 +121,9 @@ private:
         p.y = y.data();
         p.w = w.data();
         p.bf16 = test.bf16;
+        const Stopwatch planning;
         const LaunchSequence sequence = plan(p, test.pass, limits_);
+        const double planSeconds = planning.seconds();
         CudaMemory workspace(static_cast<std::size_t>(sequence.workspaceBytes));
         workspace.poison();
         p.workspace = static_cast<float*>(workspace.data());
@@ -123,15 +135,18 @@ private:
         measurement.error = error;
         measurement.errorLimit = test.bf16 ? kErrorLimitBf16 : kErrorLimitF32;
         measurement.workspaceBytes = static_cast<double>(sequence.workspaceBytes);
+        measurement.planSeconds = planSeconds;
         return measurement;
     }
 
     Measurement measureSynthesis(const Case& test) {
         const int count = static_cast<int>(test.layers.size());
+        const Stopwatch planning;
         SynthesisPlan tables;
         require(planSynthesis(test.layers.data(), count, tables, nullptr, nullptr, nullptr));
         std::vector<SynthesisItem> forward(tables.forwardItems), backward(tables.backwardItems), reduce(tables.reduceItems);
         require(planSynthesis(test.layers.data(), count, tables, forward.data(), backward.data(), reduce.data()));
+        const double planSeconds = planning.seconds();
         const SynthesisSizes sizes = synthesisSizes(test);
         CudaMemory layers(test.layers), forwardItems(forward), backwardItems(backward), reduceItems(reduce);
         CudaMemory v(sizes.v);
@@ -178,6 +193,7 @@ private:
         measurement.error = error;
         measurement.errorLimit = test.bf16 && !isBackward ? kErrorLimitBf16 : kErrorLimitF32;
         measurement.workspaceBytes = isBackward ? tables.workspaceFloats * 4.0 : 0;
+        measurement.planSeconds = planSeconds;
         return measurement;
     }
 

@@ -46,6 +46,7 @@ std::vector<Field> fieldsOf(const Row& row) {
                               {"error", m.error},
                               {"error_limit", m.errorLimit},
                               {"workspace_bytes", m.workspaceBytes},
+                              {"plan_us", m.planSeconds * 1e6},
                               {"ok", m.ok() ? 1.0 : 0.0}};
     fields.insert(fields.end(), std::begin(measured), std::end(measured));
     return fields;
