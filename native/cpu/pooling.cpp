@@ -51,8 +51,131 @@ void poolMaximum(const Window& window, const T* image, std::int64_t outRow, std:
     });
 }
 
+/// Maxima over 2 x 2 windows that neither overlap nor leave the image, for few channels: the four pixels of a run of outputs
+/// are first gathered, so that the comparisons run over vectors, and without branches, which maxima would mispredict. The
+/// first pixel wins a tie, NaN wins over all, as above.
+template <typename T>
+class Quads {
+public:
+    static bool suits(ec_pooling kind, const Window& window) {
+        constexpr std::int64_t kFew = 16;  // from here on the loops over channels fill their vectors
+        return kind == EC_MAX && window.size == 2 && window.stride == 2 && window.padding == 0 && window.channels < kFew;
+    }
+
+    explicit Quads(const Window& window) : c_(window.channels), below_(window.width * window.channels), columns_(window.outWidth) {}
+
+    /// One row of outputs from the two rows at `x`.
+    void forward(const T* x, T* y) {
+        eachRun([&](std::int64_t first, std::int64_t count) {
+            compare(x + 2 * first * c_, count);
+            T* out = y + first * c_;
+            const std::int64_t length = count * c_;
+            EC_INDEPENDENT
+            for (std::int64_t i = 0; i < length; ++i) out[i] = store<T>(best_[i]);
+        });
+    }
+
+    /// The gradient of two rows from that of a row of outputs.
+    void backward(const T* x, const T* dy, T* dx) {
+        eachRun([&](std::int64_t first, std::int64_t count) {
+            compare(x + 2 * first * c_, count);
+            const T* gradient = dy + first * c_;
+            const std::int64_t length = count * c_;
+            for (int pixel = 0; pixel < 4; ++pixel) {
+                EC_INDEPENDENT
+                for (std::int64_t i = 0; i < length; ++i) pixel_[i] = winner_[i] == pixel ? load(gradient[i]) : Real(0);
+                T* to = dx + 2 * first * c_ + offset(pixel);
+                for (std::int64_t from = 0; from < length; from += c_, to += 2 * c_) {
+                    for (std::int64_t i = 0; i < c_; ++i) to[i] = store<T>(pixel_[from + i]);
+                }
+            }
+        });
+    }
+
+private:
+    using Real = ComputeOf<T>;
+    static constexpr std::int64_t kRun = 512;
+
+    template <typename Body>
+    void eachRun(Body&& body) {
+        const std::int64_t columns = kRun / c_;
+        for (std::int64_t first = 0; first < columns_; first += columns) {
+            body(first, columns_ - first < columns ? columns_ - first : columns);
+        }
+    }
+
+    std::int64_t offset(int pixel) const { return pixel % 2 * c_ + pixel / 2 * below_; }
+
+    void gather(const T* from, std::int64_t length, Real* to) const {
+        for (std::int64_t first = 0; first < length; first += c_, from += 2 * c_) {
+            for (std::int64_t i = 0; i < c_; ++i) to[first + i] = load(from[i]);
+        }
+    }
+
+    /// Maximum and winner of `count` windows.
+    void compare(const T* x, std::int64_t count) {
+        const std::int64_t length = count * c_;
+        gather(x, length, best_);
+        for (std::int64_t i = 0; i < length; ++i) winner_[i] = 0;
+        for (int pixel = 1; pixel < 4; ++pixel) {
+            gather(x + offset(pixel), length, pixel_);
+            EC_INDEPENDENT
+            for (std::int64_t i = 0; i < length; ++i) {
+                const bool wins = pixel_[i] > best_[i] || pixel_[i] != pixel_[i];
+                best_[i] = wins ? pixel_[i] : best_[i];
+                winner_[i] = wins ? pixel : winner_[i];
+            }
+        }
+    }
+
+    std::int64_t c_;
+    std::int64_t below_;
+    std::int64_t columns_;
+    Real best_[kRun];
+    Real pixel_[kRun];
+    std::int32_t winner_[kRun];
+};
+
+template <typename T>
+void quadForward(const Window& window, std::int64_t n, const T* x, T* y) {
+    const std::int64_t row = window.width * window.channels;
+    inRanges(n * window.outHeight, 4 * window.outWidth * window.channels, [=](std::int64_t begin, std::int64_t end) {
+        Quads<T> quads(window);
+        for (std::int64_t r = begin; r < end; ++r) {
+            const std::int64_t image = r / window.outHeight;
+            const std::int64_t top = 2 * (r % window.outHeight);
+            quads.forward(x + (image * window.height + top) * row, y + r * window.outWidth * window.channels);
+        }
+    });
+}
+
+template <typename T>
+void quadBackward(const Window& window, std::int64_t n, const T* x, const T* dy, T* dx) {
+    const std::int64_t row = window.width * window.channels;
+    const std::int64_t covered = 2 * window.outWidth * window.channels;
+    const T zero = store<T>(ComputeOf<T>(0));
+    inRanges(n, window.height * row, [=](std::int64_t begin, std::int64_t end) {
+        Quads<T> quads(window);
+        for (std::int64_t image = begin; image < end; ++image) {
+            T* to = dx + image * window.height * row;
+            for (std::int64_t r = 0; r < window.outHeight; ++r) {
+                const std::int64_t first = 2 * r * row;
+                quads.backward(
+                    x + image * window.height * row + first, dy + (image * window.outHeight + r) * window.outWidth * window.channels,
+                    to + first);
+                for (std::int64_t i = covered; i < row; ++i) to[first + i] = to[first + row + i] = zero;
+            }
+            for (std::int64_t i = 2 * window.outHeight * row; i < window.height * row; ++i) to[i] = zero;
+        }
+    });
+}
+
 template <typename T>
 ec_status poolForward(ec_pooling kind, const Window& window, std::int64_t n, const T* x, T* y) {
+    if (Quads<T>::suits(kind, window)) {
+        quadForward(window, n, x, y);
+        return EC_OK;
+    }
     using Real = ComputeOf<T>;
     const std::int64_t channels = window.channels;
     const std::int64_t pixels = window.height * window.width;
@@ -91,6 +214,10 @@ ec_status poolForward(ec_pooling kind, const Window& window, std::int64_t n, con
 /// Windows may overlap, so an image's gradient is summed in scratch memory of the computing type and stored once.
 template <typename T>
 ec_status poolBackward(ec_pooling kind, const Window& window, std::int64_t n, const T* x, const T* dy, T* dx) {
+    if (Quads<T>::suits(kind, window)) {
+        quadBackward(window, n, x, dy, dx);
+        return EC_OK;
+    }
     using Real = ComputeOf<T>;
     const std::int64_t channels = window.channels;
     const std::int64_t size = window.height * window.width * channels;

@@ -14,7 +14,8 @@ import java.util.Arrays;
  * @param high     largest
  */
 record PairedTiming(double secondsA, double secondsB, double ratio, double low, double high) {
-    private static final int WARM_UP = 3;
+    private static final int WARM_UP_STEPS = 100; // small steps need the virtual machine's compiler; large ones do not
+    private static final double WARM_UP_SECONDS = 1;
 
     /** What counts as time. */
     enum Clock {
@@ -53,7 +54,10 @@ record PairedTiming(double secondsA, double secondsB, double ratio, double low, 
 
     /** Seconds of one step, the smallest of a few. */
     static double quickest(TrainingStep step, int tries, Clock clock) {
-        seconds(step, WARM_UP, clock);
+        double used = seconds(step, 1, clock);
+        for (int i = 1; i < 3 || i < WARM_UP_STEPS && used < WARM_UP_SECONDS; i++) {
+            used += seconds(step, 1, clock);
+        }
         double best = Double.POSITIVE_INFINITY;
         for (int i = 0; i < tries; i++) {
             best = Math.min(best, seconds(step, 1, clock));
