@@ -55,7 +55,7 @@ record PairedTiming(double secondsA, double secondsB, double ratio, double low, 
     /** Seconds of one step, the smallest of a few. */
     static double quickest(TrainingStep step, int tries, Clock clock) {
         double used = seconds(step, 1, clock);
-        for (int i = 1; i < 3 || i < WARM_UP_STEPS && used < WARM_UP_SECONDS; i++) {
+        for (int i = 1; i < 2 || i < WARM_UP_STEPS && used < WARM_UP_SECONDS; i++) {
             used += seconds(step, 1, clock);
         }
         double best = Double.POSITIVE_INFINITY;
@@ -66,7 +66,7 @@ record PairedTiming(double secondsA, double secondsB, double ratio, double low, 
     }
 
     private static int repeats(TrainingStep step, double turnSeconds, Clock clock) {
-        return (int) Math.max(1, Math.ceil(turnSeconds / quickest(step, 2, clock)));
+        return (int) Math.max(1, Math.ceil(turnSeconds / quickest(step, 1, clock)));
     }
 
     private static double seconds(TrainingStep step, int repeats, Clock clock) {

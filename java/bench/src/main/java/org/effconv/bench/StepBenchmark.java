@@ -1,6 +1,7 @@
 package org.effconv.bench;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
@@ -84,15 +85,24 @@ final class StepBenchmark implements Callable<Integer> {
         each(c -> {
             Results.Row row = search ? againstSearch(c) : againstTorch(c);
             results.add(row);
+            write(results);
             PairedTiming t = row.timing();
             System.out.printf("%-34s ours %9.3f ms  %s %9.3f ms  ratio %.2f (%.2f .. %.2f)%n", c, t.secondsA() * 1e3, row.side(),
                     t.secondsB() * 1e3, t.ratio(), t.low(), t.high());
         });
         System.out.printf("geometric mean %.3f%n", results.geometricMean());
-        if (out != null) {
-            results.write(out);
-        }
         return 0;
+    }
+
+    /** After every row, so that a run that is cut short leaves what it has measured. */
+    private void write(Results results) {
+        try {
+            if (out != null) {
+                results.write(out);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private void each(Consumer<Configuration> body) {
@@ -113,10 +123,10 @@ final class StepBenchmark implements Callable<Integer> {
             double plain;
             double last;
             try (TorchStep step = new TorchStep(c, false)) {
-                plain = PairedTiming.quickest(step, 3, clock);
+                plain = PairedTiming.quickest(step, 1, clock);
             }
             try (TorchStep step = new TorchStep(c, true)) {
-                last = PairedTiming.quickest(step, 3, clock);
+                last = PairedTiming.quickest(step, 1, clock);
             }
             try (TorchStep step = new TorchStep(c, last <= plain)) {
                 return new Results.Row(c, last <= plain ? "NHWC" : "NCHW", PairedTiming.of(ours, step, pairs, turn, clock));
