@@ -1,0 +1,14 @@
+/** EffConv's command line. */
+module org.effconv.cli {
+    requires org.effconv.core;
+    requires info.picocli;
+    requires me.tongfei.progressbar;
+    requires ch.qos.logback.classic;
+    requires ch.qos.logback.core;
+    requires org.slf4j;
+    requires com.fasterxml.jackson.databind;
+
+    exports org.effconv.cli;
+
+    opens org.effconv.cli to info.picocli;
+}

@@ -1,0 +1,19 @@
+/** EffConv: learns the kernel sizes of a CNN's convolution layers. */
+module org.effconv.core {
+    requires transitive org.slf4j;
+    requires transitive com.fasterxml.jackson.databind;
+    requires org.bytedeco.javacpp;
+    requires org.bytedeco.dnnl;
+    requires java.desktop;
+
+    exports org.effconv;
+    exports org.effconv.autodiff;
+    exports org.effconv.backend;
+    exports org.effconv.data;
+    exports org.effconv.io;
+    exports org.effconv.nn;
+    exports org.effconv.size;
+    exports org.effconv.tensor;
+    exports org.effconv.train;
+    exports org.effconv.backend.cpu;
+}

@@ -1,0 +1,43 @@
+package org.effconv.endtoend;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The modules work as modules, too; the other tests run on the class path. */
+class ModulePathTest {
+    private static final Pattern OURS =
+            Pattern.compile(".*(/java/(core|cli)/target/|/org/bytedeco/|/jackson/|/slf4j/|/logback/|/picocli/|/progressbar/|/jline/).*");
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void aJobRunsOnTheModulePath() throws IOException, InterruptedException {
+        String all = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
+        String modules = Stream.of(all.split(File.pathSeparator)).filter(OURS.asMatchPredicate()).collect(Collectors.joining(File.pathSeparator));
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx1g",
+                "--add-modules", "ALL-MODULE-PATH", // the natives are modules that no module requires
+                "-p", modules, "-m", "org.effconv.cli/org.effconv.cli.Effconv", "learn"));
+        command.addAll(Cli.SMALL);
+        command.addAll(List.of("--epochs", "1", "--out", folder.resolve("run").toString()));
+        Process run = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String printed = new String(run.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertTrue(run.waitFor(5, TimeUnit.MINUTES), "still running");
+        assertEquals(0, run.exitValue(), printed);
+        assertTrue(printed.contains("test accuracy"), printed);
+    }
+}
