@@ -1,0 +1,112 @@
+package org.effconv.size;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.effconv.autodiff.Parameter;
+import org.effconv.backend.Backend;
+import org.effconv.backend.MaskKind;
+import org.effconv.nn.WeightSource.Progress;
+import org.effconv.size.SearchSettings.Kernels;
+import org.effconv.tensor.DataType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class SynthesisedWeightsTest {
+    private static final int STEPS = 40;
+
+    private static SearchSettings settings() {
+        return SearchSettings.standard().change().features(5).hidden(6).build();
+    }
+
+    // Plain descent on whatever has a gradient on the step's tape.
+    private static void steps(SmallSearch search, int from, int to) {
+        for (int step = from; step < to; step++) {
+            Progress progress = new Progress(step, STEPS);
+            SmallSearch.Run run = search.run(progress);
+            run.tape().backward(run.loss());
+            search.weights.afterBackward(run.tape(), progress);
+            for (Parameter p : search.weights.parameters()) {
+                if (run.tape().gradient(p) != null) {
+                    search.backend.accumulate(run.tape().gradient(p), -0.05, p.value());
+                }
+            }
+        }
+    }
+
+    @Test
+    void sizesKeepTheirStartWhileFrozenAndTheBudgetAfterwards() {
+        try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings())) {
+            steps(search, 0, STEPS * 2 / 5);
+            assertArrayEquals(new double[] {5, 5, 5}, search.weights.sizes(), 1e-4);
+            steps(search, STEPS * 2 / 5, STEPS);
+            double[] v = search.weights.sizes();
+            assertTrue(Arrays.stream(v).anyMatch(s -> Math.abs(s - 5) > 0.05), Arrays.toString(v));
+            double target = search.count.uniform(5);
+            assertEquals(target, search.count.soft(search.weights.wanted()).count(), 1e-6 * target);
+            assertEquals(target, search.count.soft(v).count(), 0.05 * target, "the predictor follows what is wanted");
+        }
+    }
+
+    @Test
+    void twoRunsOfOneSeedAndARestoredOneAreBitEqual() {
+        try (SmallSearch first = new SmallSearch(DataType.F32, "k5", settings());
+                SmallSearch second = new SmallSearch(DataType.F32, "k5", settings());
+                SmallSearch third = new SmallSearch(DataType.F32, "k5", settings())) {
+            steps(first, 0, STEPS);
+            steps(second, 0, 25);
+            Map<String, double[]> state = second.weights.state();
+            third.loss(new Progress(0, STEPS)); // it has run before it is restored
+            for (int i = 0; i < third.weights.parameters().size(); i++) {
+                third.backend.write(third.weights.parameters().get(i).value(),
+                        second.backend.readFloats(second.weights.parameters().get(i).value()));
+            }
+            third.weights.restore(state);
+            steps(second, 25, STEPS);
+            steps(third, 25, STEPS);
+            assertArrayEquals(first.weights.found().soft(), second.weights.found().soft(), 0);
+            for (int i = 0; i < first.weights.parameters().size(); i++) {
+                Backend backend = first.backend;
+                float[] expected = backend.readFloats(first.weights.parameters().get(i).value());
+                assertArrayEquals(expected, second.backend.readFloats(second.weights.parameters().get(i).value()), 0);
+                assertArrayEquals(expected, third.backend.readFloats(third.weights.parameters().get(i).value()), 0);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Kernels.class)
+    void predictedWeightsAreThoseOfTheSizesAskedForWithHesVariance(Kernels kernels) {
+        SearchSettings settings = SearchSettings.standard().change().kernels(kernels).build();
+        try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings)) {
+            int[] sizes = {7, 3, 9};
+            List<float[]> weights = search.weights.predictedWeights(sizes);
+            for (int l = 0; l < 3; l++) {
+                int fanIn = search.count.layers().get(l).fanIn(sizes[l]);
+                assertEquals(search.count.layers().get(l).weightShape(sizes[l]).count(), weights.get(l).length);
+                double square = 0;
+                for (float w : weights.get(l)) {
+                    square += w * w;
+                }
+                assertEquals(2.0 / fanIn, square / weights.get(l).length, 1.0 / fanIn, "layer " + l);
+            }
+        }
+    }
+
+    @Test
+    void softMasksAreCroppedToTheKernel() {
+        SearchSettings settings = SearchSettings.standard().change().mask(MaskKind.SMOOTHSTEP).build();
+        try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings)) {
+            List<float[]> weights = search.weights.predictedWeights(new int[] {3, 1, 5});
+            assertEquals(5 * 3 * 3 * 2, weights.get(0).length);
+            assertEquals(4 * 5, weights.get(1).length);
+            assertFalse(weights.get(0)[0] == 0);
+        }
+    }
+}
