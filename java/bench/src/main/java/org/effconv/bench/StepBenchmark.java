@@ -23,10 +23,11 @@ final class StepBenchmark implements Callable<Integer> {
     enum Against {
         PYTORCH,
         SEARCH,
-        PROFILE
+        PROFILE,
+        PROFILE_SEARCH
     }
 
-    @Option(names = "--against", defaultValue = "PYTORCH", description = "${COMPLETION-CANDIDATES}; PROFILE times our operations alone")
+    @Option(names = "--against", defaultValue = "PYTORCH", description = "${COMPLETION-CANDIDATES}; PROFILE times the operations of our step alone, or of a search step")
     private Against against;
 
     @Option(names = "--networks", split = ",", defaultValue = "lenet,cnn6,resnet20,flexnet3")
@@ -71,7 +72,7 @@ final class StepBenchmark implements Callable<Integer> {
         if (clock == PairedTiming.Clock.THREAD && !threads.equals(List.of(1))) {
             throw new CommandLine.ParameterException(new CommandLine(this), "--clock THREAD counts one thread; add --threads 1");
         }
-        if (against == Against.PROFILE) {
+        if (against == Against.PROFILE || against == Against.PROFILE_SEARCH) {
             each(this::profile);
             return 0;
         }
@@ -135,19 +136,22 @@ final class StepBenchmark implements Callable<Integer> {
     }
 
     private Results.Row againstSearch(Configuration c) {
-        SearchSettings settings = SearchSettings.standard();
-        if (jitter != null) {
-            settings = settings.change().jitter(jitter).build();
-        }
         try (EffconvStep ours = EffconvStep.plain(c, UnaryOperator.identity());
-                EffconvStep search = EffconvStep.search(c, settings, UnaryOperator.identity())) {
+                EffconvStep search = EffconvStep.search(c, searchSettings(), UnaryOperator.identity())) {
             return new Results.Row(c, "search", PairedTiming.of(ours, search, pairs, turn, clock));
         }
     }
 
+    private SearchSettings searchSettings() {
+        SearchSettings settings = SearchSettings.standard();
+        return jitter == null ? settings : settings.change().jitter(jitter).build();
+    }
+
     private void profile(Configuration c) {
         OperationTimes times = new OperationTimes(clock);
-        try (EffconvStep step = EffconvStep.plain(c, times::around)) {
+        try (EffconvStep step = against == Against.PROFILE
+                ? EffconvStep.plain(c, times::around)
+                : EffconvStep.search(c, searchSettings(), times::around)) {
             double quickest = PairedTiming.quickest(step, 5, clock);
             int steps = (int) Math.max(3, Math.ceil(turn / quickest));
             times.clear();
