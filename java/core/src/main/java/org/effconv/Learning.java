@@ -78,13 +78,13 @@ public final class Learning extends Job<Learning> {
                         learned.model().save(context.folder().file("model.safetensors"));
                     }
                     if (!settings().get(Settings.COMPARE)) {
-                        return new LearningResult(found, learned, null);
+                        return LearningResult.alone(found, learned);
                     }
                     int[] uniform = uniform(KernelSizeSearch.count(device, plan), found);
-                    if (Arrays.equals(uniform, found.sizes())) { // the same network from the same seed: nothing to compare
-                        return new LearningResult(found, learned, null);
+                    if (Arrays.equals(uniform, found.sizes()) && warmStart == null) { // the same network from the same seed
+                        return LearningResult.keptUniform(found, learned);
                     }
-                    return new LearningResult(found, learned,
+                    return LearningResult.compared(found, learned,
                             Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null));
                 } catch (RuntimeException e) {
                     learned.close();

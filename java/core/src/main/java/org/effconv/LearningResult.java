@@ -15,15 +15,30 @@ public final class LearningResult implements AutoCloseable {
     private final SearchResult search;
     private final TrainingResult learned;
     private final TrainingResult uniform;
+    private final boolean keptUniform;
     private final int[] uniformSizes;
     private final long uniformParameters;
 
-    LearningResult(SearchResult search, TrainingResult learned, TrainingResult uniform) {
+    private LearningResult(SearchResult search, TrainingResult learned, TrainingResult uniform, boolean keptUniform) {
         this.search = search;
+        this.keptUniform = keptUniform;
         this.learned = learned;
         this.uniform = uniform;
         uniformSizes = uniform == null ? null : uniform.model().sizes();
         uniformParameters = uniform == null ? 0 : uniform.model().parameters();
+    }
+
+    static LearningResult alone(SearchResult search, TrainingResult learned) {
+        return new LearningResult(search, learned, null, false);
+    }
+
+    static LearningResult compared(SearchResult search, TrainingResult learned, TrainingResult uniform) {
+        return new LearningResult(search, learned, uniform, false);
+    }
+
+    /** The learned sizes are those of the uniform network, trained from the same fresh weights: one training is both. */
+    static LearningResult keptUniform(SearchResult search, TrainingResult learned) {
+        return new LearningResult(search, learned, null, true);
     }
 
     public SearchResult search() {
@@ -54,6 +69,7 @@ public final class LearningResult implements AutoCloseable {
         }
         json.put("searchSeconds", search.seconds());
         put(json.putObject("learned"), learned);
+        json.put("keptUniform", keptUniform);
         if (uniform != null) {
             ObjectNode u = json.putObject("uniform");
             u.set("sizes", Json.tree(uniformSizes));
@@ -86,8 +102,9 @@ public final class LearningResult implements AutoCloseable {
             s.append(String.format(Locale.ROOT, "%-13s  test accuracy %.2f %%, %,d parameters%s%n", uniformName(),
                     100 * uniform.testAccuracy(), uniformParameters, uniformNote()));
         }
-        if (uniform == null && Arrays.stream(search.sizes()).distinct().count() == 1) {
-            s.append(String.format("uniform        the learned sizes are all the same: there is nothing to compare%n"));
+        if (keptUniform) {
+            s.append(String.format(Locale.ROOT, "%-13s  test accuracy %.2f %%: the search kept the uniform sizes, this is the same network%n",
+                    "uniform", 100 * learned.testAccuracy()));
         }
         s.append(String.format(Locale.ROOT, "time           search %.1f s, training %.1f s", search.seconds(), learned.seconds()));
         if (uniform != null) {

@@ -43,7 +43,7 @@ public final class Settings {
 
     public static final Setting<String> BUDGET = in(Setting.text("budget", "k5", "a number, a ratio or a size",
             "parameters of the network to find: a number (120k), a ratio to uniform 3 (1.5x) or a uniform size (k5)"));
-    public static final Setting<Double> SEARCH_FRACTION = in(Setting.number("search-fraction", 0.4, Range.above(0),
+    public static final Setting<Double> SEARCH_FRACTION = in(Setting.number("search-fraction", 0.375, Range.above(0),
             "epochs of the search, as a fraction of --epochs; rounded up to a whole epoch"));
 
     public static final Setting<Integer> SEARCH_EPOCHS = in(Setting.integer("search-epochs", 0, 0, 1_000_000,
@@ -66,7 +66,7 @@ public final class Settings {
     public static final Setting<Boolean> CEILING = in(Setting.flag("ceiling", SEARCH.ceiling(),
             "take the budget as an upper bound only, not as a number to meet"));
 
-    public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 10, 1, 1_000_000, "epochs of training"));
+    public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
     public static final Setting<String> OPTIMIZER = in(Setting.choice("optimizer", "adamw",
             "sgd is with momentum 0.9 (Nesterov)", List.of("adamw", "sgd")));
