@@ -68,8 +68,11 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** Checks budget and search settings against a network. */
     static void check(Device device, NetworkPlan plan, Settings settings) {
-        Budget.parse(settings.get(Settings.BUDGET)).target(count(device, plan));
-        settings.search();
+        ParameterCount count = count(device, plan);
+        double target = Budget.parse(settings.get(Settings.BUDGET)).target(count);
+        if (Double.isFinite(target) && !settings.search().ceiling()) {
+            SizeRounding.requireReachable(count, target);
+        }
     }
 
     static int epochs(Settings settings) {

@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.nn.SizedLayer;
 
@@ -17,6 +18,7 @@ public final class SizeRounding {
     public static final double TOLERANCE = 0.02;
 
     private static final int CANDIDATES = 5; // sizes tried per layer: the nearest odd ones
+    private static final int MANY_CANDIDATES = 2 * CANDIDATES + 1; // where those do not meet the budget
     private static final int BEAM = 4096; // partial choices kept from layer to layer
 
     private SizeRounding() {}
@@ -38,7 +40,7 @@ public final class SizeRounding {
      * best point of the budget's surface, a parameter is worth the same in every layer, so what a move loses is of second
      * order and grows with the parameters it moves.)
      *
-     * @throws JobFailed if no choice is found; the message names the nearest
+     * @throws JobFailed if no choice is found; the message names the nearest. {@link #requireReachable} tells beforehand.
      */
     public static int[] repair(double[] v, ParameterCount count, double target) {
         int[] rounded = round(v, count.layers());
@@ -46,7 +48,7 @@ public final class SizeRounding {
             return rounded;
         }
         int[] found = null;
-        for (int candidates = CANDIDATES; candidates <= 2 * CANDIDATES + 1; candidates += CANDIDATES + 1) {
+        for (int candidates : new int[] {CANDIDATES, MANY_CANDIDATES}) {
             found = search(v, count, target, candidates);
             if (deviation(count.at(found), target) <= TOLERANCE) {
                 return found;
@@ -55,6 +57,24 @@ public final class SizeRounding {
         throw new JobFailed(String.format(Locale.ROOT,
                 "no odd sizes near %s cost within %.0f %% of %,.0f parameters; the nearest, %s, cost %,d",
                 format(v), 100 * TOLERANCE, target, Arrays.toString(found), count.at(found)));
+    }
+
+    /**
+     * Refuses a number of parameters that no odd sizes near uniform ones come within {@link #TOLERANCE} of, before a search is spent on it:
+     * with few layers the choices lie far apart.
+     *
+     * @throws InvalidInput naming the nearest choice there is
+     */
+    public static void requireReachable(ParameterCount count, double target) {
+        double[] v = new double[count.layers().size()];
+        double uniform = SteadySizes.uniform(count, target);
+        Arrays.setAll(v, l -> Math.min(uniform, count.layers().get(l).kmax()));
+        int[] nearest = search(v, count, target, MANY_CANDIDATES);
+        if (deviation(count.at(nearest), target) > TOLERANCE) {
+            throw new InvalidInput(String.format(Locale.ROOT,
+                    "budget: no odd kernel sizes near uniform ones cost within %.0f %% of %,.0f parameters; the nearest, %s, cost %,d",
+                    100 * TOLERANCE, target, Arrays.toString(nearest), count.at(nearest)));
+        }
     }
 
     /** |P - P*| / P*. */

@@ -90,6 +90,7 @@ class BadInputTest {
                 bad("learn --data planted:4", "4", "expected"),
                 bad("learn --arch lenet --data DIR/tiny", "2 x 2", "lenet", "expected at least"),
                 bad("learn --arch cnn6 --budget 100", "100", "with all sizes 1", "at kmax"),
+                bad("learn --arch planted1 --data planted:5 --budget 1.5x", "no odd kernel sizes", "the nearest"),
                 bad("learn --arch cnn6 --budget 900M", "900,000,000", "with all sizes 1", "at kmax"),
                 bad("learn --budget k4", "k4", "expected an odd number"),
                 bad("learn --budget many", "many", "expected"),
