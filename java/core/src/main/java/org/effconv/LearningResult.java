@@ -103,7 +103,7 @@ public final class LearningResult implements AutoCloseable {
                     100 * uniform.testAccuracy(), uniformParameters, uniformNote()));
         }
         if (keptUniform) {
-            s.append(String.format(Locale.ROOT, "%-13s  test accuracy %.2f %%: the search kept the uniform sizes, this is the same network%n",
+            s.append(String.format(Locale.ROOT, "%-13s  test accuracy %.2f %%: the search kept the uniform sizes (or the mix nearest to them): the same network%n",
                     "uniform", 100 * learned.testAccuracy()));
         }
         s.append(String.format(Locale.ROOT, "time           search %.1f s, training %.1f s", search.seconds(), learned.seconds()));
