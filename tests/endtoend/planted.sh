@@ -12,5 +12,5 @@ for seed in $(seq "$seeds"); do
         --epochs 8 --search-epochs 10 --no-compare --seed "$seed" --out "$out/$seed" >"$out/$seed.log" 2>&1 ||
         { cat "$out/$seed.log" >&2; exit 1; }
     printf 'extent %s  start %s  seed %s ' "$extent" "$start" "$seed"
-    awk '/^  conv/ {printf " size %s", $2} /^learned sizes/ {print "  " $3, $4, $5, $6}' "$out/$seed/summary.txt"
+    awk '/\(soft/ {printf " size %s", $2} /^learned sizes/ {print "  " $3, $4, $5, $6}' "$out/$seed/summary.txt"
 done
