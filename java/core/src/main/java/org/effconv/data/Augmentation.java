@@ -4,7 +4,8 @@ import org.effconv.EffconvException;
 
 /**
  * Which random changes training images get. For an image with draws (dy, dx, flip), pixel (y, x) of the result is pixel
- * (y + dy, x' + dx) of the image, where x' = x, or W - 1 - x when flipped; outside the image it is the mean of its channel, i.e. 0 after normalising.
+ * (y + dy, x' + dx) of the image, where x' = x, or W - 1 - x when flipped; outside the image it is the mean of its
+ * channel, i.e. 0 after normalising.
  *
  * @param pad largest shift in pixels: dy and dx are uniform in -pad..pad
  * @param flip whether half of the images are mirrored left to right
