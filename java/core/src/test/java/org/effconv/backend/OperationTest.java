@@ -77,6 +77,24 @@ public abstract class OperationTest<B extends Backend> {
         return t == null ? null : backend.readDoubles(t);
     }
 
+    /** A convolution's operands and what their sums are. */
+    protected record Operands(Tensor x, Tensor w, Tensor bias, Tensor dy, ConvolutionCase.Reference expected) {}
+
+    protected final Operands convolutionOperands(ConvolutionCase c, DataType type) {
+        Random r = new Random(c.seed());
+        Tensor x = drawn(r, type, type, c.n(), c.h(), c.w(), c.c());
+        Tensor w = drawn(r, type.parameterType(), type, c.weights());
+        Tensor b = c.bias() ? drawn(r, type.parameterType(), type.parameterType(), c.k()) : null;
+        Tensor dy = drawn(r, type, type, c.outputs());
+        return new Operands(x, w, b, dy, new ConvolutionCase.Reference(c, values(x), values(w), c.bias() ? values(b) : new double[c.k()], values(dy)));
+    }
+
+    /** Values that {@code roundedTo} represents, so that a bf16 product differs from the sum in its own rounding alone. */
+    private Tensor drawn(Random r, DataType type, DataType roundedTo, int... dims) {
+        int count = (int) Shape.of(dims).count();
+        return of(type, values(of(roundedTo, r.doubles(count, -1, 1).toArray(), dims)), dims);
+    }
+
     protected static double[] map(double[] values, DoubleUnaryOperator f) {
         double[] result = values.clone();
         for (int i = 0; i < result.length; i++) {
@@ -91,7 +109,10 @@ public abstract class OperationTest<B extends Backend> {
     }
 
     protected final void assertClose(String what, double[] expected, Tensor got, double tolerance) {
-        double[] actual = values(got);
+        assertClose(what, expected, values(got), tolerance);
+    }
+
+    protected static void assertClose(String what, double[] expected, double[] actual, double tolerance) {
         assertEquals(expected.length, actual.length, what);
         for (int i = 0; i < expected.length; i++) {
             double error = Math.abs(actual[i] - expected[i]);

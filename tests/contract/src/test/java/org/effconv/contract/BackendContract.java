@@ -2,17 +2,13 @@ package org.effconv.contract;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.List;
 import java.util.ServiceLoader;
 import java.util.Set;
-import java.util.function.IntPredicate;
 import java.util.stream.Stream;
 import org.effconv.backend.Backend;
 import org.effconv.backend.OperationTest;
 import org.effconv.tensor.DataType;
-import org.effconv.tensor.Shape;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -21,9 +17,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 @ParameterizedClass(name = "{0}")
 @MethodSource("org.effconv.contract.BackendContract#providers")
 abstract class BackendContract extends OperationTest<Backend> {
-    /** Elements of the largest tensor that an emulated backend is asked to work on. */
-    private static final int EMULATED = 6000;
-
     @Parameter
     Named named;
 
@@ -54,6 +47,11 @@ abstract class BackendContract extends OperationTest<Backend> {
         return provider().types();
     }
 
+    /** Those of them in which it convolves and multiplies. */
+    final Set<DataType> productTypes() {
+        return provider().productTypes();
+    }
+
     /** Those of parameters. */
     final Set<DataType> parameterTypes() {
         Set<DataType> types = EnumSet.copyOf(activations());
@@ -64,15 +62,5 @@ abstract class BackendContract extends OperationTest<Backend> {
     /** Skips a test that needs fp64: central differences; backends without it are held to fp64 references instead. */
     final void needsDouble() {
         assumeTrue(activations().contains(DataType.F64), provider().name() + " does not compute in fp64");
-    }
-
-    /** Of these shapes those that this backend works on in bearable time. */
-    final List<int[]> bearable(int[]... shapes) {
-        return Arrays.stream(shapes).filter(s -> !provider().emulated() || Shape.of(s).count() <= EMULATED).toList();
-    }
-
-    final int[] bearable(int... counts) {
-        IntPredicate small = n -> !provider().emulated() || n <= EMULATED;
-        return Arrays.stream(counts).filter(small).toArray();
     }
 }

@@ -19,6 +19,11 @@ public interface BackendProvider {
     /** Types of activations that it computes in. */
     Set<DataType> types();
 
+    /** Those of them in which it convolves and multiplies matrices; fewer where a processor lacks instructions. */
+    default Set<DataType> productTypes() {
+        return types();
+    }
+
     /** Whether it runs its operations so slowly that only small shapes are bearable. */
     boolean emulated();
 
