@@ -1,11 +1,11 @@
 package org.effconv.backend.cuda;
 
-/** Whose convolutions the CUDA backend runs. */
+/** Who computes convolutions and linear layers on a card. */
 public enum ConvolutionChoice {
-    /** Per shape, by a table; the project's own where cuDNN is missing. */
+    /** By shape, from a table; the project's own kernels where no library is found. */
     AUTO,
-    /** The project's own for every shape. */
+    /** The project's own kernels. */
     OWN,
-    /** cuDNN's for every shape; an error where it is missing. */
+    /** cuDNN and cuBLAS; a failure where they are missing. */
     CUDNN
 }
