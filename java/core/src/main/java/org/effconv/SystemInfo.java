@@ -28,7 +28,7 @@ public final class SystemInfo {
         lines.add(new Line("java", System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + ")"));
         lines.add(new Line("system", System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
                 + System.getProperty("os.arch")));
-        lines.add(new Line("processor", cpuinfo("model name") + ", " + Runtime.getRuntime().availableProcessors() + " usable"));
+        lines.add(new Line("processor", processorLine()));
         List<String> flags = Arrays.asList(cpuinfo("flags").split(" "));
         lines.add(new Line("features", FLAGS.stream().map(f -> f + (flags.contains(f) ? " yes" : " no")).collect(Collectors.joining(", "))));
         lines.add(new Line("native", orMissing(() -> {
@@ -46,6 +46,11 @@ public final class SystemInfo {
         lines.add(new Line("device cuda", Device.cudaProblem(cuda).map(p -> "missing: " + p).orElse("there")));
         lines.add(new Line("device auto", Device.cudaProblem(cuda).isPresent() ? "means cpu, for device cuda is missing" : "means cuda:0"));
         return lines;
+    }
+
+    /** The processor's name, and how many of its threads this process may use. */
+    public static String processorLine() {
+        return cpuinfo("model name") + ", " + Runtime.getRuntime().availableProcessors() + " usable";
     }
 
     private static String orMissing(Supplier<String> fact) {
