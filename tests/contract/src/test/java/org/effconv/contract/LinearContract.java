@@ -1,23 +1,56 @@
-package org.effconv.backend.cpu;
+package org.effconv.contract;
 
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 
+import java.util.function.Supplier;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.api.Test;
 
-class CpuLinearTest extends CpuTest {
+class LinearContract extends BackendContract {
     private static final int[][] SHAPES = {{1, 1, 1}, {1, 400, 120}, {128, 84, 10}, {7, 17, 3}, {33, 48, 100}, {128, 3, 1}};
 
-    @ParameterizedTest
-    @EnumSource(names = {"F32", "BF16", "F64"})
-    void matchesTheSum(DataType type) {
-        assumeTrue(type != DataType.BF16 || CpuBackend.bf16Supported(), "this processor has no bf16 instructions");
-        for (int[] shape : SHAPES) {
-            check(type, shape[0], shape[1], shape[2], true);
-            check(type, shape[0], shape[1], shape[2], false);
+    @Test
+    void matchesTheSum() {
+        for (DataType type : productTypes()) {
+            for (int[] shape : SHAPES) {
+                check(type, shape[0], shape[1], shape[2], true);
+                check(type, shape[0], shape[1], shape[2], false);
+            }
         }
+    }
+
+    @Test
+    void twoRunsAreBitEqual() {
+        for (DataType type : productTypes()) {
+            Tensor x = drawn(type, 65, 48);
+            Tensor dy = drawn(type, 65, 100);
+            Tensor w = drawn(type.parameterType(), 100, 48);
+            Tensor y = poisoned(type, 65, 100);
+            Tensor dx = poisoned(type, 65, 48);
+            Tensor dw = like(w);
+            Tensor db = poisoned(w.type(), 100);
+            Supplier<double[][]> run = () -> {
+                backend.linear(x, w, null, y);
+                backend.linearDataGradient(dy, w, dx);
+                backend.linearWeightGradient(x, dy, dw, db);
+                return new double[][] {values(y), values(dx), values(dw), values(db)};
+            };
+            assertArrayEquals(run.get(), run.get(), type.toString());
+        }
+    }
+
+    @Test
+    void wrongOperandsAreRefused() {
+        Tensor x = tensor(DataType.F32, 2, 3);
+        Tensor w = tensor(DataType.F32, 4, 3);
+        Tensor y = tensor(DataType.F32, 2, 4);
+        assertRefused("w is", () -> backend.linear(x, tensor(DataType.F32, 4, 2), null, y));
+        assertRefused("bias is", () -> backend.linear(x, w, tensor(DataType.F32, 3), y));
+        assertRefused("y is", () -> backend.linear(x, w, null, tensor(DataType.F32, 2, 3)));
+        assertRefused("w is null", () -> backend.linear(x, null, null, y));
+        assertRefused("w is F64", () -> backend.linearDataGradient(y, tensor(DataType.F64, 4, 3), x));
+        assertRefused("w is F32 [3, 4]", () -> backend.linearWeightGradient(x, y, tensor(DataType.F32, 3, 4), null));
     }
 
     private void check(DataType type, int n, int inputs, int outputs, boolean biased) {

@@ -1,4 +1,4 @@
-package org.effconv.backend.cpu;
+package org.effconv.contract;
 
 import static org.junit.jupiter.api.Assertions.*;
 
@@ -9,11 +9,11 @@ import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 
 /** Values in and out of tensors, and conversions between their types. */
-class TransferTest extends CpuTest {
+class TransferContract extends BackendContract {
     @Test
     void valuesComeBackAsTheyWentIn() {
         float[] values = {1, -2.5f, 0.125f, Float.NaN, Float.POSITIVE_INFINITY, -0f, 1e-40f};
-        for (DataType type : new DataType[] {DataType.F32, DataType.F64}) {
+        for (DataType type : parameterTypes()) {
             Tensor t = poisoned(type, values.length);
             backend.write(t, values);
             assertArrayEquals(values, backend.readFloats(t));
@@ -38,9 +38,9 @@ class TransferTest extends CpuTest {
     void copiesConvertAndAccumulateScales() {
         for (int count : new int[] {1, 17, 100_003}) {
             double[] values = normal(count);
-            Tensor wide = tensor(DataType.F64, count);
+            Tensor wide = tensor(activations().contains(DataType.F64) ? DataType.F64 : DataType.F32, count);
             backend.write(wide, values);
-            for (DataType type : new DataType[] {DataType.F32, DataType.BF16, DataType.F64}) {
+            for (DataType type : activations()) {
                 Tensor narrow = poisoned(type, count);
                 backend.copy(wide, narrow);
                 assertClose("copy", values, narrow, tolerance(type));
@@ -106,7 +106,7 @@ class TransferTest extends CpuTest {
             boolean inside = row >= 0 && row < h && column >= 0 && column < w;
             expected[i] = inside ? (pixels[((image * h + row) * w + column) * 3 + c] / 255.0 - mean[c]) / std[c] : 0;
         }
-        for (DataType type : ACTIVATIONS) {
+        for (DataType type : activations()) {
             Tensor y = poisoned(type, n, h, w, 3);
             backend.augment(images, drawn, mean, std, y);
             assertClose("augment " + type, expected, y, tolerance(type));

@@ -1,4 +1,4 @@
-package org.effconv.backend.cpu;
+package org.effconv.contract;
 
 import static org.junit.jupiter.api.Assertions.*;
 
@@ -9,7 +9,7 @@ import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 
-class BatchNormTest extends CpuTest {
+class BatchNormContract extends BackendContract {
     private static final double EPSILON = 1e-5;
     private static final double MOMENTUM = 0.1;
     private static final int[][] SHAPES = {
@@ -83,7 +83,7 @@ class BatchNormTest extends CpuTest {
     }
 
     private void eachCase(java.util.function.BiConsumer<Case, String> body) {
-        for (DataType type : ACTIVATIONS) {
+        for (DataType type : activations()) {
             for (int[] shape : SHAPES) {
                 for (Activation act : new Activation[] {Activation.NONE, Activation.RELU}) {
                     boolean residual = (act == Activation.RELU) == (shape[3] != 3);
@@ -164,7 +164,7 @@ class BatchNormTest extends CpuTest {
 
     @Test
     void gradientInPlaceIsTheSame() {
-        for (DataType type : ACTIVATIONS) {
+        for (DataType type : activations()) {
             Case c = new Case(type, new int[] {4, 33, 32, 16}, true, Activation.RELU, 0);
             c.forward();
             c.backward();
@@ -176,6 +176,7 @@ class BatchNormTest extends CpuTest {
 
     @Test
     void gradientAgreesWithDifferences() {
+        needsDouble();
         for (int[] shape : new int[][] {{2, 3, 5, 3}, {1, 7, 7, 1}, {3, 4, 4, 17}}) {
             for (Activation act : new Activation[] {Activation.NONE, Activation.RELU}) {
                 Case c = new Case(DataType.F64, shape, true, act, 0.3);
@@ -207,7 +208,7 @@ class BatchNormTest extends CpuTest {
 
     @Test
     void twoRunsAreBitEqual() {
-        for (DataType type : ACTIVATIONS) {
+        for (DataType type : activations()) {
             Case c = new Case(type, new int[] {4, 31, 32, 17}, true, Activation.RELU, 1);
             Supplier<double[][]> run = () -> {
                 c.forward();

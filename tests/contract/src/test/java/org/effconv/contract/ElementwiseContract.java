@@ -1,4 +1,4 @@
-package org.effconv.backend.cpu;
+package org.effconv.contract;
 
 import static org.junit.jupiter.api.Assertions.*;
 
@@ -9,8 +9,8 @@ import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 
-class ElementwiseTest extends CpuTest {
-    private static final int[] COUNTS = {1, 3, 17, 64, 70_001}; // the last one is shared by two threads
+class ElementwiseContract extends BackendContract {
+    private static final int[] COUNTS = {1, 3, 17, 64, 70_001}; // the last one is shared by two threads, or many blocks
 
     /** erf by its Taylor series, fp64 good to about 1e-13 for |x| <= 4.5. */
     private static double erf(double x) {
@@ -44,7 +44,7 @@ class ElementwiseTest extends CpuTest {
 
     @Test
     void activationsAndSumsAreTheFormula() {
-        for (DataType type : ACTIVATIONS) {
+        for (DataType type : activations()) {
             double tolerance = Math.max(tolerance(type), 1e-9); // the series in the reference
             for (int count : COUNTS) {
                 Tensor x = drawn(type, count);
@@ -77,9 +77,10 @@ class ElementwiseTest extends CpuTest {
 
     @Test
     void inPlaceIsTheSame() {
-        for (DataType type : ACTIVATIONS) {
-            Tensor x = drawn(type, 70_001);
-            Tensor dy = drawn(type, 70_001);
+        for (DataType type : activations()) {
+            int count = 70_001;
+            Tensor x = drawn(type, count);
+            Tensor dy = drawn(type, count);
             Tensor apart = like(x);
             backend.activationGradient(Activation.RELU, x, dy, apart);
             backend.activationGradient(Activation.RELU, x, dy, dy);
@@ -94,6 +95,7 @@ class ElementwiseTest extends CpuTest {
 
     @Test
     void gradientsAgreeWithDifferences() {
+        needsDouble();
         Tensor x = drawn(DataType.F64, 50);
         Tensor y = like(x);
         Tensor dy = drawn(DataType.F64, 50);
@@ -117,7 +119,7 @@ class ElementwiseTest extends CpuTest {
 
     @Test
     void dropoutKeepsTheShareAndTheMean() {
-        for (DataType type : ACTIVATIONS) {
+        for (DataType type : activations()) {
             int count = 80_003;
             Tensor x = tensor(type, count);
             backend.fill(x, 1);
