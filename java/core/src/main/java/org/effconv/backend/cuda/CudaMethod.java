@@ -13,6 +13,7 @@ import org.effconv.backend.MaskKind;
 import org.effconv.backend.Operands;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.OptimizerSlot;
+import org.effconv.backend.OptimizerTable;
 import org.effconv.backend.SizeHead;
 import org.effconv.backend.SynthesisLayer;
 import org.effconv.tensor.DataType;
