@@ -26,6 +26,10 @@ ElementwiseParams operands(ec_type type, std::int64_t count, std::int64_t a, std
 
 ec_status ec_plan_copy(ec_plan* plan, ec_type fromType, std::int64_t from, ec_type toType, std::int64_t to, std::int64_t count) {
     return planned("copy", plan, [&] {
+        const bool fromFloating = fromType == EC_F32 || fromType == EC_BF16;
+        if (fromFloating && (toType == EC_I32 || toType == EC_U8)) {
+            return ec_fail(EC_INVALID_ARGUMENT, "copy: floating values do not go into an integer tensor");
+        }
         ElementwiseParams p = operands(toType, count, from, 0, to);
         p.aType = fromType;
         return planOne(plan, p, ElementwiseOperation::kCopy);
@@ -35,6 +39,10 @@ ec_status ec_plan_copy(ec_plan* plan, ec_type fromType, std::int64_t from, ec_ty
 ec_status ec_plan_accumulate(ec_plan* plan, ec_type fromType, std::int64_t from, double factor, ec_type toType, std::int64_t to,
                              std::int64_t count) {
     return planned("accumulate", plan, [&] {
+        for (const ec_type type : {fromType, toType}) {
+            if (type == EC_F32 || type == EC_BF16) continue;
+            return ec_fail(EC_INVALID_ARGUMENT, "accumulate: type %d; expected floating tensors", type);
+        }
         ElementwiseParams p = operands(toType, count, from, 0, to);
         p.aType = fromType;
         p.value = factor;

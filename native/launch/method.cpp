@@ -3,6 +3,7 @@
 #include <cfloat>
 #include <cmath>
 
+#include "effconv/kernels/elementwise.h"
 #include "effconv/kernels/optimizer.h"
 #include "effconv/kernels/weight_synthesis.h"
 #include "plan.h"
@@ -127,17 +128,13 @@ struct SynthesisArrays {
 };
 
 /// The kernels' layers out of the interface's.
-ec_status describe(const char* operation, std::int32_t mask, std::int64_t sizes, const ec_synthesis_layer* layers,
-                   std::int32_t count, bool gradient, std::vector<SynthesisLayer>& described, SynthesisArrays& arrays) {
+ec_status describe(const char* operation, std::int32_t mask, const ec_synthesis_layer* layers, std::int32_t count,
+                   bool gradient, std::vector<SynthesisLayer>& described, SynthesisArrays& arrays) {
     for (std::int32_t l = 0; l < count; ++l) {
         const ec_synthesis_layer& from = layers[l];
         if (from.weight_type != layers[0].weight_type) {
             return ec_fail(EC_INVALID_ARGUMENT, "%s: weights of layer %d are of type %d, those of layer 0 of %d", operation, l,
                            from.weight_type, layers[0].weight_type);
-        }
-        if (from.size_index < 0 || from.size_index >= sizes) {
-            return ec_fail(EC_INVALID_ARGUMENT, "%s: layer %d has size %d of %lld", operation, l, from.size_index,
-                           static_cast<long long>(sizes));
         }
         const bool missing = from.source == nullptr || from.weights == nullptr ||
                              (from.features > 0 && from.feature_rows == nullptr) ||
@@ -178,27 +175,44 @@ ec_status describe(const char* operation, std::int32_t mask, std::int64_t sizes,
     return exact ? ec_status(EC_OK) : ec_fail(EC_INVALID_ARGUMENT, "%s: an array is not aligned to its elements", operation);
 }
 
-ec_status planSynthesisOperation(const char* operation, ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t sizes,
-                                 const ec_synthesis_layer* layers, std::int32_t count, bool gradient, std::int64_t dv) {
-    if (layers == nullptr || count < 1) return ec_fail(EC_INVALID_ARGUMENT, "%s: no layers", operation);
-    if (const ec_status refused = checkType(operation, layers[0].weight_type)) return refused;
+/// What the two operations ask for.
+struct SynthesisRequest {
+    const char* operation;
+    std::int32_t mask;
+    const float* v;
+    std::int64_t sizes;
+    bool gradient;
+    float* dv;
+};
+
+ec_status planElementwiseStep(ec_plan* plan, ElementwiseOperation operation, const float* a, float* y, double value,
+                              std::int64_t count) {
+    ElementwiseParams p;
+    p.a = a;
+    p.y = y;
+    p.count = count;
+    p.value = value;
+    return plan->add(planElementwise(p, operation, plan->limits), p);
+}
+
+/// Layers no two of which use the same size.
+ec_status planSynthesisRound(ec_plan* plan, const SynthesisRequest& r, const std::vector<ec_synthesis_layer>& layers) {
+    const std::int32_t count = static_cast<std::int32_t>(layers.size());
     SynthesisArrays arrays(layers[0].weight_type == EC_BF16);
     std::vector<SynthesisLayer> described;
-    if (const ec_status refused = describe(operation, mask, sizes, layers, count, gradient, described, arrays)) return refused;
+    ec_status refused = describe(r.operation, r.mask, layers.data(), count, r.gradient, described, arrays);
+    if (refused != EC_OK) return refused;
     SynthesisPlan counts;
-    if (const ec_status refused = plan->check(planSynthesis(described.data(), count, counts, nullptr, nullptr, nullptr))) {
-        return refused;
-    }
+    refused = plan->check(planSynthesis(described.data(), count, counts, nullptr, nullptr, nullptr));
+    if (refused != EC_OK) return refused;
     std::vector<SynthesisItem> forward(static_cast<std::size_t>(counts.forwardItems));
     std::vector<SynthesisItem> backward(static_cast<std::size_t>(counts.backwardItems));
     std::vector<SynthesisItem> reduce(static_cast<std::size_t>(counts.reduceItems));
-    if (const ec_status refused =
-            plan->check(planSynthesis(described.data(), count, counts, forward.data(), backward.data(), reduce.data()))) {
-        return refused;
-    }
+    refused = plan->check(planSynthesis(described.data(), count, counts, forward.data(), backward.data(), reduce.data()));
+    if (refused != EC_OK) return refused;
     SynthesisParams p;
     p.layers = plan->enter(described.data(), count);
-    p.sizes = at<float>(v);
+    p.sizes = r.v;
     p.features = arrays.features.pointer<float>();
     p.coefficients = arrays.sources.pointer<float>();
     p.layerCount = count;
@@ -206,7 +220,7 @@ ec_status planSynthesisOperation(const char* operation, ec_plan* plan, std::int3
     const auto addPass = [&](SynthesisPass pass, const std::vector<SynthesisItem>& items) {
         p.items = plan->enter(items.data(), static_cast<std::int64_t>(items.size()));
         p.itemCount = static_cast<std::int64_t>(items.size());
-        if (const ec_status refused = plan->add(planSynthesisPass(pass, p, plan->limits), p)) return refused;
+        if (const ec_status status = plan->add(planSynthesisPass(pass, p, plan->limits), p)) return status;
         plan->relocate(Area::kTable, &SynthesisParams::layers);
         plan->relocate(Area::kTable, &SynthesisParams::items);
         if (pass != kSynthesisForward) {
@@ -215,19 +229,55 @@ ec_status planSynthesisOperation(const char* operation, ec_plan* plan, std::int3
         }
         return ec_status(EC_OK);
     };
-    if (!gradient) {
+    if (!r.gradient) {
         p.weights = arrays.weights.pointer<void>();
         return addPass(kSynthesisForward, forward);
     }
     p.weightGradients = arrays.weights.pointer<void>();
     p.featureGradients = arrays.featureGradients.pointer<float>();
     p.coefficientGradients = arrays.sourceGradients.pointer<float>();
-    p.sizeGradients = at<float>(dv);
+    p.sizeGradients = r.dv;
     const std::vector<std::int32_t> zeros(static_cast<std::size_t>(counts.counters), 0);
     p.counters = plan->enter(zeros.data(), counts.counters);
     p.workspace = plan->reserve<float>(Area::kWorkspace, counts.workspaceFloats);
-    if (const ec_status refused = addPass(kSynthesisBackward, backward)) return refused;
+    if ((refused = addPass(kSynthesisBackward, backward)) != EC_OK) return refused;
     return addPass(kSynthesisReduce, reduce);
+}
+
+/// Layers may share a size, which the kernels do not serve in one launch: the layers that use a size for the n-th time form
+/// the n-th round, and the gradients of later rounds are added to those of the first.
+ec_status planSynthesisRounds(ec_plan* plan, SynthesisRequest r, const ec_synthesis_layer* layers, std::int32_t count) {
+    if (layers == nullptr || count < 1) return ec_fail(EC_INVALID_ARGUMENT, "%s: no layers", r.operation);
+    std::vector<std::vector<ec_synthesis_layer>> rounds;
+    std::vector<std::size_t> uses(static_cast<std::size_t>(std::max<std::int64_t>(r.sizes, 0)), 0);
+    for (std::int32_t l = 0; l < count; ++l) {
+        const std::int32_t index = layers[l].size_index;
+        if (index < 0 || index >= r.sizes) {
+            return ec_fail(EC_INVALID_ARGUMENT, "%s: layer %d has size %d of %lld", r.operation, l, index,
+                           static_cast<long long>(r.sizes));
+        }
+        if (const ec_status refused = checkType(r.operation, layers[l].weight_type)) return refused;
+        const std::size_t round = uses[static_cast<std::size_t>(index)]++;
+        if (round == rounds.size()) rounds.emplace_back();
+        rounds[round].push_back(layers[l]);
+    }
+    float* const dv = r.dv;
+    for (std::size_t round = 0; round < rounds.size(); ++round) {
+        if (round == 0 || !r.gradient) {
+            if (const ec_status refused = planSynthesisRound(plan, r, rounds[round])) return refused;
+            continue;
+        }
+        // Only the reduction, the round's last launch, writes the share.
+        float* share = plan->reserve<float>(Area::kWorkspace, r.sizes);
+        r.dv = share;
+        if (const ec_status refused = planElementwiseStep(plan, ElementwiseOperation::kFill, nullptr, share, 0, r.sizes)) return refused;
+        plan->relocate(Area::kWorkspace, &ElementwiseParams::y);
+        if (const ec_status refused = planSynthesisRound(plan, r, rounds[round])) return refused;
+        plan->relocate(Area::kWorkspace, &SynthesisParams::sizeGradients);
+        if (const ec_status refused = planElementwiseStep(plan, ElementwiseOperation::kAccumulate, share, dv, 1, r.sizes)) return refused;
+        plan->relocate(Area::kWorkspace, &ElementwiseParams::a);
+    }
+    return EC_OK;
 }
 
 }  // namespace
@@ -235,13 +285,13 @@ ec_status planSynthesisOperation(const char* operation, ec_plan* plan, std::int3
 ec_status ec_plan_synthesis(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t sizes,
                             const ec_synthesis_layer* layers, std::int32_t count) {
     return planned("synthesis", plan, [&] {
-        return planSynthesisOperation("synthesis", plan, mask, v, sizes, layers, count, false, 0);
+        return planSynthesisRounds(plan, {"synthesis", mask, at<float>(v), sizes, false, nullptr}, layers, count);
     });
 }
 
 ec_status ec_plan_synthesis_gradient(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t sizes,
                                      const ec_synthesis_layer* layers, std::int32_t count, std::int64_t dv) {
     return planned("synthesis_gradient", plan, [&] {
-        return planSynthesisOperation("synthesis_gradient", plan, mask, v, sizes, layers, count, true, dv);
+        return planSynthesisRounds(plan, {"synthesis_gradient", mask, at<float>(v), sizes, true, at<float>(dv)}, layers, count);
     });
 }

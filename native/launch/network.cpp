@@ -20,6 +20,11 @@ ec_status ec_plan_augment(ec_plan* plan, ec_type type, std::int64_t n, std::int6
             return ec_fail(EC_INVALID_ARGUMENT, "%s: mean and deviation of %lld channels are needed", operation,
                            static_cast<long long>(c));
         }
+        for (std::int64_t channel = 0; channel < c; ++channel) {
+            if (deviation[channel] > 0) continue;
+            return ec_fail(EC_INVALID_ARGUMENT, "%s: deviation of channel %lld is %g; expected a positive number", operation,
+                           static_cast<long long>(channel), static_cast<double>(deviation[channel]));
+        }
         AugmentParams p;
         p.dataset = at<const std::uint8_t>(images);
         p.datasetCount = n;

@@ -7,13 +7,6 @@ ec_status none(const char* operation, ec_plan* plan) {
     return planned(operation, plan, [&] { return ec_fail(EC_INVALID_ARGUMENT, "%s: no kernel serves it yet", operation); });
 }
 }  // namespace
-ec_status ec_plan_copy(ec_plan* p, ec_type, int64_t, ec_type, int64_t, int64_t) { return none("copy", p); }
-ec_status ec_plan_accumulate(ec_plan* p, ec_type, int64_t, double, ec_type, int64_t, int64_t) { return none("accumulate", p); }
-ec_status ec_plan_activate(ec_plan* p, ec_type, ec_activation, int64_t, int64_t, int64_t) { return none("activate", p); }
-ec_status ec_plan_activate_gradient(ec_plan* p, ec_type, ec_activation, int64_t, int64_t, int64_t, int64_t) { return none("activate_gradient", p); }
-ec_status ec_plan_add(ec_plan* p, ec_type, ec_activation, int64_t, int64_t, int64_t, int64_t) { return none("add", p); }
-ec_status ec_plan_dropout(ec_plan* p, ec_type, int64_t, int64_t, double, int64_t, int64_t, int64_t) { return none("dropout", p); }
-ec_status ec_plan_linear(ec_plan* p, ec_type, ec_pass, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t) { return none("linear", p); }
 ec_status ec_plan_layer_norm(ec_plan* p, ec_type, int64_t, int64_t, int64_t, int64_t, int64_t, double, int64_t, int64_t, int64_t) { return none("layer_norm", p); }
 ec_status ec_plan_layer_norm_gradient(ec_plan* p, ec_type, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t) { return none("layer_norm_gradient", p); }
 ec_status ec_plan_coordinate_features(ec_plan* p, const ec_coordinate_layer*, int32_t) { return none("coordinate_features", p); }

@@ -36,7 +36,6 @@ public final class CudaBackend implements Backend {
     private final CudaMethod method;
     private final OneThread user;
     private final AtomicReference<DeviceLost> lost = new AtomicReference<>();
-    private final long norm; // one float
     private volatile boolean closed;
 
     private CudaBackend(Driver driver, CudaOptions options, Opening opening) {
@@ -46,7 +45,6 @@ public final class CudaBackend implements Backend {
         transfers = opening.transfers;
         modules = opening.modules;
         launcher = opening.launcher;
-        norm = opening.norm;
         graphs = options.graphs() ? new StepGraphs(driver, memory, transfers, launcher, stream) : null;
         data = new CudaData(driver, memory, transfers, stream);
         method = new CudaMethod(memory, launcher, data);
@@ -83,7 +81,7 @@ public final class CudaBackend implements Backend {
         Transfers transfers;
         KernelModules modules;
         Launcher launcher;
-        long norm;
+        CudaMethod method;
 
         void open(Driver driver, CudaOptions options) {
             stream = driver.createStream();
@@ -91,7 +89,6 @@ public final class CudaBackend implements Backend {
             memory = new DeviceMemory(driver, stream, options.memoryLimit());
             transfers = new Transfers(driver, memory, stream);
             launcher = new Launcher(driver, memory, transfers, modules, stream);
-            norm = memory.allocate(4, DeviceMemory.Use.TABLES);
         }
 
         void undo(Driver driver, RuntimeException why) {
@@ -104,8 +101,8 @@ public final class CudaBackend implements Backend {
 
         void close(Driver driver) {
             try {
-                if (norm != 0) {
-                    memory.free(norm, 4);
+                if (method != null) {
+                    method.close();
                 }
                 if (launcher != null) {
                     launcher.close();
@@ -171,8 +168,11 @@ public final class CudaBackend implements Backend {
         all.transfers = transfers;
         all.modules = modules;
         all.launcher = launcher;
-        all.norm = norm;
-        if (lost.get() != null) { // the card answers nothing any more; the process has to go
+        all.method = method;
+        if (lost.get() != null) { // the card answers nothing any more; what it held is gone
+            memory.abandon();
+            method.close();
+            launcher.close();
             driver.close();
             return;
         }
@@ -513,7 +513,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public DoubleSupplier update(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
-        Supplier<double[]> later = get(() -> method.update(rule, step, slots, norm));
+        Supplier<double[]> later = get(() -> method.update(rule, step, slots));
         return () -> get(later)[0];
     }
 

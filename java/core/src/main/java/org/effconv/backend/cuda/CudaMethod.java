@@ -21,10 +21,11 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /** The method's operations and the optimiser on a card: what takes a table of layers or tensors. */
-final class CudaMethod {
+final class CudaMethod implements AutoCloseable {
     private final DeviceMemory memory;
     private final Launcher launcher;
     private final CudaData data;
+    private long norm; // one float on the card; 0 until the first update
 
     CudaMethod(DeviceMemory memory, Launcher launcher, CudaData data) {
         this.memory = memory;
@@ -126,19 +127,27 @@ final class CudaMethod {
 
     // ---- optimiser --------------------------------------------------------------------------------------------
 
-    /**
-     * @param norm device address of one float
-     * @return the norm, once asked for
-     */
-    Supplier<double[]> update(OptimizerRule rule, long step, List<OptimizerSlot> slots, long norm) {
+    /** @return the norm, once asked for */
+    Supplier<double[]> update(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
         memory.requireUnsealed("an update of parameters, whose rates change from step to step");
         if (slots.isEmpty()) {
             return () -> new double[] {0};
+        }
+        if (norm == 0) {
+            norm = memory.allocate(4, DeviceMemory.Use.TABLES);
         }
         OptimizerTable t = OptimizerTable.of(rule, DataType.F32, slots);
         launcher.run(() -> ec_plan_optimizer_step(
                 plan(), rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0, rule.clipNorm(),
                 step, slots.size(), t.addresses(), t.counts(), t.rates(), t.decays(), norm));
         return data.later(norm, DataType.F32, 1);
+    }
+
+    @Override
+    public void close() {
+        if (norm != 0) {
+            memory.free(norm, 4);
+            norm = 0;
+        }
     }
 }

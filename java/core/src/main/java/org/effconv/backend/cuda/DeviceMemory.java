@@ -184,6 +184,11 @@ final class DeviceMemory implements Allocator {
         }
     }
 
+    /** After the card is lost: blocks are no more, and freeing them is harmless. */
+    synchronized void abandon() {
+        closed = true;
+    }
+
     /** Who is to be told before a block is freed. */
     synchronized void onFree(LongConsumer listener) {
         onFree = listener;

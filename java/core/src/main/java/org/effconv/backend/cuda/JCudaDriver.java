@@ -3,6 +3,7 @@ package org.effconv.backend.cuda;
 import static jcuda.driver.CUdevice_attribute.*;
 import static jcuda.driver.JCudaDriver.*;
 
+import java.nio.charset.StandardCharsets;
 import java.util.function.IntSupplier;
 import jcuda.CudaException;
 import jcuda.Pointer;
@@ -28,12 +29,16 @@ import org.effconv.EffconvException;
 import org.effconv.backend.cuda.JCudaHandles.Device;
 import org.effconv.backend.cuda.JCudaHandles.Host;
 import org.effconv.backend.cuda.JCudaHandles.Table;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A card through JCuda's driver API: the primary context, which libraries of the same process share, and a memory pool of
  * this backend alone. Every call goes through {@link #call}, where results become exceptions.
  */
 final class JCudaDriver implements Driver {
+    private static final Logger LOG = LoggerFactory.getLogger(JCudaDriver.class);
+
     private final String name;
     private final int ordinal;
     private final CUdevice device = new CUdevice();
@@ -96,7 +101,7 @@ final class JCudaDriver implements Driver {
         }
         int[] version = new int[1];
         call("cuDriverGetVersion", "", () -> cuDriverGetVersion(version));
-        return new String(text, 0, length, java.nio.charset.StandardCharsets.UTF_8) + ", compute capability "
+        return new String(text, 0, length, StandardCharsets.UTF_8) + ", compute capability "
                 + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) + "." + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
                 + ", " + limits.multiprocessors() + " multiprocessors, driver for CUDA " + version[0] / 1000 + "." + version[0] % 1000 / 10;
     }
@@ -346,11 +351,19 @@ final class JCudaDriver implements Driver {
     public void close() {
         if (pooled) {
             pooled = false;
-            call("cuMemPoolDestroy", "", () -> cuMemPoolDestroy(pool));
+            gone("cuMemPoolDestroy", () -> cuMemPoolDestroy(pool));
         }
         if (retained) {
             retained = false;
-            call("cuDevicePrimaryCtxRelease", "", () -> cuDevicePrimaryCtxRelease(device));
+            gone("cuDevicePrimaryCtxRelease", () -> cuDevicePrimaryCtxRelease(device));
+        }
+    }
+
+    // A lost card has been reported, and gives nothing back.
+    private void gone(String call, IntSupplier driver) {
+        int result = result(driver);
+        if (result != CUresult.CUDA_SUCCESS) {
+            LOG.warn("{}", CudaFailure.of(result).exception(name, call, "on closing", result).getMessage());
         }
     }
 }

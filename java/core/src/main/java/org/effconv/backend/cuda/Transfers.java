@@ -20,7 +20,7 @@ final class Transfers implements AutoCloseable {
     private final DeviceMemory memory;
     private final long stream;
     private final PinnedRing ring;
-    private final long tables; // on the card, one byte for each of the ring's
+    private long tables; // on the card, one byte for each of the ring's; 0 until the first table
     private final Deque<Slot> spare = new ArrayDeque<>();
     private final List<Slot> slots = new ArrayList<>();
 
@@ -28,13 +28,7 @@ final class Transfers implements AutoCloseable {
         this.driver = driver;
         this.memory = memory;
         this.stream = stream;
-        tables = memory.allocate(2 * PinnedRing.HALF, DeviceMemory.Use.TABLES);
-        try {
-            ring = new PinnedRing(driver, stream);
-        } catch (RuntimeException e) {
-            memory.free(tables, 2 * PinnedRing.HALF);
-            throw e;
-        }
+        ring = new PinnedRing(driver, stream);
     }
 
     /**
@@ -46,6 +40,9 @@ final class Transfers implements AutoCloseable {
     long table(long host, long bytes) {
         if (bytes > PinnedRing.HALF) {
             return 0;
+        }
+        if (tables == 0) {
+            tables = memory.allocate(2 * PinnedRing.HALF, DeviceMemory.Use.TABLES);
         }
         long offset = ring.take(bytes);
         copy(ring.address(offset), host, bytes);
@@ -155,7 +152,10 @@ final class Transfers implements AutoCloseable {
     @Override
     public void close() {
         ring.close();
-        memory.free(tables, 2 * PinnedRing.HALF);
+        if (tables != 0) {
+            memory.free(tables, 2 * PinnedRing.HALF);
+            tables = 0;
+        }
         for (Slot slot : slots) {
             driver.destroyEvent(slot.event);
             driver.freePinned(slot.pinned);

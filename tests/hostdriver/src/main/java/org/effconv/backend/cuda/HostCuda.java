@@ -4,7 +4,7 @@ package org.effconv.backend.cuda;
 public final class HostCuda {
     private HostCuda() {}
 
-    /** A backend named "cuda:host"; the options' card is ignored. */
+    /** A backend that calls itself "cuda:0"; the options' card is ignored. */
     public static CudaBackend open(CudaOptions options) {
         return CudaBackend.over(new HostDriver(), options);
     }

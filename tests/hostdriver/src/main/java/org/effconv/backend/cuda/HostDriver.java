@@ -34,7 +34,7 @@ final class HostDriver implements Driver {
 
     @Override
     public String name() {
-        return "cuda:host";
+        return "cuda:0";
     }
 
     @Override

@@ -20,7 +20,7 @@ class HostDriverTest {
             backend.write(x, new float[] {1, 4, 2, 3});
             backend.pool(new Pooling(Pooling.Kind.MAX, 2, 2, 0), x, y);
             assertArrayEquals(new float[] {4}, backend.readFloats(y));
-            assertEquals("cuda:host", backend.name());
+            assertEquals("cuda:0", backend.name());
         }
         assertEquals(0, driver.blocks());
         assertEquals(0, driver.graphs());
