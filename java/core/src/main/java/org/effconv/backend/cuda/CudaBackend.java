@@ -170,7 +170,6 @@ public final class CudaBackend implements Backend {
         all.launcher = launcher;
         all.method = method;
         if (lost.get() != null) { // the card answers nothing any more; what it held is gone
-            memory.abandon();
             method.close();
             launcher.close();
             driver.close();
@@ -218,6 +217,7 @@ public final class CudaBackend implements Backend {
             });
         } catch (DeviceLost e) {
             lost.compareAndSet(null, e);
+            memory.abandon();
             throw e;
         }
         @SuppressWarnings("unchecked")

@@ -184,7 +184,7 @@ final class DeviceMemory implements Allocator {
         }
     }
 
-    /** After the card is lost: blocks are no more, and freeing them is harmless. */
+    /** The card is lost, and its memory with it: freeing is harmless from here on. */
     synchronized void abandon() {
         closed = true;
     }
