@@ -126,7 +126,8 @@ function(effconv_add_device_code)
   add_custom_command(
     OUTPUT ${device}/kernels.json
     COMMAND ${CMAKE_COMMAND} -DWRITER=$<TARGET_FILE:effconv_write_manifest> -DSOURCE_DIR=${EC_CUDA_DIR}
-            -DOUTPUT=${device}/kernels.json -P ${EC_CUDA_DIR}/cmake/WriteManifest.cmake
+            -DOUTPUT=${device}/kernels.json "-DNVCC=${EC_NVCC}" "-DTARGETS=${EFFCONV_CUDA_TARGETS}"
+            -P ${EC_CUDA_DIR}/cmake/WriteManifest.cmake
     DEPENDS effconv_write_manifest ${fatbins}
     COMMENT "kernel manifest" VERBATIM)
   add_custom_target(effconv_device_code ALL DEPENDS ${fatbins} ${device}/ptxas.txt ${device}/kernels.json)

@@ -38,7 +38,7 @@ abstract class BackendContract extends OperationTest<Backend> {
 
     @Override
     protected final Backend openBackend() {
-        provider().missing().ifPresent(reason -> assumeTrue(false, reason));
+        provider().missing().ifPresent(reason -> assumeTrue(false, provider().name() + ": " + reason));
         return provider().open();
     }
 
