@@ -31,7 +31,8 @@ public record Evaluation(int images, double loss, double accuracy) {
             for (Batch batch : loader.epoch(0)) {
                 arena.reset();
                 Tape tape = new Tape(backend, arena, false);
-                BatchTensors.OnDevice on = tensors.load(batch, arena, network.activationType());
+                tensors.load(batch);
+                BatchTensors.OnDevice on = tensors.augmented(batch.size(), arena, network.activationType());
                 weights.begin(tape, progress);
                 Ops.ClassLoss result = Ops.softmaxCrossEntropy(
                         tape, network.forward(tape, tape.constant(on.x()), weights, 0), on.labels(), 0);
