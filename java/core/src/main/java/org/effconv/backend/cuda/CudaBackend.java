@@ -54,9 +54,13 @@ public final class CudaBackend implements Backend {
     /**
      * Opens a card.
      *
-     * @throws org.effconv.EffconvException.MissingNative if driver, native library or device code are missing or do not fit
+     * @throws org.effconv.EffconvException what {@link CudaProbe#problem} finds: driver, card, native library or device code are
+     *     missing or do not fit, with the way out
      */
     public static CudaBackend open(CudaOptions options) {
+        CudaProbe.ofThisMachine().problem(options).ifPresent(problem -> {
+            throw problem.exception("cuda:" + options.ordinal());
+        });
         return over(JCudaDriver.open(options.ordinal()), options);
     }
 
