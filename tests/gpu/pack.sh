@@ -74,7 +74,7 @@ stored() {
 
 collect_jars() {
   local jar junit
-  IFS=: read -ra classpath <"$root/java/cli/target/classpath.txt"
+  IFS=: read -ra classpath <<<"$(<"$root/java/cli/target/classpath.txt")"
   for jar in "$root/java/cli/target/effconv-cli.jar" "${classpath[@]}"; do
     stored "$jar" "$folder/lib"
   done
@@ -128,7 +128,7 @@ collect_data
 {
   echo "commit: $(git -C "$root" describe --always --dirty --abbrev=12 2>/dev/null || echo unknown)"
   echo "packed: $(date -u +%Y-%m-%dT%H:%M:%SZ)"
-  echo "device code: ${device_code:+${targets:-all targets}}${device_code:-none}"
+  if [ -n "$device_code" ]; then echo "device code: ${targets:-all targets}"; else echo "device code: none"; fi
 } >"$folder/packed.txt"
 tar -C "$(dirname "$folder")" --sort=name -cf - "$(basename "$folder")" | xz -T2 -6 >"$folder.tar.xz"
 size=$(stat -c %s "$folder.tar.xz")
