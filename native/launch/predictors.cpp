@@ -124,7 +124,8 @@ ec_status ec_plan_size_head_gradient(ec_plan* plan, const ec_size_head* head, st
 
 namespace {
 
-CoordinateFeatureLayer coordinateLayer(const ec_coordinate_layer& from) {
+/// Callers need not set the gradients' pointers for a forward pass.
+CoordinateFeatureLayer coordinateLayer(const ec_coordinate_layer& from, bool gradient) {
     CoordinateFeatureLayer to;
     to.W1 = static_cast<const float*>(from.w1);
     to.b1 = static_cast<const float*>(from.b1);
@@ -133,12 +134,14 @@ CoordinateFeatureLayer coordinateLayer(const ec_coordinate_layer& from) {
     to.gamma = static_cast<const float*>(from.gamma);
     to.beta = static_cast<const float*>(from.beta);
     to.H = static_cast<float*>(from.feature_rows);
-    to.dW1 = static_cast<float*>(from.dw1);
-    to.db1 = static_cast<float*>(from.db1);
-    to.dW2 = static_cast<float*>(from.dw2);
-    to.db2 = static_cast<float*>(from.db2);
-    to.dgamma = static_cast<float*>(from.dgamma);
-    to.dbeta = static_cast<float*>(from.dbeta);
+    if (gradient) {
+        to.dW1 = static_cast<float*>(from.dw1);
+        to.db1 = static_cast<float*>(from.db1);
+        to.dW2 = static_cast<float*>(from.dw2);
+        to.db2 = static_cast<float*>(from.db2);
+        to.dgamma = static_cast<float*>(from.dgamma);
+        to.dbeta = static_cast<float*>(from.dbeta);
+    }
     to.omega = static_cast<float>(from.omega);
     to.grid = from.grid;
     to.kmax = from.kmax;
@@ -150,8 +153,9 @@ CoordinateFeatureLayer coordinateLayer(const ec_coordinate_layer& from) {
 ec_status planCoordinates(const char* operation, ec_plan* plan, const ec_coordinate_layer* layers, std::int32_t count,
                           CoordinatePass pass) {
     if (layers == nullptr || count < 1) return ec_fail(EC_INVALID_ARGUMENT, "%s: no layers", operation);
+    const bool gradient = pass == CoordinatePass::kGradient;
     std::vector<CoordinateFeatureLayer> described;
-    for (std::int32_t l = 0; l < count; ++l) described.push_back(coordinateLayer(layers[l]));
+    for (std::int32_t l = 0; l < count; ++l) described.push_back(coordinateLayer(layers[l], gradient));
     CoordinatePlan made;
     const auto itemsOf = [&](CoordinateItem* tiles, CoordinateItem* reductions) {
         return plan->check(planCoordinateItems(described.data(), count, pass, plan->limits, made, tiles, reductions));
@@ -160,7 +164,6 @@ ec_status planCoordinates(const char* operation, ec_plan* plan, const ec_coordin
     std::vector<CoordinateItem> tiles(static_cast<std::size_t>(made.tileItems));
     std::vector<CoordinateItem> reductions(static_cast<std::size_t>(made.reduceItems));
     if (const ec_status refused = itemsOf(tiles.data(), reductions.data())) return refused;
-    const bool gradient = pass == CoordinatePass::kGradient;
     CoordinateFeaturesParams p;
     p.layers = plan->enter(described.data(), count);
     p.tiles = plan->enter(tiles.data(), made.tileItems);
