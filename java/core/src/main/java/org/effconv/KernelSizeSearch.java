@@ -2,8 +2,10 @@ package org.effconv;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.effconv.autodiff.Tape;
 import org.effconv.data.Dataset;
+import org.effconv.data.Images;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
@@ -12,13 +14,21 @@ import org.effconv.nn.WeightSource;
 import org.effconv.size.Budget;
 import org.effconv.size.FoundSizes;
 import org.effconv.size.ParameterCount;
+import org.effconv.size.SizePolish;
 import org.effconv.size.SizeRounding;
 import org.effconv.size.SynthesisedWeights;
 import org.effconv.tensor.Arena;
+import org.effconv.train.Evaluation;
+import org.effconv.train.Normalisation;
 import org.effconv.train.Phase;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Learns the kernel sizes of an architecture's convolutions under a parameter budget. */
 public final class KernelSizeSearch extends Job<KernelSizeSearch> {
+    private static final Logger LOG = LoggerFactory.getLogger(KernelSizeSearch.class);
+    private static final int POLISH_BATCHES = 16;
+
     static final String PHASE = "search";
 
     private KernelSizeSearch(Settings settings, Architecture architecture) {
@@ -97,7 +107,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             Phase.Outcome outcome = Phase.run(context, PHASE, network, weights, job.options(context.data(), epochs(settings)),
                     new SoftSizes(weights, count, plan, budget.target(count)), false);
             predict(device, weights);
-            FoundSizes found = weights.found();
+            FoundSizes found = polished(job, context, network, weights, count, weights.found());
             SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(), found.parameters(),
                     found.target(), outcome.seconds(), weights.predictedWeights(found.sizes()));
             if (context.folder() != null) {
@@ -105,6 +115,29 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             }
             return result;
         }
+    }
+
+    // Judged on the validation part where there is one; a search sees each training image few times, so that these serve, too.
+    private static FoundSizes polished(
+            Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, ParameterCount count, FoundSizes found) {
+        Settings settings = job.settings();
+        int most = settings.get(Settings.POLISH);
+        if (most == 0 || Double.isNaN(found.target()) || settings.get(Settings.CEILING)) {
+            return found;
+        }
+        Images images = context.data().validation().orElse(context.data().train());
+        SizePolish polish = new SizePolish(count, found.target(), sizes -> {
+            weights.judge(sizes);
+            return Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
+                    Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), POLISH_BATCHES);
+        });
+        List<SizePolish.Move> moves = polish.from(found.sizes(), most);
+        weights.judge(null);
+        for (SizePolish.Move move : moves) {
+            LOG.info(String.format(Locale.ROOT, "polish: %s, loss smaller by %.4f +- %.4f",
+                    Arrays.toString(move.sizes()), move.improvement(), move.standardError()));
+        }
+        return moves.isEmpty() ? found : found.movedTo(moves.get(moves.size() - 1).sizes(), count);
     }
 
     // The sizes as the last update left them, also where this process ran no step of the search.

@@ -66,6 +66,9 @@ public final class Settings {
     public static final Setting<Boolean> CEILING = in(Setting.flag("ceiling", SEARCH.ceiling(),
             "take the budget as an upper bound only, not as a number to meet"));
 
+    public static final Setting<Integer> POLISH = in(Setting.integer("polish", 8, 0, 1000,
+            "after the search, moves at most to a neighbouring choice of equal cost whose loss is clearly smaller; 0: none"));
+
     public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
     public static final Setting<String> OPTIMIZER = in(Setting.choice("optimizer", "adamw",
@@ -127,7 +130,7 @@ public final class Settings {
 
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
-        return List.of(BUDGET, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING,
+        return List.of(BUDGET, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING, POLISH,
                 WARM_START, COMPARE);
     }
 

@@ -9,4 +9,9 @@ package org.effconv.size;
  * @param parameters of the network at {@code sizes}
  * @param target     P*, or NaN without a budget to meet
  */
-public record FoundSizes(double[] soft, int[] rounded, int[] sizes, long parameters, double target) {}
+public record FoundSizes(double[] soft, int[] rounded, int[] sizes, long parameters, double target) {
+    /** The same search with another answer. */
+    public FoundSizes movedTo(int[] chosen, ParameterCount count) {
+        return new FoundSizes(soft, rounded, chosen, count.at(chosen), target);
+    }
+}

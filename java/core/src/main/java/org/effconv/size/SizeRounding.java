@@ -77,30 +77,68 @@ public final class SizeRounding {
         }
     }
 
+    /**
+     * Choices within {@link #TOLERANCE} of P* that are near to soft sizes, nearest first by the measure of {@link #repair}; of
+     * choices that cost nearly the same only the nearest.
+     *
+     * @param pinned layer that has the given size in all of them; -1 for none
+     * @param size   of that layer
+     * @param most   choices at most
+     */
+    static List<int[]> near(double[] v, int pinned, int size, ParameterCount count, double target, int most) {
+        int[][] options = options(v, count, CANDIDATES);
+        if (pinned >= 0) {
+            options[pinned] = new int[] {size};
+        }
+        return beam(v, count, target, options).stream()
+                .filter(p -> deviation(p.parameters, target) <= TOLERANCE)
+                .sorted(Comparator.comparingDouble(Partial::moved))
+                .limit(most)
+                .map(p -> p.sizes(v.length))
+                .toList();
+    }
+
     /** |P - P*| / P*. */
     public static double deviation(long parameters, double target) {
         return Math.abs(parameters - target) / target;
     }
 
-    private record Partial(Partial before, int size, long parameters, double moved) {}
+    private record Partial(Partial before, int size, long parameters, double moved) {
+        int[] sizes(int layers) {
+            int[] sizes = new int[layers];
+            Partial p = this;
+            for (int l = layers - 1; l >= 0; l--) {
+                sizes[l] = p.size;
+                p = p.before;
+            }
+            return sizes;
+        }
+    }
+
+    private static int[] search(double[] v, ParameterCount count, double target, int candidates) {
+        List<Partial> beam = beam(v, count, target, options(v, count, candidates));
+        Partial best = beam.get(0);
+        for (Partial p : beam) {
+            best = better(p, best, target) ? p : best;
+        }
+        return best.sizes(v.length);
+    }
 
     // A beam over the layers, kept diverse in cost: hopeless choices are dropped on the way.
-    private static int[] search(double[] v, ParameterCount count, double target, int candidates) {
+    private static List<Partial> beam(double[] v, ParameterCount count, double target, int[][] options) {
         List<SizedLayer> layers = count.layers();
         int n = layers.size();
         double soft = count.soft(v).count();
-        int[][] options = new int[n][];
         long[] least = new long[n + 1];
         long[] most = new long[n + 1];
         for (int l = n - 1; l >= 0; l--) {
-            options[l] = options(v[l], layers.get(l).kmax(), candidates);
             long weights = layers.get(l).parametersPerTap();
             least[l] = least[l + 1] + weights * square(Arrays.stream(options[l]).min().getAsInt());
             most[l] = most[l + 1] + weights * square(Arrays.stream(options[l]).max().getAsInt());
         }
         List<Partial> beam = List.of(new Partial(null, 0, count.plan().fixedParameters(), 0));
         for (int l = 0; l < n; l++) {
-            ArrayList<Partial> next = new ArrayList<>(beam.size() * candidates);
+            ArrayList<Partial> next = new ArrayList<>(beam.size() * options[l].length);
             for (Partial p : beam) {
                 for (int size : options[l]) {
                     double moved = p.moved + moved(v[l], size, layers.get(l), soft);
@@ -109,16 +147,7 @@ public final class SizeRounding {
             }
             beam = prune(next, target, least[l + 1], most[l + 1]);
         }
-        Partial best = beam.get(0);
-        for (Partial p : beam) {
-            best = better(p, best, target) ? p : best;
-        }
-        int[] sizes = new int[n];
-        for (int l = n - 1; l >= 0; l--) {
-            sizes[l] = best.size;
-            best = best.before;
-        }
-        return sizes;
+        return beam;
     }
 
     private static boolean better(Partial a, Partial b, double target) {
@@ -153,6 +182,12 @@ public final class SizeRounding {
     private static double moved(double v, int size, SizedLayer layer, double soft) {
         double distance = Math.log(size / v);
         return layer.parametersPerTap() * v * v / soft * distance * distance;
+    }
+
+    private static int[][] options(double[] v, ParameterCount count, int candidates) {
+        return IntStream.range(0, v.length)
+                .mapToObj(l -> options(v[l], count.layers().get(l).kmax(), candidates))
+                .toArray(int[][]::new);
     }
 
     private static int[] options(double v, int kmax, int candidates) {

@@ -38,6 +38,7 @@ public final class SynthesisedWeights implements WeightSource {
 
     private double[] sizes; // of the step begun last, without jitter
     private double[] fixedSizes; // null: the predictor's
+    private double[] judgedSizes; // what the masks have in place of the drawn sizes; null: the drawn ones
     private Variable sizeLeaf; // where the class loss leaves dL/dv for the steady update; null while sizes do not learn
     private Variable penalty;
     private List<Variable> weights = List.of();
@@ -79,7 +80,7 @@ public final class SynthesisedWeights implements WeightSource {
 
     @Override
     public void begin(Tape tape, Progress progress) {
-        boolean learning = tape.recording() && progress.fraction() >= settings.frozen();
+        boolean learning = tape.recording() && judgedSizes == null && progress.fraction() >= settings.frozen();
         boolean throughTape = learning && settings.update() == Update.GRADIENT;
         if (settings.update() == Update.GRADIENT) {
             follower.invalidate(); // the optimiser moves the predictor
@@ -89,7 +90,7 @@ public final class SynthesisedWeights implements WeightSource {
         Variable v = throughTape ? predicted.v() : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, count, target, settings) : null;
-        double[] used = tape.recording() ? jittered(progress.step()) : sizes;
+        double[] used = judgedSizes != null ? judgedSizes : tape.recording() ? jittered(progress.step()) : sizes;
         Variable drawn = used == sizes ? v : shifted(tape, v, used);
         KernelPredictor.Condition condition =
                 heldSizes == null ? new KernelPredictor.Condition(sizes, predicted.u())
@@ -199,16 +200,18 @@ public final class SynthesisedWeights implements WeightSource {
         return new FoundSizes(soft, rounded, repaired, count.at(repaired), target);
     }
 
-    /** From now on use these sizes, one per layer, or the predictor's again if null: to evaluate kernels at a choice. */
-    public void fixSizes(int[] chosen) {
-        fixedSizes = chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
+    /**
+     * From now on the masks have these sizes, one per layer, while kernels still know the predictor's own, as they do when
+     * sizes are jittered; null: as before. To judge a choice by the loss it gives, or to take its weights.
+     */
+    public void judge(int[] chosen) {
+        judgedSizes = chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
     }
 
     /** Predicted weights at integer sizes: per layer K * k * k * C values in (K, k, k, C) order. */
     public List<float[]> predictedWeights(int[] chosen) {
-        double[] before = fixedSizes;
         try (StepArena arena = new StepArena(backend)) {
-            fixSizes(chosen);
+            judge(chosen);
             begin(arena.tape(false), new Progress(0, 0));
             List<float[]> cropped = new ArrayList<>();
             for (int l = 0; l < layers.size(); l++) {
@@ -217,7 +220,7 @@ public final class SynthesisedWeights implements WeightSource {
             }
             return cropped;
         } finally {
-            fixedSizes = before;
+            judge(null);
             weights = List.of();
         }
     }
