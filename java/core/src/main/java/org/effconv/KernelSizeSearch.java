@@ -12,8 +12,8 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.nn.WeightSource;
 import org.effconv.size.Budget;
+import org.effconv.size.Cost;
 import org.effconv.size.FoundSizes;
-import org.effconv.size.ParameterCount;
 import org.effconv.size.SizePolish;
 import org.effconv.size.SizeRounding;
 import org.effconv.size.SynthesisedWeights;
@@ -24,7 +24,7 @@ import org.effconv.train.Phase;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Learns the kernel sizes of an architecture's convolutions under a parameter budget. */
+/** Learns the kernel sizes of an architecture's convolutions under a budget of parameters, multiply-adds or time. */
 public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     private static final Logger LOG = LoggerFactory.getLogger(KernelSizeSearch.class);
     private static final int POLISH_BATCHES = 16;
@@ -49,7 +49,10 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return this;
     }
 
-    /** A number of parameters ("120k"), a ratio to uniform size 3 ("1.5x"), a uniform size ("k5") or "auto". */
+    /**
+     * A number of parameters ("120k") or of multiply-adds ("30MMAC"), a time ("4.2ms"), a ratio to uniform size 3 ("1.5x"), a
+     * uniform size ("k5") or "auto". What the last three count is {@link Settings#COST}.
+     */
     public KernelSizeSearch budget(String budget) {
         return set(Settings.BUDGET, budget);
     }
@@ -78,10 +81,11 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** Checks budget and search settings against a network. */
     static void check(Device device, NetworkPlan plan, Settings settings) {
-        ParameterCount count = count(device, plan);
-        double target = Budget.parse(settings.get(Settings.BUDGET)).target(count);
+        Budget budget = settings.budget();
+        Cost cost = cost(device, plan, budget);
+        double target = budget.target(cost);
         if (Double.isFinite(target) && !settings.search().ceiling()) {
-            SizeRounding.requireReachable(count, target);
+            SizeRounding.requireReachable(cost, target);
         }
     }
 
@@ -91,25 +95,31 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return fixed > 0 ? fixed : (int) Math.max(1, Math.ceil(share - 1e-9));
     }
 
-    static ParameterCount count(Device device, NetworkPlan plan) {
-        return new ParameterCount(device.backend(), plan);
+    /** What a budget counts, for a network on a device. */
+    static Cost cost(Device device, NetworkPlan plan, Budget budget) {
+        return switch (budget.cost()) {
+            case PARAMETERS -> Cost.parameters(device.backend(), plan);
+            case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
+            case LATENCY -> throw new EffconvException.InvalidInput("budget '" + budget + "': no latency table");
+        };
     }
 
     /** The search of a job, within its run folder if there is one. */
     static SearchResult search(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
         Settings settings = job.settings();
         long seed = settings.get(Settings.SEED);
-        ParameterCount count = count(device, plan);
-        Budget budget = Budget.parse(settings.get(Settings.BUDGET));
+        Budget budget = settings.budget();
+        Cost cost = cost(device, plan, budget);
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
-                SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), count,
+                SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), cost,
                         budget, settings.search(), seed)) {
             Phase.Outcome outcome = Phase.run(context, PHASE, network, weights, job.options(context.data(), epochs(settings)),
-                    new SoftSizes(weights, count, plan, budget.target(count)), false);
+                    new SoftSizes(weights, cost, budget.target(cost)), false);
             predict(device, weights);
-            FoundSizes found = polished(job, context, network, weights, count, weights.found());
-            SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(), found.parameters(),
-                    found.target(), outcome.seconds(), weights.predictedWeights(found.sizes()));
+            FoundSizes found = polished(job, context, network, weights, cost, weights.found());
+            SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(),
+                    plan.parameters(found.sizes()), cost.kind(), found.cost(), found.target(), outcome.seconds(),
+                    weights.predictedWeights(found.sizes()));
             if (context.folder() != null) {
                 result.toFile().write(context.folder().file("sizes.json"));
             }
@@ -119,14 +129,14 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     // Judged on the validation part where there is one; a search sees each training image few times, so that these serve, too.
     private static FoundSizes polished(
-            Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, ParameterCount count, FoundSizes found) {
+            Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, FoundSizes found) {
         Settings settings = job.settings();
         int most = settings.get(Settings.POLISH);
         if (most == 0 || Double.isNaN(found.target()) || settings.get(Settings.CEILING)) {
             return found;
         }
         Images images = context.data().validation().orElse(context.data().train());
-        SizePolish polish = new SizePolish(count, found.target(), sizes -> {
+        SizePolish polish = new SizePolish(cost, found.target(), sizes -> {
             weights.judge(sizes);
             return Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
                     Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), POLISH_BATCHES);
@@ -137,7 +147,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             LOG.info(String.format(Locale.ROOT, "polish: %s, loss smaller by %.4f +- %.4f",
                     Arrays.toString(move.sizes()), move.improvement(), move.standardError()));
         }
-        return moves.isEmpty() ? found : found.movedTo(moves.get(moves.size() - 1).sizes(), count);
+        return moves.isEmpty() ? found : found.movedTo(moves.get(moves.size() - 1).sizes(), cost);
     }
 
     // The sizes as the last update left them, also where this process ran no step of the search.
@@ -152,9 +162,9 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     }
 
     /** What metrics say of a search's sizes. */
-    private record SoftSizes(SynthesisedWeights weights, ParameterCount count, NetworkPlan plan, double target) implements Phase.Sizes {
+    private record SoftSizes(SynthesisedWeights weights, Cost cost, double target) implements Phase.Sizes {
         private int[] rounded() {
-            return SizeRounding.round(weights.sizes(), count.layers());
+            return SizeRounding.round(weights.sizes(), cost.layers());
         }
 
         @Override
@@ -169,12 +179,12 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
         @Override
         public long parameters() {
-            return plan.parameters(rounded());
+            return cost.plan().parameters(rounded());
         }
 
         @Override
         public double budgetRatio() {
-            return count.soft(weights.sizes()).count() / target;
+            return cost.soft(weights.sizes()).total() / target;
         }
     }
 }

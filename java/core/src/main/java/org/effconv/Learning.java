@@ -6,7 +6,7 @@ import java.util.stream.IntStream;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.size.ParameterCount;
+import org.effconv.size.Cost;
 import org.effconv.size.SizeRounding;
 import org.effconv.train.Phase;
 import org.slf4j.Logger;
@@ -46,7 +46,7 @@ public final class Learning extends Job<Learning> {
         return this;
     }
 
-    /** A number of parameters ("120k"), a ratio to uniform size 3 ("1.5x"), a uniform size ("k5") or "auto". */
+    /** As {@link KernelSizeSearch#budget}. */
     public Learning budget(String budget) {
         return set(Settings.BUDGET, budget);
     }
@@ -80,7 +80,7 @@ public final class Learning extends Job<Learning> {
                     if (!settings().get(Settings.COMPARE)) {
                         return LearningResult.alone(found, learned);
                     }
-                    int[] uniform = uniform(KernelSizeSearch.count(device, plan), found);
+                    int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings().budget()), found);
                     if (Arrays.equals(uniform, found.sizes()) && warmStart == null) { // the same network from the same seed
                         return LearningResult.keptUniform(found, learned);
                     }
@@ -98,38 +98,38 @@ public final class Learning extends Job<Learning> {
      * The uniform size whose network costs what was asked for (without a budget: what was found), within the tolerance of a
      * repaired choice; where no odd size does, sizes as near to one size as the cost allows.
      */
-    static int[] uniform(ParameterCount count, SearchResult found) {
-        double target = Double.isNaN(found.budget()) ? found.parameters() : found.budget();
-        int largest = count.layers().stream().mapToInt(l -> l.kmax()).max().orElseThrow();
+    static int[] uniform(Cost cost, SearchResult found) {
+        double target = Double.isNaN(found.budget()) ? found.cost() : found.budget();
+        int largest = cost.layers().stream().mapToInt(l -> l.kmax()).max().orElseThrow();
         int nearest = IntStream.rangeClosed(0, (largest - 1) / 2).map(r -> 2 * r + 1).boxed()
                 .min((a, b) -> Double.compare(
-                        SizeRounding.deviation(count.uniform(a), target), SizeRounding.deviation(count.uniform(b), target)))
+                        Cost.deviation(cost.uniform(a), target), Cost.deviation(cost.uniform(b), target)))
                 .orElseThrow();
-        int[] one = count.layers().stream().mapToInt(l -> Math.min(nearest, l.kmax())).toArray();
-        if (SizeRounding.deviation(count.at(one), target) <= SizeRounding.TOLERANCE) {
+        int[] one = cost.layers().stream().mapToInt(l -> Math.min(nearest, l.kmax())).toArray();
+        if (SizeRounding.meets(cost.at(one), cost, target)) {
             return one;
         }
         double low = 1;
         double high = largest;
         for (int i = 0; i < 60; i++) { // bisection down to rounding
             double middle = (low + high) / 2;
-            if (count.soft(same(middle, count)).count() < target) {
+            if (cost.soft(same(middle, cost)).total() < target) {
                 low = middle;
             } else {
                 high = middle;
             }
         }
         try {
-            return SizeRounding.repair(same(low, count), count, target);
+            return SizeRounding.repair(same(low, cost), cost, target);
         } catch (EffconvException.JobFailed e) {
-            LOG.warn("no mix of neighbouring sizes costs {} parameters; the comparison is with uniform {}, which costs {}",
-                    Math.round(target), nearest, count.uniform(nearest));
+            LOG.warn("no mix of neighbouring sizes costs {}; the comparison is with uniform {}, which costs {}",
+                    cost.kind().format(target), nearest, cost.kind().format(cost.uniform(nearest)));
             return one;
         }
     }
 
-    private static double[] same(double v, ParameterCount count) {
-        double[] sizes = new double[count.layers().size()];
+    private static double[] same(double v, Cost cost) {
+        double[] sizes = new double[cost.layers().size()];
         Arrays.fill(sizes, v);
         return sizes;
     }

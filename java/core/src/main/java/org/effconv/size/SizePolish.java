@@ -20,16 +20,16 @@ public final class SizePolish {
     private static final int ROUNDINGS = 12; // choices near the soft sizes that are judged first
     private static final int WAYS = 2; // of bringing the cost back after a layer has moved
 
-    private final ParameterCount count;
+    private final Cost cost;
     private final double target;
     private final Function<int[], double[]> judge;
 
     /**
-     * @param target P*; choices stay within {@link SizeRounding#TOLERANCE} of it
+     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it
      * @param judge  class loss of a choice on each of some batches, the same batches at every call
      */
-    public SizePolish(ParameterCount count, double target, Function<int[], double[]> judge) {
-        this.count = count;
+    public SizePolish(Cost cost, double target, Function<int[], double[]> judge) {
+        this.cost = cost;
         this.target = target;
         this.judge = judge;
     }
@@ -45,7 +45,7 @@ public final class SizePolish {
 
     /** The best of the roundings of soft sizes: the loss decides between choices that the budget holds apart from them. */
     public int[] rounding(double[] soft) {
-        List<int[]> choices = SizeRounding.near(soft, -1, 0, count, target, ROUNDINGS);
+        List<int[]> choices = SizeRounding.near(soft, -1, 0, cost, target, ROUNDINGS);
         int[] best = null;
         double least = Double.POSITIVE_INFINITY;
         for (int[] choice : choices) {
@@ -93,10 +93,10 @@ public final class SizePolish {
         List<int[]> all = new ArrayList<>();
         for (int l = 0; l < sizes.length; l++) {
             for (int size : new int[] {sizes[l] - 2, sizes[l] + 2}) {
-                if (size >= 1 && size <= count.layers().get(l).kmax()) {
+                if (size >= 1 && size <= cost.layers().get(l).kmax()) {
                     double[] v = Arrays.stream(sizes).asDoubleStream().toArray();
                     v[l] = size;
-                    add(SizeRounding.near(v, l, size, count, target, WAYS), all);
+                    add(SizeRounding.near(v, l, size, cost, target, WAYS), all);
                 }
             }
         }
