@@ -2,10 +2,11 @@ package org.effconv;
 
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.stream.IntStream;
+import java.util.Comparator;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.size.Baselines;
 import org.effconv.size.ParameterCount;
 import org.effconv.size.SizeRounding;
 import org.effconv.train.Phase;
@@ -63,7 +64,8 @@ public final class Learning extends Job<Learning> {
      * @throws EffconvException.InvalidInput if settings, data and architecture do not fit together
      * @throws EffconvException.JobFailed    if the loss is no longer finite, or no odd sizes meet the budget
      */
-    public LearningResult run(Device device, Dataset data) {
+    public LearningResult run(Device device, Dataset images) {
+        Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             KernelSizeSearch.check(device, plan, settings());
@@ -100,37 +102,15 @@ public final class Learning extends Job<Learning> {
      */
     static int[] uniform(ParameterCount count, SearchResult found) {
         double target = Double.isNaN(found.budget()) ? found.parameters() : found.budget();
-        int largest = count.layers().stream().mapToInt(l -> l.kmax()).max().orElseThrow();
-        int nearest = IntStream.rangeClosed(0, (largest - 1) / 2).map(r -> 2 * r + 1).boxed()
-                .min((a, b) -> Double.compare(
-                        SizeRounding.deviation(count.uniform(a), target), SizeRounding.deviation(count.uniform(b), target)))
-                .orElseThrow();
-        int[] one = count.layers().stream().mapToInt(l -> Math.min(nearest, l.kmax())).toArray();
-        if (SizeRounding.deviation(count.at(one), target) <= SizeRounding.TOLERANCE) {
-            return one;
-        }
-        double low = 1;
-        double high = largest;
-        for (int i = 0; i < 60; i++) { // bisection down to rounding
-            double middle = (low + high) / 2;
-            if (count.soft(same(middle, count)).count() < target) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
         try {
-            return SizeRounding.repair(same(low, count), count, target);
+            return Baselines.mixed(count, target);
         } catch (EffconvException.JobFailed e) {
-            LOG.warn("no mix of neighbouring sizes costs {} parameters; the comparison is with uniform {}, which costs {}",
-                    Math.round(target), nearest, count.uniform(nearest));
-            return one;
+            int[] nearest = Baselines.uniform(count, target).stream()
+                    .min(Comparator.comparingDouble(sizes -> SizeRounding.deviation(count.at(sizes), target)))
+                    .orElseThrow();
+            LOG.warn("no mix of neighbouring sizes costs {} parameters; the comparison is with uniform sizes {}, which cost {}",
+                    Math.round(target), Arrays.toString(nearest), count.at(nearest));
+            return nearest;
         }
-    }
-
-    private static double[] same(double v, ParameterCount count) {
-        double[] sizes = new double[count.layers().size()];
-        Arrays.fill(sizes, v);
-        return sizes;
     }
 }

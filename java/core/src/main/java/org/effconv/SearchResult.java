@@ -14,10 +14,11 @@ public final class SearchResult {
     private final long parameters;
     private final double budget;
     private final double seconds;
+    private final long steps;
     private final List<float[]> weights;
 
     SearchResult(
-            Architecture architecture, List<String> layers, double[] soft, int[] sizes, long parameters, double budget, double seconds,
+            Architecture architecture, List<String> layers, double[] soft, int[] sizes, long parameters, double budget, double seconds, long steps,
             List<float[]> weights) {
         this.architecture = architecture;
         this.layers = layers;
@@ -26,6 +27,7 @@ public final class SearchResult {
         this.parameters = parameters;
         this.budget = budget;
         this.seconds = seconds;
+        this.steps = steps;
         this.weights = weights;
     }
 
@@ -61,6 +63,11 @@ public final class SearchResult {
     /** Wall clock of the search's epochs. */
     public double seconds() {
         return seconds;
+    }
+
+    /** Steps of the search. */
+    public long steps() {
+        return steps;
     }
 
     /** Predicted weights at {@link #sizes}, per layer (K, k, k, C / groups): the start of a warm-started training. */
