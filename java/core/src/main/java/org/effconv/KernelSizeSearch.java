@@ -1,5 +1,6 @@
 package org.effconv;
 
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -44,6 +45,20 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return new KernelSizeSearch(Settings.standard(), architecture);
     }
 
+    private KernelSizeSearch(Path folder) {
+        super("search", folder);
+    }
+
+    /** With all settings given; the architecture is this one. */
+    public static KernelSizeSearch of(Settings settings, Architecture architecture) {
+        return new KernelSizeSearch(settings, architecture);
+    }
+
+    /** Continues the run in a folder; its settings are the run's. */
+    public static KernelSizeSearch resume(Path folder) {
+        return new KernelSizeSearch(folder);
+    }
+
     @Override
     KernelSizeSearch self() {
         return this;
@@ -68,7 +83,8 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
      * @throws EffconvException.InvalidInput if settings, data and architecture do not fit together
      * @throws EffconvException.JobFailed    if the loss is no longer finite, or no odd sizes meet the budget
      */
-    public SearchResult run(Device device, Dataset data) {
+    public SearchResult run(Device device, Dataset images) {
+        Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             check(device, plan, settings());
@@ -89,7 +105,8 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         }
     }
 
-    static int epochs(Settings settings) {
+    /** Epochs of a search with these settings. */
+    public static int epochs(Settings settings) {
         int fixed = settings.get(Settings.SEARCH_EPOCHS);
         double share = settings.get(Settings.SEARCH_FRACTION) * settings.get(Settings.EPOCHS);
         return fixed > 0 ? fixed : (int) Math.max(1, Math.ceil(share - 1e-9));
@@ -114,11 +131,11 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
                 SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), cost,
                         budget, settings.search(), seed)) {
             Phase.Outcome outcome = Phase.run(context, PHASE, network, weights, job.options(context.data(), epochs(settings)),
-                    new SoftSizes(weights, cost, budget.target(cost)), false);
+                    new SoftSizes(weights, cost, budget.target(cost)), Phase.TestPart.NEVER);
             predict(device, weights);
             FoundSizes found = polished(job, context, network, weights, cost, weights.found());
             SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(),
-                    plan.parameters(found.sizes()), cost.kind(), found.cost(), found.target(), outcome.seconds(),
+                    plan.parameters(found.sizes()), cost.kind(), found.cost(), found.target(), outcome.seconds(), outcome.steps(),
                     weights.predictedWeights(found.sizes()));
             if (context.folder() != null) {
                 result.toFile().write(context.folder().file("sizes.json"));
