@@ -153,12 +153,12 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             return found;
         }
         Images images = context.data().validation().orElse(context.data().train());
-        SizePolish polish = new SizePolish(cost, found.target(), sizes -> {
+        SizePolish polish = new SizePolish(cost, found.target(), (sizes, batches) -> {
             weights.judge(sizes);
             return Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
-                    Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), POLISH_BATCHES);
+                    Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches);
         });
-        List<SizePolish.Move> moves = polish.from(found.sizes(), most);
+        List<SizePolish.Move> moves = polish.polish(found.soft(), found.sizes(), most, POLISH_BATCHES);
         weights.judge(null);
         for (SizePolish.Move move : moves) {
             LOG.info(String.format(Locale.ROOT, "polish: %s, loss smaller by %.4f +- %.4f",

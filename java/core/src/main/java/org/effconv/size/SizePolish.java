@@ -2,36 +2,40 @@ package org.effconv.size;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
-import java.util.function.Function;
 
 /**
- * The last step of a search: from the sizes found, the best of the neighbouring choices of the same cost, again and again.
+ * The last step of a search: from the sizes found to the best of the neighbouring choices of the same cost, again and again.
  *
- * <p>A neighbour has one layer a ring larger or smaller, and others moved as little as brings the cost back to the budget. A
- * kernel predictor that was trained under jitter has served the neighbouring sizes too, so the class loss under its weights
- * can compare them. All choices see the same batches, and only what stands out of the spread of the differences from batch to batch counts:
- * where nothing does, the sizes stay.
+ * <p>A neighbour has one layer a ring larger or smaller, and others moved as little as brings the cost back to the budget;
+ * at first, other roundings of the soft sizes are neighbours, too, for odd sizes are coarse and the budget leaves only few of
+ * them. Kernels that were trained under jitter have served the neighbouring sizes, so that the class loss under them can
+ * compare choices. All choices see the same batches, and only what stands out of the spread of the differences from batch to
+ * batch counts: where nothing does, the sizes stay.
  */
 public final class SizePolish {
     /** By how many standard errors of the mean paired difference a neighbour must be better. */
     public static final double SIGNIFICANCE = 2.5;
 
-    private static final int ROUNDINGS = 12; // choices near the soft sizes that are judged first
+    private static final int ROUNDINGS = 12; // other roundings tried
     private static final int WAYS = 2; // of bringing the cost back after a layer has moved
+    private static final int FINALISTS = 8; // neighbours that are judged on all batches; the others on the first few
+    private static final int FIRST_BATCHES = 3;
 
     private final Cost cost;
     private final double target;
-    private final Function<int[], double[]> judge;
+    private final Judge judge;
 
-    /**
-     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it
-     * @param judge  class loss of a choice on each of some batches, the same batches at every call
-     */
-    public SizePolish(Cost cost, double target, Function<int[], double[]> judge) {
-        this.cost = cost;
-        this.target = target;
-        this.judge = judge;
+    /** Tells how good a choice is. */
+    @FunctionalInterface
+    public interface Judge {
+        /**
+         * @param sizes   odd, one per layer
+         * @param batches how many batches to judge by; fewer where there are fewer
+         * @return class loss on each of them, the same batches in the same order at every call
+         */
+        double[] losses(int[] sizes, int batches);
     }
 
     /**
@@ -41,78 +45,81 @@ public final class SizePolish {
      * @param improvement   of the mean loss
      * @param standardError of that improvement
      */
-    public record Move(int[] sizes, double improvement, double standardError) {}
-
-    /** The best of the roundings of soft sizes: the loss decides between choices that the budget holds apart from them. */
-    public int[] rounding(double[] soft) {
-        List<int[]> choices = SizeRounding.near(soft, -1, 0, cost, target, ROUNDINGS);
-        int[] best = null;
-        double least = Double.POSITIVE_INFINITY;
-        for (int[] choice : choices) {
-            double mean = Arrays.stream(judge.apply(choice)).average().orElse(Double.POSITIVE_INFINITY);
-            if (mean < least) {
-                least = mean;
-                best = choice;
-            }
+    public record Move(int[] sizes, double improvement, double standardError) {
+        boolean stands() {
+            return improvement > SIGNIFICANCE * standardError;
         }
-        return best;
     }
 
     /**
-     * @param start odd sizes that meet the budget
-     * @param most  moves at most
-     * @return the moves made, in order; empty if the start is the best
+     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it
      */
-    public List<Move> from(int[] start, int most) {
+    public SizePolish(Cost cost, double target, Judge judge) {
+        this.cost = cost;
+        this.target = target;
+        this.judge = judge;
+    }
+
+    /**
+     * @param soft    soft sizes of the search
+     * @param start   their rounding, which meets the budget
+     * @param most    moves at most
+     * @param batches to judge by
+     * @return the moves made, in order; empty if none is clearly better
+     */
+    public List<Move> polish(double[] soft, int[] start, int most, int batches) {
         List<Move> moves = new ArrayList<>();
         int[] sizes = start;
-        double[] losses = judge.apply(sizes);
+        double[] losses = judge.losses(sizes, batches);
+        List<int[]> choices = new ArrayList<>(SizeRounding.near(soft, -1, 0, cost, target, ROUNDINGS));
         while (moves.size() < most) {
-            Move best = null;
-            double[] bestLosses = null;
-            for (int[] neighbour : neighbours(sizes)) {
-                double[] other = judge.apply(neighbour);
-                Move move = compare(neighbour, losses, other);
-                boolean stands = move.improvement > SIGNIFICANCE * move.standardError;
-                if (stands && (best == null || move.improvement > best.improvement)) {
-                    best = move;
-                    bestLosses = other;
-                }
-            }
+            addNeighbours(sizes, choices);
+            Move best = best(choices, sizes, losses, batches);
             if (best == null) {
-                return moves;
+                break;
             }
             moves.add(best);
             sizes = best.sizes;
-            losses = bestLosses;
+            losses = judge.losses(sizes, batches);
+            choices.clear();
         }
         return moves;
     }
 
-    private List<int[]> neighbours(int[] sizes) {
-        List<int[]> all = new ArrayList<>();
+    private void addNeighbours(int[] sizes, List<int[]> choices) {
         for (int l = 0; l < sizes.length; l++) {
             for (int size : new int[] {sizes[l] - 2, sizes[l] + 2}) {
                 if (size >= 1 && size <= cost.layers().get(l).kmax()) {
                     double[] v = Arrays.stream(sizes).asDoubleStream().toArray();
                     v[l] = size;
-                    add(SizeRounding.near(v, l, size, cost, target, WAYS), all);
+                    for (int[] choice : SizeRounding.near(v, l, size, cost, target, WAYS)) {
+                        if (choices.stream().noneMatch(known -> Arrays.equals(known, choice))) {
+                            choices.add(choice);
+                        }
+                    }
                 }
             }
         }
-        return all;
     }
 
-    private static void add(List<int[]> some, List<int[]> all) {
-        for (int[] choice : some) {
-            if (all.stream().noneMatch(known -> Arrays.equals(known, choice))) {
-                all.add(choice);
-            }
-        }
+    // A race: all on a few batches, the best of them on all.
+    private Move best(List<int[]> choices, int[] sizes, double[] losses, int batches) {
+        List<int[]> finalists = choices.stream()
+                .filter(choice -> !Arrays.equals(choice, sizes))
+                .map(choice -> compare(choice, losses, judge.losses(choice, Math.min(FIRST_BATCHES, batches))))
+                .sorted(Comparator.comparingDouble(Move::improvement).reversed())
+                .limit(FINALISTS)
+                .map(Move::sizes)
+                .toList();
+        return finalists.stream()
+                .map(choice -> compare(choice, losses, judge.losses(choice, batches)))
+                .filter(Move::stands)
+                .max(Comparator.comparingDouble(Move::improvement))
+                .orElse(null);
     }
 
     private static Move compare(int[] sizes, double[] before, double[] after) {
-        int n = before.length;
+        int n = after.length;
         double mean = 0;
         for (int i = 0; i < n; i++) {
             mean += (before[i] - after[i]) / n;

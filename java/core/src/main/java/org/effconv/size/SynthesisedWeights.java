@@ -202,7 +202,7 @@ public final class SynthesisedWeights implements WeightSource {
 
     /**
      * From now on the masks have these sizes, one per layer, while kernels still know the predictor's own, as they do when
-     * sizes are jittered; null: as before. To judge a choice by the loss it gives, or to take its weights.
+     * sizes are jittered; null: as before. To judge a choice by the loss it gives.
      */
     public void judge(int[] chosen) {
         judgedSizes = chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
@@ -210,8 +210,9 @@ public final class SynthesisedWeights implements WeightSource {
 
     /** Predicted weights at integer sizes: per layer K * k * k * C values in (K, k, k, C) order. */
     public List<float[]> predictedWeights(int[] chosen) {
+        double[] before = fixedSizes;
         try (StepArena arena = new StepArena(backend)) {
-            judge(chosen);
+            setSoftSizes(Arrays.stream(chosen).asDoubleStream().toArray());
             begin(arena.tape(false), new Progress(0, 0));
             List<float[]> cropped = new ArrayList<>();
             for (int l = 0; l < layers.size(); l++) {
@@ -220,7 +221,7 @@ public final class SynthesisedWeights implements WeightSource {
             }
             return cropped;
         } finally {
-            judge(null);
+            fixedSizes = before;
             weights = List.of();
         }
     }
@@ -254,7 +255,7 @@ public final class SynthesisedWeights implements WeightSource {
         heldSizes = backend.readDoubles(predicted.v().value());
     }
 
-    /** Soft sizes to use in place of the predicted ones, or null; the loss still leaves its gradient: for gradient checks. */
+    /** Soft sizes to use in place of the predicted ones, or null; the loss still leaves its gradient. */
     void setSoftSizes(double[] v) {
         fixedSizes = v == null ? null : v.clone();
     }
