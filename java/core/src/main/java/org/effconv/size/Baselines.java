@@ -2,6 +2,7 @@ package org.effconv.size;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -21,33 +22,22 @@ public final class Baselines {
     private Baselines() {}
 
     /**
-     * The odd sizes that all layers may share and that stand next to the budget: the one that meets it within
-     * {@link SizeRounding#TOLERANCE}, or else the largest below and the smallest above (one alone at either end). A layer whose kmax is smaller has its
-     * kmax.
+     * The odd sizes that all layers may share and that stand next to the budget: the nearest, where it meets the budget
+     * within {@link SizeRounding#TOLERANCE}, or else the largest below and the smallest above (one alone at either end). A
+     * layer whose kmax is smaller has its kmax.
      *
      * @return one or two vectors of sizes, the smaller first
      */
     public static List<int[]> uniform(ParameterCount count, double target) {
-        int[] below = null;
-        int[] above = null;
-        for (int k = 1; k <= largest(count); k += 2) {
-            int[] sizes = same(count, k);
-            if (SizeRounding.deviation(count.at(sizes), target) <= SizeRounding.TOLERANCE) {
-                return List.of(sizes);
-            }
-            if (count.at(sizes) < target) {
-                below = sizes;
-            } else if (above == null) {
-                above = sizes;
-            }
+        List<int[]> all = IntStream.rangeClosed(0, largest(count) / 2).mapToObj(ring -> same(count, 2 * ring + 1)).toList();
+        int[] nearest = all.stream().min(Comparator.comparingDouble(sizes -> SizeRounding.deviation(count.at(sizes), target))).orElseThrow();
+        if (SizeRounding.deviation(count.at(nearest), target) <= SizeRounding.TOLERANCE) {
+            return List.of(nearest);
         }
-        List<int[]> found = new ArrayList<>();
-        for (int[] sizes : new int[][] {below, above}) {
-            if (sizes != null) {
-                found.add(sizes);
-            }
-        }
-        return found;
+        List<int[]> beside = new ArrayList<>();
+        all.stream().filter(sizes -> count.at(sizes) < target).reduce((first, last) -> last).ifPresent(beside::add);
+        all.stream().filter(sizes -> count.at(sizes) > target).findFirst().ifPresent(beside::add);
+        return beside;
     }
 
     /**

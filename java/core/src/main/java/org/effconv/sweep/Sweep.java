@@ -81,6 +81,7 @@ public final class Sweep {
     public void run() throws InterruptedException {
         plan.runs().stream().filter(run -> results.row(run.id()) != null && run.kind() == SweepRun.Kind.TRAINING)
                 .forEach(run -> remember(run, results.row(run.id())));
+        plan.runs().stream().filter(run -> results.row(run.id()) != null).forEach(run -> remove(results.work(run))); // killed behind its row
         pending.addAll(missing(plan, id -> results.row(id) != null));
         while (true) {
             startWhatCan();
@@ -179,7 +180,6 @@ public final class Sweep {
             return;
         }
         write(run, result, null);
-        remove(end.folder);
     }
 
     private void fail(SweepRun run, String message) {
@@ -207,6 +207,7 @@ public final class Sweep {
         row.set("environment", same == null ? environment.put("jobs", jobs) : environment);
         row.set("settings", run.settings().toJson());
         results.append(row);
+        remove(results.work(run));
         if (run.kind() == SweepRun.Kind.TRAINING) {
             remember(run, row);
         }
@@ -219,6 +220,9 @@ public final class Sweep {
     }
 
     private static void remove(Path folder) {
+        if (!Files.exists(folder)) {
+            return;
+        }
         try (Stream<Path> all = Files.walk(folder)) {
             for (Path p : all.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(p);
