@@ -11,14 +11,14 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.nn.WeightSource;
 import org.effconv.size.Budget;
+import org.effconv.size.Cost;
 import org.effconv.size.FoundSizes;
-import org.effconv.size.ParameterCount;
 import org.effconv.size.SizeRounding;
 import org.effconv.size.SynthesisedWeights;
 import org.effconv.tensor.Arena;
 import org.effconv.train.Phase;
 
-/** Learns the kernel sizes of an architecture's convolutions under a parameter budget. */
+/** Learns the kernel sizes of an architecture's convolutions under a budget of parameters, multiply-adds or time. */
 public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     static final String PHASE = "search";
 
@@ -54,7 +54,10 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return this;
     }
 
-    /** A number of parameters ("120k"), a ratio to uniform size 3 ("1.5x"), a uniform size ("k5") or "auto". */
+    /**
+     * A number of parameters ("120k") or of multiply-adds ("30MMAC"), a time ("4.2ms"), a ratio to uniform size 3 ("1.5x"), a
+     * uniform size ("k5") or "auto". What the last three count is {@link Settings#COST}.
+     */
     public KernelSizeSearch budget(String budget) {
         return set(Settings.BUDGET, budget);
     }
@@ -84,10 +87,14 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** Checks budget and search settings against a network. */
     static void check(Device device, NetworkPlan plan, Settings settings) {
-        ParameterCount count = count(device, plan);
-        double target = Budget.parse(settings.get(Settings.BUDGET)).target(count);
+        if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
+            throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
+        }
+        Budget budget = settings.budget();
+        Cost cost = cost(device, plan, settings);
+        double target = budget.target(cost);
         if (Double.isFinite(target) && !settings.search().ceiling()) {
-            SizeRounding.requireReachable(count, target);
+            SizeRounding.requireReachable(cost, target);
         }
     }
 
@@ -98,25 +105,34 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return fixed > 0 ? fixed : (int) Math.max(1, Math.ceil(share - 1e-9));
     }
 
-    static ParameterCount count(Device device, NetworkPlan plan) {
-        return new ParameterCount(device.backend(), plan);
+    /** What the budget of some settings counts, for a network on a device. */
+    public static Cost cost(Device device, NetworkPlan plan, Settings settings) {
+        return switch (settings.budget().cost()) {
+            case PARAMETERS -> Cost.parameters(device.backend(), plan);
+            case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
+            case LATENCY -> throw new EffconvException.InvalidInput("budget '" + settings.get(Settings.BUDGET) + "': no latency table");
+        };
     }
 
     /** The search of a job, within its run folder if there is one. */
     static SearchResult search(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
         Settings settings = job.settings();
         long seed = settings.get(Settings.SEED);
-        ParameterCount count = count(device, plan);
-        Budget budget = Budget.parse(settings.get(Settings.BUDGET));
+        Budget budget = settings.budget();
+        Cost cost = cost(device, plan, settings);
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
-                SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), count,
+                SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), cost,
                         budget, settings.search(), seed)) {
+            if (settings.get(Settings.SIZE_PREDICTOR).equals("none")) {
+                weights.withoutSizePredictor();
+            }
             Phase.Outcome outcome = Phase.run(context, PHASE, network, weights, job.options(context.data(), epochs(settings)),
-                    new SoftSizes(weights, count, plan, budget.target(count)), Phase.TestPart.NEVER);
+                    new SoftSizes(weights, cost, budget.target(cost)), Phase.TestPart.NEVER);
             predict(device, weights);
             FoundSizes found = weights.found();
-            SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(), found.parameters(),
-                    found.target(), outcome.seconds(), outcome.steps(), weights.predictedWeights(found.sizes()));
+            SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(),
+                    plan.parameters(found.sizes()), cost.kind(), found.cost(), found.target(), outcome.seconds(), outcome.steps(),
+                    weights.predictedWeights(found.sizes()));
             if (context.folder() != null) {
                 result.toFile().write(context.folder().file("sizes.json"));
             }
@@ -136,9 +152,9 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     }
 
     /** What metrics say of a search's sizes. */
-    private record SoftSizes(SynthesisedWeights weights, ParameterCount count, NetworkPlan plan, double target) implements Phase.Sizes {
+    private record SoftSizes(SynthesisedWeights weights, Cost cost, double target) implements Phase.Sizes {
         private int[] rounded() {
-            return SizeRounding.round(weights.sizes(), count.layers());
+            return SizeRounding.round(weights.sizes(), cost.layers());
         }
 
         @Override
@@ -153,12 +169,12 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
         @Override
         public long parameters() {
-            return plan.parameters(rounded());
+            return cost.plan().parameters(rounded());
         }
 
         @Override
         public double budgetRatio() {
-            return count.soft(weights.sizes()).count() / target;
+            return cost.soft(weights.sizes()).total() / target;
         }
     }
 }

@@ -7,7 +7,7 @@ import org.effconv.data.Dataset;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.size.Baselines;
-import org.effconv.size.ParameterCount;
+import org.effconv.size.Cost;
 import org.effconv.size.SizeRounding;
 import org.effconv.train.Phase;
 import org.slf4j.Logger;
@@ -47,7 +47,7 @@ public final class Learning extends Job<Learning> {
         return this;
     }
 
-    /** A number of parameters ("120k"), a ratio to uniform size 3 ("1.5x"), a uniform size ("k5") or "auto". */
+    /** As {@link KernelSizeSearch#budget}. */
     public Learning budget(String budget) {
         return set(Settings.BUDGET, budget);
     }
@@ -82,7 +82,7 @@ public final class Learning extends Job<Learning> {
                     if (!settings().get(Settings.COMPARE)) {
                         return LearningResult.alone(found, learned);
                     }
-                    int[] uniform = uniform(KernelSizeSearch.count(device, plan), found);
+                    int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings()), found);
                     if (Arrays.equals(uniform, found.sizes()) && warmStart == null) { // the same network from the same seed
                         return LearningResult.keptUniform(found, learned);
                     }
@@ -100,16 +100,16 @@ public final class Learning extends Job<Learning> {
      * The uniform size whose network costs what was asked for (without a budget: what was found), within the tolerance of a
      * repaired choice; where no odd size does, sizes as near to one size as the cost allows.
      */
-    static int[] uniform(ParameterCount count, SearchResult found) {
-        double target = Double.isNaN(found.budget()) ? found.parameters() : found.budget();
+    static int[] uniform(Cost cost, SearchResult found) {
+        double target = Double.isNaN(found.budget()) ? found.cost() : found.budget();
         try {
-            return Baselines.mixed(count, target);
+            return Baselines.mixed(cost, target);
         } catch (EffconvException.JobFailed e) {
-            int[] nearest = Baselines.uniform(count, target).stream()
-                    .min(Comparator.comparingDouble(sizes -> SizeRounding.deviation(count.at(sizes), target)))
+            int[] nearest = Baselines.uniform(cost, target).stream()
+                    .min(Comparator.comparingDouble(sizes -> Cost.deviation(cost.at(sizes), target)))
                     .orElseThrow();
-            LOG.warn("no mix of neighbouring sizes costs {} parameters; the comparison is with uniform sizes {}, which cost {}",
-                    Math.round(target), Arrays.toString(nearest), count.at(nearest));
+            LOG.warn("no mix of neighbouring sizes costs {}; the comparison is with uniform sizes {}, which cost {}",
+                    cost.kind().format(target), Arrays.toString(nearest), cost.kind().format(cost.at(nearest)));
             return nearest;
         }
     }

@@ -14,6 +14,8 @@ import org.effconv.Setting.Range;
 import org.effconv.backend.MaskKind;
 import org.effconv.data.Datasets;
 import org.effconv.io.Json;
+import org.effconv.size.Budget;
+import org.effconv.size.Cost;
 import org.effconv.size.SearchSettings;
 
 /**
@@ -48,7 +50,11 @@ public final class Settings {
             List.of("auto", "fp32", "bf16")));
 
     public static final Setting<String> BUDGET = in(Setting.text("budget", "k5", "a number, a ratio or a size",
-            "parameters of the network to find: a number (120k), a ratio to uniform 3 (1.5x) or a uniform size (k5)"));
+            "what the network to find may cost: parameters (120k), multiply-adds (30MMAC), a time (4.2ms), a ratio to uniform 3 (1.5x), "
+                    + "a uniform size (k5), or auto"));
+    public static final Setting<String> COST = in(Setting.choice("cost", Budget.BY_UNIT,
+            "what a budget of 1.5x, k5 or auto counts; auto: parameters, or what the budget's unit says",
+            List.of(Budget.BY_UNIT, Cost.Kind.PARAMETERS.key(), Cost.Kind.MULTIPLY_ADDS.key(), Cost.Kind.LATENCY.key())));
     public static final Setting<Double> SEARCH_FRACTION = in(Setting.number("search-fraction", 0.375, Range.above(0),
             "epochs of the search, as a fraction of --epochs; rounded up to a whole epoch"));
 
@@ -58,6 +64,9 @@ public final class Settings {
             "how a soft size fades a kernel's outer ring", names(MaskKind.values())));
     public static final Setting<String> PREDICTOR = in(Setting.choice("predictor", lower(SEARCH.kernels()),
             "where kernels come from in a search: a coordinate network or an elastic table", names(SearchSettings.Kernels.values())));
+    public static final Setting<String> SIZE_PREDICTOR = in(Setting.choice("size-predictor", "gru",
+            "what says the sizes in a search: a recurrent network that is moved to them, or nothing, each layer having a size of its own "
+                    + "(with --size-update steady)", List.of("gru", "none")));
     public static final Setting<String> SIZE_UPDATE = in(Setting.choice("size-update", lower(SEARCH.update()),
             "how sizes follow the loss: averaged pulls on their logarithms, or the optimiser's own step",
             names(SearchSettings.Update.values())));
@@ -68,7 +77,7 @@ public final class Settings {
     public static final Setting<Double> JITTER = in(Setting.number("jitter", SEARCH.jitter(), Range.atLeast(0),
             "half-width in pixels of the noise on sizes during the search"));
     public static final Setting<Double> PRICE = in(Setting.number("price", SEARCH.price(), Range.atLeast(0),
-            "weight of the parameter count in the loss, with --budget auto or --size-update gradient"));
+            "weight of the cost in the loss, with --budget auto or --size-update gradient"));
     public static final Setting<Boolean> CEILING = in(Setting.flag("ceiling", SEARCH.ceiling(),
             "take the budget as an upper bound only, not as a number to meet"));
 
@@ -94,7 +103,7 @@ public final class Settings {
             "read the test part after every epoch, too, and tell the best beside the last: chosen by the test part, so too good; "
                     + "only to stand beside peers' figures that were chosen so"));
     public static final Setting<Boolean> COMPARE = in(Setting.flag("compare", true,
-            "train the uniform-size network of the same parameter count, too"));
+            "train the uniform-size network of the same cost, too"));
 
     private final Map<Setting<?>, Object> values;
 
@@ -124,6 +133,15 @@ public final class Settings {
                 .build();
     }
 
+    /**
+     * The budget these settings ask for.
+     *
+     * @throws InvalidInput if it is none, or not of the cost asked for
+     */
+    public Budget budget() {
+        return Budget.parse(get(BUDGET), get(COST));
+    }
+
     private static <T> Setting<T> in(Setting<T> setting) {
         TABLE.put(setting.key(), setting);
         return setting;
@@ -136,7 +154,7 @@ public final class Settings {
 
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
-        return List.of(BUDGET, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING,
+        return List.of(BUDGET, COST, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING,
                 WARM_START, COMPARE);
     }
 

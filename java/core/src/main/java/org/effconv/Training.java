@@ -121,7 +121,7 @@ public final class Training extends Job<Training> {
 
     private static SizesFile sizesFile(NetworkPlan plan, int[] sizes) {
         List<String> names = KernelSizeSearch.layerNames(plan);
-        return new SizesFile(plan.architecture().name(), plan.parameters(sizes), Double.NaN, IntStream.range(0, sizes.length)
+        return new SizesFile(plan.architecture().name(), plan.parameters(sizes), null, IntStream.range(0, sizes.length)
                 .mapToObj(i -> new SizesFile.Layer(names.get(i), sizes[i], Double.NaN))
                 .toList());
     }

@@ -17,19 +17,19 @@ final class RandomSizes {
     private static final int UNITS = 512; // of the tolerance
     private static final int ATTEMPTS = 10_000;
 
-    private final ParameterCount count;
+    private final Cost cost;
     private final double target;
     private final double unit;
     private final double[][] completions; // (layers + 1, units)
 
-    RandomSizes(ParameterCount count, double target) {
-        this.count = count;
+    RandomSizes(Cost cost, double target) {
+        this.cost = cost;
         this.target = target;
-        unit = target * SizeRounding.TOLERANCE / UNITS;
-        List<SizedLayer> layers = count.layers();
+        unit = target * cost.kind().tolerance() / UNITS;
+        List<SizedLayer> layers = cost.layers();
         int n = layers.size();
-        double open = target - count.plan().fixedParameters();
-        double margin = target * SizeRounding.TOLERANCE;
+        double open = target - cost.fixed();
+        double margin = target * cost.kind().tolerance();
         int low = (int) Math.max(0, Math.floor((open - margin) / unit) - n);
         int high = (int) Math.max(0, Math.ceil((open + margin) / unit) + n);
         completions = new double[n + 1][high + 1];
@@ -38,37 +38,37 @@ final class RandomSizes {
         }
         for (int l = n - 1; l >= 0; l--) {
             for (int k = 1; k <= layers.get(l).kmax(); k += 2) {
-                int cost = units(l, k);
-                for (int u = 0; u + cost <= high; u++) {
-                    completions[l][u] += completions[l + 1][u + cost];
+                int units = units(l, k);
+                for (int u = 0; u + units <= high; u++) {
+                    completions[l][u] += completions[l + 1][u + units];
                 }
             }
         }
     }
 
     private int units(int layer, int k) {
-        double units = count.layers().get(layer).parametersPerTap() * (double) k * k / unit;
+        double units = cost.layer(layer, k) / unit;
         return (int) Math.min(Integer.MAX_VALUE / 2, Math.round(units));
     }
 
     int[] draw(SplittableRandom random) {
         for (int attempt = 0; attempt < ATTEMPTS && completions[0][0] > 0; attempt++) {
             int[] sizes = attempt(random);
-            if (SizeRounding.deviation(count.at(sizes), target) <= SizeRounding.TOLERANCE) {
+            if (SizeRounding.meets(cost.at(sizes), cost, target)) {
                 return sizes;
             }
         }
-        throw new JobFailed(String.format(Locale.ROOT, "no odd sizes cost within %.0f %% of %,.0f parameters",
-                100 * SizeRounding.TOLERANCE, target));
+        throw new JobFailed(String.format(Locale.ROOT, "no odd sizes cost within %.0f %% of %s",
+                100 * cost.kind().tolerance(), cost.kind().format(target)));
     }
 
     private int[] attempt(SplittableRandom random) {
-        int[] sizes = new int[count.layers().size()];
+        int[] sizes = new int[cost.layers().size()];
         int used = 0;
         for (int l = 0; l < sizes.length; l++) {
             double left = random.nextDouble() * completions[l][used];
             int next = used;
-            for (int k = 1; k <= count.layers().get(l).kmax(); k += 2) {
+            for (int k = 1; k <= cost.layers().get(l).kmax(); k += 2) {
                 int u = used + units(l, k);
                 if (u >= completions[l].length || completions[l + 1][u] == 0) {
                     continue;

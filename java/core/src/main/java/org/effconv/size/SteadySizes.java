@@ -21,7 +21,7 @@ final class SteadySizes {
     private static final double ANNEALED_BY = 0.5;
 
     private final SearchSettings settings;
-    private final ParameterCount count;
+    private final Cost cost;
     private final double target; // P*; NaN without one
     private final double[] most; // log of each layer's largest size
     private final double[] x;
@@ -33,17 +33,17 @@ final class SteadySizes {
     private double square;
     private double squareWeight;
     private double settledSteps;
-    private double startCount;
+    private double startCost;
 
     /**
      * @param start  sizes that the search starts at
      * @param target P*, or NaN
      */
-    SteadySizes(SearchSettings settings, ParameterCount count, double target, double[] start) {
+    SteadySizes(SearchSettings settings, Cost cost, double target, double[] start) {
         this.settings = settings;
-        this.count = count;
+        this.cost = cost;
         this.target = target;
-        List<SizedLayer> layers = count.layers();
+        List<SizedLayer> layers = cost.layers();
         most = layers.stream().mapToDouble(layer -> Math.log(layer.kmax())).toArray();
         x = Arrays.stream(start).map(Math::log).toArray();
         for (int l = 0; l < x.length; l++) {
@@ -52,7 +52,7 @@ final class SteadySizes {
         mean = new double[x.length];
         squares = new double[x.length];
         settled = new double[x.length];
-        startCount = count.soft(start).count();
+        startCost = cost.soft(start).total();
     }
 
     /** The wanted sizes now. */
@@ -118,10 +118,10 @@ final class SteadySizes {
 
     // d log P / d log v.
     private double[] normal(double[] v) {
-        ParameterCount.Soft soft = count.soft(v);
+        Cost.Soft soft = cost.soft(v);
         double[] normal = new double[v.length];
         for (int l = 0; l < v.length; l++) {
-            normal[l] = v[l] * soft.slopes()[l] / soft.count();
+            normal[l] = v[l] * soft.slopes()[l] / soft.total();
         }
         return normal;
     }
@@ -162,7 +162,7 @@ final class SteadySizes {
             return hasBudget();
         }
         double along = dot(direction, normal);
-        return along < 0 && count.soft(sizes()).count() >= target * (1 - 1e-9);
+        return along < 0 && cost.soft(sizes()).total() >= target * (1 - 1e-9);
     }
 
     private static void removeComponent(double[] direction, double[] normal) {
@@ -181,21 +181,21 @@ final class SteadySizes {
             return;
         }
         double way = Math.min(1, fraction / ANNEALED_BY);
-        double wanted = Math.exp(Math.log(startCount) * (1 - way) + Math.log(target) * way);
-        if (!settings.ceiling() || count.soft(sizes()).count() > wanted) {
+        double wanted = Math.exp(Math.log(startCost) * (1 - way) + Math.log(target) * way);
+        if (!settings.ceiling() || cost.soft(sizes()).total() > wanted) {
             meet(x, wanted);
         }
     }
 
     // One common factor on all sizes, by bisection; a layer at the end of its range stays there.
     private void meet(double[] logs, double wanted) {
-        double low = -Math.log(ParameterCount.LARGEST_SIZE) - 1;
+        double low = -Math.log(Cost.LARGEST_SIZE) - 1;
         double high = -low;
         double[] shifted = new double[logs.length];
         for (int i = 0; i < 60; i++) {
             double middle = (low + high) / 2;
             shift(logs, middle, shifted);
-            if (count.soft(exponential(shifted)).count() < wanted) {
+            if (cost.soft(exponential(shifted)).total() < wanted) {
                 low = middle;
             } else {
                 high = middle;
@@ -233,7 +233,7 @@ final class SteadySizes {
                 "steady.mean", mean.clone(),
                 "steady.squares", squares.clone(),
                 "steady.settled", settled.clone(),
-                "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps, startCount});
+                "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps, startCost});
     }
 
     void restore(Map<String, double[]> state) {
@@ -247,17 +247,17 @@ final class SteadySizes {
         square = scalars[2];
         squareWeight = scalars[3];
         settledSteps = scalars[4];
-        startCount = scalars[5];
+        startCost = scalars[5];
     }
 
     /** Uniform size at which the network costs {@code target}; layers whose kmax is smaller stay there. */
-    static double uniform(ParameterCount count, double target) {
+    static double uniform(Cost cost, double target) {
         double low = 1;
-        double high = ParameterCount.LARGEST_SIZE;
-        double[] v = new double[count.layers().size()];
+        double high = Cost.LARGEST_SIZE;
+        double[] v = new double[cost.layers().size()];
         for (int i = 0; i < 60; i++) {
             Arrays.fill(v, (low + high) / 2);
-            if (count.soft(v).count() < target) {
+            if (cost.soft(v).total() < target) {
                 low = v[0];
             } else {
                 high = v[0];

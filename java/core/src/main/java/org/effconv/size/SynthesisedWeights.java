@@ -27,7 +27,7 @@ public final class SynthesisedWeights implements WeightSource {
     private final Backend backend;
     private final DataType type;
     private final List<SizedLayer> layers;
-    private final ParameterCount count;
+    private final Cost cost;
     private final SearchSettings settings;
     private final double target;
     private final long seed;
@@ -36,6 +36,7 @@ public final class SynthesisedWeights implements WeightSource {
     private final SteadySizes steady;
     private final SizeFollower follower;
 
+    private boolean direct; // sizes come from the steady update, not from the predictor that follows it
     private double[] sizes; // of the step begun last, without jitter
     private double[] fixedSizes; // null: the predictor's
     private Variable sizeLeaf; // where the class loss leaves dL/dv for the steady update; null while sizes do not learn
@@ -46,35 +47,35 @@ public final class SynthesisedWeights implements WeightSource {
 
     /**
      * @param type   of the parameters: F32, or F64 to verify gradients
-     * @param count  the network's layers and costs
+     * @param cost   the network's layers and costs
      * @param budget what the network may cost
      * @param seed   of initial values and of every step's draws
      * @throws org.effconv.EffconvException.InvalidInput if the network cannot meet the budget
      */
     public SynthesisedWeights(
-            Backend backend, DataType type, ParameterCount count, Budget budget, SearchSettings settings, long seed) {
+            Backend backend, DataType type, Cost cost, Budget budget, SearchSettings settings, long seed) {
         this.backend = backend;
         this.type = type;
-        this.count = count;
+        this.cost = cost;
         this.settings = settings;
         this.seed = seed;
-        layers = count.layers();
-        target = budget.target(count);
-        double[] start = start(settings, count, target);
+        layers = cost.layers();
+        target = budget.target(cost);
+        double[] start = start(settings, cost, target);
         Random random = new Random(seed);
         sizePredictor = new SizePredictor(backend, type, layers, start, random);
         kernelPredictor = settings.kernels() == SearchSettings.Kernels.ELASTIC
                 ? new ElasticTable(backend, type, layers, random)
                 : new CoordinateNetwork(backend, type, layers, settings, random);
-        steady = new SteadySizes(settings, count, target, start);
+        steady = new SteadySizes(settings, cost, target, start);
         follower = new SizeFollower(backend, sizePredictor);
         sizes = start;
     }
 
-    private static double[] start(SearchSettings settings, ParameterCount count, double target) {
+    private static double[] start(SearchSettings settings, Cost cost, double target) {
         double uniform = settings.start() > 0 ? settings.start()
-                : Double.isNaN(target) ? ParameterCount.LARGEST_SIZE : SteadySizes.uniform(count, target);
-        return count.layers().stream().mapToDouble(layer -> Math.min(uniform, layer.kmax())).toArray();
+                : Double.isNaN(target) ? Cost.LARGEST_SIZE : SteadySizes.uniform(cost, target);
+        return cost.layers().stream().mapToDouble(layer -> Math.min(uniform, layer.kmax())).toArray();
     }
 
     @Override
@@ -85,10 +86,10 @@ public final class SynthesisedWeights implements WeightSource {
             follower.invalidate(); // the optimiser moves the predictor
         }
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
-        sizes = fixedSizes == null ? backend.readDoubles(predicted.v().value()) : fixedSizes.clone();
+        sizes = fixedSizes != null ? fixedSizes.clone() : direct ? steady.sizes() : backend.readDoubles(predicted.v().value());
         Variable v = throughTape ? predicted.v() : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;
-        penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, count, target, settings) : null;
+        penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, cost, target, settings) : null;
         double[] used = tape.recording() ? jittered(progress.step()) : sizes;
         Variable drawn = used == sizes ? v : shifted(tape, v, used);
         KernelPredictor.Condition condition =
@@ -176,6 +177,11 @@ public final class SynthesisedWeights implements WeightSource {
         return sizePredictor.parameters().contains(p) ? settings.sizeRate() : 1;
     }
 
+    /** From now on use the sizes of the steady update themselves, and not what the size predictor makes of them: a baseline without it. */
+    public void withoutSizePredictor() {
+        direct = true;
+    }
+
     /** Soft sizes of the step begun last, without jitter. */
     public double[] sizes() {
         return sizes.clone();
@@ -194,9 +200,9 @@ public final class SynthesisedWeights implements WeightSource {
     public FoundSizes found() {
         double[] soft = settings.update() == Update.STEADY ? steady.answer() : sizes();
         int[] rounded = SizeRounding.round(soft, layers);
-        boolean fits = Double.isNaN(target) || settings.ceiling() && count.at(rounded) <= target;
-        int[] repaired = fits ? rounded : SizeRounding.repair(soft, count, target);
-        return new FoundSizes(soft, rounded, repaired, count.at(repaired), target);
+        boolean fits = Double.isNaN(target) || settings.ceiling() && cost.at(rounded) <= target;
+        int[] repaired = fits ? rounded : SizeRounding.repair(soft, cost, target);
+        return new FoundSizes(soft, rounded, repaired, cost.at(repaired), target);
     }
 
     /** From now on use these sizes, one per layer, or the predictor's again if null: to evaluate kernels at a choice. */

@@ -30,16 +30,16 @@ class BaselinesTest {
         backend.close();
     }
 
-    private ParameterCount count(String architecture, int extent, int channels) {
-        return new ParameterCount(backend, SmallSearch.plan(architecture, extent, extent, channels, 10));
+    private Cost count(String architecture, int extent, int channels) {
+        return Cost.parameters(backend, SmallSearch.plan(architecture, extent, extent, channels, 10));
     }
 
-    private static void meets(ParameterCount count, double target, int[] sizes, String what) {
+    private static void meets(Cost count, double target, int[] sizes, String what) {
         count.plan().checkSizes(sizes);
         for (int l = 0; l < sizes.length; l++) {
             assertTrue(sizes[l] <= count.layers().get(l).kmax(), what + ": " + Arrays.toString(sizes));
         }
-        assertTrue(SizeRounding.deviation(count.at(sizes), target) <= 0.02, what + ": " + Arrays.toString(sizes) + " cost " + count.at(sizes) + " of " + target);
+        assertTrue(Cost.deviation(count.at(sizes), target) <= 0.02, what + ": " + Arrays.toString(sizes) + " cost " + count.at(sizes) + " of " + target);
     }
 
     @ParameterizedTest
@@ -48,41 +48,41 @@ class BaselinesTest {
         "resnet20, 32, 3, k5", "dwnet, 32, 3, k5", "flexnet7, 32, 3, 2.5x", "lenet, 28, 1, k7"
     })
     void everyBaselineMeetsTheBudget(String architecture, int extent, int channels, String budget) {
-        ParameterCount count = count(architecture, extent, channels);
+        Cost count = count(architecture, extent, channels);
         double target = Budget.parse(budget).target(count);
-        double[] soft = new Random(3).doubles(count.layers().size(), 2, 8).toArray();
+        int[] found = new Random(3).ints(count.layers().size(), 1, 5).map(ring -> 2 * ring - 1).toArray();
         meets(count, target, Baselines.mixed(count, target), "mixed");
         meets(count, target, Baselines.smallFirst(count, target), "small first");
         meets(count, target, Baselines.largeFirst(count, target), "large first");
         for (int seed = 0; seed < 5; seed++) {
             meets(count, target, Baselines.random(count, target, seed), "random");
-            meets(count, target, Baselines.shuffled(soft, count, target, seed), "shuffled");
+            meets(count, target, Baselines.shuffled(found, count, target, seed), "shuffled");
         }
     }
 
     @Test
     void uniformSizesAreTheOneOfTheBudgetOrTheTwoBesideIt() {
-        ParameterCount count = count("cnn6", 28, 1);
+        Cost count = count("cnn6", 28, 1);
         assertEquals(1, Baselines.uniform(count, count.uniform(5)).size());
         assertArrayEquals(count.plan().uniformSizes(5), Baselines.uniform(count, count.uniform(5)).get(0));
         List<int[]> two = Baselines.uniform(count, (count.uniform(3) + count.uniform(5)) / 2.0);
         assertEquals(2, two.size());
         assertArrayEquals(count.plan().uniformSizes(3), two.get(0));
         assertArrayEquals(count.plan().uniformSizes(5), two.get(1));
-        ParameterCount lenet = count("lenet", 28, 1); // all sizes up to 9 cost within 2 % of uniform 3
+        Cost lenet = count("lenet", 28, 1); // all sizes up to 9 cost within 2 % of uniform 3
         assertArrayEquals(lenet.plan().uniformSizes(3), Baselines.uniform(lenet, lenet.uniform(3)).get(0));
     }
 
     @Test
     void aMixHasNeighbouringOddSizesOnly() {
-        ParameterCount count = count("resnet20", 32, 3);
+        Cost count = count("resnet20", 32, 3);
         int[] sizes = Baselines.mixed(count, (count.uniform(3) + count.uniform(5)) / 2.0);
         assertArrayEquals(new int[] {3, 5}, IntStream.of(sizes).distinct().sorted().toArray(), Arrays.toString(sizes));
     }
 
     @Test
     void sizesRiseAndFallWithDepth() {
-        ParameterCount count = count("cnn6", 32, 3);
+        Cost count = count("cnn6", 32, 3);
         int[] rising = Baselines.smallFirst(count, count.uniform(5));
         int[] falling = Baselines.largeFirst(count, count.uniform(5));
         for (int l = 1; l < rising.length; l++) {
@@ -94,20 +94,19 @@ class BaselinesTest {
 
     @Test
     void aShuffleIsAPermutationBeforeTheRepair() {
-        ParameterCount count = count("cnn6", 32, 3);
-        double[] soft = {3.2, 4.9, 5.1, 7.4, 2.1, 5.0};
-        double[] sorted = soft.clone();
+        int[] found = {3, 5, 5, 7, 1, 5};
+        int[] sorted = found.clone();
         Arrays.sort(sorted);
         int moved = 0;
         for (int seed = 0; seed < 50; seed++) {
-            double[] permuted = Baselines.permuted(soft, count.layers(), seed);
-            assertNotEquals(
-                    Arrays.toString(SizeRounding.round(soft, count.layers())), Arrays.toString(SizeRounding.round(permuted, count.layers())));
-            moved += Arrays.equals(permuted, Baselines.permuted(soft, count.layers(), seed + 1)) ? 0 : 1;
+            int[] permuted = Baselines.permuted(found, seed);
+            assertNotEquals(Arrays.toString(found), Arrays.toString(permuted));
+            moved += Arrays.equals(permuted, Baselines.permuted(found, seed + 1)) ? 0 : 1;
             Arrays.sort(permuted);
             assertArrayEquals(sorted, permuted);
         }
         assertTrue(moved > 40, moved + " of 50 seeds shuffle differently from the next");
+        assertArrayEquals(new int[] {5, 5}, Baselines.permuted(new int[] {5, 5}, 1)); // nothing to shuffle
     }
 
     @Test
@@ -117,14 +116,14 @@ class BaselinesTest {
                   {"type": "conv", "channels": 3}, {"type": "conv", "channels": 5}, {"type": "conv", "channels": 4},
                   {"type": "globalAveragePool"}, {"type": "linear", "outputs": "classes"}]}
                 """;
-        ParameterCount count = new ParameterCount(backend, Architecture.parse(network, "test").plan(new NetworkPlan.Input(9, 9, 2, 3)));
+        Cost count = Cost.parameters(backend, Architecture.parse(network, "test").plan(new NetworkPlan.Input(9, 9, 2, 3)));
         double target = 1300;
         Map<String, Integer> drawn = new HashMap<>();
         for (int a = 1; a <= 9; a += 2) {
             for (int b = 1; b <= 9; b += 2) {
                 for (int c = 1; c <= 9; c += 2) {
                     int[] sizes = {a, b, c};
-                    if (SizeRounding.deviation(count.at(sizes), target) <= SizeRounding.TOLERANCE) {
+                    if (Cost.deviation(count.at(sizes), target) <= 0.02) {
                         drawn.put(Arrays.toString(sizes), 0);
                     }
                 }
@@ -143,7 +142,7 @@ class BaselinesTest {
 
     @Test
     void aBudgetThatNoSizesMeetIsRefused() {
-        ParameterCount count = count("planted1", 30, 1);
+        Cost count = count("planted1", 30, 1);
         double target = 1.5 * count.uniform(3);
         assertThrows(JobFailed.class, () -> Baselines.random(count, target, 1));
         assertThrows(JobFailed.class, () -> Baselines.mixed(count, target));

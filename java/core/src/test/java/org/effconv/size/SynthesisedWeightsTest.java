@@ -48,9 +48,9 @@ class SynthesisedWeightsTest {
             steps(search, STEPS * 2 / 5, STEPS);
             double[] v = search.weights.sizes();
             assertTrue(Arrays.stream(v).anyMatch(s -> Math.abs(s - 5) > 0.05), Arrays.toString(v));
-            double target = search.count.uniform(5);
-            assertEquals(target, search.count.soft(search.weights.wanted()).count(), 1e-6 * target);
-            assertEquals(target, search.count.soft(v).count(), 0.05 * target, "the predictor follows what is wanted");
+            double target = search.cost.uniform(5);
+            assertEquals(target, search.cost.soft(search.weights.wanted()).total(), 1e-6 * target);
+            assertEquals(target, search.cost.soft(v).total(), 0.05 * target, "the predictor follows what is wanted");
         }
     }
 
@@ -88,8 +88,8 @@ class SynthesisedWeightsTest {
             int[] sizes = {7, 3, 9};
             List<float[]> weights = search.weights.predictedWeights(sizes);
             for (int l = 0; l < 3; l++) {
-                int fanIn = search.count.layers().get(l).fanIn(sizes[l]);
-                assertEquals(search.count.layers().get(l).weightShape(sizes[l]).count(), weights.get(l).length);
+                int fanIn = search.cost.layers().get(l).fanIn(sizes[l]);
+                assertEquals(search.cost.layers().get(l).weightShape(sizes[l]).count(), weights.get(l).length);
                 double square = 0;
                 for (float w : weights.get(l)) {
                     square += w * w;

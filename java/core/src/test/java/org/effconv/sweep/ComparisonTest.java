@@ -41,7 +41,7 @@ class ComparisonTest {
 
     private void row(String method, String variant, long seed, double accuracy, long parameters, double deviation, int epochs) {
         ObjectNode row = Json.object().put("kind", "training").put("id", method + variant + seed).put("arch", "cnn6").put("data", "d")
-                .put("budget", "k4").put("budgetParameters", 1000.0).put("method", method).put("variant", variant).put("seed", seed);
+                .put("budget", "k4").put("budgetCost", "parameters").put("budgetTarget", 1000.0).put("method", method).put("variant", variant).put("seed", seed);
         if (method.equals("learned")) {
             row.putObject("search").put("seconds", 10.0 * seed).put("stepMillis", 3.0);
         }

@@ -74,7 +74,7 @@ class SweepTest {
         assertEquals(0, run.exitCode(), run.err());
         for (ObjectNode row : rows(out)) {
             boolean training = row.path("kind").asText().equals("training");
-            List<String> pointers = new ArrayList<>(List.of("/arch", "/data", "/budget", "/budgetParameters", "/seed", "/result/sizes/2", "/result/parameters",
+            List<String> pointers = new ArrayList<>(List.of("/arch", "/data", "/budget", "/budgetCost", "/budgetTarget", "/seed", "/result/sizes/2", "/result/parameters", "/result/multiplyAdds",
                     "/result/budgetDeviation", "/result/seconds", "/result/steps", "/result/stepMillis", "/result/images/train", "/result/images/validation",
                     "/result/images/test", "/environment/device", "/environment/threads", "/environment/activations", "/environment/processor",
                     "/environment/version", "/environment/commit", "/environment/jobs", "/environment/finished", "/settings/epochs"));
