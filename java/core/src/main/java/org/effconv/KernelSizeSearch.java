@@ -97,8 +97,11 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** Checks budget and search settings against a network. */
     static void check(Device device, NetworkPlan plan, Settings settings) {
+        if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
+            throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
+        }
         Budget budget = settings.budget();
-        Cost cost = cost(device, plan, budget);
+        Cost cost = cost(device, plan, settings);
         double target = budget.target(cost);
         if (Double.isFinite(target) && !settings.search().ceiling()) {
             SizeRounding.requireReachable(cost, target);
@@ -112,12 +115,12 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return fixed > 0 ? fixed : (int) Math.max(1, Math.ceil(share - 1e-9));
     }
 
-    /** What a budget counts, for a network on a device. */
-    static Cost cost(Device device, NetworkPlan plan, Budget budget) {
-        return switch (budget.cost()) {
+    /** What the budget of some settings counts, for a network on a device. */
+    public static Cost cost(Device device, NetworkPlan plan, Settings settings) {
+        return switch (settings.budget().cost()) {
             case PARAMETERS -> Cost.parameters(device.backend(), plan);
             case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
-            case LATENCY -> throw new EffconvException.InvalidInput("budget '" + budget + "': no latency table");
+            case LATENCY -> throw new EffconvException.InvalidInput("budget '" + settings.get(Settings.BUDGET) + "': no latency table");
         };
     }
 
@@ -126,10 +129,13 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         Settings settings = job.settings();
         long seed = settings.get(Settings.SEED);
         Budget budget = settings.budget();
-        Cost cost = cost(device, plan, budget);
+        Cost cost = cost(device, plan, settings);
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
                 SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), cost,
                         budget, settings.search(), seed)) {
+            if (settings.get(Settings.SIZE_PREDICTOR).equals("none")) {
+                weights.withoutSizePredictor();
+            }
             Phase.Outcome outcome = Phase.run(context, PHASE, network, weights, job.options(context.data(), epochs(settings)),
                     new SoftSizes(weights, cost, budget.target(cost)), Phase.TestPart.NEVER);
             predict(device, weights);

@@ -82,7 +82,7 @@ public final class Learning extends Job<Learning> {
                     if (!settings().get(Settings.COMPARE)) {
                         return LearningResult.alone(found, learned);
                     }
-                    int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings().budget()), found);
+                    int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings()), found);
                     if (Arrays.equals(uniform, found.sizes()) && warmStart == null) { // the same network from the same seed
                         return LearningResult.keptUniform(found, learned);
                     }

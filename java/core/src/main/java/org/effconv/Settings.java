@@ -64,6 +64,9 @@ public final class Settings {
             "how a soft size fades a kernel's outer ring", names(MaskKind.values())));
     public static final Setting<String> PREDICTOR = in(Setting.choice("predictor", lower(SEARCH.kernels()),
             "where kernels come from in a search: a coordinate network or an elastic table", names(SearchSettings.Kernels.values())));
+    public static final Setting<String> SIZE_PREDICTOR = in(Setting.choice("size-predictor", "gru",
+            "what says the sizes in a search: a recurrent network that is moved to them, or nothing, each layer having a size of its own "
+                    + "(with --size-update steady)", List.of("gru", "none")));
     public static final Setting<String> SIZE_UPDATE = in(Setting.choice("size-update", lower(SEARCH.update()),
             "how sizes follow the loss: averaged pulls on their logarithms, or the optimiser's own step",
             names(SearchSettings.Update.values())));
@@ -138,7 +141,7 @@ public final class Settings {
      *
      * @throws InvalidInput if it is none, or not of the cost asked for
      */
-    Budget budget() {
+    public Budget budget() {
         return Budget.parse(get(BUDGET), get(COST));
     }
 
@@ -154,7 +157,8 @@ public final class Settings {
 
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
-        return List.of(BUDGET, COST, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING, POLISH,
+        return List.of(BUDGET, COST, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER,
+                PRICE, CEILING, POLISH,
                 WARM_START, COMPARE);
     }
 
