@@ -1,5 +1,6 @@
 package org.effconv;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
 import java.util.List;
 import org.effconv.autodiff.Tape;
@@ -72,7 +73,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     /** Checks budget and search settings against a network. */
     static void check(Device device, NetworkPlan plan, Settings settings) {
         Budget budget = settings.budget();
-        Cost cost = cost(device, plan, budget);
+        Cost cost = cost(device, plan, settings);
         double target = budget.target(cost);
         if (Double.isFinite(target) && !settings.search().ceiling()) {
             SizeRounding.requireReachable(cost, target);
@@ -85,13 +86,23 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return fixed > 0 ? fixed : (int) Math.max(1, Math.ceil(share - 1e-9));
     }
 
-    /** What a budget counts, for a network on a device. */
-    static Cost cost(Device device, NetworkPlan plan, Budget budget) {
-        return switch (budget.cost()) {
+    /** What the budget of some settings counts, for a network on a device. */
+    static Cost cost(Device device, NetworkPlan plan, Settings settings) {
+        return switch (settings.budget().cost()) {
             case PARAMETERS -> Cost.parameters(device.backend(), plan);
             case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
-            case LATENCY -> throw new EffconvException.InvalidInput("budget '" + budget + "': no latency table");
+            case LATENCY -> settings.latencyTable().orElseThrow().cost(device, plan, settings.get(Settings.LATENCY_TABLE));
         };
+    }
+
+    @Override
+    void addIdentity(ObjectNode identity) {
+        addBudget(identity, settings());
+    }
+
+    /** A run's identity holds the table that its budget is counted by. */
+    static void addBudget(ObjectNode identity, Settings settings) {
+        settings.latencyTable().ifPresent(table -> identity.set("latencyTable", table.toJson()));
     }
 
     /** The search of a job, within its run folder if there is one. */
@@ -99,7 +110,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         Settings settings = job.settings();
         long seed = settings.get(Settings.SEED);
         Budget budget = settings.budget();
-        Cost cost = cost(device, plan, budget);
+        Cost cost = cost(device, plan, settings);
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
                 SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), cost,
                         budget, settings.search(), seed)) {

@@ -1,5 +1,6 @@
 package org.effconv;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.IntStream;
@@ -46,6 +47,11 @@ public final class Learning extends Job<Learning> {
         return this;
     }
 
+    @Override
+    void addIdentity(ObjectNode identity) {
+        KernelSizeSearch.addBudget(identity, settings());
+    }
+
     /** As {@link KernelSizeSearch#budget}. */
     public Learning budget(String budget) {
         return set(Settings.BUDGET, budget);
@@ -80,7 +86,7 @@ public final class Learning extends Job<Learning> {
                     if (!settings().get(Settings.COMPARE)) {
                         return LearningResult.alone(found, learned);
                     }
-                    int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings().budget()), found);
+                    int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings()), found);
                     if (Arrays.equals(uniform, found.sizes()) && warmStart == null) { // the same network from the same seed
                         return LearningResult.keptUniform(found, learned);
                     }
