@@ -88,7 +88,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** What the budget of some settings counts, for a network on a device. */
     static Cost cost(Device device, NetworkPlan plan, Settings settings) {
-        return switch (settings.budget().cost()) {
+        return switch (settings.costKind()) {
             case PARAMETERS -> Cost.parameters(device.backend(), plan);
             case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
             case LATENCY -> settings.latencyTable().orElseThrow().cost(device, plan, settings.get(Settings.LATENCY_TABLE));

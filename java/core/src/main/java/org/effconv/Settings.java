@@ -17,6 +17,7 @@ import org.effconv.backend.MaskKind;
 import org.effconv.data.Datasets;
 import org.effconv.io.Json;
 import org.effconv.size.Budget;
+import org.effconv.size.BudgetRange;
 import org.effconv.size.Cost;
 import org.effconv.size.SearchSettings;
 
@@ -138,16 +139,30 @@ public final class Settings {
     }
 
     /**
+     * The range of budgets these settings ask for.
+     *
+     * @throws InvalidInput if it is none, or not of the cost asked for
+     */
+    BudgetRange budgetRange() {
+        return BudgetRange.parse(get(BUDGET), get(COST));
+    }
+
+    /** What their budget counts, be it one or a range. */
+    Cost.Kind costKind() {
+        return BudgetRange.isRange(get(BUDGET)) ? budgetRange().cost() : budget().cost();
+    }
+
+    /**
      * The latency table these settings name, if their budget counts time.
      *
      * @throws InvalidInput if it counts time and there is no table
      */
     Optional<LatencyTable> latencyTable() {
-        if (budget().cost() != Cost.Kind.LATENCY) {
+        if (costKind() != Cost.Kind.LATENCY) {
             return Optional.empty();
         }
         if (get(LATENCY_TABLE).equals(NO_TABLE)) {
-            throw new InvalidInput("budget '" + budget() + "' counts time: expected --latency-table FILE, which 'effconv latency-table' measures");
+            throw new InvalidInput("budget '" + get(BUDGET) + "' counts time: expected --latency-table FILE, which 'effconv latency-table' measures");
         }
         return Optional.of(LatencyTable.read(Path.of(get(LATENCY_TABLE))));
     }
