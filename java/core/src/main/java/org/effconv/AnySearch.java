@@ -18,7 +18,7 @@ import org.effconv.train.Phase;
 
 /** Learns the kernel sizes of an architecture's convolutions for a whole range of budgets, in one search. */
 public final class AnySearch extends Job<AnySearch> {
-    static final String COMMAND = "search";
+    static final String COMMAND = "search-any";
     private static final String STANDARD = "any";
 
     private AnySearch(Settings settings, Architecture architecture) {
@@ -70,7 +70,8 @@ public final class AnySearch extends Job<AnySearch> {
      * @throws InvalidInput               if settings, data and architecture do not fit together
      * @throws EffconvException.JobFailed if the loss is no longer finite
      */
-    public AnySearchResult run(Device device, Dataset data) {
+    public AnySearchResult run(Device device, Dataset images) {
+        Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             Cost cost = KernelSizeSearch.cost(device, plan, settings());
@@ -83,7 +84,7 @@ public final class AnySearch extends Job<AnySearch> {
                     Network network = new Network(device.backend(), plan, device.activationType(), seed);
                     Phase.Context context = open(device, data)) {
                 Phase.Outcome outcome = Phase.run(context, KernelSizeSearch.PHASE, network, weights,
-                        options(data, KernelSizeSearch.epochs(settings())), new MiddleSizes(weights, cost), false);
+                        options(data, KernelSizeSearch.epochs(settings())), new MiddleSizes(weights, cost), Phase.TestPart.NEVER);
                 SizeLadder ladder = SizeLadder.of(weights.path(), ends[0], ends[1]);
                 AnySearchResult result = AnySearchResult.of(plan, cost, ends, ladder, outcome.seconds());
                 if (context.folder() != null) {

@@ -3,10 +3,11 @@ package org.effconv;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.stream.IntStream;
+import java.util.Comparator;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.size.Baselines;
 import org.effconv.size.Cost;
 import org.effconv.size.SizeRounding;
 import org.effconv.train.Phase;
@@ -69,7 +70,8 @@ public final class Learning extends Job<Learning> {
      * @throws EffconvException.InvalidInput if settings, data and architecture do not fit together
      * @throws EffconvException.JobFailed    if the loss is no longer finite, or no odd sizes meet the budget
      */
-    public LearningResult run(Device device, Dataset data) {
+    public LearningResult run(Device device, Dataset images) {
+        Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             KernelSizeSearch.check(device, plan, settings());
@@ -106,37 +108,15 @@ public final class Learning extends Job<Learning> {
      */
     static int[] uniform(Cost cost, SearchResult found) {
         double target = Double.isNaN(found.budget()) ? found.cost() : found.budget();
-        int largest = cost.layers().stream().mapToInt(l -> l.kmax()).max().orElseThrow();
-        int nearest = IntStream.rangeClosed(0, (largest - 1) / 2).map(r -> 2 * r + 1).boxed()
-                .min((a, b) -> Double.compare(
-                        Cost.deviation(cost.uniform(a), target), Cost.deviation(cost.uniform(b), target)))
-                .orElseThrow();
-        int[] one = cost.layers().stream().mapToInt(l -> Math.min(nearest, l.kmax())).toArray();
-        if (SizeRounding.meets(cost.at(one), cost, target)) {
-            return one;
-        }
-        double low = 1;
-        double high = largest;
-        for (int i = 0; i < 60; i++) { // bisection down to rounding
-            double middle = (low + high) / 2;
-            if (cost.soft(same(middle, cost)).total() < target) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
         try {
-            return SizeRounding.repair(same(low, cost), cost, target);
+            return Baselines.mixed(cost, target);
         } catch (EffconvException.JobFailed e) {
-            LOG.warn("no mix of neighbouring sizes costs {}; the comparison is with uniform {}, which costs {}",
-                    cost.kind().format(target), nearest, cost.kind().format(cost.uniform(nearest)));
-            return one;
+            int[] nearest = Baselines.uniform(cost, target).stream()
+                    .min(Comparator.comparingDouble(sizes -> Cost.deviation(cost.at(sizes), target)))
+                    .orElseThrow();
+            LOG.warn("no mix of neighbouring sizes costs {}; the comparison is with uniform sizes {}, which cost {}",
+                    cost.kind().format(target), Arrays.toString(nearest), cost.kind().format(cost.at(nearest)));
+            return nearest;
         }
-    }
-
-    private static double[] same(double v, Cost cost) {
-        double[] sizes = new double[cost.layers().size()];
-        Arrays.fill(sizes, v);
-        return sizes;
     }
 }

@@ -17,11 +17,12 @@ public final class SearchResult {
     private final double cost;
     private final double budget;
     private final double seconds;
+    private final long steps;
     private final List<float[]> weights;
 
     SearchResult(
             Architecture architecture, List<String> layers, double[] soft, int[] sizes, long parameters, Cost.Kind kind, double cost,
-            double budget, double seconds, List<float[]> weights) {
+            double budget, double seconds, long steps, List<float[]> weights) {
         this.architecture = architecture;
         this.layers = layers;
         this.soft = soft.clone();
@@ -31,6 +32,7 @@ public final class SearchResult {
         this.cost = cost;
         this.budget = budget;
         this.seconds = seconds;
+        this.steps = steps;
         this.weights = weights;
     }
 
@@ -76,6 +78,11 @@ public final class SearchResult {
     /** Wall clock of the search's epochs. */
     public double seconds() {
         return seconds;
+    }
+
+    /** Steps of the search. */
+    public long steps() {
+        return steps;
     }
 
     /** Predicted weights at {@link #sizes}, per layer (K, k, k, C / groups): the start of a warm-started training. */

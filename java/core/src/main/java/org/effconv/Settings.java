@@ -38,6 +38,12 @@ public final class Settings {
     public static final Setting<String> ARCH = in(Setting.text("arch", "cnn6", "a name or a file",
             "architecture: cnn6, lenet, resnet20|32|44|56, flexnet3|5|7, dwnet, or a JSON file"));
     public static final Setting<String> DATA = in(Setting.text("data", "fashion-mnist", "a dataset", Datasets.SPEC_HELP));
+    public static final Setting<Integer> TRAIN_IMAGES = in(Setting.integer("train-images", 0, 0, Integer.MAX_VALUE,
+            "use the first training images of each class, this many in all, before a validation part is split off; 0: all"));
+    public static final Setting<Integer> TEST_IMAGES = in(Setting.integer("test-images", 0, 0, Integer.MAX_VALUE,
+            "use the first test images of each class, this many in all; 0: all"));
+    public static final Setting<Double> VALIDATION = in(Setting.number("validation", 0, Range.fromBelow(0, 1),
+            "fraction of the training images to keep for validation: not trained on, the same ones at every seed"));
     public static final Setting<Long> SEED = in(Setting.seed("seed", 1, "of weights, data order, augmentation and search"));
 
     public static final Setting<String> DEVICE = in(Setting.text("device", "auto", "auto or cpu", "auto or cpu"));
@@ -80,6 +86,9 @@ public final class Settings {
     public static final Setting<Boolean> CEILING = in(Setting.flag("ceiling", SEARCH.ceiling(),
             "take the budget as an upper bound only, not as a number to meet"));
 
+    public static final Setting<Integer> POLISH = in(Setting.integer("polish", 8, 0, 1000,
+            "after the search, moves at most to a neighbouring choice of equal cost whose loss is clearly smaller; 0: none"));
+
     public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
     public static final Setting<String> OPTIMIZER = in(Setting.choice("optimizer", "adamw",
@@ -98,6 +107,9 @@ public final class Settings {
             "shift training images by up to an eighth, and mirror those of three channels"));
     public static final Setting<Boolean> WARM_START = in(Setting.flag("warm-start", false,
             "start the training from the weights of the search instead of fresh ones"));
+    public static final Setting<Boolean> BEST_EPOCH = in(Setting.flag("best-epoch", false,
+            "read the test part after every epoch, too, and tell the best beside the last: chosen by the test part, so too good; "
+                    + "only to stand beside peers' figures that were chosen so"));
     public static final Setting<Boolean> COMPARE = in(Setting.flag("compare", true,
             "train the uniform-size network of the same cost, too"));
 
@@ -179,7 +191,7 @@ public final class Settings {
 
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
-        return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING,
+        return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING, POLISH,
                 WARM_START, COMPARE);
     }
 

@@ -42,6 +42,7 @@ public final class SynthesisedWeights implements WeightSource {
 
     private double[] sizes; // of the step begun last, without jitter
     private double[] fixedSizes; // null: the predictor's
+    private double[] judgedSizes; // what the masks have in place of the drawn sizes; null: the drawn ones
     private Variable sizeLeaf; // where the class loss leaves dL/dv for the steady update; null while sizes do not learn
     private Variable penalty;
     private List<Variable> weights = List.of();
@@ -126,7 +127,7 @@ public final class SynthesisedWeights implements WeightSource {
 
     @Override
     public void begin(Tape tape, Progress progress) {
-        boolean learning = tape.recording() && progress.fraction() >= settings.frozen();
+        boolean learning = tape.recording() && judgedSizes == null && progress.fraction() >= settings.frozen();
         boolean throughTape = learning && settings.update() == Update.GRADIENT;
         if (settings.update() == Update.GRADIENT) {
             follower.invalidate(); // the optimiser moves the predictor
@@ -139,7 +140,7 @@ public final class SynthesisedWeights implements WeightSource {
         Variable v = throughTape ? predicted.v() : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, cost, target, settings) : null;
-        double[] used = tape.recording() ? jittered(progress.step()) : sizes;
+        double[] used = judgedSizes != null ? judgedSizes : tape.recording() ? jittered(progress.step()) : sizes;
         Variable drawn = used == sizes ? v : shifted(tape, v, used);
         KernelPredictor.Condition condition =
                 heldSizes == null ? new KernelPredictor.Condition(sizes, predicted.u())
@@ -277,16 +278,19 @@ public final class SynthesisedWeights implements WeightSource {
         return grid.targets()[BudgetGrid.middle()];
     }
 
-    /** From now on use these sizes, one per layer, or the predictor's again if null: to evaluate kernels at a choice. */
-    public void fixSizes(int[] chosen) {
-        fixedSizes = chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
+    /**
+     * From now on the masks have these sizes, one per layer, while kernels still know the predictor's own, as they do when
+     * sizes are jittered; null: as before. To judge a choice by the loss it gives.
+     */
+    public void judge(int[] chosen) {
+        judgedSizes = chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
     }
 
     /** Predicted weights at integer sizes: per layer K * k * k * C values in (K, k, k, C) order. */
     public List<float[]> predictedWeights(int[] chosen) {
         double[] before = fixedSizes;
         try (StepArena arena = new StepArena(backend)) {
-            fixSizes(chosen);
+            setSoftSizes(Arrays.stream(chosen).asDoubleStream().toArray());
             begin(arena.tape(false), new Progress(0, 0));
             List<float[]> cropped = new ArrayList<>();
             for (int l = 0; l < layers.size(); l++) {
@@ -329,7 +333,7 @@ public final class SynthesisedWeights implements WeightSource {
         heldSizes = backend.readDoubles(predicted.v().value());
     }
 
-    /** Soft sizes to use in place of the predicted ones, or null; the loss still leaves its gradient: for gradient checks. */
+    /** Soft sizes to use in place of the predicted ones, or null; the loss still leaves its gradient. */
     void setSoftSizes(double[] v) {
         fixedSizes = v == null ? null : v.clone();
     }

@@ -13,11 +13,6 @@ public final class CpuFeatures {
         return OneDnn.bf16Supported();
     }
 
-    /** Version of this build, as Maven wrote it into the jar. */
-    public static String buildVersion() {
-        return NativeLoader.jarVersion();
-    }
-
     /**
      * Version of oneDNN.
      *
