@@ -1,5 +1,6 @@
 package org.effconv;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -117,11 +118,21 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** What the budget of some settings counts, for a network on a device. */
     public static Cost cost(Device device, NetworkPlan plan, Settings settings) {
-        return switch (settings.budget().cost()) {
+        return switch (settings.costKind()) {
             case PARAMETERS -> Cost.parameters(device.backend(), plan);
             case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
-            case LATENCY -> throw new EffconvException.InvalidInput("budget '" + settings.get(Settings.BUDGET) + "': no latency table");
+            case LATENCY -> settings.latencyTable().orElseThrow().cost(device, plan, settings.get(Settings.LATENCY_TABLE));
         };
+    }
+
+    @Override
+    void addIdentity(ObjectNode identity) {
+        addBudget(identity, settings());
+    }
+
+    /** A run's identity holds the table that its budget is counted by. */
+    static void addBudget(ObjectNode identity, Settings settings) {
+        settings.latencyTable().ifPresent(table -> identity.set("latencyTable", table.toJson()));
     }
 
     /** The search of a job, within its run folder if there is one. */

@@ -2,6 +2,7 @@ package org.effconv;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -9,12 +10,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting.Range;
 import org.effconv.backend.MaskKind;
 import org.effconv.data.Datasets;
 import org.effconv.io.Json;
 import org.effconv.size.Budget;
+import org.effconv.size.BudgetRange;
 import org.effconv.size.Cost;
 import org.effconv.size.SearchSettings;
 
@@ -55,6 +58,11 @@ public final class Settings {
     public static final Setting<String> COST = in(Setting.choice("cost", Budget.BY_UNIT,
             "what a budget of 1.5x, k5 or auto counts; auto: parameters, or what the budget's unit says",
             List.of(Budget.BY_UNIT, Cost.Kind.PARAMETERS.key(), Cost.Kind.MULTIPLY_ADDS.key(), Cost.Kind.LATENCY.key())));
+    /** The value of {@link #LATENCY_TABLE} that names no file. */
+    static final String NO_TABLE = "none";
+
+    public static final Setting<String> LATENCY_TABLE = in(Setting.text("latency-table", NO_TABLE, "a file",
+            "what a budget of time is counted by: a file that 'effconv latency-table' has measured on this device"));
     public static final Setting<Double> SEARCH_FRACTION = in(Setting.number("search-fraction", 0.375, Range.above(0),
             "epochs of the search, as a fraction of --epochs; rounded up to a whole epoch"));
 
@@ -145,6 +153,35 @@ public final class Settings {
         return Budget.parse(get(BUDGET), get(COST));
     }
 
+    /**
+     * The range of budgets these settings ask for.
+     *
+     * @throws InvalidInput if it is none, or not of the cost asked for
+     */
+    BudgetRange budgetRange() {
+        return BudgetRange.parse(get(BUDGET), get(COST));
+    }
+
+    /** What their budget counts, be it one or a range. */
+    Cost.Kind costKind() {
+        return BudgetRange.isRange(get(BUDGET)) ? budgetRange().cost() : budget().cost();
+    }
+
+    /**
+     * The latency table these settings name, if their budget counts time.
+     *
+     * @throws InvalidInput if it counts time and there is no table
+     */
+    Optional<LatencyTable> latencyTable() {
+        if (costKind() != Cost.Kind.LATENCY) {
+            return Optional.empty();
+        }
+        if (get(LATENCY_TABLE).equals(NO_TABLE)) {
+            throw new InvalidInput("budget '" + get(BUDGET) + "' counts time: expected --latency-table FILE, which 'effconv latency-table' measures");
+        }
+        return Optional.of(LatencyTable.read(Path.of(get(LATENCY_TABLE))));
+    }
+
     private static <T> Setting<T> in(Setting<T> setting) {
         TABLE.put(setting.key(), setting);
         return setting;
@@ -157,8 +194,8 @@ public final class Settings {
 
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
-        return List.of(BUDGET, COST, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER,
-                PRICE, CEILING, POLISH,
+        return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE,
+                FROZEN, JITTER, PRICE, CEILING, POLISH,
                 WARM_START, COMPARE);
     }
 

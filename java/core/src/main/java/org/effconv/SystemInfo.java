@@ -30,7 +30,7 @@ public final class SystemInfo {
         lines.add(new Line("java", System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + ")"));
         lines.add(new Line("system", System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
                 + System.getProperty("os.arch")));
-        lines.add(new Line("processor", cpuinfo("model name") + ", " + Runtime.getRuntime().availableProcessors() + " usable"));
+        lines.add(new Line("processor", processor() + ", " + Runtime.getRuntime().availableProcessors() + " usable"));
         List<String> flags = Arrays.asList(cpuinfo("flags").split(" "));
         lines.add(new Line("features", FLAGS.stream().map(f -> f + (flags.contains(f) ? " yes" : " no")).collect(Collectors.joining(", "))));
         lines.add(new Line("native", orMissing(() -> {
