@@ -14,6 +14,8 @@ import java.util.Optional;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting.Range;
 import org.effconv.backend.MaskKind;
+import org.effconv.backend.cuda.ConvolutionChoice;
+import org.effconv.backend.cuda.CudaOptions;
 import org.effconv.data.Datasets;
 import org.effconv.io.Json;
 import org.effconv.size.Budget;
@@ -46,10 +48,19 @@ public final class Settings {
             "fraction of the training images to keep for validation: not trained on, the same ones at every seed"));
     public static final Setting<Long> SEED = in(Setting.seed("seed", 1, "of weights, data order, augmentation and search"));
 
-    public static final Setting<String> DEVICE = in(Setting.text("device", "auto", "auto or cpu", "auto or cpu"));
+    public static final Setting<String> DEVICE = in(Setting.matching("device", "auto", "auto, cpu, cuda or cuda:N",
+            "auto, cpu, cuda (the first card) or cuda:N; auto takes the first card if it can be used, else the CPU, and says why",
+            "auto|cpu|cuda(:[0-9]{1,4})?"));
+    public static final Setting<Long> GPU_MEMORY = in(Setting.bytes("gpu-memory", 0,
+            "most device memory to take, such as 20g; a request beyond it fails; 0: no limit but the card's"));
+    public static final Setting<String> CONV = in(Setting.choice("conv", lower(ConvolutionChoice.AUTO),
+            "whose convolutions run on a card: by shape from a table, the project's own, or cuDNN's", names(ConvolutionChoice.values())));
+    public static final Setting<String> GRAPHS = in(Setting.choice("graphs", "on",
+            "whether steps on a card are recorded as CUDA graphs and replayed; results are the same", List.of("on", "off")));
     public static final Setting<Integer> THREADS = in(Setting.integer("threads", 0, 0, 1024, "CPU threads; 0: half the processors, at least one"));
     public static final Setting<String> PRECISION = in(Setting.choice("precision", "auto",
-            "of activations; auto is bf16 where the processor computes in it (AMX, AVX512-BF16), else fp32",
+            "of activations; auto is bf16 on a card from compute capability 8.0 on and on a processor that computes in it (AMX, "
+                    + "AVX512-BF16), else fp32",
             List.of("auto", "fp32", "bf16")));
 
     public static final Setting<String> BUDGET = in(Setting.text("budget", "k5", "a number, a ratio or a size",
@@ -180,6 +191,14 @@ public final class Settings {
             throw new InvalidInput("budget '" + get(BUDGET) + "' counts time: expected --latency-table FILE, which 'effconv latency-table' measures");
         }
         return Optional.of(LatencyTable.read(Path.of(get(LATENCY_TABLE))));
+    }
+
+    /** What a CUDA device takes from these settings. */
+    CudaOptions cuda() {
+        String device = get(DEVICE);
+        int colon = device.indexOf(':');
+        return new CudaOptions(colon < 0 ? 0 : Integer.parseInt(device.substring(colon + 1)), get(GPU_MEMORY),
+                ConvolutionChoice.valueOf(get(CONV).toUpperCase(Locale.ROOT)), get(GRAPHS).equals("on"));
     }
 
     private static <T> Setting<T> in(Setting<T> setting) {
