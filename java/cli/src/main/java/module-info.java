@@ -7,6 +7,9 @@ module org.effconv.cli {
     requires ch.qos.logback.core;
     requires org.slf4j;
     requires com.fasterxml.jackson.databind;
+    requires org.knowm.xchart;
+    requires java.desktop;
+    requires java.management;
 
     exports org.effconv.cli;
 

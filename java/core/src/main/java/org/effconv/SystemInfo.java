@@ -1,11 +1,14 @@
 package org.effconv;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Properties;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -28,7 +31,7 @@ public final class SystemInfo {
         lines.add(new Line("java", System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + ")"));
         lines.add(new Line("system", System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
                 + System.getProperty("os.arch")));
-        lines.add(new Line("processor", cpuinfo("model name") + ", " + Runtime.getRuntime().availableProcessors() + " usable"));
+        lines.add(new Line("processor", processor() + ", " + Runtime.getRuntime().availableProcessors() + " usable"));
         List<String> flags = Arrays.asList(cpuinfo("flags").split(" "));
         lines.add(new Line("features", FLAGS.stream().map(f -> f + (flags.contains(f) ? " yes" : " no")).collect(Collectors.joining(", "))));
         lines.add(new Line("native", orMissing(() -> {
@@ -46,6 +49,27 @@ public final class SystemInfo {
         lines.add(new Line("device cuda", Device.cudaProblem(cuda).map(p -> "missing: " + p).orElse("there")));
         lines.add(new Line("device auto", Device.cudaProblem(cuda).isPresent() ? "means cpu, for device cuda is missing" : "means cuda:0"));
         return lines;
+    }
+
+    /** Version of this library. */
+    public static String version() {
+        try (InputStream in = SystemInfo.class.getResourceAsStream("version.properties")) {
+            Properties properties = new Properties();
+            properties.load(in);
+            return properties.getProperty("version");
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read the library's version", e);
+        }
+    }
+
+    /** The commit this was built from, with "-dirty" behind it if the sources differed from it; "unknown" where nobody said (-Deffconv.commit; the launcher does). */
+    public static String commit() {
+        return System.getProperty("effconv.commit", "unknown");
+    }
+
+    /** The processor's name, as the system has it. */
+    public static String processor() {
+        return cpuinfo("model name");
     }
 
     private static String orMissing(Supplier<String> fact) {
