@@ -11,6 +11,7 @@ struct DepthwiseConvParams {
     void* x = nullptr;        ///< fp32 or bf16
     void* w = nullptr;        ///< [channels][k][k]: weights, or the weight gradient to be written
     void* y = nullptr;        ///< type of x
+    const float* bias = nullptr;              ///< [channels], forward; null: 0
     float* workspace = nullptr;               ///< weight gradient: LaunchSequence::workspaceBytes
     std::int32_t bf16 = 0;                    ///< type of x, y and, forward and data gradient, of w
     std::int32_t weightGradientBf16 = 0;      ///< type of the weight gradient
@@ -161,6 +162,10 @@ inline LaunchSequence planDepthwiseConv(DepthwiseConvParams& p, ConvPass pass, c
     if (result.ok()) result = checkBase(family, "x", p.x);
     if (result.ok()) result = checkBase(family, "w", p.w);
     if (result.ok()) result = checkBase(family, "y", p.y);
+    if (result.ok() && p.bias != nullptr) result = checkBase(family, "bias", p.bias);
+    if (result.ok() && p.bias != nullptr && pass != ConvPass::kForward) {
+        result = Result::fail(Status::kUnsupported, "%s: bias belongs to the forward pass", family);
+    }
     if (result.ok() && p.workspace != nullptr) result = checkBase(family, "workspace", p.workspace);
     if (!result.ok()) return LaunchSequence::refused(result);
     switch (pass) {
