@@ -81,7 +81,31 @@ EC_TEST(small_shared_memory_still_serves_k33) {
     turing.multiprocessors = 40;
     for (const ConvPass pass : kPasses) {
         checkPass(depthwiseShape(1, 20, 34, 4, 33, 1), pass, false, false, random, turing);
+        checkPass(depthwiseShape(1, 90, 70, 1, 25, 2), pass, false, false, random, turing);  // fewer rows a tile
     }
+}
+
+/// Whatever a network may ask for gets a plan on every card with 99 KB of shared memory a block or more.
+EC_TEST(every_kernel_size_is_planned) {
+    const DeviceBuffer<float> memory(4);
+    DeviceLimits ampere;
+    ampere.sharedBytesPerBlock = 99 * 1024;
+    ampere.multiprocessors = 84;
+    for (int kernel = 1; kernel <= 33; kernel += 2)
+        for (const int stride : {1, 2})
+            for (const int extent : {1, 2, 7, 32, 96, 225})
+                for (const int channels : {1, 3, 16, 64, 512})
+                    for (const bool bf16 : {false, true})
+                        for (const ConvPass pass : kPasses) {
+                            DepthwiseConvParams p;
+                            p.shape = depthwiseShape(256, extent, extent, channels, kernel, stride);
+                            p.x = p.w = p.y = memory.data();
+                            p.bf16 = bf16;
+                            const LaunchSequence sequence = planDepthwiseConv(p, pass, ampere);
+                            if (!sequence.result.ok()) {
+                                throw Failure(describe(p.shape, pass, bf16) + ": " + sequence.result.message);
+                            }
+                        }
 }
 
 EC_TEST(forward_with_bias) {

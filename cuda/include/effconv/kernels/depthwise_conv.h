@@ -54,12 +54,13 @@ inline constexpr const char* kFamily = "depthwise_conv";
 
 inline std::int64_t elementBytes(const DepthwiseConvParams& p) { return p.bf16 ? 2 : 4; }
 
-/// Fills the tile of a forward or data-gradient block with that many pairs; returns its bytes of shared memory.
-inline std::int64_t fillForwardTile(DepthwiseConvParams& p, const TapWalk& walk, int pairs) {
+/// Fills the tile of a forward or data-gradient block with that many pairs and at most that many rows of outputs; returns its
+/// bytes of shared memory.
+inline std::int64_t fillForwardTile(DepthwiseConvParams& p, const TapWalk& walk, int pairs, int mostRows) {
     const int k = p.shape.kernel;
     p.pairs = pairs;
     p.strips = std::min(4, powerOfTwoFrom(ceilDivide(walk.outWidth, kDepthwiseStrip)));
-    p.tileHeight = std::min(walk.outHeight, kDepthwiseThreads / (pairs * p.strips));
+    p.tileHeight = std::min({walk.outHeight, mostRows, kDepthwiseThreads / (pairs * p.strips)});
     p.weightRows = std::clamp(kDepthwiseWeightBytes / (roundUp(k, 4) * pairs * 8), 1, k);
     const int tileWidth = p.strips * kDepthwiseStrip;
     p.haloRows = 1;
@@ -83,8 +84,13 @@ inline LaunchSequence planForward(DepthwiseConvParams& p, bool dataGradient, con
     const TapWalk walk = tapWalk(p.shape, dataGradient);
     const int channels = p.shape.inChannels;
     int pairs = std::min(p.bf16 ? 16 : 8, powerOfTwoFrom((channels + 1) / 2));
-    std::int64_t bytes = fillForwardTile(p, walk, pairs);
-    while (bytes > limits.sharedBytesPerBlock && pairs > 1) bytes = fillForwardTile(p, walk, pairs /= 2);
+    std::int64_t bytes = fillForwardTile(p, walk, pairs, kDepthwiseThreads);
+    while (bytes > limits.sharedBytesPerBlock && pairs > 1) {
+        bytes = fillForwardTile(p, walk, pairs /= 2, kDepthwiseThreads);
+    }
+    while (bytes > limits.sharedBytesPerBlock && p.tileHeight > 1) {
+        bytes = fillForwardTile(p, walk, pairs, p.tileHeight / 2);
+    }
     LaunchPlan plan;
     plan.threads = roundUp(p.pairs * p.strips * p.tileHeight, 32);
     plan.sharedBytes = bytes;
