@@ -21,10 +21,7 @@ struct Request {
     float* bias;
     void* y;
 
-    // The depthwise family adds no bias; the dense one serves any groups.
-    bool depthwise() const {
-        return shape.groups == shape.inChannels && shape.groups == shape.outChannels && (pass != EC_FORWARD || bias == nullptr);
-    }
+    bool depthwise() const { return shape.groups == shape.inChannels && shape.groups == shape.outChannels; }
     bool copiesWeights() const { return bf16 && pass != EC_WEIGHT_GRADIENT; }
 };
 
@@ -43,9 +40,6 @@ ec_status copyWeights(ec_plan* plan, Request& r) {
     return EC_OK;
 }
 
-void setBias(DenseConvParams& p, const float* bias) { p.bias = bias; }
-void setBias(DepthwiseConvParams&, const float*) {}
-
 template <typename P>
 ec_status addProduct(ec_plan* plan, const Request& r, LaunchSequence (*planner)(P&, ConvPass, const DeviceLimits&)) {
     P p;
@@ -53,7 +47,7 @@ ec_status addProduct(ec_plan* plan, const Request& r, LaunchSequence (*planner)(
     p.x = r.x;
     p.w = r.weights;
     p.y = r.y;
-    if (r.pass == EC_FORWARD) setBias(p, r.bias);
+    p.bias = r.pass == EC_FORWARD ? r.bias : nullptr;
     p.bf16 = r.bf16;
     const LaunchSequence sequence = planner(p, static_cast<ConvPass>(r.pass), plan->limits);
     if (sequence.workspaceBytes > 0) p.workspace = plan->reserve<float>(Area::kWorkspace, sequence.workspaceBytes / 4);

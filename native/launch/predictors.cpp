@@ -1,4 +1,5 @@
 // Plans of the predictors of sizes and kernels: GRU, size head, coordinate networks.
+#include "effconv/kernels/coordinate_features.h"
 #include "effconv/kernels/gru.h"
 #include "effconv/kernels/size_head.h"
 #include "plan.h"
@@ -116,5 +117,81 @@ ec_status ec_plan_size_head_gradient(ec_plan* plan, const ec_size_head* head, st
             p.db = static_cast<float*>(head->db);
         }
         return planHead("size_head_gradient", plan, head, h, p, SizeHeadPass::kGradient);
+    });
+}
+
+// ---- coordinate networks --------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Callers need not set the gradients' pointers for a forward pass.
+CoordinateFeatureLayer coordinateLayer(const ec_coordinate_layer& from, bool gradient) {
+    CoordinateFeatureLayer to;
+    to.W1 = static_cast<const float*>(from.w1);
+    to.b1 = static_cast<const float*>(from.b1);
+    to.W2 = static_cast<const float*>(from.w2);
+    to.b2 = static_cast<const float*>(from.b2);
+    to.gamma = static_cast<const float*>(from.gamma);
+    to.beta = static_cast<const float*>(from.beta);
+    to.H = static_cast<float*>(from.feature_rows);
+    if (gradient) {
+        to.dW1 = static_cast<float*>(from.dw1);
+        to.db1 = static_cast<float*>(from.db1);
+        to.dW2 = static_cast<float*>(from.dw2);
+        to.db2 = static_cast<float*>(from.db2);
+        to.dgamma = static_cast<float*>(from.dgamma);
+        to.dbeta = static_cast<float*>(from.dbeta);
+    }
+    to.omega = static_cast<float>(from.omega);
+    to.grid = from.grid;
+    to.kmax = from.kmax;
+    to.hidden = from.hidden;
+    to.features = from.features;
+    return to;
+}
+
+ec_status planCoordinates(const char* operation, ec_plan* plan, const ec_coordinate_layer* layers, std::int32_t count,
+                          CoordinatePass pass) {
+    if (layers == nullptr || count < 1) return ec_fail(EC_INVALID_ARGUMENT, "%s: no layers", operation);
+    const bool gradient = pass == CoordinatePass::kGradient;
+    std::vector<CoordinateFeatureLayer> described;
+    for (std::int32_t l = 0; l < count; ++l) described.push_back(coordinateLayer(layers[l], gradient));
+    CoordinatePlan made;
+    const auto itemsOf = [&](CoordinateItem* tiles, CoordinateItem* reductions) {
+        return plan->check(planCoordinateItems(described.data(), count, pass, plan->limits, made, tiles, reductions));
+    };
+    if (const ec_status refused = itemsOf(nullptr, nullptr)) return refused;
+    std::vector<CoordinateItem> tiles(static_cast<std::size_t>(made.tileItems));
+    std::vector<CoordinateItem> reductions(static_cast<std::size_t>(made.reduceItems));
+    if (const ec_status refused = itemsOf(tiles.data(), reductions.data())) return refused;
+    CoordinateFeaturesParams p;
+    p.layers = plan->enter(described.data(), count);
+    p.tiles = plan->enter(tiles.data(), made.tileItems);
+    p.taps = made.taps;
+    if (gradient) {
+        p.reductions = plan->enter(reductions.data(), made.reduceItems);
+        p.workspace = plan->reserve<float>(Area::kWorkspace, made.workspaceFloats);
+    }
+    if (const ec_status refused = plan->add(planCoordinateFeatures(p, made, pass, plan->limits), p)) return refused;
+    plan->relocate(Area::kTable, &CoordinateFeaturesParams::layers);
+    plan->relocate(Area::kTable, &CoordinateFeaturesParams::tiles);
+    if (gradient) {
+        plan->relocate(Area::kTable, &CoordinateFeaturesParams::reductions);
+        plan->relocate(Area::kWorkspace, &CoordinateFeaturesParams::workspace);
+    }
+    return EC_OK;
+}
+
+}  // namespace
+
+ec_status ec_plan_coordinate_features(ec_plan* plan, const ec_coordinate_layer* layers, std::int32_t count) {
+    return planned("coordinate_features", plan, [&] {
+        return planCoordinates("coordinate_features", plan, layers, count, CoordinatePass::kForward);
+    });
+}
+
+ec_status ec_plan_coordinate_features_gradient(ec_plan* plan, const ec_coordinate_layer* layers, std::int32_t count) {
+    return planned("coordinate_features_gradient", plan, [&] {
+        return planCoordinates("coordinate_features_gradient", plan, layers, count, CoordinatePass::kGradient);
     });
 }

@@ -9,6 +9,7 @@ module org.effconv.cli {
     requires com.fasterxml.jackson.databind;
     requires org.knowm.xchart;
     requires java.desktop;
+    requires java.management;
 
     exports org.effconv.cli;
 

@@ -15,6 +15,7 @@ module org.effconv.core {
     exports org.effconv.io;
     exports org.effconv.nn;
     exports org.effconv.size;
+    exports org.effconv.sweep;
     exports org.effconv.tensor;
     exports org.effconv.train;
     exports org.effconv.backend.cpu;

@@ -138,6 +138,11 @@ public final class Device implements AutoCloseable {
         return backend.name();
     }
 
+    /** Backend and processor, to tell machines apart: "cpu, AMD EPYC". */
+    public String hardware() {
+        return backend instanceof CpuBackend ? backend.name() + ", " + SystemInfo.processor() : backend.name();
+    }
+
     /** Threads that a CPU computes with; 1 for a card. */
     public int threads() {
         return threads;

@@ -28,6 +28,7 @@ import org.effconv.train.TrainingOptions;
  */
 public abstract class Job<J extends Job<J>> {
     private static final double MOMENTUM = 0.9;
+    private static final long VALIDATION_SEED = 0;
 
     private final String command;
     private Settings settings;
@@ -126,6 +127,20 @@ public abstract class Job<J extends Job<J>> {
 
     NetworkPlan plan(Dataset data) {
         return plan(architecture, data);
+    }
+
+    /**
+     * The images that jobs of these settings use: the asked number of a dataset's images, and a validation part split off
+     * the training part. The split is the same at every seed, so that all runs of a comparison see the same images.
+     *
+     * @throws InvalidInput if a part would be empty
+     */
+    public static Dataset select(Dataset data, Settings settings) {
+        int train = settings.get(Settings.TRAIN_IMAGES);
+        int test = settings.get(Settings.TEST_IMAGES);
+        Dataset taken = data.take(train == 0 ? Integer.MAX_VALUE : train, test == 0 ? Integer.MAX_VALUE : test);
+        double fraction = settings.get(Settings.VALIDATION);
+        return fraction == 0 || taken.validation().isPresent() ? taken : taken.withValidation(fraction, VALIDATION_SEED);
     }
 
     static NetworkPlan plan(Architecture architecture, Dataset data) {

@@ -1,24 +1,36 @@
 package org.effconv;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.effconv.autodiff.Tape;
 import org.effconv.data.Dataset;
+import org.effconv.data.Images;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.nn.WeightSource;
 import org.effconv.size.Budget;
+import org.effconv.size.Cost;
 import org.effconv.size.FoundSizes;
-import org.effconv.size.ParameterCount;
+import org.effconv.size.SizePolish;
 import org.effconv.size.SizeRounding;
 import org.effconv.size.SynthesisedWeights;
 import org.effconv.tensor.Arena;
+import org.effconv.train.Evaluation;
+import org.effconv.train.Normalisation;
 import org.effconv.train.Phase;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Learns the kernel sizes of an architecture's convolutions under a parameter budget. */
+/** Learns the kernel sizes of an architecture's convolutions under a budget of parameters, multiply-adds or time. */
 public final class KernelSizeSearch extends Job<KernelSizeSearch> {
+    private static final Logger LOG = LoggerFactory.getLogger(KernelSizeSearch.class);
+    private static final int POLISH_BATCHES = 16;
+
     static final String PHASE = "search";
 
     private KernelSizeSearch(Settings settings, Architecture architecture) {
@@ -34,12 +46,29 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return new KernelSizeSearch(Settings.standard(), architecture);
     }
 
+    private KernelSizeSearch(Path folder) {
+        super("search", folder);
+    }
+
+    /** With all settings given; the architecture is this one. */
+    public static KernelSizeSearch of(Settings settings, Architecture architecture) {
+        return new KernelSizeSearch(settings, architecture);
+    }
+
+    /** Continues the run in a folder; its settings are the run's. */
+    public static KernelSizeSearch resume(Path folder) {
+        return new KernelSizeSearch(folder);
+    }
+
     @Override
     KernelSizeSearch self() {
         return this;
     }
 
-    /** A number of parameters ("120k"), a ratio to uniform size 3 ("1.5x"), a uniform size ("k5") or "auto". */
+    /**
+     * A number of parameters ("120k") or of multiply-adds ("30MMAC"), a time ("4.2ms"), a ratio to uniform size 3 ("1.5x"), a
+     * uniform size ("k5") or "auto". What the last three count is {@link Settings#COST}.
+     */
     public KernelSizeSearch budget(String budget) {
         return set(Settings.BUDGET, budget);
     }
@@ -55,7 +84,8 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
      * @throws EffconvException.InvalidInput if settings, data and architecture do not fit together
      * @throws EffconvException.JobFailed    if the loss is no longer finite, or no odd sizes meet the budget
      */
-    public SearchResult run(Device device, Dataset data) {
+    public SearchResult run(Device device, Dataset images) {
+        Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             check(device, plan, settings());
@@ -68,43 +98,90 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** Checks budget and search settings against a network. */
     static void check(Device device, NetworkPlan plan, Settings settings) {
-        ParameterCount count = count(device, plan);
-        double target = Budget.parse(settings.get(Settings.BUDGET)).target(count);
+        if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
+            throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
+        }
+        Budget budget = settings.budget();
+        Cost cost = cost(device, plan, settings);
+        double target = budget.target(cost);
         if (Double.isFinite(target) && !settings.search().ceiling()) {
-            SizeRounding.requireReachable(count, target);
+            SizeRounding.requireReachable(cost, target);
         }
     }
 
-    static int epochs(Settings settings) {
+    /** Epochs of a search with these settings. */
+    public static int epochs(Settings settings) {
         int fixed = settings.get(Settings.SEARCH_EPOCHS);
         double share = settings.get(Settings.SEARCH_FRACTION) * settings.get(Settings.EPOCHS);
         return fixed > 0 ? fixed : (int) Math.max(1, Math.ceil(share - 1e-9));
     }
 
-    static ParameterCount count(Device device, NetworkPlan plan) {
-        return new ParameterCount(device.backend(), plan);
+    /** What the budget of some settings counts, for a network on a device. */
+    public static Cost cost(Device device, NetworkPlan plan, Settings settings) {
+        return switch (settings.costKind()) {
+            case PARAMETERS -> Cost.parameters(device.backend(), plan);
+            case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
+            case LATENCY -> settings.latencyTable().orElseThrow().cost(device, plan, settings.get(Settings.LATENCY_TABLE));
+        };
+    }
+
+    @Override
+    void addIdentity(ObjectNode identity) {
+        addBudget(identity, settings());
+    }
+
+    /** A run's identity holds the table that its budget is counted by. */
+    static void addBudget(ObjectNode identity, Settings settings) {
+        settings.latencyTable().ifPresent(table -> identity.set("latencyTable", table.toJson()));
     }
 
     /** The search of a job, within its run folder if there is one. */
     static SearchResult search(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
         Settings settings = job.settings();
         long seed = settings.get(Settings.SEED);
-        ParameterCount count = count(device, plan);
-        Budget budget = Budget.parse(settings.get(Settings.BUDGET));
+        Budget budget = settings.budget();
+        Cost cost = cost(device, plan, settings);
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
-                SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), count,
+                SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), cost,
                         budget, settings.search(), seed)) {
+            if (settings.get(Settings.SIZE_PREDICTOR).equals("none")) {
+                weights.withoutSizePredictor();
+            }
             Phase.Outcome outcome = Phase.run(context, PHASE, network, weights, job.options(context.data(), epochs(settings)),
-                    new SoftSizes(weights, count, plan, budget.target(count)), false);
+                    new SoftSizes(weights, cost, budget.target(cost)), Phase.TestPart.NEVER);
             predict(device, weights);
-            FoundSizes found = weights.found();
-            SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(), found.parameters(),
-                    found.target(), outcome.seconds(), weights.predictedWeights(found.sizes()));
+            FoundSizes found = polished(job, context, network, weights, cost, weights.found());
+            SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(),
+                    plan.parameters(found.sizes()), cost.kind(), found.cost(), found.target(), outcome.seconds(), outcome.steps(),
+                    weights.predictedWeights(found.sizes()));
             if (context.folder() != null) {
                 result.toFile().write(context.folder().file("sizes.json"));
             }
             return result;
         }
+    }
+
+    // Judged on the validation part where there is one; a search sees each training image few times, so that these serve, too.
+    private static FoundSizes polished(
+            Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, FoundSizes found) {
+        Settings settings = job.settings();
+        int most = settings.get(Settings.POLISH);
+        if (most == 0 || Double.isNaN(found.target()) || settings.get(Settings.CEILING)) {
+            return found;
+        }
+        Images images = context.data().validation().orElse(context.data().train());
+        SizePolish polish = new SizePolish(cost, found.target(), (sizes, batches) -> {
+            weights.judge(sizes);
+            return Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
+                    Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches);
+        });
+        List<SizePolish.Move> moves = polish.polish(found.soft(), found.sizes(), most, POLISH_BATCHES);
+        weights.judge(null);
+        for (SizePolish.Move move : moves) {
+            LOG.info(String.format(Locale.ROOT, "polish: %s, loss smaller by %.4f +- %.4f",
+                    Arrays.toString(move.sizes()), move.improvement(), move.standardError()));
+        }
+        return moves.isEmpty() ? found : found.movedTo(moves.get(moves.size() - 1).sizes(), cost);
     }
 
     // The sizes as the last update left them, also where this process ran no step of the search.
@@ -119,9 +196,9 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     }
 
     /** What metrics say of a search's sizes. */
-    private record SoftSizes(SynthesisedWeights weights, ParameterCount count, NetworkPlan plan, double target) implements Phase.Sizes {
+    private record SoftSizes(SynthesisedWeights weights, Cost cost, double target) implements Phase.Sizes {
         private int[] rounded() {
-            return SizeRounding.round(weights.sizes(), count.layers());
+            return SizeRounding.round(weights.sizes(), cost.layers());
         }
 
         @Override
@@ -136,12 +213,12 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
         @Override
         public long parameters() {
-            return plan.parameters(rounded());
+            return cost.plan().parameters(rounded());
         }
 
         @Override
         public double budgetRatio() {
-            return count.soft(weights.sizes()).count() / target;
+            return cost.soft(weights.sizes()).total() / target;
         }
     }
 }

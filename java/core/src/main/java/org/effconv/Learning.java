@@ -1,12 +1,14 @@
 package org.effconv;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.stream.IntStream;
+import java.util.Comparator;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.size.ParameterCount;
+import org.effconv.size.Baselines;
+import org.effconv.size.Cost;
 import org.effconv.size.SizeRounding;
 import org.effconv.train.Phase;
 import org.slf4j.Logger;
@@ -46,7 +48,12 @@ public final class Learning extends Job<Learning> {
         return this;
     }
 
-    /** A number of parameters ("120k"), a ratio to uniform size 3 ("1.5x"), a uniform size ("k5") or "auto". */
+    @Override
+    void addIdentity(ObjectNode identity) {
+        KernelSizeSearch.addBudget(identity, settings());
+    }
+
+    /** As {@link KernelSizeSearch#budget}. */
     public Learning budget(String budget) {
         return set(Settings.BUDGET, budget);
     }
@@ -63,7 +70,8 @@ public final class Learning extends Job<Learning> {
      * @throws EffconvException.InvalidInput if settings, data and architecture do not fit together
      * @throws EffconvException.JobFailed    if the loss is no longer finite, or no odd sizes meet the budget
      */
-    public LearningResult run(Device device, Dataset data) {
+    public LearningResult run(Device device, Dataset images) {
+        Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             KernelSizeSearch.check(device, plan, settings());
@@ -80,7 +88,7 @@ public final class Learning extends Job<Learning> {
                     if (!settings().get(Settings.COMPARE)) {
                         return LearningResult.alone(found, learned);
                     }
-                    int[] uniform = uniform(KernelSizeSearch.count(device, plan), found);
+                    int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings()), found);
                     if (Arrays.equals(uniform, found.sizes()) && warmStart == null) { // the same network from the same seed
                         return LearningResult.keptUniform(found, learned);
                     }
@@ -98,39 +106,17 @@ public final class Learning extends Job<Learning> {
      * The uniform size whose network costs what was asked for (without a budget: what was found), within the tolerance of a
      * repaired choice; where no odd size does, sizes as near to one size as the cost allows.
      */
-    static int[] uniform(ParameterCount count, SearchResult found) {
-        double target = Double.isNaN(found.budget()) ? found.parameters() : found.budget();
-        int largest = count.layers().stream().mapToInt(l -> l.kmax()).max().orElseThrow();
-        int nearest = IntStream.rangeClosed(0, (largest - 1) / 2).map(r -> 2 * r + 1).boxed()
-                .min((a, b) -> Double.compare(
-                        SizeRounding.deviation(count.uniform(a), target), SizeRounding.deviation(count.uniform(b), target)))
-                .orElseThrow();
-        int[] one = count.layers().stream().mapToInt(l -> Math.min(nearest, l.kmax())).toArray();
-        if (SizeRounding.deviation(count.at(one), target) <= SizeRounding.TOLERANCE) {
-            return one;
-        }
-        double low = 1;
-        double high = largest;
-        for (int i = 0; i < 60; i++) { // bisection down to rounding
-            double middle = (low + high) / 2;
-            if (count.soft(same(middle, count)).count() < target) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
+    static int[] uniform(Cost cost, SearchResult found) {
+        double target = Double.isNaN(found.budget()) ? found.cost() : found.budget();
         try {
-            return SizeRounding.repair(same(low, count), count, target);
+            return Baselines.mixed(cost, target);
         } catch (EffconvException.JobFailed e) {
-            LOG.warn("no mix of neighbouring sizes costs {} parameters; the comparison is with uniform {}, which costs {}",
-                    Math.round(target), nearest, count.uniform(nearest));
-            return one;
+            int[] nearest = Baselines.uniform(cost, target).stream()
+                    .min(Comparator.comparingDouble(sizes -> Cost.deviation(cost.at(sizes), target)))
+                    .orElseThrow();
+            LOG.warn("no mix of neighbouring sizes costs {}; the comparison is with uniform sizes {}, which cost {}",
+                    cost.kind().format(target), Arrays.toString(nearest), cost.kind().format(cost.at(nearest)));
+            return nearest;
         }
-    }
-
-    private static double[] same(double v, ParameterCount count) {
-        double[] sizes = new double[count.layers().size()];
-        Arrays.fill(sizes, v);
-        return sizes;
     }
 }

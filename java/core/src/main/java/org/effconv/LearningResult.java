@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.effconv.io.Json;
+import org.effconv.size.Cost;
 import org.effconv.train.PeakMemory;
 
 /** What {@link Learning} found and trained. Close it before the device. */
@@ -64,8 +65,9 @@ public final class LearningResult implements AutoCloseable {
             layers.addObject().put("name", search.layers().get(i)).put("size", search.sizes()[i]).put("soft", search.softSizes()[i]);
         }
         json.put("parameters", search.parameters());
+        json.put("cost", search.costKind().key()).put("spent", search.cost());
         if (Double.isFinite(search.budget())) {
-            json.put("budget", search.budget()).put("parametersOverBudget", search.parameters() / search.budget());
+            json.put("budget", search.budget()).put("spentOverBudget", search.cost() / search.budget());
         }
         json.put("searchSeconds", search.seconds());
         put(json.putObject("learned"), learned);
@@ -93,9 +95,12 @@ public final class LearningResult implements AutoCloseable {
                     search.softSizes()[i]));
         }
         s.append(String.format(Locale.ROOT, "parameters     %,d", search.parameters()));
+        if (search.costKind() != Cost.Kind.PARAMETERS) {
+            s.append(String.format("%ncost           %s", search.costKind().format(search.cost())));
+        }
         if (Double.isFinite(search.budget())) {
-            s.append(String.format(Locale.ROOT, ", budget %,.0f (%+.2f %%)", search.budget(),
-                    100 * (search.parameters() / search.budget() - 1)));
+            s.append(String.format(Locale.ROOT, ", budget %s (%+.2f %%)", search.costKind().format(search.budget()),
+                    100 * (search.cost() / search.budget() - 1)));
         }
         s.append(String.format(Locale.ROOT, "%nlearned sizes  test accuracy %.2f %%%n", 100 * learned.testAccuracy()));
         if (uniform != null) {

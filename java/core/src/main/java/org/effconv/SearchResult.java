@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.effconv.io.SizesFile;
 import org.effconv.nn.Architecture;
+import org.effconv.size.Cost;
 
 /** What a search found; holds no device memory. */
 public final class SearchResult {
@@ -12,20 +13,26 @@ public final class SearchResult {
     private final double[] soft;
     private final int[] sizes;
     private final long parameters;
+    private final Cost.Kind kind;
+    private final double cost;
     private final double budget;
     private final double seconds;
+    private final long steps;
     private final List<float[]> weights;
 
     SearchResult(
-            Architecture architecture, List<String> layers, double[] soft, int[] sizes, long parameters, double budget, double seconds,
-            List<float[]> weights) {
+            Architecture architecture, List<String> layers, double[] soft, int[] sizes, long parameters, Cost.Kind kind, double cost,
+            double budget, double seconds, long steps, List<float[]> weights) {
         this.architecture = architecture;
         this.layers = layers;
         this.soft = soft.clone();
         this.sizes = sizes.clone();
         this.parameters = parameters;
+        this.kind = kind;
+        this.cost = cost;
         this.budget = budget;
         this.seconds = seconds;
+        this.steps = steps;
         this.weights = weights;
     }
 
@@ -38,7 +45,7 @@ public final class SearchResult {
         return layers;
     }
 
-    /** One odd kernel size per sized layer, within 2 % of the budget. */
+    /** One odd kernel size per sized layer, within {@link Cost.Kind#tolerance} of the budget. */
     public int[] sizes() {
         return sizes.clone();
     }
@@ -53,7 +60,17 @@ public final class SearchResult {
         return parameters;
     }
 
-    /** Parameters asked for; NaN with budget "auto". */
+    /** What the budget counts. */
+    public Cost.Kind costKind() {
+        return kind;
+    }
+
+    /** What the network of these sizes costs, in the budget's unit: parameters, multiply-adds, milliseconds. */
+    public double cost() {
+        return cost;
+    }
+
+    /** Cost asked for; NaN with budget "auto". */
     public double budget() {
         return budget;
     }
@@ -63,6 +80,11 @@ public final class SearchResult {
         return seconds;
     }
 
+    /** Steps of the search. */
+    public long steps() {
+        return steps;
+    }
+
     /** Predicted weights at {@link #sizes}, per layer (K, k, k, C / groups): the start of a warm-started training. */
     List<float[]> weights() {
         return weights;
@@ -70,7 +92,7 @@ public final class SearchResult {
 
     /** In the form of sizes.json. */
     public SizesFile toFile() {
-        return new SizesFile(architecture.name(), parameters, budget, IntStream.range(0, sizes.length)
+        return new SizesFile(architecture.name(), parameters, new SizesFile.Budget(kind.key(), budget, cost), IntStream.range(0, sizes.length)
                 .mapToObj(i -> new SizesFile.Layer(layers.get(i), sizes[i], soft[i]))
                 .toList());
     }

@@ -2,6 +2,7 @@ package org.effconv;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting.Range;
 import org.effconv.backend.MaskKind;
@@ -16,6 +18,9 @@ import org.effconv.backend.cuda.ConvolutionChoice;
 import org.effconv.backend.cuda.CudaOptions;
 import org.effconv.data.Datasets;
 import org.effconv.io.Json;
+import org.effconv.size.Budget;
+import org.effconv.size.BudgetRange;
+import org.effconv.size.Cost;
 import org.effconv.size.SearchSettings;
 
 /**
@@ -35,6 +40,12 @@ public final class Settings {
     public static final Setting<String> ARCH = in(Setting.text("arch", "cnn6", "a name or a file",
             "architecture: cnn6, lenet, resnet20|32|44|56, flexnet3|5|7, dwnet, or a JSON file"));
     public static final Setting<String> DATA = in(Setting.text("data", "fashion-mnist", "a dataset", Datasets.SPEC_HELP));
+    public static final Setting<Integer> TRAIN_IMAGES = in(Setting.integer("train-images", 0, 0, Integer.MAX_VALUE,
+            "use the first training images of each class, this many in all, before a validation part is split off; 0: all"));
+    public static final Setting<Integer> TEST_IMAGES = in(Setting.integer("test-images", 0, 0, Integer.MAX_VALUE,
+            "use the first test images of each class, this many in all; 0: all"));
+    public static final Setting<Double> VALIDATION = in(Setting.number("validation", 0, Range.fromBelow(0, 1),
+            "fraction of the training images to keep for validation: not trained on, the same ones at every seed"));
     public static final Setting<Long> SEED = in(Setting.seed("seed", 1, "of weights, data order, augmentation and search"));
 
     public static final Setting<String> DEVICE = in(Setting.matching("device", "auto", "auto, cpu, cuda or cuda:N",
@@ -53,7 +64,16 @@ public final class Settings {
             List.of("auto", "fp32", "bf16")));
 
     public static final Setting<String> BUDGET = in(Setting.text("budget", "k5", "a number, a ratio or a size",
-            "parameters of the network to find: a number (120k), a ratio to uniform 3 (1.5x) or a uniform size (k5)"));
+            "what the network to find may cost: parameters (120k), multiply-adds (30MMAC), a time (4.2ms), a ratio to uniform 3 (1.5x), "
+                    + "a uniform size (k5), or auto"));
+    public static final Setting<String> COST = in(Setting.choice("cost", Budget.BY_UNIT,
+            "what a budget of 1.5x, k5 or auto counts; auto: parameters, or what the budget's unit says",
+            List.of(Budget.BY_UNIT, Cost.Kind.PARAMETERS.key(), Cost.Kind.MULTIPLY_ADDS.key(), Cost.Kind.LATENCY.key())));
+    /** The value of {@link #LATENCY_TABLE} that names no file. */
+    static final String NO_TABLE = "none";
+
+    public static final Setting<String> LATENCY_TABLE = in(Setting.text("latency-table", NO_TABLE, "a file",
+            "what a budget of time is counted by: a file that 'effconv latency-table' has measured on this device"));
     public static final Setting<Double> SEARCH_FRACTION = in(Setting.number("search-fraction", 0.375, Range.above(0),
             "epochs of the search, as a fraction of --epochs; rounded up to a whole epoch"));
 
@@ -63,6 +83,9 @@ public final class Settings {
             "how a soft size fades a kernel's outer ring", names(MaskKind.values())));
     public static final Setting<String> PREDICTOR = in(Setting.choice("predictor", lower(SEARCH.kernels()),
             "where kernels come from in a search: a coordinate network or an elastic table", names(SearchSettings.Kernels.values())));
+    public static final Setting<String> SIZE_PREDICTOR = in(Setting.choice("size-predictor", "gru",
+            "what says the sizes in a search: a recurrent network that is moved to them, or nothing, each layer having a size of its own "
+                    + "(with --size-update steady)", List.of("gru", "none")));
     public static final Setting<String> SIZE_UPDATE = in(Setting.choice("size-update", lower(SEARCH.update()),
             "how sizes follow the loss: averaged pulls on their logarithms, or the optimiser's own step",
             names(SearchSettings.Update.values())));
@@ -73,9 +96,12 @@ public final class Settings {
     public static final Setting<Double> JITTER = in(Setting.number("jitter", SEARCH.jitter(), Range.atLeast(0),
             "half-width in pixels of the noise on sizes during the search"));
     public static final Setting<Double> PRICE = in(Setting.number("price", SEARCH.price(), Range.atLeast(0),
-            "weight of the parameter count in the loss, with --budget auto or --size-update gradient"));
+            "weight of the cost in the loss, with --budget auto or --size-update gradient"));
     public static final Setting<Boolean> CEILING = in(Setting.flag("ceiling", SEARCH.ceiling(),
             "take the budget as an upper bound only, not as a number to meet"));
+
+    public static final Setting<Integer> POLISH = in(Setting.integer("polish", 8, 0, 1000,
+            "after the search, moves at most to a neighbouring choice of equal cost whose loss is clearly smaller; 0: none"));
 
     public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
@@ -95,8 +121,11 @@ public final class Settings {
             "shift training images by up to an eighth, and mirror those of three channels"));
     public static final Setting<Boolean> WARM_START = in(Setting.flag("warm-start", false,
             "start the training from the weights of the search instead of fresh ones"));
+    public static final Setting<Boolean> BEST_EPOCH = in(Setting.flag("best-epoch", false,
+            "read the test part after every epoch, too, and tell the best beside the last: chosen by the test part, so too good; "
+                    + "only to stand beside peers' figures that were chosen so"));
     public static final Setting<Boolean> COMPARE = in(Setting.flag("compare", true,
-            "train the uniform-size network of the same parameter count, too"));
+            "train the uniform-size network of the same cost, too"));
 
     private final Map<Setting<?>, Object> values;
 
@@ -126,6 +155,44 @@ public final class Settings {
                 .build();
     }
 
+    /**
+     * The budget these settings ask for.
+     *
+     * @throws InvalidInput if it is none, or not of the cost asked for
+     */
+    public Budget budget() {
+        return Budget.parse(get(BUDGET), get(COST));
+    }
+
+    /**
+     * The range of budgets these settings ask for.
+     *
+     * @throws InvalidInput if it is none, or not of the cost asked for
+     */
+    BudgetRange budgetRange() {
+        return BudgetRange.parse(get(BUDGET), get(COST));
+    }
+
+    /** What their budget counts, be it one or a range. */
+    Cost.Kind costKind() {
+        return BudgetRange.isRange(get(BUDGET)) ? budgetRange().cost() : budget().cost();
+    }
+
+    /**
+     * The latency table these settings name, if their budget counts time.
+     *
+     * @throws InvalidInput if it counts time and there is no table
+     */
+    Optional<LatencyTable> latencyTable() {
+        if (costKind() != Cost.Kind.LATENCY) {
+            return Optional.empty();
+        }
+        if (get(LATENCY_TABLE).equals(NO_TABLE)) {
+            throw new InvalidInput("budget '" + get(BUDGET) + "' counts time: expected --latency-table FILE, which 'effconv latency-table' measures");
+        }
+        return Optional.of(LatencyTable.read(Path.of(get(LATENCY_TABLE))));
+    }
+
     /** What a CUDA device takes from these settings. */
     CudaOptions cuda() {
         String device = get(DEVICE);
@@ -146,7 +213,8 @@ public final class Settings {
 
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
-        return List.of(BUDGET, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING,
+        return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE,
+                FROZEN, JITTER, PRICE, CEILING, POLISH,
                 WARM_START, COMPARE);
     }
 

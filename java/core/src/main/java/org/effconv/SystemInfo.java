@@ -1,11 +1,14 @@
 package org.effconv;
 
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Properties;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -50,7 +53,28 @@ public final class SystemInfo {
 
     /** The processor's name, and how many of its threads this process may use. */
     public static String processorLine() {
-        return cpuinfo("model name") + ", " + Runtime.getRuntime().availableProcessors() + " usable";
+        return processor() + ", " + Runtime.getRuntime().availableProcessors() + " usable";
+    }
+
+    /** Version of this library. */
+    public static String version() {
+        try (InputStream in = SystemInfo.class.getResourceAsStream("version.properties")) {
+            Properties properties = new Properties();
+            properties.load(in);
+            return properties.getProperty("version");
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read the library's version", e);
+        }
+    }
+
+    /** The commit this was built from, with "-dirty" behind it if the sources differed from it; "unknown" where nobody said (-Deffconv.commit; the launcher does). */
+    public static String commit() {
+        return System.getProperty("effconv.commit", "unknown");
+    }
+
+    /** The processor's name, as the system has it. */
+    public static String processor() {
+        return cpuinfo("model name");
     }
 
     private static String orMissing(Supplier<String> fact) {

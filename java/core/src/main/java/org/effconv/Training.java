@@ -46,6 +46,11 @@ public final class Training extends Job<Training> {
         return new Training(Settings.standard(), architecture, sizes);
     }
 
+    /** With all settings given. */
+    public static Training of(Settings settings, Architecture architecture, int[] sizes) {
+        return new Training(settings, architecture, sizes);
+    }
+
     /** With all settings given, and one size for all layers. */
     public static Training uniform(Settings settings, Architecture architecture, Dataset data, int size) {
         return new Training(settings, architecture, plan(architecture, data).uniformSizes(size));
@@ -97,7 +102,8 @@ public final class Training extends Job<Training> {
      * @throws InvalidInput                if settings, data and architecture do not fit together
      * @throws EffconvException.JobFailed  if the loss is no longer finite
      */
-    public TrainingResult run(Device device, Dataset data) {
+    public TrainingResult run(Device device, Dataset images) {
+        Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             plan.checkSizes(sizes);
@@ -115,7 +121,7 @@ public final class Training extends Job<Training> {
 
     private static SizesFile sizesFile(NetworkPlan plan, int[] sizes) {
         List<String> names = KernelSizeSearch.layerNames(plan);
-        return new SizesFile(plan.architecture().name(), plan.parameters(sizes), Double.NaN, IntStream.range(0, sizes.length)
+        return new SizesFile(plan.architecture().name(), plan.parameters(sizes), null, IntStream.range(0, sizes.length)
                 .mapToObj(i -> new SizesFile.Layer(names.get(i), sizes[i], Double.NaN))
                 .toList());
     }
@@ -131,10 +137,10 @@ public final class Training extends Job<Training> {
             weights = new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed,
                     warmStart == null ? null : warmStart.weights());
             Phase.Outcome outcome = Phase.run(context, phase, network, weights, job.options(context.data(), settings.get(Settings.EPOCHS)),
-                    new FixedSizes(plan, sizes), true);
+                    new FixedSizes(plan, sizes), testPart(settings));
             TrainedModel model =
                     new TrainedModel(device, network, weights, Normalisation.of(context.data()), context.data().classNames());
-            return new TrainingResult(model, outcome.test().accuracy(), outcome.test().loss(), outcome.seconds());
+            return new TrainingResult(model, outcome);
         } catch (RuntimeException e) {
             network.close();
             if (weights != null) {
@@ -142,6 +148,10 @@ public final class Training extends Job<Training> {
             }
             throw e;
         }
+    }
+
+    static Phase.TestPart testPart(Settings settings) {
+        return settings.get(Settings.BEST_EPOCH) ? Phase.TestPart.EVERY_EPOCH : Phase.TestPart.LAST_EPOCH;
     }
 
     private record FixedSizes(NetworkPlan plan, int[] chosen) implements Phase.Sizes {

@@ -1,36 +1,52 @@
 package org.effconv;
 
-/** A trained network with its figures on the test part after the last epoch. Close it before the device. */
+import org.effconv.train.Phase;
+
+/** A trained network with its figures after the last epoch. Close it before the device. */
 public final class TrainingResult implements AutoCloseable {
     private final TrainedModel model;
-    private final double testAccuracy;
-    private final double testLoss;
-    private final double seconds;
+    private final Phase.Outcome outcome;
 
-    TrainingResult(TrainedModel model, double testAccuracy, double testLoss, double seconds) {
+    TrainingResult(TrainedModel model, Phase.Outcome outcome) {
         this.model = model;
-        this.testAccuracy = testAccuracy;
-        this.testLoss = testLoss;
-        this.seconds = seconds;
+        this.outcome = outcome;
     }
 
     public TrainedModel model() {
         return model;
     }
 
-    /** Share of right answers, 0..1, after the last epoch. */
+    /** Share of right answers on the test part, 0..1, after the last epoch. */
     public double testAccuracy() {
-        return testAccuracy;
+        return outcome.test().accuracy();
     }
 
-    /** Mean cross entropy after the last epoch. */
+    /** Mean cross entropy on the test part after the last epoch. */
     public double testLoss() {
-        return testLoss;
+        return outcome.test().loss();
     }
 
-    /** Wall clock of the training's epochs. */
+    /** Share of right answers on the validation part, 0..1, after the last epoch; NaN without a validation part. */
+    public double validationAccuracy() {
+        return outcome.validation() == null ? Double.NaN : outcome.validation().accuracy();
+    }
+
+    /**
+     * Largest test accuracy of any epoch; NaN unless the setting best-epoch is on. The epoch is chosen by the test part, so
+     * this is no estimate for new images: only peers' figures that were chosen so compare with it.
+     */
+    public double bestEpochTestAccuracy() {
+        return outcome.bestTest();
+    }
+
+    /** Wall clock of the training's epochs, without evaluation. */
     public double seconds() {
-        return seconds;
+        return outcome.seconds();
+    }
+
+    /** Steps of the training. */
+    public long steps() {
+        return outcome.steps();
     }
 
     @Override

@@ -15,7 +15,7 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
 import org.effconv.nn.WeightSource;
 import org.effconv.size.Budget;
-import org.effconv.size.ParameterCount;
+import org.effconv.size.Cost;
 import org.effconv.size.SearchSettings;
 import org.effconv.size.SynthesisedWeights;
 import org.effconv.tensor.Arena;
@@ -74,7 +74,7 @@ final class EffconvStep implements TrainingStep {
     /** A search whose sizes start at the configuration's kernel, with the budget of that uniform size. */
     static EffconvStep search(Configuration c, SearchSettings settings, UnaryOperator<Backend> around) {
         return new EffconvStep(c, around, (backend, plan) -> new SynthesisedWeights(
-                backend, DataType.F32, new ParameterCount(backend, plan), Budget.parse("k" + c.kernel()),
+                backend, DataType.F32, Cost.parameters(backend, plan), Budget.parse("k" + c.kernel()),
                 settings.change().start(c.kernel()).build(), 1));
     }
 

@@ -174,7 +174,7 @@ final class BenchCommand implements Callable<Integer> {
         devices.add(first);
         facts.put("command", "effconv " + String.join(" ", spec.root().commandLine().getParseResult().originalArgs()));
         facts.put("date", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
-        facts.put("version", Version.number());
+        facts.put("version", Version.number() + ", commit " + SystemInfo.commit());
         facts.put("machine", SystemInfo.processorLine());
         facts.put("device", first.toString());
         facts.put("runs", repeats + " repeats at most, " + seconds + " s at most, " + (warm ? "warm" : "cold") + " caches");

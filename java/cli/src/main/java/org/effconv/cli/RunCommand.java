@@ -75,7 +75,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
             }
             job = oldJob(resume);
             requireSame(job);
-            data = Datasets.open(job.settings().get(Settings.DATA));
+            data = Job.select(Datasets.open(job.settings().get(Settings.DATA)), job.settings());
         } else {
             Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered);
             Device.requireKnown(settings);
@@ -83,7 +83,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                 RunFolder.requireFree(out);
             }
             Architecture architecture = Job.architecture(settings.get(Settings.ARCH));
-            data = Datasets.open(settings.get(Settings.DATA));
+            data = Job.select(Datasets.open(settings.get(Settings.DATA)), settings);
             job = newJob(settings, architecture, data);
             job.out(out != null ? out : standardFolder(settings, architecture));
         }

@@ -13,11 +13,18 @@ import org.effconv.EffconvException.InvalidInput;
  *
  * @param architecture name
  * @param parameters   of the network of these sizes
- * @param budget       asked for; NaN if there was none
+ * @param budget       that the sizes were searched for under; null if they were not
  * @param layers       in network order
  */
-public record SizesFile(String architecture, long parameters, double budget, List<Layer> layers) {
+public record SizesFile(String architecture, long parameters, Budget budget, List<Layer> layers) {
     private static final int LARGEST = 33;
+
+    /**
+     * @param cost  what it counts: parameters, macs or latency (milliseconds)
+     * @param asked in that unit; NaN if there was a price instead
+     * @param spent by the network of these sizes
+     */
+    public record Budget(String cost, double asked, double spent) {}
 
     /**
      * @param name  of the layer
@@ -33,8 +40,11 @@ public record SizesFile(String architecture, long parameters, double budget, Lis
     public void write(Path file) {
         ObjectNode json = Json.object();
         json.put("architecture", architecture).put("parameters", parameters);
-        if (Double.isFinite(budget)) {
-            json.put("budget", budget);
+        if (budget != null) {
+            json.put("cost", budget.cost).put("spent", budget.spent);
+            if (Double.isFinite(budget.asked)) {
+                json.put("budget", budget.asked);
+            }
         }
         ArrayNode list = json.putArray("layers");
         for (Layer l : layers) {
@@ -77,6 +87,13 @@ public record SizesFile(String architecture, long parameters, double budget, Lis
             }
             layers.add(new Layer(expectedLayers.get(i), size.intValue(), entry.path("soft").asDouble(Double.NaN)));
         }
-        return new SizesFile(architecture, json.path("parameters").asLong(), json.path("budget").asDouble(Double.NaN), layers);
+        return new SizesFile(architecture, json.path("parameters").asLong(), budget(json), layers);
+    }
+
+    private static Budget budget(ObjectNode json) {
+        if (!json.path("spent").isNumber()) {
+            return null;
+        }
+        return new Budget(json.path("cost").asText(), json.path("budget").asDouble(Double.NaN), json.path("spent").asDouble());
     }
 }

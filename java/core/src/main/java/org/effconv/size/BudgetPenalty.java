@@ -18,15 +18,15 @@ final class BudgetPenalty {
      * @param sizes their values
      */
     static Variable record(
-            Tape tape, Variable v, double[] sizes, ParameterCount count, double target, SearchSettings settings) {
+            Tape tape, Variable v, double[] sizes, Cost cost, double target, SearchSettings settings) {
         Backend backend = tape.backend();
-        ParameterCount.Soft soft = count.soft(sizes);
-        double log = Math.log(soft.count() / (Double.isNaN(target) ? 1 : target));
+        Cost.Soft soft = cost.soft(sizes);
+        double log = Math.log(soft.total() / (Double.isNaN(target) ? 1 : target));
         double sign = Double.isNaN(target) ? 1 : settings.ceiling() ? (log > 0 ? 1 : 0) : Math.signum(log);
         Tensor value = tape.allocate(v.value().type(), Shape.of(1));
         backend.fill(value, settings.price() * sign * log);
         return tape.record(value, v.needsGradient(), gradient -> {
-            double outer = backend.readDoubles(gradient)[0] * settings.price() * sign / soft.count();
+            double outer = backend.readDoubles(gradient)[0] * settings.price() * sign / soft.total();
             double[] dv = new double[sizes.length];
             for (int l = 0; l < dv.length; l++) {
                 dv[l] = outer * soft.slopes()[l];

@@ -66,7 +66,7 @@ public record SearchSettings(
      * @throws InvalidInput if a value is out of range
      */
     public SearchSettings {
-        check("start", start, start == 0 || start >= 1 && start <= ParameterCount.LARGEST_SIZE, "0 or a size from 1 to 33");
+        check("start", start, start == 0 || start >= 1 && start <= Cost.LARGEST_SIZE, "0 or a size from 1 to 33");
         check("frozen", frozen, frozen >= 0 && frozen < 1, "a fraction, 0 or more and below 1");
         check("jitter", jitter, jitter >= 0 && jitter <= 8, "0 to 8 pixels");
         check("travel", travel, travel > 0 && travel <= 1000, "a number above 0 and at most 1000");

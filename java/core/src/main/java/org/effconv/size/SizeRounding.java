@@ -14,9 +14,6 @@ import org.effconv.nn.SizedLayer;
 
 /** From soft sizes to odd integers that meet a budget. */
 public final class SizeRounding {
-    /** |P(k) - P*| / P* that a repaired choice may have at most. */
-    public static final double TOLERANCE = 0.02;
-
     private static final int CANDIDATES = 5; // sizes tried per layer: the nearest odd ones
     private static final int MANY_CANDIDATES = 2 * CANDIDATES + 1; // where those do not meet the budget
     private static final int BEAM = 4096; // partial choices kept from layer to layer
@@ -34,112 +31,141 @@ public final class SizeRounding {
     }
 
     /**
-     * Plain rounding where that is within {@link #TOLERANCE} of P*; else the odd sizes within it that are nearest to the soft
+     * Plain rounding where that is within the {@linkplain Cost.Kind#tolerance tolerance} of P*; else the odd sizes within it that are nearest to the soft
      * ones, by the sum over the layers of share_l (log k_l - log v_l)^2, share_l being the layer's part of P(v): among layers
      * of equal cost those nearest a rounding edge move, and a cheap layer moves sooner than a costly one. (Where v is the
      * best point of the budget's surface, a parameter is worth the same in every layer, so what a move loses is of second
-     * order and grows with the parameters it moves.)
+     * order and grows with the cost it moves.)
      *
      * @throws JobFailed if no choice is found; the message names the nearest. {@link #requireReachable} tells beforehand.
      */
-    public static int[] repair(double[] v, ParameterCount count, double target) {
-        int[] rounded = round(v, count.layers());
-        if (deviation(count.at(rounded), target) <= TOLERANCE) {
+    public static int[] repair(double[] v, Cost cost, double target) {
+        int[] rounded = round(v, cost.layers());
+        if (meets(cost.at(rounded), cost, target)) {
             return rounded;
         }
         int[] found = null;
         for (int candidates : new int[] {CANDIDATES, MANY_CANDIDATES}) {
-            found = search(v, count, target, candidates);
-            if (deviation(count.at(found), target) <= TOLERANCE) {
+            found = search(v, cost, target, candidates);
+            if (meets(cost.at(found), cost, target)) {
                 return found;
             }
         }
         throw new JobFailed(String.format(Locale.ROOT,
-                "no odd sizes near %s cost within %.0f %% of %,.0f parameters; the nearest, %s, cost %,d",
-                format(v), 100 * TOLERANCE, target, Arrays.toString(found), count.at(found)));
+                "no odd sizes near %s cost within %.0f %% of %s; the nearest, %s, cost %s",
+                format(v), 100 * cost.kind().tolerance(), cost.kind().format(target), Arrays.toString(found),
+                cost.kind().format(cost.at(found))));
     }
 
     /**
-     * Refuses a number of parameters that no odd sizes near uniform ones come within {@link #TOLERANCE} of, before a search is spent on it:
-     * with few layers the choices lie far apart.
+     * Refuses a budget that no odd sizes near uniform ones meet, before a search is spent on it: with few layers the choices
+     * lie far apart.
      *
      * @throws InvalidInput naming the nearest choice there is
      */
-    public static void requireReachable(ParameterCount count, double target) {
-        double[] v = new double[count.layers().size()];
-        double uniform = SteadySizes.uniform(count, target);
-        Arrays.setAll(v, l -> Math.min(uniform, count.layers().get(l).kmax()));
-        int[] nearest = search(v, count, target, MANY_CANDIDATES);
-        if (deviation(count.at(nearest), target) > TOLERANCE) {
+    public static void requireReachable(Cost cost, double target) {
+        double[] v = new double[cost.layers().size()];
+        double uniform = SteadySizes.uniform(cost, target);
+        Arrays.setAll(v, l -> Math.min(uniform, cost.layers().get(l).kmax()));
+        int[] nearest = search(v, cost, target, MANY_CANDIDATES);
+        if (!meets(cost.at(nearest), cost, target)) {
             throw new InvalidInput(String.format(Locale.ROOT,
-                    "budget: no odd kernel sizes near uniform ones cost within %.0f %% of %,.0f parameters; the nearest, %s, cost %,d",
-                    100 * TOLERANCE, target, Arrays.toString(nearest), count.at(nearest)));
+                    "budget: no odd kernel sizes near uniform ones cost within %.0f %% of %s; the nearest, %s, cost %s",
+                    100 * cost.kind().tolerance(), cost.kind().format(target), Arrays.toString(nearest),
+                    cost.kind().format(cost.at(nearest))));
         }
     }
 
-    /** |P - P*| / P*. */
-    public static double deviation(long parameters, double target) {
-        return Math.abs(parameters - target) / target;
+    /** Whether an amount is within the kind's tolerance of the target. */
+    public static boolean meets(double amount, Cost cost, double target) {
+        return Cost.deviation(amount, target) <= cost.kind().tolerance();
     }
 
-    private record Partial(Partial before, int size, long parameters, double moved) {}
-
-    // A beam over the layers, kept diverse in cost: hopeless choices are dropped on the way.
-    private static int[] search(double[] v, ParameterCount count, double target, int candidates) {
-        List<SizedLayer> layers = count.layers();
-        int n = layers.size();
-        double soft = count.soft(v).count();
-        int[][] options = new int[n][];
-        long[] least = new long[n + 1];
-        long[] most = new long[n + 1];
-        for (int l = n - 1; l >= 0; l--) {
-            options[l] = options(v[l], layers.get(l).kmax(), candidates);
-            long weights = layers.get(l).parametersPerTap();
-            least[l] = least[l + 1] + weights * square(Arrays.stream(options[l]).min().getAsInt());
-            most[l] = most[l + 1] + weights * square(Arrays.stream(options[l]).max().getAsInt());
+    /**
+     * Choices that meet the budget and are near to soft sizes, nearest first by the measure of {@link #repair}; of choices
+     * that cost nearly the same only the nearest.
+     *
+     * @param pinned layer that has the given size in all of them; -1 for none
+     * @param size   of that layer
+     * @param most   choices at most
+     */
+    static List<int[]> near(double[] v, int pinned, int size, Cost cost, double target, int most) {
+        int[][] options = options(v, cost, CANDIDATES);
+        if (pinned >= 0) {
+            options[pinned] = new int[] {size};
         }
-        List<Partial> beam = List.of(new Partial(null, 0, count.plan().fixedParameters(), 0));
-        for (int l = 0; l < n; l++) {
-            ArrayList<Partial> next = new ArrayList<>(beam.size() * candidates);
-            for (Partial p : beam) {
-                for (int size : options[l]) {
-                    double moved = p.moved + moved(v[l], size, layers.get(l), soft);
-                    next.add(new Partial(p, size, p.parameters + layers.get(l).parametersPerTap() * square(size), moved));
-                }
+        return beam(v, cost, target, options).stream()
+                .filter(p -> meets(p.cost, cost, target))
+                .sorted(Comparator.comparingDouble(Partial::moved))
+                .limit(most)
+                .map(p -> p.sizes(v.length))
+                .toList();
+    }
+
+    private record Partial(Partial before, int size, double cost, double moved) {
+        int[] sizes(int layers) {
+            int[] sizes = new int[layers];
+            Partial p = this;
+            for (int l = layers - 1; l >= 0; l--) {
+                sizes[l] = p.size;
+                p = p.before;
             }
-            beam = prune(next, target, least[l + 1], most[l + 1]);
+            return sizes;
         }
+    }
+
+    private static int[] search(double[] v, Cost cost, double target, int candidates) {
+        List<Partial> beam = beam(v, cost, target, options(v, cost, candidates));
         Partial best = beam.get(0);
         for (Partial p : beam) {
-            best = better(p, best, target) ? p : best;
+            best = better(p, best, target, cost.kind().tolerance()) ? p : best;
         }
-        int[] sizes = new int[n];
-        for (int l = n - 1; l >= 0; l--) {
-            sizes[l] = best.size;
-            best = best.before;
-        }
-        return sizes;
+        return best.sizes(v.length);
     }
 
-    private static boolean better(Partial a, Partial b, double target) {
-        boolean aFits = deviation(a.parameters, target) <= TOLERANCE;
-        boolean bFits = deviation(b.parameters, target) <= TOLERANCE;
+    // A beam over the layers, kept diverse in cost: hopeless choices are dropped on the way.
+    private static List<Partial> beam(double[] v, Cost cost, double target, int[][] options) {
+        int n = v.length;
+        double soft = cost.soft(v).total();
+        double[] least = new double[n + 1];
+        double[] most = new double[n + 1];
+        for (int l = n - 1; l >= 0; l--) {
+            least[l] = least[l + 1] + cost.layer(l, Arrays.stream(options[l]).min().getAsInt());
+            most[l] = most[l + 1] + cost.layer(l, Arrays.stream(options[l]).max().getAsInt());
+        }
+        List<Partial> beam = List.of(new Partial(null, 0, cost.fixed(), 0));
+        for (int l = 0; l < n; l++) {
+            ArrayList<Partial> next = new ArrayList<>(beam.size() * options[l].length);
+            for (Partial p : beam) {
+                for (int size : options[l]) {
+                    double moved = p.moved + moved(cost.spent(l, v[l]) / soft, v[l], size);
+                    next.add(new Partial(p, size, p.cost + cost.layer(l, size), moved));
+                }
+            }
+            beam = prune(next, target, cost.kind().tolerance(), least[l + 1], most[l + 1]);
+        }
+        return beam;
+    }
+
+    private static boolean better(Partial a, Partial b, double target, double tolerance) {
+        boolean aFits = Cost.deviation(a.cost, target) <= tolerance;
+        boolean bFits = Cost.deviation(b.cost, target) <= tolerance;
         if (aFits != bFits) {
             return aFits;
         }
         if (aFits && a.moved != b.moved) {
             return a.moved < b.moved;
         }
-        return deviation(a.parameters, target) < deviation(b.parameters, target);
+        return Cost.deviation(a.cost, target) < Cost.deviation(b.cost, target);
     }
 
     // Per bucket of cost (1/256 of the tolerance wide) only the least moved choice stays; hopeless choices go, unless all are.
-    private static List<Partial> prune(List<Partial> choices, double target, long least, long most) {
-        double width = target * TOLERANCE / 256;
+    private static List<Partial> prune(List<Partial> choices, double target, double tolerance, double least, double most) {
+        double width = target * tolerance / 256;
         TreeMap<Long, Partial> buckets = new TreeMap<>();
         for (Partial p : choices) {
-            boolean hopeless = p.parameters + least > target * (1 + TOLERANCE) || p.parameters + most < target * (1 - TOLERANCE);
-            long bucket = (long) Math.floor(p.parameters / width) * 2 + (hopeless ? 1 : 0);
+            boolean hopeless = p.cost + least > target * (1 + tolerance) || p.cost + most < target * (1 - tolerance);
+            long bucket = (long) Math.floor(p.cost / width) * 2 + (hopeless ? 1 : 0);
             buckets.merge(bucket, p, (a, b) -> b.moved < a.moved ? b : a);
         }
         List<Partial> hopeful = buckets.entrySet().stream().filter(e -> e.getKey() % 2 == 0).map(Map.Entry::getValue).toList();
@@ -150,9 +176,10 @@ public final class SizeRounding {
         return kept.stream().sorted(Comparator.comparingDouble(Partial::moved)).limit(BEAM).toList();
     }
 
-    private static double moved(double v, int size, SizedLayer layer, double soft) {
-        double distance = Math.log(size / v);
-        return layer.parametersPerTap() * v * v / soft * distance * distance;
+    private static int[][] options(double[] v, Cost cost, int candidates) {
+        return IntStream.range(0, v.length)
+                .mapToObj(l -> options(v[l], cost.layers().get(l).kmax(), candidates))
+                .toArray(int[][]::new);
     }
 
     private static int[] options(double v, int kmax, int candidates) {
@@ -165,8 +192,9 @@ public final class SizeRounding {
                 .toArray();
     }
 
-    private static long square(int size) {
-        return (long) size * size;
+    private static double moved(double share, double v, int size) {
+        double distance = Math.log(size / v);
+        return share * distance * distance;
     }
 
     private static String format(double[] v) {

@@ -14,14 +14,14 @@ import org.effconv.nn.SizedLayer;
  * common factor on all sizes restores the budget. One scale for all layers keeps the pulls' proportions: a layer that the loss does not care for hardly moves, where Adam's
  * normalised steps would let it drift with the noise. The mean of x over the last part of the search is the answer.
  */
-final class SteadySizes {
+final class SteadySizes implements SizeUpdate {
     private static final double LARGEST_PULL = 3; // of a layer's mean pull, in root mean squares
     // Fraction of the moving steps over which a start off the budget moves onto it, or the price rises to its full height. A
     // price that is there before the kernels serve their sizes shrinks what the task would need, for good.
     private static final double ANNEALED_BY = 0.5;
 
     private final SearchSettings settings;
-    private final ParameterCount count;
+    private final Cost cost;
     private final double target; // P*; NaN without one
     private final double[] most; // log of each layer's largest size
     private final double[] x;
@@ -33,17 +33,17 @@ final class SteadySizes {
     private double square;
     private double squareWeight;
     private double settledSteps;
-    private double startCount;
+    private double startCost;
 
     /**
      * @param start  sizes that the search starts at
      * @param target P*, or NaN
      */
-    SteadySizes(SearchSettings settings, ParameterCount count, double target, double[] start) {
+    SteadySizes(SearchSettings settings, Cost cost, double target, double[] start) {
         this.settings = settings;
-        this.count = count;
+        this.cost = cost;
         this.target = target;
-        List<SizedLayer> layers = count.layers();
+        List<SizedLayer> layers = cost.layers();
         most = layers.stream().mapToDouble(layer -> Math.log(layer.kmax())).toArray();
         x = Arrays.stream(start).map(Math::log).toArray();
         for (int l = 0; l < x.length; l++) {
@@ -52,16 +52,17 @@ final class SteadySizes {
         mean = new double[x.length];
         squares = new double[x.length];
         settled = new double[x.length];
-        startCount = count.soft(start).count();
+        startCost = cost.soft(start).total();
     }
 
-    /** The wanted sizes now. */
-    double[] sizes() {
+    @Override
+    public double[] sizes() {
         return exponential(x);
     }
 
     /** The answer: the mean over the last part, meeting the budget again; the wanted sizes before that part. */
-    double[] answer() {
+    @Override
+    public double[] answer() {
         if (settledSteps == 0) {
             return sizes();
         }
@@ -72,15 +73,8 @@ final class SteadySizes {
         return exponential(average);
     }
 
-    /**
-     * One step.
-     *
-     * @param v        sizes at which the gradient was taken, without jitter
-     * @param gradient dL/dv of the class loss
-     * @param fraction how far the steps with moving sizes have come, 0 to 1
-     * @param steps    how many of them there are
-     */
-    void update(double[] v, double[] gradient, double fraction, double steps) {
+    @Override
+    public void update(double[] v, double[] gradient, double fraction, double steps) {
         double[] normal = normal(v);
         double price = hasBudget() ? 0 : settings.price() * Math.min(1, fraction / ANNEALED_BY);
         double[] pull = new double[v.length];
@@ -118,10 +112,10 @@ final class SteadySizes {
 
     // d log P / d log v.
     private double[] normal(double[] v) {
-        ParameterCount.Soft soft = count.soft(v);
+        Cost.Soft soft = cost.soft(v);
         double[] normal = new double[v.length];
         for (int l = 0; l < v.length; l++) {
-            normal[l] = v[l] * soft.slopes()[l] / soft.count();
+            normal[l] = v[l] * soft.slopes()[l] / soft.total();
         }
         return normal;
     }
@@ -162,7 +156,7 @@ final class SteadySizes {
             return hasBudget();
         }
         double along = dot(direction, normal);
-        return along < 0 && count.soft(sizes()).count() >= target * (1 - 1e-9);
+        return along < 0 && cost.soft(sizes()).total() >= target * (1 - 1e-9);
     }
 
     private static void removeComponent(double[] direction, double[] normal) {
@@ -181,21 +175,21 @@ final class SteadySizes {
             return;
         }
         double way = Math.min(1, fraction / ANNEALED_BY);
-        double wanted = Math.exp(Math.log(startCount) * (1 - way) + Math.log(target) * way);
-        if (!settings.ceiling() || count.soft(sizes()).count() > wanted) {
+        double wanted = Math.exp(Math.log(startCost) * (1 - way) + Math.log(target) * way);
+        if (!settings.ceiling() || cost.soft(sizes()).total() > wanted) {
             meet(x, wanted);
         }
     }
 
     // One common factor on all sizes, by bisection; a layer at the end of its range stays there.
     private void meet(double[] logs, double wanted) {
-        double low = -Math.log(ParameterCount.LARGEST_SIZE) - 1;
+        double low = -Math.log(Cost.LARGEST_SIZE) - 1;
         double high = -low;
         double[] shifted = new double[logs.length];
         for (int i = 0; i < 60; i++) {
             double middle = (low + high) / 2;
             shift(logs, middle, shifted);
-            if (count.soft(exponential(shifted)).count() < wanted) {
+            if (cost.soft(exponential(shifted)).total() < wanted) {
                 low = middle;
             } else {
                 high = middle;
@@ -227,16 +221,18 @@ final class SteadySizes {
         return sum;
     }
 
-    Map<String, double[]> state() {
+    @Override
+    public Map<String, double[]> state() {
         return Map.of(
                 "steady.log-sizes", x.clone(),
                 "steady.mean", mean.clone(),
                 "steady.squares", squares.clone(),
                 "steady.settled", settled.clone(),
-                "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps, startCount});
+                "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps, startCost});
     }
 
-    void restore(Map<String, double[]> state) {
+    @Override
+    public void restore(Map<String, double[]> state) {
         System.arraycopy(state.get("steady.log-sizes"), 0, x, 0, x.length);
         System.arraycopy(state.get("steady.mean"), 0, mean, 0, mean.length);
         System.arraycopy(state.get("steady.squares"), 0, squares, 0, squares.length);
@@ -247,17 +243,17 @@ final class SteadySizes {
         square = scalars[2];
         squareWeight = scalars[3];
         settledSteps = scalars[4];
-        startCount = scalars[5];
+        startCost = scalars[5];
     }
 
     /** Uniform size at which the network costs {@code target}; layers whose kmax is smaller stay there. */
-    static double uniform(ParameterCount count, double target) {
+    static double uniform(Cost cost, double target) {
         double low = 1;
-        double high = ParameterCount.LARGEST_SIZE;
-        double[] v = new double[count.layers().size()];
+        double high = Cost.LARGEST_SIZE;
+        double[] v = new double[cost.layers().size()];
         for (int i = 0; i < 60; i++) {
             Arrays.fill(v, (low + high) / 2);
-            if (count.soft(v).count() < target) {
+            if (cost.soft(v).total() < target) {
                 low = v[0];
             } else {
                 high = v[0];

@@ -57,25 +57,36 @@ public final class Phase {
     }
 
     /**
-     * @param seconds of all epochs, those before a restart included
-     * @param test    after the last epoch; null in a search
+     * @param seconds    of all epochs, those before a restart included
+     * @param steps      of all epochs
+     * @param test       after the last epoch; null in a search
+     * @param validation after the last epoch; null without a validation part
+     * @param bestTest   largest test accuracy of any epoch; NaN unless the test part was read after each
      */
-    public record Outcome(double seconds, Evaluation test) {}
+    public record Outcome(double seconds, long steps, Evaluation test, Evaluation validation, double bestTest) {}
 
-    /**
-     * Trains to the last epoch.
-     *
-     * @param evaluated whether the test part is read after the last epoch
-     */
+    /** When the test part is read. */
+    public enum TestPart {
+        /** In a search. */
+        NEVER,
+        /** Once, after the last epoch: the figure to report. */
+        LAST_EPOCH,
+        /** After every epoch, for peers' best-epoch figures beside the last one. */
+        EVERY_EPOCH
+    }
+
+    /** Trains to the last epoch. */
     public static Outcome run(
-            Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, boolean evaluated) {
+            Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, TestPart testPart) {
         Normalisation normalisation = Normalisation.of(c.data);
         try (TrainingLoop loop = new TrainingLoop(c.backend, network, weights, c.data.train(), normalisation, options)) {
             double seconds = resume(c, name, loop, weights);
             for (TrainingListener l : c.listeners) {
                 l.onStart(name, options.epochs(), loop.epochsDone(), loop.batchesPerEpoch());
             }
+            double best = testPart == TestPart.EVERY_EPOCH && c.folder != null ? c.folder.bestTestAccuracy(name) : Double.NaN;
             Evaluation test = null;
+            Evaluation validation = null;
             while (loop.epochsDone() < options.epochs()) {
                 int epoch = loop.epochsDone() + 1;
                 TrainingLoop.Epoch e = loop.runEpoch(c.stop, (batch, loss) -> {
@@ -84,23 +95,29 @@ public final class Phase {
                     }
                 });
                 seconds += e.seconds();
-                Evaluation validation = c.data.validation()
-                        .map(part -> evaluate(c, network, weights, loop, part, normalisation, options.batch()))
-                        .orElse(null);
-                if (evaluated && epoch == options.epochs()) {
-                    test = evaluate(c, network, weights, loop, c.data.test(), normalisation, options.batch());
-                }
+                validation = validation(c, network, weights, loop, normalisation, options.batch());
+                boolean last = epoch == options.epochs();
+                test = testPart == TestPart.EVERY_EPOCH || testPart == TestPart.LAST_EPOCH && last
+                        ? evaluate(c, network, weights, loop, c.data.test(), normalisation, options.batch())
+                        : null;
                 report(c, name, options.epochs(), loop, e, sizes, validation, test);
                 save(c, name, loop, weights, seconds);
+                best = testPart == TestPart.EVERY_EPOCH && !(best > test.accuracy()) ? test.accuracy() : best;
             }
-            if (evaluated && test == null) { // the run was killed between its last checkpoint and its end
+            if (testPart != TestPart.NEVER && test == null) { // the run was killed between its last checkpoint and its end
                 test = evaluate(c, network, weights, loop, c.data.test(), normalisation, options.batch());
+                validation = validation(c, network, weights, loop, normalisation, options.batch());
             }
             for (TrainingListener l : c.listeners) {
                 l.onEnd(name);
             }
-            return new Outcome(seconds, test);
+            return new Outcome(seconds, (long) options.epochs() * loop.batchesPerEpoch(), test, validation, best);
         }
+    }
+
+    private static Evaluation validation(
+            Context c, Network network, WeightSource weights, TrainingLoop loop, Normalisation normalisation, int batch) {
+        return c.data.validation().map(part -> evaluate(c, network, weights, loop, part, normalisation, batch)).orElse(null);
     }
 
     private static Evaluation evaluate(

@@ -3,20 +3,17 @@ package org.effconv.train;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
+import org.effconv.io.JsonLines;
 
 /**
  * The folder of one run: config.json, log.txt, metrics.jsonl, sizes.json, model.safetensors, summary.json and .txt,
@@ -134,38 +131,22 @@ public final class RunFolder implements AutoCloseable {
     }
 
     public void appendMetrics(EpochMetrics metrics) {
-        byte[] line = (Json.line(metrics.toJson()) + "\n").getBytes(StandardCharsets.UTF_8);
-        Path file = file("metrics.jsonl");
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND)) {
-            ByteBuffer rest = ByteBuffer.wrap(line);
-            while (rest.hasRemaining()) {
-                channel.write(rest);
-            }
-            channel.force(false);
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot write " + file + ": " + e, e);
-        }
+        JsonLines.append(file("metrics.jsonl"), metrics.toJson());
     }
 
     /** Drops lines of epochs that will be run again: those of {@code phase} after {@code epochsDone}, and a line cut by a kill. */
     public void rewindMetrics(String phase, int epochsDone) {
-        Path file = file("metrics.jsonl");
-        if (!Files.exists(file)) {
-            return;
-        }
-        try {
-            String text = Files.readString(file);
-            List<String> kept = new ArrayList<>();
-            for (String line : text.substring(0, text.lastIndexOf('\n') + 1).lines().toList()) {
-                ObjectNode json = Json.parse(line, file.toString());
-                if (!json.path("phase").asText().equals(phase) || json.path("epoch").asInt() <= epochsDone) {
-                    kept.add(line + "\n");
-                }
-            }
-            AtomicFile.write(file, String.join("", kept));
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot read " + file + ": " + e, e);
-        }
+        JsonLines.retain(file("metrics.jsonl"),
+                json -> !json.path("phase").asText().equals(phase) || json.path("epoch").asInt() <= epochsDone);
+    }
+
+    /** The largest test accuracy that metrics.jsonl has of a phase; NaN if it has none. */
+    double bestTestAccuracy(String phase) {
+        return JsonLines.read(file("metrics.jsonl")).stream()
+                .filter(json -> json.path("phase").asText().equals(phase) && json.path("testAccuracy").isNumber())
+                .mapToDouble(json -> json.path("testAccuracy").asDouble())
+                .max()
+                .orElse(Double.NaN);
     }
 
     @Override

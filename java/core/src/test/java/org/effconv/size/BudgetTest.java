@@ -21,8 +21,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class BudgetTest {
     private final Backend backend = CpuBackend.open(1);
-    private final ParameterCount cnn6 = new ParameterCount(backend, SmallSearch.plan("cnn6", 28, 28, 1, 10));
-    private final ParameterCount resnet = new ParameterCount(backend, SmallSearch.plan("resnet20", 32, 32, 3, 10));
+    private final Cost cnn6 = Cost.parameters(backend, SmallSearch.plan("cnn6", 28, 28, 1, 10));
+    private final Cost resnet = Cost.parameters(backend, SmallSearch.plan("resnet20", 32, 32, 3, 10));
 
     @AfterEach
     void close() {
@@ -30,19 +30,33 @@ class BudgetTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"120k, PARAMETERS, 120000", "1.2M, PARAMETERS, 1.2e6", "123456, PARAMETERS, 123456", "1.5x, RATIO, 1.5",
-        "k5, UNIFORM, 5", "K11, UNIFORM, 11", "auto, AUTO, 0", "' 2.5K ', PARAMETERS, 2500"})
-    void parses(String text, Budget.Kind kind, double value) {
-        Budget budget = Budget.parse(text);
-        assertEquals(kind, budget.kind());
+    @CsvSource({"120k, auto, AMOUNT, 120000, PARAMETERS", "1.2M, auto, AMOUNT, 1.2e6, PARAMETERS", "123456, parameters, AMOUNT, 123456, PARAMETERS",
+        "1.5x, auto, RATIO, 1.5, PARAMETERS", "k5, auto, UNIFORM, 5, PARAMETERS", "K11, macs, UNIFORM, 11, MULTIPLY_ADDS",
+        "auto, latency, AUTO, 0, LATENCY", "' 2.5K ', auto, AMOUNT, 2500, PARAMETERS", "30MMAC, auto, AMOUNT, 3e7, MULTIPLY_ADDS",
+        "0.3 GMACs, macs, AMOUNT, 3e8, MULTIPLY_ADDS", "30M, macs, AMOUNT, 3e7, MULTIPLY_ADDS", "4.2ms, auto, AMOUNT, 4.2, LATENCY",
+        "4200 us, latency, AMOUNT, 4.2, LATENCY", "1.5s, auto, AMOUNT, 1500, LATENCY", "1.5x, latency, RATIO, 1.5, LATENCY"})
+    void parses(String text, String cost, Budget.Form form, double value, Cost.Kind kind) {
+        Budget budget = Budget.parse(text, cost);
+        assertEquals(form, budget.form());
         assertEquals(value, budget.value(), 1e-9);
+        assertEquals(kind, budget.cost());
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "k4", "k0", "k35", "0", "0x", "-5k", "5kk", "1e5", "five", "k", "x", "1.x"})
+    @ValueSource(strings = {"", "k4", "k0", "k35", "0", "0x", "0ms", "0MMAC", "-5k", "5kk", "1e5", "five", "k", "x", "1.x", "ms", "4 m s",
+        "3kms", "macs", "30 M MACs"})
     void refusesOtherTexts(String text) {
         InvalidInput e = assertThrows(InvalidInput.class, () -> Budget.parse(text));
         assertTrue(e.getMessage().contains("'" + text + "'") && e.getMessage().contains("expected"), e.getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"4.2ms, parameters, 'budget ''4.2ms'' is one of latency, and cost ''parameters'' was asked for: expected a number of parameters (120k)'",
+        "4.2ms, macs, expected a number of multiply-adds (30MMAC)", "30MMAC, parameters, expected a number of parameters (120k)",
+        "30MMAC, latency, expected a time (4.2ms)", "4.2, latency, 'budget ''4.2'' of latency has no unit: expected a time in us, ms or s (4.2ms)'"})
+    void refusesAUnitOfAnotherCost(String text, String cost, String expected) {
+        String message = assertThrows(InvalidInput.class, () -> Budget.parse(text, cost)).getMessage();
+        assertTrue(message.contains(expected), message);
     }
 
     @Test
@@ -63,7 +77,7 @@ class BudgetTest {
     @Test
     void softCountIsExactAtOddSizesAndItsSlopesAreThoseOfDifferences() {
         int[] odd = {3, 7, 1, 5, 7, 3};
-        assertEquals(cnn6.at(odd), cnn6.soft(Arrays.stream(odd).asDoubleStream().toArray()).count());
+        assertEquals(cnn6.at(odd), cnn6.soft(Arrays.stream(odd).asDoubleStream().toArray()).total());
         double[] v = {3.3, 6.1, 1.4, 4.9, 6.6, 2.2};
         double[] slopes = cnn6.soft(v).slopes();
         for (int l = 0; l < v.length; l++) {
@@ -71,7 +85,7 @@ class BudgetTest {
             double[] below = v.clone();
             above[l] += 1e-4;
             below[l] -= 1e-4;
-            double expected = (cnn6.soft(above).count() - cnn6.soft(below).count()) / 2e-4;
+            double expected = (cnn6.soft(above).total() - cnn6.soft(below).total()) / 2e-4;
             assertEquals(expected, slopes[l], 1e-6 * expected);
         }
     }
@@ -100,9 +114,9 @@ class BudgetTest {
         Random random = new Random(1);
         for (int draw = 0; draw < 20; draw++) {
             double[] v = random.doubles(6, 2, 6.5).toArray();
-            double target = cnn6.soft(v).count();
+            double target = cnn6.soft(v).total();
             int[] repaired = SizeRounding.repair(v, cnn6, target);
-            assertTrue(SizeRounding.deviation(cnn6.at(repaired), target) <= 0.02);
+            assertTrue(Cost.deviation(cnn6.at(repaired), target) <= 0.02);
             if (Arrays.equals(repaired, SizeRounding.round(v, cnn6.layers()))) {
                 continue;
             }
@@ -118,7 +132,7 @@ class BudgetTest {
                     Arrays.setAll(sizes, l -> 1 + 2 * (int) (code >> (2 * l) & 3));
                     return sizes;
                 })
-                .filter(sizes -> SizeRounding.deviation(cnn6.at(sizes), target) <= 0.02)
+                .filter(sizes -> Cost.deviation(cnn6.at(sizes), target) <= 0.02)
                 .mapToDouble(sizes -> distance(v, sizes))
                 .min()
                 .orElseThrow();
@@ -127,7 +141,7 @@ class BudgetTest {
     private double distance(double[] v, int[] sizes) {
         double sum = 0;
         for (int l = 0; l < v.length; l++) {
-            double share = cnn6.layers().get(l).parametersPerTap() * v[l] * v[l] / cnn6.soft(v).count();
+            double share = cnn6.layers().get(l).parametersPerTap() * v[l] * v[l] / cnn6.soft(v).total();
             sum += share * Math.pow(Math.log(sizes[l] / v[l]), 2);
         }
         return sum;
@@ -138,14 +152,14 @@ class BudgetTest {
         Random random = new Random(2);
         for (int draw = 0; draw < 5; draw++) {
             double[] v = random.doubles(resnet.layers().size(), 1, 7).toArray();
-            double target = resnet.soft(v).count();
-            assertTrue(SizeRounding.deviation(resnet.at(SizeRounding.repair(v, resnet, target)), target) <= 0.02);
+            double target = resnet.soft(v).total();
+            assertTrue(Cost.deviation(resnet.at(SizeRounding.repair(v, resnet, target)), target) <= 0.02);
         }
     }
 
     @Test
     void saysTheNearestWhereNoSizesFit() {
-        ParameterCount single = new ParameterCount(backend, SmallSearch.plan("planted1", 32, 32, 1, 2));
+        Cost single = Cost.parameters(backend, SmallSearch.plan("planted1", 32, 32, 1, 2));
         SizedLayer layer = single.layers().get(0);
         double target = single.plan().fixedParameters() + layer.parametersPerTap() * 16.0; // k = 4
         JobFailed e = assertThrows(JobFailed.class, () -> SizeRounding.repair(new double[] {4}, single, target));

@@ -27,7 +27,7 @@ final class SmallSearch implements AutoCloseable {
             """;
 
     final Backend backend = CpuBackend.open(1);
-    final ParameterCount count;
+    final Cost cost;
     final Network network;
     final SynthesisedWeights weights;
     final Tensor images;
@@ -36,9 +36,11 @@ final class SmallSearch implements AutoCloseable {
 
     SmallSearch(DataType type, String budget, SearchSettings settings) {
         NetworkPlan plan = NetworkPlan.of(Architecture.parse(NETWORK, "test"), new NetworkPlan.Input(9, 7, 2, 3));
-        count = new ParameterCount(backend, plan);
+        cost = Cost.parameters(backend, plan);
         network = new Network(backend, plan, type, 5);
-        weights = new SynthesisedWeights(backend, type, count, Budget.parse(budget), settings, 7);
+        weights = BudgetRange.isRange(budget)
+                ? new SynthesisedWeights(backend, type, cost, BudgetRange.parse(budget, Budget.BY_UNIT), settings, 7)
+                : new SynthesisedWeights(backend, type, cost, Budget.parse(budget), settings, 7);
         Random random = new Random(3);
         images = Tensor.allocate(backend.memory(), type, Shape.of(6, 9, 7, 2));
         backend.write(images, random.doubles(images.count(), -1, 1).toArray());

@@ -16,8 +16,8 @@ class SteadySizesTest {
     private static final double[] WORTH = {40, 4, 4, 4, 4, 4};
 
     private final Backend backend = CpuBackend.open(1);
-    private final ParameterCount count = new ParameterCount(backend, SmallSearch.plan("planted3", 32, 32, 1, 2));
-    private final int n = count.layers().size();
+    private final Cost cost = Cost.parameters(backend, SmallSearch.plan("planted3", 32, 32, 1, 2));
+    private final int n = cost.layers().size();
 
     @AfterEach
     void close() {
@@ -47,41 +47,41 @@ class SteadySizesTest {
 
     @Test
     void holdsTheBudgetFromAStartOnItAndFindsTheWorthyLayer() {
-        double target = count.uniform(5);
+        double target = cost.uniform(5);
         for (long seed = 0; seed < 5; seed++) {
-            SteadySizes steady = new SteadySizes(SearchSettings.standard(), count, target, uniform(SteadySizes.uniform(count, target)));
+            SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, target, uniform(SteadySizes.uniform(cost, target)));
             run(steady, 0, 250, 500, seed);
-            assertEquals(target, count.soft(steady.sizes()).count(), 1e-6 * target);
+            assertEquals(target, cost.soft(steady.sizes()).total(), 1e-6 * target);
             run(steady, 250, 500, 500, seed);
-            assertEquals(target, count.soft(steady.answer()).count(), 1e-6 * target);
+            assertEquals(target, cost.soft(steady.answer()).total(), 1e-6 * target);
             assertTrue(steady.answer()[0] > steady.answer()[1] + 1, Arrays.toString(steady.answer()));
         }
     }
 
     @Test
     void reachesTheBudgetFromAnotherStart() {
-        double target = count.uniform(5);
-        SteadySizes steady = new SteadySizes(SearchSettings.standard(), count, target, uniform(13));
+        double target = cost.uniform(5);
+        SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, target, uniform(13));
         run(steady, 0, 100, 400, 1);
-        assertTrue(count.soft(steady.sizes()).count() > 1.3 * target);
+        assertTrue(cost.soft(steady.sizes()).total() > 1.3 * target);
         run(steady, 100, 260, 400, 1);
-        assertEquals(target, count.soft(steady.sizes()).count(), 1e-6 * target);
+        assertEquals(target, cost.soft(steady.sizes()).total(), 1e-6 * target);
     }
 
     @Test
     void staysUnderACeiling() {
-        double target = count.uniform(5);
+        double target = cost.uniform(5);
         SearchSettings settings = SearchSettings.standard().change().ceiling(true).build();
-        SteadySizes steady = run(new SteadySizes(settings, count, target, uniform(5)), 0, 300, 300, 1);
-        assertTrue(count.soft(steady.sizes()).count() <= target * (1 + 1e-6));
+        SteadySizes steady = run(new SteadySizes(settings, cost, target, uniform(5)), 0, 300, 300, 1);
+        assertTrue(cost.soft(steady.sizes()).total() <= target * (1 + 1e-6));
     }
 
     @Test
     void continuesBitEqualFromItsState() {
-        double target = count.uniform(5);
-        SteadySizes whole = new SteadySizes(SearchSettings.standard(), count, target, uniform(5));
-        SteadySizes first = new SteadySizes(SearchSettings.standard(), count, target, uniform(5));
-        SteadySizes second = new SteadySizes(SearchSettings.standard(), count, target, uniform(7));
+        double target = cost.uniform(5);
+        SteadySizes whole = new SteadySizes(SearchSettings.standard(), cost, target, uniform(5));
+        SteadySizes first = new SteadySizes(SearchSettings.standard(), cost, target, uniform(5));
+        SteadySizes second = new SteadySizes(SearchSettings.standard(), cost, target, uniform(7));
         Random draws = new Random(4);
         for (int step = 0; step < 100; step++) {
             double[] gradient = draws.doubles(n, -1, 1).toArray();

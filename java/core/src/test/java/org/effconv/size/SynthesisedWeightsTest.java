@@ -3,6 +3,7 @@ package org.effconv.size;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
@@ -48,9 +49,9 @@ class SynthesisedWeightsTest {
             steps(search, STEPS * 2 / 5, STEPS);
             double[] v = search.weights.sizes();
             assertTrue(Arrays.stream(v).anyMatch(s -> Math.abs(s - 5) > 0.05), Arrays.toString(v));
-            double target = search.count.uniform(5);
-            assertEquals(target, search.count.soft(search.weights.wanted()).count(), 1e-6 * target);
-            assertEquals(target, search.count.soft(v).count(), 0.05 * target, "the predictor follows what is wanted");
+            double target = search.cost.uniform(5);
+            assertEquals(target, search.cost.soft(search.weights.wanted()).total(), 1e-6 * target);
+            assertEquals(target, search.cost.soft(v).total(), 0.05 * target, "the predictor follows what is wanted");
         }
     }
 
@@ -88,8 +89,8 @@ class SynthesisedWeightsTest {
             int[] sizes = {7, 3, 9};
             List<float[]> weights = search.weights.predictedWeights(sizes);
             for (int l = 0; l < 3; l++) {
-                int fanIn = search.count.layers().get(l).fanIn(sizes[l]);
-                assertEquals(search.count.layers().get(l).weightShape(sizes[l]).count(), weights.get(l).length);
+                int fanIn = search.cost.layers().get(l).fanIn(sizes[l]);
+                assertEquals(search.cost.layers().get(l).weightShape(sizes[l]).count(), weights.get(l).length);
                 double square = 0;
                 for (float w : weights.get(l)) {
                     square += w * w;
@@ -107,6 +108,23 @@ class SynthesisedWeightsTest {
             assertEquals(5 * 3 * 3 * 2, weights.get(0).length);
             assertEquals(4 * 5, weights.get(1).length);
             assertFalse(weights.get(0)[0] == 0);
+        }
+    }
+
+    @Test
+    void judgedSizesAreTheMasksAndNothingElse() {
+        try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings())) {
+            steps(search, 0, STEPS / 2);
+            Progress progress = new Progress(STEPS / 2, STEPS);
+            double drawn = search.loss(progress);
+            search.weights.judge(new int[] {7, 3, 5});
+            double judged = search.loss(progress);
+            assertEquals(judged, search.loss(new Progress(STEPS / 2 + 1, STEPS)), 0, "no jitter while judging");
+            assertNotEquals(judged, drawn);
+            search.weights.judge(new int[] {5, 3, 7});
+            assertNotEquals(judged, search.loss(progress));
+            search.weights.judge(null);
+            assertEquals(drawn, search.loss(progress), 0, "judging leaves no trace");
         }
     }
 }

@@ -30,15 +30,6 @@ public final class CpuProvider implements BackendProvider {
     }
 
     @Override
-    public Set<DataType> productTypes() {
-        Set<DataType> types = types();
-        if (!CpuBackend.bf16Supported()) {
-            types.remove(DataType.BF16);
-        }
-        return types;
-    }
-
-    @Override
     public boolean emulated() {
         return false;
     }

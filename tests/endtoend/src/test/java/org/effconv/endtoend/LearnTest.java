@@ -40,7 +40,7 @@ class LearnTest {
                 .distinct().toList());
         ObjectNode summary = Json.read(run.resolve("summary.json"));
         assertEquals(0, summary.path("liveNativeBytes").asLong(-1));
-        assertTrue(Math.abs(summary.path("parametersOverBudget").asDouble() - 1) <= 0.02, summary.toString());
+        assertTrue(Math.abs(summary.path("spentOverBudget").asDouble() - 1) <= 0.02, summary.toString());
         assertTrue(learn.out().contains(Files.readString(run.resolve("summary.txt"))), learn.out());
     }
 

@@ -19,6 +19,10 @@ final class CpuConvolution {
     }
 
     void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        if (WidenedBf16.needed(x)) {
+            WidenedBf16.product(owner, x, w, y, (wideX, wideW, wideY) -> convolution(c, wideX, wideW, bias, wideY));
+            return;
+        }
         if (x.type() != DataType.F64) {
             new OneDnnConvolution(owner.oneDnn()).convolution(c, x, w, bias, y);
             return;
@@ -30,6 +34,10 @@ final class CpuConvolution {
     }
 
     void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
+        if (WidenedBf16.needed(dy)) {
+            WidenedBf16.product(owner, dy, w, dx, (wideDy, wideW, wideDx) -> convolutionDataGradient(c, wideDy, wideW, wideDx));
+            return;
+        }
         if (dy.type() != DataType.F64) {
             new OneDnnConvolution(owner.oneDnn()).convolutionDataGradient(c, dy, w, dx);
             return;
@@ -41,6 +49,10 @@ final class CpuConvolution {
     }
 
     void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        if (WidenedBf16.needed(x)) {
+            WidenedBf16.weightGradient(owner, x, dy, (wideX, wideDy) -> convolutionWeightGradient(c, wideX, wideDy, dw, dbias));
+            return;
+        }
         if (x.type() != DataType.F64) {
             if (AmxWeightGradient.suits(c, x, dw)) {
                 AmxWeightGradient.run(owner, c, x, dy, dw, dbias);

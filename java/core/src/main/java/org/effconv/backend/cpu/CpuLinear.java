@@ -18,6 +18,10 @@ final class CpuLinear {
     }
 
     void linear(Tensor x, Tensor w, Tensor bias, Tensor y) {
+        if (WidenedBf16.needed(x)) {
+            WidenedBf16.product(owner, x, w, y, (wideX, wideW, wideY) -> linear(wideX, wideW, bias, wideY));
+            return;
+        }
         if (x.type() != DataType.F64) {
             new OneDnnLinear(owner.oneDnn()).linear(x, w, bias, y);
             return;
@@ -26,6 +30,10 @@ final class CpuLinear {
     }
 
     void linearDataGradient(Tensor dy, Tensor w, Tensor dx) {
+        if (WidenedBf16.needed(dy)) {
+            WidenedBf16.product(owner, dy, w, dx, this::linearDataGradient);
+            return;
+        }
         if (dy.type() != DataType.F64) {
             new OneDnnLinear(owner.oneDnn()).linearDataGradient(dy, w, dx);
             return;
@@ -34,6 +42,10 @@ final class CpuLinear {
     }
 
     void linearWeightGradient(Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        if (WidenedBf16.needed(x)) {
+            WidenedBf16.weightGradient(owner, x, dy, (wideX, wideDy) -> linearWeightGradient(wideX, wideDy, dw, dbias));
+            return;
+        }
         if (x.type() != DataType.F64) {
             new OneDnnLinear(owner.oneDnn()).linearWeightGradient(x, dy, dw, dbias);
             return;

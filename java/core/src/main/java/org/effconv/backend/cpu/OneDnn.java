@@ -20,8 +20,11 @@ final class OneDnn implements AutoCloseable {
     static final int OPERATIONS = 1024;
 
     private static final long ALIGNMENT = 64;
-    // AVX-512 with bf16 dot products; every later set of dnnl_cpu_isa_t, AMX included, contains these bits
+    // Of dnnl_cpu_isa_t, whose every later set contains the bits of the earlier ones: AVX-512 with bf16 dot products, AMX
+    // included; plain AVX-512, where oneDNN emulates bf16; AVX2 with bf16 conversions. Below these it refuses bf16.
     private static final int AVX512_CORE_BF16 = 0xe7;
+    private static final int AVX512_CORE = 0x27;
+    private static final int AVX2_VNNI_2 = 0x1f;
 
     private final Allocator allocator;
     private final engine engine;
@@ -53,7 +56,16 @@ final class OneDnn implements AutoCloseable {
      */
     static boolean bf16Supported() {
         requireLibrary();
-        return (dnnl.dnnl_get_effective_cpu_isa() & AVX512_CORE_BF16) == AVX512_CORE_BF16;
+        return has(AVX512_CORE_BF16);
+    }
+
+    /** Whether oneDNN takes bf16 operands on this processor, be it slowly. */
+    static boolean bf16Accepted() {
+        return has(AVX512_CORE) || has(AVX2_VNNI_2);
+    }
+
+    private static boolean has(int isa) {
+        return (dnnl.dnnl_get_effective_cpu_isa() & isa) == isa;
     }
 
     /** The library's version, "3.11.0". */

@@ -10,6 +10,7 @@ import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.effconv.EffconvException.DeviceLost;
+import org.effconv.EffconvException.MissingNative;
 import org.effconv.backend.*;
 import org.effconv.backend.cpu.HostMask;
 import org.effconv.backend.cpu.NativeLoader;
@@ -68,6 +69,12 @@ public final class CudaBackend implements Backend {
     static CudaBackend over(Driver driver, CudaOptions options) {
         Opening opening = new Opening();
         try {
+            if (options.conv() == ConvolutionChoice.CUDNN) {
+                throw new MissingNative(
+                        driver.name() + ": convolutions by cuDNN were asked for, and this version binds neither cuDNN nor cuBLAS;"
+                                + " --conv auto or own computes them with the project's own kernels",
+                        null);
+            }
             NativeLoader.load();
             driver.enter();
             opening.open(driver, options);

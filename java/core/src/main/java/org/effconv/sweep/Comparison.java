@@ -1,0 +1,244 @@
+package org.effconv.sweep;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.Settings;
+import org.effconv.io.JsonLines;
+import org.effconv.size.Cost;
+import org.effconv.train.Checkpoint;
+
+/**
+ * Learned sizes against every baseline, from the rows of sweeps. Networks are compared within a group: one architecture,
+ * dataset, number of images and budget. A method with several networks per seed (random draws) counts with their mean, so
+ * that every seed weighs the same and differences are paired by seed.
+ */
+public final class Comparison {
+    /** What must not differ within a comparison, but may be told by its note: where runs were made. */
+    private static final List<String> ENVIRONMENT = List.of("device", "processor", "activations", "threads", "jobs", "version", "commit", "java");
+
+    private static final Set<String> OF_A_RUN = Set.of(Settings.ARCH.key(), Settings.DATA.key(), Settings.TRAIN_IMAGES.key(),
+            Settings.BUDGET.key(), Settings.SEED.key());
+
+    private final List<Group> groups;
+    private final List<String> notes;
+
+    private Comparison(List<Group> groups, List<String> notes) {
+        this.groups = groups;
+        this.notes = notes;
+    }
+
+    /** Networks that may be compared, and the budget they were made for. */
+    public record Task(String architecture, String data, int images) {}
+
+    /**
+     * @param cost    what the budget counts
+     * @param target  asked for, in its unit
+     * @param entries in the order of {@link Method}
+     */
+    public record Group(Task task, String budget, Cost.Kind cost, double target, List<Entry> entries) {}
+
+    /**
+     * One method's networks.
+     *
+     * @param name       of the method, and of the size for uniform ones
+     * @param networks   trained or taken over from an equal training
+     * @param accuracies test accuracy after the last epoch, 0..1, mean over the networks of a seed
+     * @param accuracy   over the seeds; {@code validation} likewise, null without a validation part
+     * @param networkAccuracy over all networks
+     * @param bestEpoch  over the seeds, the best epoch's test accuracy, chosen by the test part; null where it was not asked for
+     * @param parameters over the networks
+     * @param deviation  largest |cost - budget| / budget
+     * @param searchSeconds mean over the networks, of a search that may serve several; 0 without one
+     * @param trainingSeconds mean over the networks
+     * @param searchStepMillis mean; NaN without a search
+     * @param stepMillis mean of a training step
+     * @param advantage  learned - this, per seed that both have; empty for the learned ones
+     */
+    public record Entry(
+            Method method, String name, int networks, SortedMap<Long, Double> accuracies, Summary accuracy, Summary networkAccuracy,
+            Summary validation, Summary bestEpoch, Summary parameters, double deviation, double searchSeconds, double trainingSeconds,
+            double searchStepMillis, double stepMillis, SortedMap<Long, Double> advantage) {
+        /** Learned - this, over the seeds; null where there is no pair. */
+        public Summary advantageSummary() {
+            return advantage.isEmpty() ? null : Summary.of(advantage.values());
+        }
+    }
+
+    /**
+     * Reads results files whole.
+     *
+     * @throws InvalidInput if there is no row, a run occurs twice, or runs of one group were made with different settings
+     */
+    public static Comparison of(List<Path> files) {
+        Map<String, ObjectNode> rows = new LinkedHashMap<>();
+        Map<String, Path> sources = new LinkedHashMap<>();
+        for (Path file : files) {
+            if (!Files.isRegularFile(file)) {
+                throw new InvalidInput(file + ": no such file, expected the " + SweepResults.FILE + " of a sweep");
+            }
+            for (ObjectNode row : JsonLines.read(file)) {
+                if (!row.path("kind").asText().equals("training")) {
+                    continue;
+                }
+                String id = row.path("id").asText();
+                if (rows.put(id, row) != null) {
+                    throw new InvalidInput(file + ": run '" + id + "' is also in " + sources.get(id) + "; expected every run once");
+                }
+                sources.put(id, file);
+            }
+        }
+        if (rows.isEmpty()) {
+            throw new InvalidInput(files + ": no row of a training, expected the " + SweepResults.FILE + " of a sweep");
+        }
+        Map<String, List<ObjectNode>> byGroup = new LinkedHashMap<>();
+        rows.values().forEach(row -> byGroup.computeIfAbsent(groupKey(row), key -> new ArrayList<>()).add(row));
+        List<Group> groups = byGroup.values().stream().map(Comparison::group)
+                .sorted(Comparator.comparing((Group g) -> g.task().toString()).thenComparingDouble(Group::target)).toList();
+        return new Comparison(groups, notes(rows.values().stream().toList()));
+    }
+
+    private static String groupKey(ObjectNode row) {
+        return row.path("arch").asText() + "|" + row.path("data").asText() + "|" + row.path("result").path("images").path("train").asInt()
+                + "|" + row.path("budget").asText();
+    }
+
+    private static Group group(List<ObjectNode> rows) {
+        requireSameSettings(rows);
+        ObjectNode first = rows.get(0);
+        SortedMap<String, List<ObjectNode>> byName = new TreeMap<>(Comparator.comparing(Comparison::order).thenComparing(n -> n));
+        for (ObjectNode row : rows) {
+            byName.computeIfAbsent(name(row), key -> new ArrayList<>()).add(row);
+        }
+        SortedMap<Long, Double> learned = byName.containsKey(Method.LEARNED.text())
+                ? perSeed(byName.get(Method.LEARNED.text()), "testAccuracy")
+                : new TreeMap<>();
+        List<Entry> entries = new ArrayList<>();
+        byName.forEach((name, own) -> entries.add(entry(name, own, learned)));
+        return new Group(new Task(first.path("arch").asText(), first.path("data").asText(), first.path("result").path("images").path("train").asInt()),
+                first.path("budget").asText(), cost(first), first.path("budgetTarget").asDouble(), entries);
+    }
+
+    private static Cost.Kind cost(ObjectNode row) {
+        Cost.Kind kind = Cost.Kind.of(row.path("budgetCost").asText());
+        if (kind == null) {
+            throw new InvalidInput("run '" + row.path("id").asText() + "': budgetCost is " + row.path("budgetCost") + ", expected parameters, macs or latency");
+        }
+        return kind;
+    }
+
+    private static String name(ObjectNode row) {
+        String method = row.path("method").asText();
+        return method.equals(Method.UNIFORM.text()) ? method + " " + row.path("variant").asText() : method;
+    }
+
+    private static int order(String name) {
+        return Method.parse(name.split(" ")[0], "method").ordinal();
+    }
+
+    private static Entry entry(String name, List<ObjectNode> rows, SortedMap<Long, Double> learned) {
+        SortedMap<Long, Double> accuracies = perSeed(rows, "testAccuracy");
+        Method method = Method.parse(name.split(" ")[0], "method");
+        SortedMap<Long, Double> advantage = new TreeMap<>();
+        if (method != Method.LEARNED) {
+            accuracies.forEach((seed, accuracy) -> {
+                if (learned.containsKey(seed)) {
+                    advantage.put(seed, learned.get(seed) - accuracy);
+                }
+            });
+        }
+        SortedMap<Long, Double> validation = perSeed(rows, "validationAccuracy");
+        SortedMap<Long, Double> best = perSeed(rows, "bestEpochTestAccuracyChosenOnTest");
+        return new Entry(
+                method, name, rows.size(), accuracies, Summary.of(accuracies.values()), Summary.of(values(rows, "testAccuracy")),
+                validation.isEmpty() ? null : Summary.of(validation.values()), best.isEmpty() ? null : Summary.of(best.values()),
+                Summary.of(values(rows, "parameters")),
+                values(rows, "budgetDeviation").stream().mapToDouble(Math::abs).max().orElseThrow(),
+                mean(rows, "/search/seconds", 0), mean(rows, "/result/seconds", Double.NaN), mean(rows, "/search/stepMillis", Double.NaN),
+                mean(rows, "/result/stepMillis", Double.NaN), advantage);
+    }
+
+    private static SortedMap<Long, Double> perSeed(List<ObjectNode> rows, String key) {
+        return rows.stream().filter(row -> row.path("result").path(key).isNumber()).collect(Collectors.groupingBy(
+                row -> row.path("seed").asLong(), TreeMap::new, Collectors.averagingDouble(row -> row.path("result").path(key).asDouble())));
+    }
+
+    private static List<Double> values(List<ObjectNode> rows, String key) {
+        List<Double> values = new ArrayList<>();
+        for (ObjectNode row : rows) {
+            JsonNode value = row.path("result").path(key);
+            if (!value.isNumber()) {
+                throw new InvalidInput("run '" + row.path("id").asText() + "': result." + key + " is " + value + ", expected a number");
+            }
+            values.add(value.asDouble());
+        }
+        return values;
+    }
+
+    private static double mean(List<ObjectNode> rows, String pointer, double otherwise) {
+        return rows.stream().map(row -> row.at(pointer)).filter(JsonNode::isNumber).mapToDouble(JsonNode::asDouble).average().orElse(otherwise);
+    }
+
+    private static void requireSameSettings(List<ObjectNode> rows) {
+        JsonNode first = shared(rows.get(0));
+        for (ObjectNode row : rows) {
+            List<String> differences = Checkpoint.differences(first, shared(row));
+            if (!differences.isEmpty()) {
+                throw new InvalidInput("runs '" + rows.get(0).path("id").asText() + "' and '" + row.path("id").asText()
+                        + "' were made with different settings: " + String.join("; ", differences) + "; expected the same within a comparison");
+            }
+        }
+    }
+
+    private static JsonNode shared(ObjectNode row) {
+        return row.path("settings") instanceof ObjectNode settings ? settings.deepCopy().remove(OF_A_RUN) : row.path("settings");
+    }
+
+    private static List<String> notes(List<ObjectNode> rows) {
+        List<String> notes = new ArrayList<>();
+        for (String key : ENVIRONMENT) {
+            Set<String> values = rows.stream().map(row -> row.path("environment").path(key).asText("unknown")).collect(Collectors.toCollection(TreeSet::new));
+            notes.add(key + ": " + String.join(", ", values) + (values.size() > 1 ? " (not the same for all runs)" : ""));
+        }
+        TreeSet<String> dates = rows.stream().map(row -> row.path("environment").path("finished").asText("unknown")).collect(Collectors.toCollection(TreeSet::new));
+        notes.add("finished: " + dates.first() + " to " + dates.last());
+        return notes;
+    }
+
+    /** By task and budget. */
+    public List<Group> groups() {
+        return groups;
+    }
+
+    /** Where and by what the runs were made, one fact each. */
+    public List<String> notes() {
+        return notes;
+    }
+
+    /** Tasks in the order of {@link #groups}. */
+    public List<Task> tasks() {
+        return groups.stream().map(Group::task).distinct().toList();
+    }
+
+    static List<String> seeds(SortedMap<Long, Double> values, java.util.function.DoubleFunction<String> format) {
+        return values.values().stream().map(v -> format.apply(v)).toList();
+    }
+
+    @Override
+    public String toString() {
+        return groups.size() + " groups, " + IntStream.range(0, groups.size()).map(i -> groups.get(i).entries().size()).sum() + " entries";
+    }
+}

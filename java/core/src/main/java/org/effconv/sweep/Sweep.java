@@ -1,0 +1,238 @@
+package org.effconv.sweep;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.stream.Stream;
+import org.effconv.EffconvException.JobFailed;
+import org.effconv.io.Json;
+
+/**
+ * Works through a plan: runs what has no row yet, some at a time, and writes a row for each run that ends. Trainings that
+ * are bit for bit the same (a search that kept the uniform sizes) are run once and get a row each.
+ */
+public final class Sweep {
+    private final SweepPlan plan;
+    private final SweepResults results;
+    private final int jobs;
+    private final Launcher launcher;
+    private final Listener listener;
+    private final List<SweepRun> pending = new ArrayList<>();
+    private final Set<String> running = new HashSet<>();
+    private final Set<String> runningTrainings = new HashSet<>();
+    private final Map<String, String> failures = new HashMap<>();
+    private final Map<String, String> finishedTrainings = new HashMap<>(); // SweepRun.training to the id of a row
+    private final BlockingQueue<End> ended = new LinkedBlockingQueue<>();
+
+    /** Runs one job somewhere else. */
+    @FunctionalInterface
+    public interface Launcher {
+        /**
+         * Starts {@link SweepJob#run} in a folder.
+         *
+         * @return completes when it has ended; exceptionally, with a message for people, if it failed
+         */
+        CompletionStage<Void> start(SweepRun run, Path folder);
+    }
+
+    /** Hears how a sweep goes, on the thread of {@link #run}. */
+    public interface Listener {
+        default void onStart(SweepRun run) {}
+
+        /** A row was written; {@code left} runs have none yet. */
+        default void onRow(ObjectNode row, int left) {}
+
+        default void onFailure(SweepRun run, String message) {}
+    }
+
+    private record End(SweepRun run, Path folder, Throwable failure) {}
+
+    public Sweep(SweepPlan plan, SweepResults results, int jobs, Launcher launcher, Listener listener) {
+        this.plan = plan;
+        this.results = results;
+        this.jobs = jobs;
+        this.launcher = launcher;
+        this.listener = listener;
+    }
+
+    /** Runs whose row is missing. */
+    public static List<SweepRun> missing(SweepPlan plan, java.util.function.Predicate<String> done) {
+        return plan.runs().stream().filter(run -> !done.test(run.id())).toList();
+    }
+
+    /**
+     * Runs everything that has no row yet. A run that fails is left out, and so is what needs it; the others go on.
+     *
+     * @throws JobFailed at the end, if runs failed: their rows are missing and the same sweep tries them again
+     */
+    public void run() throws InterruptedException {
+        plan.runs().stream().filter(run -> results.row(run.id()) != null && run.kind() != SweepRun.Kind.SEARCH)
+                .forEach(run -> remember(run, results.row(run.id())));
+        plan.runs().stream().filter(run -> results.row(run.id()) != null).forEach(run -> remove(results.work(run))); // killed behind its row
+        pending.addAll(missing(plan, id -> results.row(id) != null));
+        while (true) {
+            startWhatCan();
+            if (running.isEmpty()) {
+                break;
+            }
+            finish(ended.take());
+        }
+        if (!failures.isEmpty()) {
+            throw new JobFailed(failures.size() + " of " + plan.runs().size() + " runs have no row: "
+                    + failures.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> e.getKey() + ": " + e.getValue())
+                            .reduce((a, b) -> a + "; " + b).orElseThrow());
+        }
+    }
+
+    private void startWhatCan() {
+        boolean again = true;
+        while (again) { // a row that costs nothing may let others start
+            again = false;
+            for (Iterator<SweepRun> i = pending.iterator(); i.hasNext(); ) {
+                if (next(i.next())) {
+                    i.remove();
+                    again = true;
+                }
+            }
+        }
+    }
+
+    // Whether the run needs no further look: started, written or given up.
+    private boolean next(SweepRun planned) {
+        SweepRun run = planned;
+        if (run.search() != null) {
+            if (failures.containsKey(run.search())) {
+                fail(run, "its search failed");
+                return true;
+            }
+            ObjectNode search = results.row(run.search());
+            if (search == null) {
+                return false;
+            }
+            try {
+                run = plan.resolved(run, sizes(search, search.path("result")));
+            } catch (JobFailed e) {
+                fail(run, e.getMessage());
+                return true;
+            }
+        }
+        if (run.kind() != SweepRun.Kind.SEARCH) {
+            String same = finishedTrainings.get(run.training());
+            if (same != null) {
+                write(run, results.row(same), same);
+                return true;
+            }
+            if (runningTrainings.contains(run.training())) {
+                return false;
+            }
+        }
+        if (running.size() >= jobs) {
+            return false;
+        }
+        start(run);
+        return true;
+    }
+
+    private void start(SweepRun run) {
+        Path folder = results.work(run);
+        try {
+            Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot create " + folder + ": " + e, e);
+        }
+        running.add(run.id());
+        if (run.kind() != SweepRun.Kind.SEARCH) {
+            runningTrainings.add(run.training());
+        }
+        listener.onStart(run);
+        if (SweepJob.result(folder) != null) { // killed between its end and its row
+            ended.add(new End(run, folder, null));
+            return;
+        }
+        SweepJob.prepare(folder, run);
+        launcher.start(run, folder).whenComplete((nothing, failure) -> ended.add(new End(run, folder, failure)));
+    }
+
+    private void finish(End end) {
+        SweepRun run = end.run;
+        running.remove(run.id());
+        if (run.kind() != SweepRun.Kind.SEARCH) {
+            runningTrainings.remove(run.training());
+        }
+        ObjectNode result = end.failure == null ? SweepJob.result(end.folder) : null;
+        if (result == null) {
+            fail(run, end.failure == null ? "ended without a result" : end.failure.getMessage());
+            return;
+        }
+        write(run, result, null);
+    }
+
+    private void fail(SweepRun run, String message) {
+        failures.put(run.id(), message);
+        listener.onFailure(run, message);
+    }
+
+    private void write(SweepRun run, ObjectNode outcome, String same) {
+        ObjectNode row = run.identity();
+        if (same != null) {
+            row.put("sameTrainingAs", same);
+        }
+        if (run.search() != null) {
+            ObjectNode found = (ObjectNode) results.row(run.search()).path("result");
+            ObjectNode search = row.putObject("search");
+            search.put("id", run.search());
+            for (String key : List.of("sizes", "softSizes", "seconds", "steps", "stepMillis")) {
+                search.set(key, found.path(key));
+            }
+        }
+        ObjectNode result = ((ObjectNode) outcome.path("result")).deepCopy();
+        int[] sizes = sizes(row, result);
+        result.put("multiplyAdds", plan.multiplyAdds(run.withSizes(sizes)));
+        result.put("budgetDeviation", plan.deviation(run, sizes, result.path("parameters").asLong()));
+        row.set("result", result);
+        ObjectNode environment = ((ObjectNode) outcome.path("environment")).deepCopy();
+        row.set("environment", same == null ? environment.put("jobs", jobs) : environment);
+        row.set("settings", run.settings().toJson());
+        results.append(row);
+        remove(results.work(run));
+        if (run.kind() != SweepRun.Kind.SEARCH) {
+            remember(run, row);
+        }
+        listener.onRow(row, pending.size() - (same == null ? 0 : 1) + running.size());
+    }
+
+    private void remember(SweepRun run, ObjectNode row) {
+        finishedTrainings.putIfAbsent(run.withSizes(sizes(row, row.path("result"))).training(), run.id());
+    }
+
+    private int[] sizes(ObjectNode row, JsonNode result) {
+        return Json.convert(result.path("sizes"), int[].class, results.file() + ": " + row.path("id").asText() + ": sizes");
+    }
+
+    private static void remove(Path folder) {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        try (Stream<Path> all = Files.walk(folder)) {
+            for (Path p : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(p);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot remove " + folder + ": " + e, e);
+        }
+    }
+}

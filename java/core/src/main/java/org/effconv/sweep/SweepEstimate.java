@@ -1,0 +1,70 @@
+package org.effconv.sweep;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.effconv.ContinuousTraining;
+import org.effconv.Device;
+import org.effconv.KernelSizeSearch;
+import org.effconv.Settings;
+import org.effconv.Training;
+import org.effconv.data.Dataset;
+import org.effconv.train.EpochMetrics;
+import org.effconv.train.TrainingListener;
+
+/**
+ * How long the runs of a sweep may take: a few steps of each kind of network are timed, here and now, and multiplied.
+ * Evaluation, start-up and the slowing of runs side by side are left out.
+ */
+public final class SweepEstimate {
+    private static final int BATCHES = 4; // timed, after as many to warm up
+
+    private final SweepPlan plan;
+    private final Device device;
+    private final Map<String, Double> imageSeconds = new HashMap<>(); // of an image in a step, by task, budget and kind of run
+
+    /**
+     * @param device as the runs will have it
+     */
+    public SweepEstimate(SweepPlan plan, Device device) {
+        this.plan = plan;
+        this.device = device;
+    }
+
+    /** Seconds of one run, by itself. */
+    public double seconds(SweepRun run) {
+        Settings settings = run.settings();
+        int images = plan.data(run).train().count();
+        boolean search = run.kind() == SweepRun.Kind.SEARCH;
+        int epochs = search ? KernelSizeSearch.epochs(settings) : settings.get(Settings.EPOCHS);
+        double step = imageSeconds.computeIfAbsent(run.task() + "/" + run.budget() + "/" + run.kind() + "/" + (search ? run.variant() : ""), key -> time(run));
+        double scale = run.sizes() == null ? 1 : (double) plan.multiplyAdds(run) / plan.mixedMultiplyAdds(run);
+        return (double) epochs * images * step * scale;
+    }
+
+    /** Seconds of several runs, {@code jobs} at a time. */
+    public double seconds(List<SweepRun> runs, int jobs) {
+        return runs.stream().mapToDouble(this::seconds).sum() / Math.min(jobs, Math.max(1, runs.size()));
+    }
+
+    private double time(SweepRun run) {
+        Dataset whole = plan.data(run);
+        int batch = run.settings().get(Settings.BATCH);
+        Dataset few = whole.take(Math.min(whole.train().count(), BATCHES * batch), 1);
+        double[] seconds = new double[1];
+        TrainingListener clock = new TrainingListener() {
+            @Override
+            public void onEpoch(EpochMetrics m) {
+                seconds[0] = 1 / m.imagesPerSecond(); // the last epoch's stays
+            }
+        };
+        Settings brief = run.settings().with(Settings.VALIDATION, 0.0).with(Settings.TRAIN_IMAGES, 0).with(Settings.TEST_IMAGES, 0)
+                .with(Settings.EPOCHS, 2).with(Settings.SEARCH_EPOCHS, 2);
+        switch (run.kind()) {
+            case SEARCH -> KernelSizeSearch.of(brief, run.architecture()).listener(clock).run(device, few);
+            case TRAINING -> Training.of(brief, run.architecture(), plan.mixed(run)).listener(clock).run(device, few).close();
+            case CONTINUOUS -> ContinuousTraining.of(brief, run.architecture()).listener(clock).run(device, few);
+        }
+        return seconds[0];
+    }
+}

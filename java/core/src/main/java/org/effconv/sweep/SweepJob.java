@@ -1,0 +1,160 @@
+package org.effconv.sweep;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import org.effconv.ContinuousTraining;
+import org.effconv.Device;
+import org.effconv.EffconvException;
+import org.effconv.Job;
+import org.effconv.KernelSizeSearch;
+import org.effconv.SearchResult;
+import org.effconv.Setting;
+import org.effconv.Settings;
+import org.effconv.SystemInfo;
+import org.effconv.Training;
+import org.effconv.TrainingResult;
+import org.effconv.data.Dataset;
+import org.effconv.data.Datasets;
+import org.effconv.io.AtomicFile;
+import org.effconv.io.Json;
+import org.effconv.io.JsonLines;
+import org.effconv.nn.Architecture;
+import org.effconv.train.PeakMemory;
+import org.effconv.train.Phase;
+
+/**
+ * What one process of a sweep does in its folder: reads job.json, runs the search or training (or goes on with it, from
+ * its last checkpoint), writes result.json in one move.
+ */
+public final class SweepJob {
+    private static final String JOB = "job.json";
+    private static final String RESULT = "result.json";
+    private static final String RUN = "run"; // the run folder with its checkpoints
+
+    private SweepJob() {}
+
+    /** Writes what {@link #run} reads. */
+    public static void prepare(Path folder, SweepRun run) {
+        ObjectNode job = Json.object().put("kind", run.kind().name());
+        job.set("settings", run.settings().toJson());
+        job.set("architecture", Json.parse(run.architecture().json(), run.architecture().name()));
+        job.set("sizes", Json.tree(run.sizes()));
+        AtomicFile.write(folder.resolve(JOB), Json.pretty(job));
+    }
+
+    /** What {@link #run} has written: "result" and "environment"; null if it did not come to its end. */
+    public static ObjectNode result(Path folder) {
+        Path file = folder.resolve(RESULT);
+        return Files.exists(file) ? Json.read(file) : null;
+    }
+
+    /** Runs the job in a folder to its end. */
+    public static void run(Path folder) {
+        Path file = folder.resolve(JOB);
+        ObjectNode job = Json.read(file);
+        Settings settings = Settings.fromJson(Json.convert(job.path("settings"), ObjectNode.class, file + ": settings"), file.toString());
+        Architecture architecture = Architecture.parse(Json.line(job.path("architecture")), file + ": architecture");
+        Dataset data = Job.select(Datasets.open(settings.get(Settings.DATA)), settings);
+        ObjectNode result;
+        Device opened;
+        try (Device device = Device.open(settings)) {
+            opened = device;
+            result = switch (SweepRun.Kind.valueOf(job.path("kind").asText())) {
+                case SEARCH -> search(folder.resolve(RUN), settings, architecture, device, data);
+                case TRAINING -> train(folder.resolve(RUN), settings, architecture,
+                        Json.convert(job.path("sizes"), int[].class, file + ": sizes"), device, data);
+                case CONTINUOUS -> trainContinuous(folder.resolve(RUN), settings, architecture, device, data);
+            };
+        }
+        if (opened.liveBytes() != 0) {
+            throw new EffconvException(opened.liveBytes() + " bytes of native memory were never given back; this is a bug, please report it");
+        }
+        result.set("images", images(data));
+        ObjectNode all = Json.object();
+        all.set("result", result);
+        all.set("environment", environment(opened));
+        AtomicFile.write(folder.resolve(RESULT), Json.pretty(all));
+    }
+
+    private static boolean begun(Path folder) {
+        return Files.exists(folder.resolve("config.json"));
+    }
+
+    private static ObjectNode search(Path folder, Settings settings, Architecture architecture, Device device, Dataset data) {
+        KernelSizeSearch search = begun(folder) ? KernelSizeSearch.resume(folder) : KernelSizeSearch.of(settings, architecture).out(folder);
+        SearchResult found = search.run(device, data);
+        ObjectNode json = Json.object();
+        json.set("layers", Json.tree(found.layers()));
+        json.set("sizes", Json.tree(found.sizes()));
+        json.set("softSizes", Json.tree(found.softSizes()));
+        json.put("parameters", found.parameters());
+        return time(json, folder, found.seconds(), found.steps());
+    }
+
+    private static ObjectNode train(Path folder, Settings settings, Architecture architecture, int[] sizes, Device device, Dataset data) {
+        Training training = begun(folder) ? Training.resume(folder) : Training.of(settings, architecture, sizes).out(folder);
+        try (TrainingResult trained = training.run(device, data)) {
+            ObjectNode json = Json.object();
+            json.set("sizes", Json.tree(trained.model().sizes()));
+            json.put("parameters", trained.model().parameters());
+            accuracy(json, trained.validationAccuracy(), trained.testAccuracy(), trained.testLoss(), trained.bestEpochTestAccuracy());
+            return time(json, folder, trained.seconds(), trained.steps());
+        }
+    }
+
+    private static ObjectNode trainContinuous(Path folder, Settings settings, Architecture architecture, Device device, Dataset data) {
+        ContinuousTraining training = begun(folder) ? ContinuousTraining.resume(folder) : ContinuousTraining.of(settings, architecture).out(folder);
+        ContinuousTraining.Result trained = training.run(device, data);
+        Phase.Outcome outcome = trained.outcome();
+        ObjectNode json = Json.object();
+        json.set("sizes", Json.tree(trained.sizes()));
+        json.put("parameters", trained.parameters());
+        accuracy(json, outcome.validation() == null ? Double.NaN : outcome.validation().accuracy(), outcome.test().accuracy(),
+                outcome.test().loss(), outcome.bestTest());
+        json.set("ownSettings", own(settings, training.settings()));
+        return time(json, folder, outcome.seconds(), outcome.steps());
+    }
+
+    // What a method sets for itself.
+    private static ObjectNode own(Settings asked, Settings used) {
+        ObjectNode own = Json.object();
+        for (Setting<?> s : Settings.table()) {
+            if (!asked.get(s).equals(used.get(s))) {
+                own.set(s.key(), Json.tree(used.get(s)));
+            }
+        }
+        return own;
+    }
+
+    private static void accuracy(ObjectNode json, double validation, double test, double testLoss, double best) {
+        if (Double.isFinite(validation)) {
+            json.put("validationAccuracy", validation);
+        }
+        json.put("testAccuracy", test).put("testLoss", testLoss);
+        if (Double.isFinite(best)) {
+            json.put("bestEpochTestAccuracyChosenOnTest", best);
+        }
+    }
+
+    // The step time is that of the median epoch: the first one warms up.
+    private static ObjectNode time(ObjectNode json, Path folder, double seconds, long steps) {
+        double[] epochs = JsonLines.read(folder.resolve("metrics.jsonl")).stream().mapToDouble(m -> m.path("seconds").asDouble()).sorted().toArray();
+        double stepsPerEpoch = (double) steps / epochs.length;
+        return json.put("seconds", seconds).put("steps", steps).put("stepMillis", 1000 * epochs[epochs.length / 2] / stepsPerEpoch);
+    }
+
+    private static ObjectNode images(Dataset data) {
+        return Json.object().put("train", data.train().count())
+                .put("validation", data.validation().map(v -> v.count()).orElse(0)).put("test", data.test().count());
+    }
+
+    private static ObjectNode environment(Device device) {
+        return Json.object().put("device", device.name()).put("threads", device.threads())
+                .put("activations", device.activationType().name()).put("processor", SystemInfo.processor())
+                .put("java", System.getProperty("java.version")).put("version", SystemInfo.version()).put("commit", SystemInfo.commit())
+                .put("peakRssBytes", PeakMemory.bytes()).put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    }
+}

@@ -1,0 +1,133 @@
+package org.effconv.sweep;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.io.AtomicFile;
+import org.effconv.io.Json;
+import org.effconv.io.JsonLines;
+import org.effconv.train.Checkpoint;
+
+/**
+ * The folder of a sweep: results.jsonl (a line per finished run), sweep.json (what all runs have in common), work/ (runs
+ * that are not finished). One process at a time appends to it.
+ */
+public final class SweepResults implements AutoCloseable {
+    /** The file with a line per finished run. */
+    public static final String FILE = "results.jsonl";
+    private static final String COMMON = "sweep.json";
+    private static final String WORK = "work";
+
+    private final Path folder;
+    private final FileChannel lock;
+    private final Map<String, ObjectNode> rows = new LinkedHashMap<>();
+
+    private SweepResults(Path folder, FileChannel lock) {
+        this.folder = folder;
+        this.lock = lock;
+        JsonLines.retain(file(), row -> true); // drops a line that a kill has cut
+        for (ObjectNode row : JsonLines.read(file())) {
+            rows.put(row.path("id").asText(), row);
+        }
+    }
+
+    /**
+     * Checks, without writing, that the sweep in {@code folder}, if there is one, was made with what {@code common} says.
+     *
+     * @throws InvalidInput if it was not, or something else is in the folder
+     */
+    public static void requireSame(Path folder, ObjectNode common) {
+        Path file = folder.resolve(COMMON);
+        if (Files.exists(file)) {
+            List<String> differences = Checkpoint.differences(Json.read(file), common);
+            if (!differences.isEmpty()) {
+                throw new InvalidInput(folder + ": holds a sweep with other settings: " + String.join("; ", differences)
+                        + "; expected the same, or another --out");
+            }
+        } else if (Files.exists(folder)) {
+            String[] content = folder.toFile().list();
+            if (content == null || content.length > 0) {
+                throw new InvalidInput(folder + ": is neither a sweep nor an empty folder");
+            }
+        }
+    }
+
+    /** The finished rows in a folder, whoever works in it; writes nothing. */
+    public static List<ObjectNode> read(Path folder) {
+        return JsonLines.read(folder.resolve(FILE));
+    }
+
+    /**
+     * Begins a sweep in {@code folder}, or goes on with the one that is there.
+     *
+     * @throws InvalidInput as {@link #requireSame}, or if another process works there
+     */
+    public static SweepResults open(Path folder, ObjectNode common) {
+        requireSame(folder, common);
+        try {
+            Files.createDirectories(folder.resolve(WORK));
+            FileChannel lock = FileChannel.open(folder.resolve(WORK).resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            if (!locked(lock)) {
+                lock.close();
+                throw new InvalidInput(folder + ": another process is working on this sweep");
+            }
+            AtomicFile.removeLeftovers(folder);
+            AtomicFile.write(folder.resolve(COMMON), Json.pretty(common));
+            return new SweepResults(folder, lock);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot begin a sweep in " + folder + ": " + e, e);
+        }
+    }
+
+    private static boolean locked(FileChannel channel) throws IOException {
+        try {
+            return channel.tryLock() != null;
+        } catch (OverlappingFileLockException e) {
+            return false; // held by this very process
+        }
+    }
+
+    public Path file() {
+        return folder.resolve(FILE);
+    }
+
+    /** Where a run that is not finished has its files. */
+    public Path work(SweepRun run) {
+        return folder.resolve(WORK).resolve(run.id().replaceAll("[^A-Za-z0-9.]+", "-") + "-" + Integer.toHexString(run.id().hashCode()));
+    }
+
+    /** The row of a finished run; null if it is not finished. */
+    public ObjectNode row(String id) {
+        return rows.get(id);
+    }
+
+    public Collection<ObjectNode> rows() {
+        return Collections.unmodifiableCollection(rows.values());
+    }
+
+    /** Adds the row of a finished run: once this returns, it survives a kill. */
+    void append(ObjectNode row) {
+        JsonLines.append(file(), row);
+        rows.put(row.path("id").asText(), row);
+    }
+
+    @Override
+    public void close() {
+        try {
+            lock.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot close the lock of " + folder, e);
+        }
+    }
+}
