@@ -98,6 +98,9 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** Checks budget and search settings against a network. */
     static void check(Device device, NetworkPlan plan, Settings settings) {
+        if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
+            throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
+        }
         Budget budget = settings.budget();
         Cost cost = cost(device, plan, settings);
         double target = budget.target(cost);
@@ -114,7 +117,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     }
 
     /** What the budget of some settings counts, for a network on a device. */
-    static Cost cost(Device device, NetworkPlan plan, Settings settings) {
+    public static Cost cost(Device device, NetworkPlan plan, Settings settings) {
         return switch (settings.costKind()) {
             case PARAMETERS -> Cost.parameters(device.backend(), plan);
             case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
@@ -141,6 +144,9 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
                 SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), cost,
                         budget, settings.search(), seed)) {
+            if (settings.get(Settings.SIZE_PREDICTOR).equals("none")) {
+                weights.withoutSizePredictor();
+            }
             Phase.Outcome outcome = Phase.run(context, PHASE, network, weights, job.options(context.data(), epochs(settings)),
                     new SoftSizes(weights, cost, budget.target(cost)), Phase.TestPart.NEVER);
             predict(device, weights);

@@ -14,6 +14,8 @@ import java.util.Optional;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting.Range;
 import org.effconv.backend.MaskKind;
+import org.effconv.backend.cuda.ConvolutionChoice;
+import org.effconv.backend.cuda.CudaOptions;
 import org.effconv.data.Datasets;
 import org.effconv.io.Json;
 import org.effconv.size.Budget;
@@ -46,10 +48,19 @@ public final class Settings {
             "fraction of the training images to keep for validation: not trained on, the same ones at every seed"));
     public static final Setting<Long> SEED = in(Setting.seed("seed", 1, "of weights, data order, augmentation and search"));
 
-    public static final Setting<String> DEVICE = in(Setting.text("device", "auto", "auto or cpu", "auto or cpu"));
+    public static final Setting<String> DEVICE = in(Setting.matching("device", "auto", "auto, cpu, cuda or cuda:N",
+            "auto, cpu, cuda (the first card) or cuda:N; auto takes the first card if it can be used, else the CPU, and says why",
+            "auto|cpu|cuda(:[0-9]{1,4})?"));
+    public static final Setting<Long> GPU_MEMORY = in(Setting.bytes("gpu-memory", 0,
+            "most device memory to take, such as 20g; a request beyond it fails; 0: no limit but the card's"));
+    public static final Setting<String> CONV = in(Setting.choice("conv", lower(ConvolutionChoice.AUTO),
+            "whose convolutions run on a card: by shape from a table, the project's own, or cuDNN's", names(ConvolutionChoice.values())));
+    public static final Setting<String> GRAPHS = in(Setting.choice("graphs", "on",
+            "whether steps on a card are recorded as CUDA graphs and replayed; results are the same", List.of("on", "off")));
     public static final Setting<Integer> THREADS = in(Setting.integer("threads", 0, 0, 1024, "CPU threads; 0: half the processors, at least one"));
     public static final Setting<String> PRECISION = in(Setting.choice("precision", "auto",
-            "of activations; auto is bf16 where the processor computes in it (AMX, AVX512-BF16), else fp32",
+            "of activations; auto is bf16 on a card from compute capability 8.0 on and on a processor that computes in it (AMX, "
+                    + "AVX512-BF16), else fp32",
             List.of("auto", "fp32", "bf16")));
 
     public static final Setting<String> BUDGET = in(Setting.text("budget", "k5", "a number, a ratio or a size",
@@ -72,6 +83,9 @@ public final class Settings {
             "how a soft size fades a kernel's outer ring", names(MaskKind.values())));
     public static final Setting<String> PREDICTOR = in(Setting.choice("predictor", lower(SEARCH.kernels()),
             "where kernels come from in a search: a coordinate network or an elastic table", names(SearchSettings.Kernels.values())));
+    public static final Setting<String> SIZE_PREDICTOR = in(Setting.choice("size-predictor", "gru",
+            "what says the sizes in a search: a recurrent network that is moved to them, or nothing, each layer having a size of its own "
+                    + "(with --size-update steady)", List.of("gru", "none")));
     public static final Setting<String> SIZE_UPDATE = in(Setting.choice("size-update", lower(SEARCH.update()),
             "how sizes follow the loss: averaged pulls on their logarithms, or the optimiser's own step",
             names(SearchSettings.Update.values())));
@@ -146,7 +160,7 @@ public final class Settings {
      *
      * @throws InvalidInput if it is none, or not of the cost asked for
      */
-    Budget budget() {
+    public Budget budget() {
         return Budget.parse(get(BUDGET), get(COST));
     }
 
@@ -179,6 +193,14 @@ public final class Settings {
         return Optional.of(LatencyTable.read(Path.of(get(LATENCY_TABLE))));
     }
 
+    /** What a CUDA device takes from these settings. */
+    CudaOptions cuda() {
+        String device = get(DEVICE);
+        int colon = device.indexOf(':');
+        return new CudaOptions(colon < 0 ? 0 : Integer.parseInt(device.substring(colon + 1)), get(GPU_MEMORY),
+                ConvolutionChoice.valueOf(get(CONV).toUpperCase(Locale.ROOT)), get(GRAPHS).equals("on"));
+    }
+
     private static <T> Setting<T> in(Setting<T> setting) {
         TABLE.put(setting.key(), setting);
         return setting;
@@ -191,7 +213,8 @@ public final class Settings {
 
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
-        return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING, POLISH,
+        return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE,
+                FROZEN, JITTER, PRICE, CEILING, POLISH,
                 WARM_START, COMPARE);
     }
 

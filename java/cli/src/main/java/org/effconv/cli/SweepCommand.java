@@ -49,6 +49,15 @@ final class SweepCommand implements Callable<Integer> {
                     Settings.THREADS, Settings.COMPARE, Settings.WARM_START).contains(s))
             .collect(Collectors.toList());
 
+    /** For help and defaults. */
+    static final class MethodNames extends ArrayList<String> {
+        private static final long serialVersionUID = 1L;
+
+        MethodNames() {
+            super(Method.all().stream().map(Method::text).toList());
+        }
+    }
+
     @Spec
     private CommandSpec spec;
 
@@ -56,8 +65,8 @@ final class SweepCommand implements Callable<Integer> {
     private Path out;
 
     @Option(names = "--methods", paramLabel = "M,..", split = ",",
-            description = "which sizes: learned, uniform, mixed, random, shuffled, small-first, large-first (default: all)")
-    private List<String> methods = Method.all().stream().map(Method::text).toList();
+            description = "which sizes: ${COMPLETION-CANDIDATES} (default: all)", completionCandidates = MethodNames.class)
+    private List<String> methods = new MethodNames();
 
     @Option(names = "--arch", paramLabel = "A,..", split = ",", description = "architectures, names or .json files (default: cnn6)")
     private List<String> architectures = List.of(Settings.ARCH.standard());
@@ -158,7 +167,7 @@ final class SweepCommand implements Callable<Integer> {
 
     private static String sizes(SweepPlan plan, SweepRun run) {
         if (run.sizes() == null) {
-            return run.kind() == SweepRun.Kind.SEARCH ? "" : "  sizes by " + run.search();
+            return run.search() == null ? "" : "  sizes by " + run.search();
         }
         long parameters = plan.parameters(run);
         return String.format(Locale.ROOT, "  sizes %s, %,d parameters (%+.2f %%)",

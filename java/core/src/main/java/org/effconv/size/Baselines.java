@@ -2,11 +2,11 @@ package org.effconv.size;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import org.effconv.EffconvException.JobFailed;
-import org.effconv.nn.SizedLayer;
 
 /** Sizes to hold learned ones against: plain choices of the same cost. */
 public final class Baselines {
@@ -21,33 +21,22 @@ public final class Baselines {
     private Baselines() {}
 
     /**
-     * The odd sizes that all layers may share and that stand next to the budget: the one that meets it within
-     * the {@linkplain Cost.Kind#tolerance tolerance}, or else the largest below and the smallest above (one alone at either end). A layer whose kmax is smaller has its
-     * kmax.
+     * The odd sizes that all layers may share and that stand next to the budget: the nearest, where it meets the budget
+     * within the {@linkplain Cost.Kind#tolerance tolerance}, or else the largest below and the smallest above (one alone at
+     * either end). A layer whose kmax is smaller has its kmax.
      *
      * @return one or two vectors of sizes, the smaller first
      */
     public static List<int[]> uniform(Cost cost, double target) {
-        int[] below = null;
-        int[] above = null;
-        for (int k = 1; k <= largest(cost); k += 2) {
-            int[] sizes = same(cost, k);
-            if (SizeRounding.meets(cost.at(sizes), cost, target)) {
-                return List.of(sizes);
-            }
-            if (cost.at(sizes) < target) {
-                below = sizes;
-            } else if (above == null) {
-                above = sizes;
-            }
+        List<int[]> all = IntStream.rangeClosed(0, largest(cost) / 2).mapToObj(ring -> same(cost, 2 * ring + 1)).toList();
+        int[] nearest = all.stream().min(Comparator.comparingDouble(sizes -> Cost.deviation(cost.at(sizes), target))).orElseThrow();
+        if (SizeRounding.meets(cost.at(nearest), cost, target)) {
+            return List.of(nearest);
         }
-        List<int[]> found = new ArrayList<>();
-        for (int[] sizes : new int[][] {below, above}) {
-            if (sizes != null) {
-                found.add(sizes);
-            }
-        }
-        return found;
+        List<int[]> beside = new ArrayList<>();
+        all.stream().filter(sizes -> cost.at(sizes) < target).reduce((first, last) -> last).ifPresent(beside::add);
+        all.stream().filter(sizes -> cost.at(sizes) > target).findFirst().ifPresent(beside::add);
+        return beside;
     }
 
     /**
@@ -77,24 +66,23 @@ public final class Baselines {
     }
 
     /**
-     * Soft sizes of a search, handed out to other layers at random, scaled by one common factor back to the budget and
-     * rounded and repaired as those of a search. An order that would give every layer the rounded size it had is drawn
-     * again.
+     * The sizes that a search found, handed out to other layers at random, scaled by one common factor back to the budget,
+     * and rounded and repaired as those of a search. An order that would give every layer the size it had is drawn again.
      *
      * @throws JobFailed if no sizes near them meet the budget
      */
-    public static int[] shuffled(double[] soft, Cost cost, double target, long seed) {
-        return SizeRounding.repair(scaled(permuted(soft, cost.layers(), seed), cost, target), cost, target);
+    public static int[] shuffled(int[] found, Cost cost, double target, long seed) {
+        double[] permuted = Arrays.stream(permuted(found, seed)).asDoubleStream().toArray();
+        return SizeRounding.repair(scaled(permuted, cost, target), cost, target);
     }
 
-    static double[] permuted(double[] soft, List<SizedLayer> layers, long seed) {
+    static int[] permuted(int[] sizes, long seed) {
         SplittableRandom random = new SplittableRandom(mix(seed));
-        double[] shuffled = soft.clone();
-        int[] before = SizeRounding.round(soft, layers);
-        for (int attempt = 0; attempt < SHUFFLES && Arrays.equals(SizeRounding.round(shuffled, layers), before); attempt++) {
+        int[] shuffled = sizes.clone();
+        for (int attempt = 0; attempt < SHUFFLES && Arrays.equals(shuffled, sizes); attempt++) {
             for (int i = shuffled.length - 1; i > 0; i--) { // Fisher-Yates
                 int at = random.nextInt(i + 1);
-                double kept = shuffled[i];
+                int kept = shuffled[i];
                 shuffled[i] = shuffled[at];
                 shuffled[at] = kept;
             }

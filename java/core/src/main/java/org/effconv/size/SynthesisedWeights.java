@@ -40,6 +40,7 @@ public final class SynthesisedWeights implements WeightSource {
     private final BudgetGrid grid; // null with one budget
     private final SizeFollower follower;
 
+    private boolean direct; // sizes come from the steady update, not from the predictor that follows it
     private double[] sizes; // of the step begun last, without jitter
     private double[] fixedSizes; // null: the predictor's
     private double[] judgedSizes; // what the masks have in place of the drawn sizes; null: the drawn ones
@@ -136,7 +137,7 @@ public final class SynthesisedWeights implements WeightSource {
             follower.at(BudgetGrid.position(tape.recording() ? grid.begin(progress.step()) : BudgetGrid.middle()));
         }
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
-        sizes = fixedSizes == null ? backend.readDoubles(predicted.v().value()) : fixedSizes.clone();
+        sizes = fixedSizes != null ? fixedSizes.clone() : direct ? steady.sizes() : backend.readDoubles(predicted.v().value());
         Variable v = throughTape ? predicted.v() : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, cost, target, settings) : null;
@@ -231,6 +232,11 @@ public final class SynthesisedWeights implements WeightSource {
     @Override
     public double learningRateFactor(Parameter p, Progress progress) {
         return sizePredictor.parameters().contains(p) ? settings.sizeRate() : 1;
+    }
+
+    /** From now on use the sizes of the steady update themselves, and not what the size predictor makes of them: a baseline without it. */
+    public void withoutSizePredictor() {
+        direct = true;
     }
 
     /** Soft sizes of the step begun last, without jitter. */

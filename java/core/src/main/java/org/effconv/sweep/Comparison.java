@@ -18,6 +18,7 @@ import java.util.stream.IntStream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Settings;
 import org.effconv.io.JsonLines;
+import org.effconv.size.Cost;
 import org.effconv.train.Checkpoint;
 
 /**
@@ -44,10 +45,11 @@ public final class Comparison {
     public record Task(String architecture, String data, int images) {}
 
     /**
-     * @param target  parameters asked for
+     * @param cost    what the budget counts
+     * @param target  asked for, in its unit
      * @param entries in the order of {@link Method}
      */
-    public record Group(Task task, String budget, double target, List<Entry> entries) {}
+    public record Group(Task task, String budget, Cost.Kind cost, double target, List<Entry> entries) {}
 
     /**
      * One method's networks.
@@ -59,7 +61,7 @@ public final class Comparison {
      * @param networkAccuracy over all networks
      * @param bestEpoch  over the seeds, the best epoch's test accuracy, chosen by the test part; null where it was not asked for
      * @param parameters over the networks
-     * @param deviation  largest |P - P*| / P*
+     * @param deviation  largest |cost - budget| / budget
      * @param searchSeconds mean over the networks, of a search that may serve several; 0 without one
      * @param trainingSeconds mean over the networks
      * @param searchStepMillis mean; NaN without a search
@@ -127,7 +129,15 @@ public final class Comparison {
         List<Entry> entries = new ArrayList<>();
         byName.forEach((name, own) -> entries.add(entry(name, own, learned)));
         return new Group(new Task(first.path("arch").asText(), first.path("data").asText(), first.path("result").path("images").path("train").asInt()),
-                first.path("budget").asText(), first.path("budgetParameters").asDouble(), entries);
+                first.path("budget").asText(), cost(first), first.path("budgetTarget").asDouble(), entries);
+    }
+
+    private static Cost.Kind cost(ObjectNode row) {
+        Cost.Kind kind = Cost.Kind.of(row.path("budgetCost").asText());
+        if (kind == null) {
+            throw new InvalidInput("run '" + row.path("id").asText() + "': budgetCost is " + row.path("budgetCost") + ", expected parameters, macs or latency");
+        }
+        return kind;
     }
 
     private static String name(ObjectNode row) {

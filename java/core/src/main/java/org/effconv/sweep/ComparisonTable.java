@@ -10,7 +10,7 @@ public final class ComparisonTable {
     private static final String MARKDOWN_HEAD = "| sizes | networks | seeds | parameters | off budget | test accuracy % | range | "
             + "learned - these, points | per seed | range | search s | training s | step ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
     private static final List<String> CSV_HEAD = List.of(
-            "arch", "data", "trainImages", "budget", "budgetParameters", "sizes", "networks", "seeds", "parametersMean", "parametersMin", "parametersMax",
+            "arch", "data", "trainImages", "budget", "budgetCost", "budgetTarget", "sizes", "networks", "seeds", "parametersMean", "parametersMin", "parametersMax",
             "largestBudgetDeviation", "testAccuracyMean", "testAccuracyDeviation", "testAccuracyMin", "testAccuracyMax", "validationAccuracyMean",
             "bestEpochTestAccuracyChosenOnTestMean", "learnedMinusTheseMean", "learnedMinusTheseDeviation", "learnedMinusTheseMin",
             "learnedMinusTheseMax", "pairs", "searchSecondsMean", "trainingSecondsMean", "searchStepMillisMean", "stepMillisMean");
@@ -21,8 +21,8 @@ public final class ComparisonTable {
     public static String markdown(Comparison comparison) {
         StringBuilder s = new StringBuilder();
         for (Comparison.Group group : comparison.groups()) {
-            s.append(String.format(Locale.ROOT, "## %s, %s, %,d training images, budget %s (%,.0f parameters)%n%n", group.task().architecture(),
-                    group.task().data(), group.task().images(), group.budget(), group.target()));
+            s.append(String.format(Locale.ROOT, "## %s, %s, %,d training images, budget %s (%s)%n%n", group.task().architecture(),
+                    group.task().data(), group.task().images(), group.budget(), group.cost().format(group.target())));
             s.append(MARKDOWN_HEAD);
             group.entries().forEach(e -> s.append(line(e)));
             s.append('\n');
@@ -87,7 +87,7 @@ public final class ComparisonTable {
             for (Comparison.Entry e : g.entries()) {
                 Summary d = e.advantageSummary();
                 Stream<Object> fields = Stream.of(
-                        g.task().architecture(), g.task().data(), g.task().images(), g.budget(), g.target(), e.name(), e.networks(),
+                        g.task().architecture(), g.task().data(), g.task().images(), g.budget(), g.cost().key(), g.target(), e.name(), e.networks(),
                         e.accuracies().size(), e.parameters().mean(), e.parameters().min(), e.parameters().max(), e.deviation(),
                         e.accuracy().mean(), e.accuracy().deviation(), e.networkAccuracy().min(), e.networkAccuracy().max(),
                         e.validation() == null ? "" : e.validation().mean(), e.bestEpoch() == null ? "" : e.bestEpoch().mean(),

@@ -14,7 +14,9 @@ public enum Method {
     RANDOM("a draw from all odd sizes that meet the budget, each choice equally likely"),
     SHUFFLED("learned sizes, handed out to other layers and brought back to the budget"),
     SMALL_FIRST("sizes that rise with depth, at the budget"),
-    LARGE_FIRST("sizes that fall with depth, at the budget");
+    LARGE_FIRST("sizes that fall with depth, at the budget"),
+    ELASTIC("sizes that a search found with free tables for kernels and no size predictor"),
+    FLEXCONV("continuous kernels with Gaussian masks of learned width, in training and use; its parameters are what it owns, whatever the budget");
 
     private final String description;
 
@@ -33,7 +35,7 @@ public enum Method {
 
     /** Whether a search must have ended before the network can be trained. */
     public boolean searches() {
-        return this == LEARNED || this == SHUFFLED;
+        return this == LEARNED || this == SHUFFLED || this == ELASTIC;
     }
 
     /**

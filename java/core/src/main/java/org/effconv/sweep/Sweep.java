@@ -1,5 +1,6 @@
 package org.effconv.sweep;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -79,8 +80,9 @@ public final class Sweep {
      * @throws JobFailed at the end, if runs failed: their rows are missing and the same sweep tries them again
      */
     public void run() throws InterruptedException {
-        plan.runs().stream().filter(run -> results.row(run.id()) != null && run.kind() == SweepRun.Kind.TRAINING)
+        plan.runs().stream().filter(run -> results.row(run.id()) != null && run.kind() != SweepRun.Kind.SEARCH)
                 .forEach(run -> remember(run, results.row(run.id())));
+        plan.runs().stream().filter(run -> results.row(run.id()) != null).forEach(run -> remove(results.work(run))); // killed behind its row
         pending.addAll(missing(plan, id -> results.row(id) != null));
         while (true) {
             startWhatCan();
@@ -122,15 +124,13 @@ public final class Sweep {
                 return false;
             }
             try {
-                run = plan.resolved(run,
-                        Json.convert(search.path("result").path("sizes"), int[].class, results.file() + ": " + run.search() + ": sizes"),
-                        Json.convert(search.path("result").path("softSizes"), double[].class, results.file() + ": " + run.search() + ": softSizes"));
+                run = plan.resolved(run, sizes(search, search.path("result")));
             } catch (JobFailed e) {
                 fail(run, e.getMessage());
                 return true;
             }
         }
-        if (run.kind() == SweepRun.Kind.TRAINING) {
+        if (run.kind() != SweepRun.Kind.SEARCH) {
             String same = finishedTrainings.get(run.training());
             if (same != null) {
                 write(run, results.row(same), same);
@@ -155,7 +155,7 @@ public final class Sweep {
             throw new UncheckedIOException("cannot create " + folder + ": " + e, e);
         }
         running.add(run.id());
-        if (run.kind() == SweepRun.Kind.TRAINING) {
+        if (run.kind() != SweepRun.Kind.SEARCH) {
             runningTrainings.add(run.training());
         }
         listener.onStart(run);
@@ -170,7 +170,7 @@ public final class Sweep {
     private void finish(End end) {
         SweepRun run = end.run;
         running.remove(run.id());
-        if (run.kind() == SweepRun.Kind.TRAINING) {
+        if (run.kind() != SweepRun.Kind.SEARCH) {
             runningTrainings.remove(run.training());
         }
         ObjectNode result = end.failure == null ? SweepJob.result(end.folder) : null;
@@ -179,7 +179,6 @@ public final class Sweep {
             return;
         }
         write(run, result, null);
-        remove(end.folder);
     }
 
     private void fail(SweepRun run, String message) {
@@ -201,24 +200,33 @@ public final class Sweep {
             }
         }
         ObjectNode result = ((ObjectNode) outcome.path("result")).deepCopy();
-        result.put("budgetDeviation", result.path("parameters").asDouble() / run.target() - 1);
+        int[] sizes = sizes(row, result);
+        result.put("multiplyAdds", plan.multiplyAdds(run.withSizes(sizes)));
+        result.put("budgetDeviation", plan.deviation(run, sizes, result.path("parameters").asLong()));
         row.set("result", result);
         ObjectNode environment = ((ObjectNode) outcome.path("environment")).deepCopy();
         row.set("environment", same == null ? environment.put("jobs", jobs) : environment);
         row.set("settings", run.settings().toJson());
         results.append(row);
-        if (run.kind() == SweepRun.Kind.TRAINING) {
+        remove(results.work(run));
+        if (run.kind() != SweepRun.Kind.SEARCH) {
             remember(run, row);
         }
         listener.onRow(row, pending.size() - (same == null ? 0 : 1) + running.size());
     }
 
     private void remember(SweepRun run, ObjectNode row) {
-        SweepRun known = run.withSizes(Json.convert(row.path("result").path("sizes"), int[].class, results.file() + ": " + run.id() + ": sizes"));
-        finishedTrainings.putIfAbsent(known.training(), run.id());
+        finishedTrainings.putIfAbsent(run.withSizes(sizes(row, row.path("result"))).training(), run.id());
+    }
+
+    private int[] sizes(ObjectNode row, JsonNode result) {
+        return Json.convert(result.path("sizes"), int[].class, results.file() + ": " + row.path("id").asText() + ": sizes");
     }
 
     private static void remove(Path folder) {
+        if (!Files.exists(folder)) {
+            return;
+        }
         try (Stream<Path> all = Files.walk(folder)) {
             for (Path p : all.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(p);

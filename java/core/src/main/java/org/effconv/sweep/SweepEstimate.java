@@ -3,6 +3,7 @@ package org.effconv.sweep;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.effconv.ContinuousTraining;
 import org.effconv.Device;
 import org.effconv.KernelSizeSearch;
 import org.effconv.Settings;
@@ -20,7 +21,7 @@ public final class SweepEstimate {
 
     private final SweepPlan plan;
     private final Device device;
-    private final Map<String, Double> stepSeconds = new HashMap<>(); // of a search or of the uniform mix, by task and budget
+    private final Map<String, Double> imageSeconds = new HashMap<>(); // of an image in a step, by task, budget and kind of run
 
     /**
      * @param device as the runs will have it
@@ -34,12 +35,11 @@ public final class SweepEstimate {
     public double seconds(SweepRun run) {
         Settings settings = run.settings();
         int images = plan.data(run).train().count();
-        long steps = Math.max(1, images / settings.get(Settings.BATCH));
         boolean search = run.kind() == SweepRun.Kind.SEARCH;
         int epochs = search ? KernelSizeSearch.epochs(settings) : settings.get(Settings.EPOCHS);
-        double step = stepSeconds.computeIfAbsent(run.task() + "/" + run.budget() + "/" + search, key -> time(run, search));
-        double scale = search || run.sizes() == null ? 1 : (double) plan.multiplyAdds(run) / plan.mixedMultiplyAdds(run);
-        return epochs * steps * step * scale;
+        double step = imageSeconds.computeIfAbsent(run.task() + "/" + run.budget() + "/" + run.kind() + "/" + (search ? run.variant() : ""), key -> time(run));
+        double scale = run.sizes() == null ? 1 : (double) plan.multiplyAdds(run) / plan.mixedMultiplyAdds(run);
+        return (double) epochs * images * step * scale;
     }
 
     /** Seconds of several runs, {@code jobs} at a time. */
@@ -47,7 +47,7 @@ public final class SweepEstimate {
         return runs.stream().mapToDouble(this::seconds).sum() / Math.min(jobs, Math.max(1, runs.size()));
     }
 
-    private double time(SweepRun run, boolean search) {
+    private double time(SweepRun run) {
         Dataset whole = plan.data(run);
         int batch = run.settings().get(Settings.BATCH);
         Dataset few = whole.take(Math.min(whole.train().count(), BATCHES * batch), 1);
@@ -55,15 +55,15 @@ public final class SweepEstimate {
         TrainingListener clock = new TrainingListener() {
             @Override
             public void onEpoch(EpochMetrics m) {
-                seconds[0] = m.seconds() * batch / few.train().count(); // the last epoch's stays
+                seconds[0] = 1 / m.imagesPerSecond(); // the last epoch's stays
             }
         };
-        Settings short2 = run.settings().with(Settings.VALIDATION, 0.0).with(Settings.TRAIN_IMAGES, 0).with(Settings.TEST_IMAGES, 0)
+        Settings brief = run.settings().with(Settings.VALIDATION, 0.0).with(Settings.TRAIN_IMAGES, 0).with(Settings.TEST_IMAGES, 0)
                 .with(Settings.EPOCHS, 2).with(Settings.SEARCH_EPOCHS, 2);
-        if (search) {
-            KernelSizeSearch.of(short2, run.architecture()).listener(clock).run(device, few);
-        } else {
-            Training.of(short2, run.architecture(), plan.mixed(run)).listener(clock).run(device, few).close();
+        switch (run.kind()) {
+            case SEARCH -> KernelSizeSearch.of(brief, run.architecture()).listener(clock).run(device, few);
+            case TRAINING -> Training.of(brief, run.architecture(), plan.mixed(run)).listener(clock).run(device, few).close();
+            case CONTINUOUS -> ContinuousTraining.of(brief, run.architecture()).listener(clock).run(device, few);
         }
         return seconds[0];
     }

@@ -5,11 +5,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import org.effconv.ContinuousTraining;
 import org.effconv.Device;
 import org.effconv.EffconvException;
 import org.effconv.Job;
 import org.effconv.KernelSizeSearch;
 import org.effconv.SearchResult;
+import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.SystemInfo;
 import org.effconv.Training;
@@ -21,6 +23,7 @@ import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
 import org.effconv.nn.Architecture;
 import org.effconv.train.PeakMemory;
+import org.effconv.train.Phase;
 
 /**
  * What one process of a sweep does in its folder: reads job.json, runs the search or training (or goes on with it, from
@@ -63,6 +66,7 @@ public final class SweepJob {
                 case SEARCH -> search(folder.resolve(RUN), settings, architecture, device, data);
                 case TRAINING -> train(folder.resolve(RUN), settings, architecture,
                         Json.convert(job.path("sizes"), int[].class, file + ": sizes"), device, data);
+                case CONTINUOUS -> trainContinuous(folder.resolve(RUN), settings, architecture, device, data);
             };
         }
         if (opened.liveBytes() != 0) {
@@ -96,14 +100,42 @@ public final class SweepJob {
             ObjectNode json = Json.object();
             json.set("sizes", Json.tree(trained.model().sizes()));
             json.put("parameters", trained.model().parameters());
-            if (Double.isFinite(trained.validationAccuracy())) {
-                json.put("validationAccuracy", trained.validationAccuracy());
-            }
-            json.put("testAccuracy", trained.testAccuracy()).put("testLoss", trained.testLoss());
-            if (Double.isFinite(trained.bestEpochTestAccuracy())) {
-                json.put("bestEpochTestAccuracyChosenOnTest", trained.bestEpochTestAccuracy());
-            }
+            accuracy(json, trained.validationAccuracy(), trained.testAccuracy(), trained.testLoss(), trained.bestEpochTestAccuracy());
             return time(json, folder, trained.seconds(), trained.steps());
+        }
+    }
+
+    private static ObjectNode trainContinuous(Path folder, Settings settings, Architecture architecture, Device device, Dataset data) {
+        ContinuousTraining training = begun(folder) ? ContinuousTraining.resume(folder) : ContinuousTraining.of(settings, architecture).out(folder);
+        ContinuousTraining.Result trained = training.run(device, data);
+        Phase.Outcome outcome = trained.outcome();
+        ObjectNode json = Json.object();
+        json.set("sizes", Json.tree(trained.sizes()));
+        json.put("parameters", trained.parameters());
+        accuracy(json, outcome.validation() == null ? Double.NaN : outcome.validation().accuracy(), outcome.test().accuracy(),
+                outcome.test().loss(), outcome.bestTest());
+        json.set("ownSettings", own(settings, training.settings()));
+        return time(json, folder, outcome.seconds(), outcome.steps());
+    }
+
+    // What a method sets for itself.
+    private static ObjectNode own(Settings asked, Settings used) {
+        ObjectNode own = Json.object();
+        for (Setting<?> s : Settings.table()) {
+            if (!asked.get(s).equals(used.get(s))) {
+                own.set(s.key(), Json.tree(used.get(s)));
+            }
+        }
+        return own;
+    }
+
+    private static void accuracy(ObjectNode json, double validation, double test, double testLoss, double best) {
+        if (Double.isFinite(validation)) {
+            json.put("validationAccuracy", validation);
+        }
+        json.put("testAccuracy", test).put("testLoss", testLoss);
+        if (Double.isFinite(best)) {
+            json.put("bestEpochTestAccuracyChosenOnTest", best);
         }
     }
 

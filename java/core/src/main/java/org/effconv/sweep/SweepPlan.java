@@ -3,14 +3,17 @@ package org.effconv.sweep;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.effconv.Device;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.Job;
+import org.effconv.KernelSizeSearch;
 import org.effconv.Settings;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
@@ -26,7 +29,7 @@ import org.effconv.size.SizeRounding;
 public final class SweepPlan implements AutoCloseable {
     private final SweepOptions options;
     private final Device device; // counts parameters; computes nothing
-    private final Map<String, Cost> costs = new HashMap<>(); // by task
+    private final Map<String, Cost> costs = new HashMap<>(); // by task and budget
     private final Map<String, Dataset> datasets = new HashMap<>(); // by data spec, whole
     private final List<SweepRun> runs = new ArrayList<>();
 
@@ -73,7 +76,7 @@ public final class SweepPlan implements AutoCloseable {
     private void addTask(Architecture architecture, Settings settings) {
         for (String text : options.budgets()) {
             Settings withBudget = settings.with(Settings.BUDGET, text);
-            Budget budget = Budget.parse(text);
+            Budget budget = withBudget.budget();
             if (!budget.hasTarget()) {
                 throw new InvalidInput("--budget " + text + ": expected a number to meet, a sweep compares networks of equal cost");
             }
@@ -85,15 +88,18 @@ public final class SweepPlan implements AutoCloseable {
     }
 
     private void addBudget(Architecture architecture, Settings settings, String budget, Cost cost, double target) {
-        String search = null;
+        Set<String> searches = new HashSet<>();
         for (Method method : options.methods()) {
-            if (method.searches() && search == null) {
-                SweepRun run = new SweepRun(SweepRun.Kind.SEARCH, architecture, budget, target, method, "", null, null, settings);
-                search = run.id();
-                runs.add(run);
-            }
             if (method.searches()) {
-                runs.add(new SweepRun(SweepRun.Kind.TRAINING, architecture, budget, target, method, "", null, search, settings));
+                SweepRun search = search(method, architecture, settings, budget, target);
+                if (searches.add(search.id())) {
+                    runs.add(search);
+                }
+                runs.add(new SweepRun(SweepRun.Kind.TRAINING, architecture, budget, target, method, "", null, search.id(), settings));
+                continue;
+            }
+            if (method == Method.FLEXCONV) {
+                runs.add(new SweepRun(SweepRun.Kind.CONTINUOUS, architecture, budget, target, method, "", null, null, settings));
                 continue;
             }
             try {
@@ -103,6 +109,14 @@ public final class SweepPlan implements AutoCloseable {
                 throw new InvalidInput("--budget " + budget + ", method " + method + ", " + cost.plan() + ": " + e.getMessage(), e);
             }
         }
+    }
+
+    // Learned and shuffled sizes share a search.
+    private static SweepRun search(Method method, Architecture architecture, Settings settings, String budget, double target) {
+        boolean elastic = method == Method.ELASTIC;
+        Settings own = elastic ? settings.with(Settings.PREDICTOR, "elastic").with(Settings.SIZE_PREDICTOR, "none").with(Settings.SIZE_UPDATE, "steady")
+                : settings;
+        return new SweepRun(SweepRun.Kind.SEARCH, architecture, budget, target, method, elastic ? "elastic" : "", null, null, own);
     }
 
     private Map<String, int[]> sizes(Method method, Cost cost, double target, long seed) {
@@ -122,10 +136,11 @@ public final class SweepPlan implements AutoCloseable {
     private Cost cost(Architecture architecture, Settings settings) {
         String data = settings.get(Settings.DATA);
         Dataset whole = datasets.computeIfAbsent(data, Datasets::open);
-        return costs.computeIfAbsent(architecture.name() + "/" + data + "/" + settings.get(Settings.TRAIN_IMAGES), key -> {
+        String key = architecture.name() + "/" + data + "/" + settings.get(Settings.TRAIN_IMAGES) + "/" + settings.get(Settings.BUDGET);
+        return costs.computeIfAbsent(key, k -> {
             Dataset d = Job.select(whole, settings);
-            return Cost.parameters(device.backend(),
-                    architecture.plan(new NetworkPlan.Input(d.height(), d.width(), d.channels(), d.classes())));
+            NetworkPlan plan = architecture.plan(new NetworkPlan.Input(d.height(), d.width(), d.channels(), d.classes()));
+            return KernelSizeSearch.cost(device, plan, settings);
         });
     }
 
@@ -137,6 +152,12 @@ public final class SweepPlan implements AutoCloseable {
     /** Parameters of a run's network; 0 while its sizes are not known. */
     public long parameters(SweepRun run) {
         return run.sizes() == null ? 0 : cost(run.architecture(), run.settings()).plan().parameters(run.sizes());
+    }
+
+    /** (cost - target) / target of the run's network; continuous kernels own other numbers of parameters than plain ones of their sizes. */
+    double deviation(SweepRun run, int[] sizes, long parameters) {
+        Cost cost = cost(run.architecture(), run.settings());
+        return (cost.kind() == Cost.Kind.PARAMETERS ? parameters : cost.at(sizes)) / run.target() - 1;
     }
 
     /** Multiply-adds of the run's network on one image. */
@@ -159,10 +180,10 @@ public final class SweepPlan implements AutoCloseable {
     }
 
     /** The run with the sizes of its search. */
-    public SweepRun resolved(SweepRun run, int[] sizes, double[] soft) {
+    public SweepRun resolved(SweepRun run, int[] found) {
         return run.withSizes(run.method() == Method.SHUFFLED
-                ? Baselines.shuffled(soft, cost(run.architecture(), run.settings()), run.target(), run.seed())
-                : sizes);
+                ? Baselines.shuffled(found, cost(run.architecture(), run.settings()), run.target(), run.seed())
+                : found);
     }
 
     /** What all runs have in common, so that a results file holds nothing else: settings and architectures. */

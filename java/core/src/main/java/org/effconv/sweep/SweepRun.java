@@ -12,7 +12,7 @@ import org.effconv.nn.Architecture;
  * @param architecture of the network
  * @param budget       as the user wrote it; {@code target} in parameters
  * @param method       whose sizes are trained; of a search the one that first asks for it
- * @param variant      which of a method's networks: a size ("k5"), a draw ("draw2"), or ""
+ * @param variant      which of a method's networks: a size ("k5"), a draw ("draw2"); of a search "elastic"; or ""
  * @param sizes        kernel sizes to train; null in a search, and where they come from the search {@code search}
  * @param search       id of the search whose sizes are used; null without one
  * @param settings     complete, with architecture, data, images, budget and seed of this run
@@ -22,13 +22,18 @@ public record SweepRun(
         Settings settings) {
     /** What is run. */
     public enum Kind {
+        /** Of kernel sizes. */
         SEARCH,
-        TRAINING
+        /** Of a network of given sizes. */
+        TRAINING,
+        /** Of a network with continuous kernels. */
+        CONTINUOUS
     }
 
     /** Unique in a sweep, and stable: what a row of the results is found by. */
     public String id() {
-        String what = kind == Kind.SEARCH ? "search" : variant.isEmpty() ? method.text() : method.text() + "-" + variant;
+        String name = kind == Kind.SEARCH ? "search" : method.text();
+        String what = variant.isEmpty() ? name : name + "-" + variant;
         return task() + "/" + budget + "/" + what + "/seed" + seed();
     }
 
@@ -49,15 +54,15 @@ public record SweepRun(
 
     /** Equal for trainings that are bit for bit the same, whatever method they serve. */
     public String training() {
-        return task() + "/" + Json.line(sizes) + "/seed" + seed();
+        return task() + "/" + (kind == Kind.CONTINUOUS ? "continuous" : Json.line(sizes)) + "/seed" + seed();
     }
 
     /** What a row says of the run, beside its results. */
     public ObjectNode identity() {
         ObjectNode json = Json.object();
-        json.put("kind", kind.name().toLowerCase(java.util.Locale.ROOT)).put("id", id()).put("arch", architecture.name())
+        json.put("kind", kind == Kind.SEARCH ? "search" : "training").put("id", id()).put("arch", architecture.name())
                 .put("data", settings.get(Settings.DATA)).put("trainImages", settings.get(Settings.TRAIN_IMAGES))
-                .put("budget", budget).put("budgetParameters", target);
+                .put("budget", budget).put("budgetCost", settings.budget().cost().key()).put("budgetTarget", target);
         if (kind != Kind.SEARCH) {
             json.put("method", method.text()).put("variant", variant);
         }

@@ -32,7 +32,8 @@ public record Evaluation(int images, double loss, double accuracy) {
             for (Batch batch : loader.epoch(0)) {
                 arena.reset();
                 Tape tape = new Tape(backend, arena, false);
-                BatchTensors.OnDevice on = tensors.load(batch, arena, network.activationType());
+                tensors.load(batch);
+                BatchTensors.OnDevice on = tensors.augmented(batch.size(), arena, network.activationType());
                 weights.begin(tape, progress);
                 Ops.ClassLoss result = Ops.softmaxCrossEntropy(
                         tape, network.forward(tape, tape.constant(on.x()), weights, 0), on.labels(), 0);
@@ -68,7 +69,8 @@ public record Evaluation(int images, double loss, double accuracy) {
                 }
                 arena.reset();
                 Tape tape = new Tape(backend, arena, true);
-                BatchTensors.OnDevice on = tensors.load(batch, arena, network.activationType());
+                tensors.load(batch);
+                BatchTensors.OnDevice on = tensors.augmented(full, arena, network.activationType());
                 weights.begin(tape, progress);
                 losses[b] = backend.readDoubles(Ops.softmaxCrossEntropy(
                         tape, network.forward(tape, tape.constant(on.x()), weights, seed + b), on.labels(), 0).loss().value())[0];

@@ -86,15 +86,7 @@ class KillAndResumeTest {
     }
 
     private Process start(List<String> arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx1g", "-XX:TieredStopAtLevel=1",
-                "-Deffconv.home=" + System.getProperty("effconv.home"), "-cp", System.getProperty("java.class.path"),
-                "org.effconv.cli.Effconv"));
-        command.addAll(arguments);
-        return new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("output.txt").toFile()))
-                .start();
+        return CliProcess.start(arguments, folder.resolve("output.txt"));
     }
 
     /** The lines without what a clock or the system measured. */

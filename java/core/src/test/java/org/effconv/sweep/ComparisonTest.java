@@ -1,0 +1,136 @@
+package org.effconv.sweep;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.List;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.io.Json;
+import org.effconv.io.JsonLines;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The comparison's arithmetic against values computed by hand. */
+class ComparisonTest {
+    private static final double EXACT = 1e-12;
+
+    @TempDir
+    Path folder;
+
+    private Path file;
+
+    @BeforeEach
+    void rows() {
+        file = folder.resolve("results.jsonl");
+        row("learned", "", 1, 0.80, 1010, 0.01, 8);
+        row("learned", "", 2, 0.84, 990, -0.01, 8);
+        row("learned", "", 3, 0.85, 1000, 0, 8);
+        row("uniform", "k3", 1, 0.79, 900, -0.1, 8);
+        row("uniform", "k3", 2, 0.85, 900, -0.1, 8);
+        row("uniform", "k5", 1, 0.82, 2000, 1.0, 8);
+        row("random", "draw1", 1, 0.70, 1000, 0, 8);
+        row("random", "draw2", 1, 0.74, 1000, 0, 8);
+        row("random", "draw1", 3, 0.80, 1020, 0.02, 8);
+        JsonLines.append(file, Json.object().put("kind", "search").put("id", "a search"));
+    }
+
+    private void row(String method, String variant, long seed, double accuracy, long parameters, double deviation, int epochs) {
+        ObjectNode row = Json.object().put("kind", "training").put("id", method + variant + seed).put("arch", "cnn6").put("data", "d")
+                .put("budget", "k4").put("budgetCost", "parameters").put("budgetTarget", 1000.0).put("method", method).put("variant", variant).put("seed", seed);
+        if (method.equals("learned")) {
+            row.putObject("search").put("seconds", 10.0 * seed).put("stepMillis", 3.0);
+        }
+        ObjectNode result = row.putObject("result").put("testAccuracy", accuracy).put("validationAccuracy", accuracy + 0.01)
+                .put("parameters", parameters).put("budgetDeviation", deviation).put("seconds", 100.0).put("stepMillis", 2.0);
+        result.putObject("images").put("train", 900);
+        row.putObject("environment").put("device", "cpu").put("commit", seed == 1 ? "aaa" : "bbb").put("finished", "2026-01-0" + seed);
+        row.putObject("settings").put("epochs", epochs).put("seed", seed);
+        JsonLines.append(file, row);
+    }
+
+    private Comparison.Entry entry(String name) {
+        Comparison.Group group = Comparison.of(List.of(file)).groups().get(0);
+        return group.entries().stream().filter(e -> e.name().equals(name)).findFirst().orElseThrow();
+    }
+
+    @Test
+    void groupsAndOrder() {
+        Comparison comparison = Comparison.of(List.of(file));
+        assertEquals(1, comparison.groups().size());
+        assertEquals(new Comparison.Task("cnn6", "d", 900), comparison.tasks().get(0));
+        assertEquals(List.of("learned", "uniform k3", "uniform k5", "random"),
+                comparison.groups().get(0).entries().stream().map(Comparison.Entry::name).toList());
+        assertTrue(comparison.notes().contains("commit: aaa, bbb (not the same for all runs)"), comparison.notes().toString());
+    }
+
+    @Test
+    void meanAndSampleDeviationOfTheLearnedOnes() {
+        Comparison.Entry e = entry("learned");
+        assertEquals(0.83, e.accuracy().mean(), EXACT); // (0.80 + 0.84 + 0.85) / 3
+        assertEquals(Math.sqrt((0.0009 + 0.0001 + 0.0004) / 2), e.accuracy().deviation(), EXACT);
+        assertEquals(0.80, e.accuracy().min());
+        assertEquals(0.85, e.accuracy().max());
+        assertEquals(0.84, e.validation().mean(), EXACT);
+        assertEquals(20, e.searchSeconds(), EXACT);
+        assertEquals(0.01, e.deviation(), EXACT);
+        assertNull(e.advantageSummary());
+        assertNull(e.bestEpoch());
+    }
+
+    @Test
+    void differencesArePairedBySeed() {
+        Comparison.Entry e = entry("uniform k3");
+        assertEquals(List.of(1L, 2L), List.copyOf(e.advantage().keySet()));
+        assertEquals(0.01, e.advantage().get(1L), EXACT); // 0.80 - 0.79
+        assertEquals(-0.01, e.advantage().get(2L), EXACT); // 0.84 - 0.85
+        assertEquals(0, e.advantageSummary().mean(), EXACT);
+        assertEquals(Math.sqrt(0.0002), e.advantageSummary().deviation(), EXACT);
+        assertTrue(Double.isNaN(entry("uniform k5").advantageSummary().deviation()));
+    }
+
+    @Test
+    void drawsOfASeedCountWithTheirMean() {
+        Comparison.Entry e = entry("random");
+        assertEquals(3, e.networks());
+        assertEquals(0.72, e.accuracies().get(1L), EXACT); // (0.70 + 0.74) / 2
+        assertEquals(0.76, e.accuracy().mean(), EXACT); // (0.72 + 0.80) / 2
+        assertEquals(Math.sqrt(2 * 0.04 * 0.04), e.accuracy().deviation(), EXACT);
+        assertEquals(0.70, e.networkAccuracy().min());
+        assertEquals(0.08, e.advantage().get(1L), EXACT); // 0.80 - 0.72
+        assertEquals(0.05, e.advantage().get(3L), EXACT); // 0.85 - 0.80
+        assertEquals(0.065, e.advantageSummary().mean(), EXACT);
+    }
+
+    @Test
+    void theTableShowsThem() {
+        String markdown = ComparisonTable.markdown(Comparison.of(List.of(file)));
+        assertTrue(markdown.contains("## cnn6, d, 900 training images, budget k4 (1,000 parameters)"), markdown);
+        assertTrue(markdown.contains("| random | 3 | 2 | 1,000 to 1,020 | 2.00 % | 76.00 +- 5.66 | 70.00 to 80.00 | +6.50 +- 2.12 | +8.00 +5.00 | +5.00 to +8.00 |"), markdown);
+        assertTrue(markdown.contains("| uniform k5 | 1 | 1 | 2,000 | 100.00 % | 82.00 (one seed) |"), markdown);
+        List<String> csv = ComparisonTable.csv(Comparison.of(List.of(file))).lines().toList();
+        assertEquals(5, csv.size());
+        for (String line : csv) {
+            assertEquals(csv.get(0).split(",", -1).length, line.split(",", -1).length, line);
+        }
+    }
+
+    @Test
+    void otherSettingsAreRefused() {
+        row("mixed", "", 1, 0.5, 1000, 0, 16);
+        String message = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file))).getMessage();
+        assertTrue(message.contains("epochs is 8 there and 16 here"), message);
+    }
+
+    @Test
+    void aRunMayNotOccurTwice() {
+        String message = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file, file))).getMessage();
+        assertTrue(message.contains("every run once"), message);
+        row("learned", "", 1, 0.80, 1010, 0.01, 8);
+        assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file)));
+    }
+}

@@ -1,0 +1,23 @@
+package org.effconv.endtoend;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The command line in a JVM of its own, to be killed. */
+final class CliProcess {
+    private CliProcess() {}
+
+    static Process start(List<String> arguments, Path output) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx1g", "-XX:TieredStopAtLevel=1",
+                "-Deffconv.home=" + System.getProperty("effconv.home"), "-cp", System.getProperty("java.class.path"),
+                "org.effconv.cli.Effconv"));
+        command.addAll(arguments);
+        return new ProcessBuilder(command)
+                .redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(output.toFile()))
+                .start();
+    }
+}
