@@ -25,6 +25,12 @@ public final class ComparisonTable {
                     group.task().data(), group.task().images(), group.budget(), group.cost().format(group.target())));
             s.append(MARKDOWN_HEAD);
             group.entries().forEach(e -> s.append(line(e)));
+            s.append("\nKernel sizes");
+            if (group.entries().stream().anyMatch(e -> e.method() == Method.FLEXCONV)) {
+                s.append(" (of flexconv: the odd square that the mask leaves)");
+            }
+            s.append(":\n\n");
+            group.entries().forEach(e -> s.append("- ").append(e.name()).append(": ").append(String.join("; ", e.sizes())).append('\n'));
             s.append('\n');
         }
         s.append("""

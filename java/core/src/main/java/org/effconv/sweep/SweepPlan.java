@@ -186,7 +186,7 @@ public final class SweepPlan implements AutoCloseable {
                 : found);
     }
 
-    /** What all runs have in common, so that a results file holds nothing else: settings and architectures. */
+    /** What all runs have in common, so that a results file holds nothing else: the settings that are no lists. */
     public ObjectNode common() {
         ObjectNode json = Json.object().put("format", 1);
         ObjectNode settings = options.settings().toJson();
