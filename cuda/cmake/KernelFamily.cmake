@@ -63,6 +63,12 @@ function(effconv_finish_kernel_families)
   # FFMA is one rounding on the device; a contraction chosen by the host compiler would be no closer to it.
   target_compile_options(effconv_kernels_host PRIVATE -ffp-contract=off)
 
+  # The same as a shared library with a C interface, for tests in another language. Only that interface is exported.
+  add_library(effconv_kernels_host_shared SHARED EXCLUDE_FROM_ALL host/effconv_host_run.cpp)
+  target_link_libraries(effconv_kernels_host_shared PRIVATE effconv_kernels_host)
+  target_link_options(effconv_kernels_host_shared PRIVATE LINKER:--exclude-libs,ALL)
+  set_target_properties(effconv_kernels_host_shared PROPERTIES OUTPUT_NAME effconv_kernels_host CXX_VISIBILITY_PRESET hidden)
+
   add_executable(effconv_write_manifest EXCLUDE_FROM_ALL src/write_manifest.cpp)
   target_link_libraries(effconv_write_manifest PRIVATE effconv_kernel_manifest)
 
@@ -120,7 +126,8 @@ function(effconv_add_device_code)
   add_custom_command(
     OUTPUT ${device}/kernels.json
     COMMAND ${CMAKE_COMMAND} -DWRITER=$<TARGET_FILE:effconv_write_manifest> -DSOURCE_DIR=${EC_CUDA_DIR}
-            -DOUTPUT=${device}/kernels.json -P ${EC_CUDA_DIR}/cmake/WriteManifest.cmake
+            -DOUTPUT=${device}/kernels.json "-DNVCC=${EC_NVCC}" "-DTARGETS=${EFFCONV_CUDA_TARGETS}"
+            -P ${EC_CUDA_DIR}/cmake/WriteManifest.cmake
     DEPENDS effconv_write_manifest ${fatbins}
     COMMENT "kernel manifest" VERBATIM)
   add_custom_target(effconv_device_code ALL DEPENDS ${fatbins} ${device}/ptxas.txt ${device}/kernels.json)

@@ -1,4 +1,4 @@
-# Writes the manifest with the commit of the checkout. Inputs: WRITER, SOURCE_DIR, OUTPUT.
+# Writes the manifest with the commit of the checkout and nvcc's version. Inputs: WRITER, SOURCE_DIR, OUTPUT, NVCC, TARGETS (list).
 set(commit "unknown")
 find_program(git git)
 if(git)
@@ -9,4 +9,8 @@ if(git)
     set(commit ${found})
   endif()
 endif()
-execute_process(COMMAND ${WRITER} ${commit} ${OUTPUT} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${NVCC} --version OUTPUT_VARIABLE described COMMAND_ERROR_IS_FATAL ANY)
+if(NOT described MATCHES "release ([0-9]+\\.[0-9]+)")
+  message(FATAL_ERROR "${NVCC} --version names no release:\n${described}")
+endif()
+execute_process(COMMAND ${WRITER} ${commit} ${CMAKE_MATCH_1} ${OUTPUT} ${TARGETS} COMMAND_ERROR_IS_FATAL ANY)

@@ -30,11 +30,15 @@ bool readNumber(const std::string& json, const std::string& key, long& value) {
 
 }  // namespace
 
-std::string kernelManifestJson(const std::string& commit) {
+std::string kernelManifestJson(const DeviceCodeOrigin& origin) {
+    std::string targets;
+    for (const int target : origin.targets) targets += (targets.empty() ? "" : ", ") + std::to_string(target);
     int count = 0;
     const KernelSignature* signatures = kernelSignatures(&count);
     std::string json = "{\n  \"format\": 1,\n  \"version\": \"" + std::string(kernelLibraryVersion()) +
-                       "\",\n  \"commit\": \"" + commit + "\",\n  \"kernels\": [\n";
+                       "\",\n  \"commit\": \"" + origin.commit + "\",\n  \"toolkit\": \"" + origin.toolkit + "\",\n  \"targets\": [" + targets +
+                       "],\n  \"ptx\": " + std::to_string(origin.targets.empty() ? 0 : origin.targets.back()) +
+                       ",\n  \"kernels\": [\n";
     for (int i = 0; i < count; ++i) {
         json += std::string("    {\"name\": \"") + signatures[i].kernel + "\", \"module\": \"" + signatures[i].family +
                 ".fatbin\", \"parameterBytes\": " + std::to_string(signatures[i].parameterBytes) + "}" +

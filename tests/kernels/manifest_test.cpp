@@ -23,10 +23,10 @@ bool refusedWith(const std::string& manifest, const std::string& expected) {
 
 }  // namespace
 
-EC_TEST(own_manifest_is_accepted) { EC_CHECK(checkKernelManifest(kernelManifestJson("abc")).ok()); }
+EC_TEST(own_manifest_is_accepted) { EC_CHECK(checkKernelManifest(kernelManifestJson({"abc", "13.0", {75, 90}})).ok()); }
 
 EC_TEST(mismatches_are_refused) {
-    const std::string manifest = kernelManifestJson("abc");
+    const std::string manifest = kernelManifestJson({"abc", "13.0", {75, 90}});
     int count = 0;
     const KernelSignature* signatures = kernelSignatures(&count);
     EC_CHECK(count > 0);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "effconv/types.h"
 
@@ -21,11 +22,18 @@ const KernelSignature* kernelSignatures(int* count);
 /// Version of the kernel library, as in the manifest ("0.1.0").
 const char* kernelLibraryVersion();
 
-/// The manifest of this build as JSON. commit is the git commit it was built from ("unknown" outside a checkout).
-std::string kernelManifestJson(const std::string& commit);
+/// Where device code comes from: for people, and for the choice of a card that can run it. Not compared by the handshake.
+struct DeviceCodeOrigin {
+    std::string commit = "unknown";  ///< git commit
+    std::string toolkit = "0.0";     ///< of CUDA: "13.0"
+    std::vector<int> targets;        ///< compute capabilities times ten with machine code; the last also as PTX
+};
+
+/// The manifest of this build as JSON.
+std::string kernelManifestJson(const DeviceCodeOrigin& origin);
 
 /// Compares a manifest read beside the device code with this build: refuses another version, a missing or surplus kernel
-/// and a parameter struct of another size; the message shows both sides. The commit is informative and not compared.
+/// and a parameter struct of another size; the message shows both sides.
 Result checkKernelManifest(const std::string& manifestJson);
 
 }  // namespace effconv

@@ -4,6 +4,7 @@ module org.effconv.core {
     requires transitive com.fasterxml.jackson.databind;
     requires org.bytedeco.javacpp;
     requires org.bytedeco.dnnl;
+    requires jcuda;
     requires java.desktop;
 
     exports org.effconv;
@@ -17,4 +18,5 @@ module org.effconv.core {
     exports org.effconv.tensor;
     exports org.effconv.train;
     exports org.effconv.backend.cpu;
+    exports org.effconv.backend.cuda;
 }

@@ -1,9 +1,15 @@
 package org.effconv;
 
+import java.util.Optional;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.backend.cpu.CpuFeatures;
+import org.effconv.backend.cuda.Card;
+import org.effconv.backend.cuda.ConvolutionChoice;
+import org.effconv.backend.cuda.CudaOptions;
+import org.effconv.backend.cuda.CudaProbe;
+import org.effconv.backend.cuda.CudaProblem;
 import org.effconv.tensor.DataType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -15,6 +21,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class Device implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Device.class);
+
+    private static final int LEAST_BF16_CAPABILITY = 80;
 
     private final Backend backend;
     private final DataType activationType;
@@ -28,34 +36,69 @@ public final class Device implements AutoCloseable {
         this.threads = threads;
     }
 
-    /** By the settings device, threads and precision as the system properties have them. */
+    /** By the settings of devices (device, threads, precision and those of cards) as the system properties have them. */
     public static Device open() {
         return open(Settings.standard());
     }
 
     /**
-     * @param name auto or cpu
+     * @param name auto, cpu, cuda or cuda:N
      */
     public static Device open(String name) {
         return open(Settings.standard().with(Settings.DEVICE, name));
     }
 
     /**
-     * Chooses by the settings device, threads and precision, and logs what was chosen and why.
+     * Chooses by the settings, and logs what was chosen and why.
      *
-     * @throws InvalidInput                    if there is no such device, or it lacks the precision asked for
-     * @throws EffconvException.MissingNative  if the native library cannot be loaded
+     * @throws InvalidInput                      if there is no such card
+     * @throws EffconvException.MissingNative    if the native library, the NVIDIA driver or another part of what the device
+     *                                           needs is missing: says what was found, what is needed and the way out
+     * @throws EffconvException.OutOfDeviceMemory if the card has less memory than asked for
      */
     public static Device open(Settings settings) {
-        String name = checkedName(settings);
+        CudaProbe probe = CudaProbe.ofThisMachine();
+        DeviceChoice choice = DeviceChoice.of(settings, options -> problem(probe, options));
+        return choice.cuda() == null ? openCpu(settings, choice) : openCuda(settings, choice, probe);
+    }
+
+    /** A device of a backend that the caller opened and that closes with it; for backends of one's own. */
+    public static Device over(Backend backend, DataType activationType) {
+        if (activationType == DataType.I32 || activationType == DataType.U8) {
+            throw new InvalidInput("activation type " + activationType + ": expected F32, BF16 or F64");
+        }
+        return new Device(backend, activationType, backend instanceof CpuBackend cpu ? cpu.threads() : 1);
+    }
+
+    private static Device openCpu(Settings settings, DeviceChoice choice) {
         int asked = settings.get(Settings.THREADS);
         int threads = asked == 0 ? standardThreads() : asked;
-        Backend backend = CpuBackend.open(threads);
-        DataType type = type(settings.get(Settings.PRECISION));
-        LOG.info("device {}: {}, {} thread{}{}", backend.name(),
-                name.equals("auto") ? "chosen by 'auto', this build has no other" : "as asked", threads, threads == 1 ? "" : "s",
-                asked == 0 ? " (half the processors)" : "");
-        return new Device(backend, type, threads);
+        CpuBackend backend = CpuBackend.open(threads);
+        LOG.info("device cpu: {}; {} thread{}{}", choice.reason(), threads, threads == 1 ? "" : "s", asked == 0 ? " (half the processors)" : "");
+        return new Device(backend, cpuType(settings.get(Settings.PRECISION)), threads);
+    }
+
+    private static Device openCuda(Settings settings, DeviceChoice choice, CudaProbe probe) {
+        Card card = probe.cards().get(choice.cuda().ordinal());
+        DataType type = cudaType(settings.get(Settings.PRECISION), card);
+        Backend backend = openCuda(choice.cuda());
+        LOG.info("device {}: {}; {}", backend.name(), choice.reason(), card);
+        return new Device(backend, type, 1);
+    }
+
+    // TODO-SEAM
+    private static Backend openCuda(CudaOptions options) {
+        throw new IllegalStateException("there is no CUDA backend in this build: " + options); // problem() lets nobody come here
+    }
+
+    /** Why the first card cannot be used; empty if it can. */
+    static Optional<CudaProblem> cudaProblem(CudaProbe probe) {
+        return problem(probe, new CudaOptions(0, 0, ConvolutionChoice.AUTO, true));
+    }
+
+    private static Optional<CudaProblem> problem(CudaProbe probe, CudaOptions options) {
+        return probe.problem(options).or(() -> Optional.of(new CudaProblem(CudaProblem.Kind.NO_BACKEND, "the probe alone", "the CUDA backend",
+                "a later version, or compute on the CPU with --device cpu")));
     }
 
     // Processors often come in pairs that share a core, and a thread that waits for one that has no core of its own waits
@@ -64,53 +107,58 @@ public final class Device implements AutoCloseable {
         return Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
     }
 
-    private static String checkedName(Settings settings) {
-        String name = settings.get(Settings.DEVICE);
-        if (name.equals("cuda") || name.startsWith("cuda:")) {
-            throw new InvalidInput("device '" + name + "': this build has no CUDA backend, expected auto or cpu");
-        }
-        if (!name.equals("auto") && !name.equals("cpu")) {
-            throw new InvalidInput("device '" + name + "': expected auto or cpu");
-        }
-        return name;
-    }
-
     /**
      * Checks that there is such a device, without opening it.
      *
-     * @throws InvalidInput if there is none
+     * @throws EffconvException as {@link #open(Settings)} does
      */
     public static void requireKnown(Settings settings) {
-        checkedName(settings);
+        CudaProbe probe = CudaProbe.ofThisMachine();
+        DeviceChoice.of(settings, options -> problem(probe, options));
     }
 
-    private static DataType type(String precision) {
+    private static DataType cpuType(String precision) {
         boolean supported = CpuFeatures.bf16();
+        DataType type = type(precision, supported, "this processor " + (supported ? "computes" : "does not compute") + " in bf16");
+        if (type == DataType.BF16 && !supported) {
+            LOG.warn("precision bf16 as asked, though this processor has neither AMX nor AVX512-BF16: it will be slow");
+        }
+        return type;
+    }
+
+    // Before compute capability 8.0 tensor cores know no bf16.
+    private static DataType cudaType(String precision, Card card) {
+        boolean supported = card.capability() >= LEAST_BF16_CAPABILITY;
+        return type(precision, supported, "this card's tensor cores " + (supported ? "compute" : "do not compute") + " in bf16");
+    }
+
+    private static DataType type(String precision, boolean supported, String why) {
         DataType type = switch (precision) {
             case "fp32" -> DataType.F32;
             case "bf16" -> DataType.BF16;
             default -> supported ? DataType.BF16 : DataType.F32;
         };
-        if (type == DataType.BF16 && !supported) {
-            LOG.warn("precision bf16 as asked, though this processor has neither AMX nor AVX512-BF16: it will be slow");
-        }
         LOG.info("precision {}: {}", type == DataType.BF16 ? "bf16 with fp32 parameters" : "fp32",
-                precision.equals("auto")
-                        ? "chosen by 'auto', this processor " + (supported ? "computes" : "does not compute") + " in bf16"
-                        : "as asked");
+                precision.equals("auto") ? "chosen by 'auto', " + why : "as asked");
         return type;
     }
 
-    /** "cpu". */
+    /** "cpu", "cuda:0". */
     public String name() {
         return backend.name();
     }
 
+    /** Backend and processor, to tell machines apart: "cpu, AMD EPYC". */
+    public String hardware() {
+        return backend instanceof CpuBackend ? backend.name() + ", " + SystemInfo.processor() : backend.name();
+    }
+
+    /** Threads that a CPU computes with; 1 for a card. */
     public int threads() {
         return threads;
     }
 
-    /** Type of the activations: F32 or BF16. Parameters, statistics and losses are F32. */
+    /** Type of the activations. Parameters, statistics and losses are F32. */
     public DataType activationType() {
         return activationType;
     }
@@ -150,8 +198,12 @@ public final class Device implements AutoCloseable {
 
     @Override
     public String toString() {
-        return backend.name() + ", " + threads + (threads == 1 ? " thread, " : " threads, ")
-                + (activationType == DataType.BF16 ? "bf16 with fp32 parameters" : "fp32");
+        String computes = backend instanceof CpuBackend ? ", " + threads + (threads == 1 ? " thread" : " threads") : "";
+        return backend.name() + computes + ", " + switch (activationType) {
+            case BF16 -> "bf16 with fp32 parameters";
+            case F64 -> "fp64";
+            default -> "fp32";
+        };
     }
 
     @Override

@@ -1,10 +1,13 @@
 package org.effconv;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import org.effconv.autodiff.Tape;
 import org.effconv.data.Dataset;
+import org.effconv.data.Images;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
@@ -13,13 +16,21 @@ import org.effconv.nn.WeightSource;
 import org.effconv.size.Budget;
 import org.effconv.size.Cost;
 import org.effconv.size.FoundSizes;
+import org.effconv.size.SizePolish;
 import org.effconv.size.SizeRounding;
 import org.effconv.size.SynthesisedWeights;
 import org.effconv.tensor.Arena;
+import org.effconv.train.Evaluation;
+import org.effconv.train.Normalisation;
 import org.effconv.train.Phase;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Learns the kernel sizes of an architecture's convolutions under a budget of parameters, multiply-adds or time. */
 public final class KernelSizeSearch extends Job<KernelSizeSearch> {
+    private static final Logger LOG = LoggerFactory.getLogger(KernelSizeSearch.class);
+    private static final int POLISH_BATCHES = 16;
+
     static final String PHASE = "search";
 
     private KernelSizeSearch(Settings settings, Architecture architecture) {
@@ -107,11 +118,21 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** What the budget of some settings counts, for a network on a device. */
     public static Cost cost(Device device, NetworkPlan plan, Settings settings) {
-        return switch (settings.budget().cost()) {
+        return switch (settings.costKind()) {
             case PARAMETERS -> Cost.parameters(device.backend(), plan);
             case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
-            case LATENCY -> throw new EffconvException.InvalidInput("budget '" + settings.get(Settings.BUDGET) + "': no latency table");
+            case LATENCY -> settings.latencyTable().orElseThrow().cost(device, plan, settings.get(Settings.LATENCY_TABLE));
         };
+    }
+
+    @Override
+    void addIdentity(ObjectNode identity) {
+        addBudget(identity, settings());
+    }
+
+    /** A run's identity holds the table that its budget is counted by. */
+    static void addBudget(ObjectNode identity, Settings settings) {
+        settings.latencyTable().ifPresent(table -> identity.set("latencyTable", table.toJson()));
     }
 
     /** The search of a job, within its run folder if there is one. */
@@ -129,7 +150,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             Phase.Outcome outcome = Phase.run(context, PHASE, network, weights, job.options(context.data(), epochs(settings)),
                     new SoftSizes(weights, cost, budget.target(cost)), Phase.TestPart.NEVER);
             predict(device, weights);
-            FoundSizes found = weights.found();
+            FoundSizes found = polished(job, context, network, weights, cost, weights.found());
             SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(),
                     plan.parameters(found.sizes()), cost.kind(), found.cost(), found.target(), outcome.seconds(), outcome.steps(),
                     weights.predictedWeights(found.sizes()));
@@ -138,6 +159,29 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             }
             return result;
         }
+    }
+
+    // Judged on the validation part where there is one; a search sees each training image few times, so that these serve, too.
+    private static FoundSizes polished(
+            Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, FoundSizes found) {
+        Settings settings = job.settings();
+        int most = settings.get(Settings.POLISH);
+        if (most == 0 || Double.isNaN(found.target()) || settings.get(Settings.CEILING)) {
+            return found;
+        }
+        Images images = context.data().validation().orElse(context.data().train());
+        SizePolish polish = new SizePolish(cost, found.target(), (sizes, batches) -> {
+            weights.judge(sizes);
+            return Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
+                    Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches);
+        });
+        List<SizePolish.Move> moves = polish.polish(found.soft(), found.sizes(), most, POLISH_BATCHES);
+        weights.judge(null);
+        for (SizePolish.Move move : moves) {
+            LOG.info(String.format(Locale.ROOT, "polish: %s, loss smaller by %.4f +- %.4f",
+                    Arrays.toString(move.sizes()), move.improvement(), move.standardError()));
+        }
+        return moves.isEmpty() ? found : found.movedTo(moves.get(moves.size() - 1).sizes(), cost);
     }
 
     // The sizes as the last update left them, also where this process ran no step of the search.

@@ -1,5 +1,6 @@
 package org.effconv;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -45,6 +46,11 @@ public final class Learning extends Job<Learning> {
     @Override
     Learning self() {
         return this;
+    }
+
+    @Override
+    void addIdentity(ObjectNode identity) {
+        KernelSizeSearch.addBudget(identity, settings());
     }
 
     /** As {@link KernelSizeSearch#budget}. */

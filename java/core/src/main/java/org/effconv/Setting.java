@@ -37,6 +37,32 @@ public final class Setting<T> {
         });
     }
 
+    /** Text of a form that a regular expression describes. */
+    static Setting<String> matching(String key, String standard, String form, String description, String expression) {
+        return new Setting<>(key, standard, form, description, s -> {
+            String lower = s.strip().toLowerCase(Locale.ROOT);
+            return lower.matches(expression) ? lower : null;
+        });
+    }
+
+    /** A number of bytes, with k, m or g behind it for powers of 1024. */
+    static Setting<Long> bytes(String key, long standard, String description) {
+        return new Setting<>(key, standard, "a number of bytes such as 20g, 512m or 1048576", description, s -> {
+            String lower = s.strip().toLowerCase(Locale.ROOT);
+            if (!lower.matches("[0-9]{1,18}[kmg]?")) {
+                return null;
+            }
+            int shift = switch (lower.charAt(lower.length() - 1)) {
+                case 'k' -> 10;
+                case 'm' -> 20;
+                case 'g' -> 30;
+                default -> 0;
+            };
+            long number = Long.parseLong(shift == 0 ? lower : lower.substring(0, lower.length() - 1));
+            return number <= Long.MAX_VALUE >> shift ? (Long) (number << shift) : null;
+        });
+    }
+
     static Setting<Integer> integer(String key, int standard, int least, int most, String description) {
         String form = most == Integer.MAX_VALUE ? "an integer of at least " + least : "an integer from " + least + " to " + most;
         return new Setting<>(key, standard, form, description, s -> {

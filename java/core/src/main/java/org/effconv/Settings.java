@@ -2,6 +2,7 @@ package org.effconv;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -9,12 +10,16 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting.Range;
 import org.effconv.backend.MaskKind;
+import org.effconv.backend.cuda.ConvolutionChoice;
+import org.effconv.backend.cuda.CudaOptions;
 import org.effconv.data.Datasets;
 import org.effconv.io.Json;
 import org.effconv.size.Budget;
+import org.effconv.size.BudgetRange;
 import org.effconv.size.Cost;
 import org.effconv.size.SearchSettings;
 
@@ -43,10 +48,19 @@ public final class Settings {
             "fraction of the training images to keep for validation: not trained on, the same ones at every seed"));
     public static final Setting<Long> SEED = in(Setting.seed("seed", 1, "of weights, data order, augmentation and search"));
 
-    public static final Setting<String> DEVICE = in(Setting.text("device", "auto", "auto or cpu", "auto or cpu"));
+    public static final Setting<String> DEVICE = in(Setting.matching("device", "auto", "auto, cpu, cuda or cuda:N",
+            "auto, cpu, cuda (the first card) or cuda:N; auto takes the first card if it can be used, else the CPU, and says why",
+            "auto|cpu|cuda(:[0-9]{1,4})?"));
+    public static final Setting<Long> GPU_MEMORY = in(Setting.bytes("gpu-memory", 0,
+            "most device memory to take, such as 20g; a request beyond it fails; 0: no limit but the card's"));
+    public static final Setting<String> CONV = in(Setting.choice("conv", lower(ConvolutionChoice.AUTO),
+            "whose convolutions run on a card: by shape from a table, the project's own, or cuDNN's", names(ConvolutionChoice.values())));
+    public static final Setting<String> GRAPHS = in(Setting.choice("graphs", "on",
+            "whether steps on a card are recorded as CUDA graphs and replayed; results are the same", List.of("on", "off")));
     public static final Setting<Integer> THREADS = in(Setting.integer("threads", 0, 0, 1024, "CPU threads; 0: half the processors, at least one"));
     public static final Setting<String> PRECISION = in(Setting.choice("precision", "auto",
-            "of activations; auto is bf16 where the processor computes in it (AMX, AVX512-BF16), else fp32",
+            "of activations; auto is bf16 on a card from compute capability 8.0 on and on a processor that computes in it (AMX, "
+                    + "AVX512-BF16), else fp32",
             List.of("auto", "fp32", "bf16")));
 
     public static final Setting<String> BUDGET = in(Setting.text("budget", "k5", "a number, a ratio or a size",
@@ -55,6 +69,11 @@ public final class Settings {
     public static final Setting<String> COST = in(Setting.choice("cost", Budget.BY_UNIT,
             "what a budget of 1.5x, k5 or auto counts; auto: parameters, or what the budget's unit says",
             List.of(Budget.BY_UNIT, Cost.Kind.PARAMETERS.key(), Cost.Kind.MULTIPLY_ADDS.key(), Cost.Kind.LATENCY.key())));
+    /** The value of {@link #LATENCY_TABLE} that names no file. */
+    static final String NO_TABLE = "none";
+
+    public static final Setting<String> LATENCY_TABLE = in(Setting.text("latency-table", NO_TABLE, "a file",
+            "what a budget of time is counted by: a file that 'effconv latency-table' has measured on this device"));
     public static final Setting<Double> SEARCH_FRACTION = in(Setting.number("search-fraction", 0.375, Range.above(0),
             "epochs of the search, as a fraction of --epochs; rounded up to a whole epoch"));
 
@@ -80,6 +99,9 @@ public final class Settings {
             "weight of the cost in the loss, with --budget auto or --size-update gradient"));
     public static final Setting<Boolean> CEILING = in(Setting.flag("ceiling", SEARCH.ceiling(),
             "take the budget as an upper bound only, not as a number to meet"));
+
+    public static final Setting<Integer> POLISH = in(Setting.integer("polish", 8, 0, 1000,
+            "after the search, moves at most to a neighbouring choice of equal cost whose loss is clearly smaller; 0: none"));
 
     public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
@@ -142,6 +164,43 @@ public final class Settings {
         return Budget.parse(get(BUDGET), get(COST));
     }
 
+    /**
+     * The range of budgets these settings ask for.
+     *
+     * @throws InvalidInput if it is none, or not of the cost asked for
+     */
+    BudgetRange budgetRange() {
+        return BudgetRange.parse(get(BUDGET), get(COST));
+    }
+
+    /** What their budget counts, be it one or a range. */
+    Cost.Kind costKind() {
+        return BudgetRange.isRange(get(BUDGET)) ? budgetRange().cost() : budget().cost();
+    }
+
+    /**
+     * The latency table these settings name, if their budget counts time.
+     *
+     * @throws InvalidInput if it counts time and there is no table
+     */
+    Optional<LatencyTable> latencyTable() {
+        if (costKind() != Cost.Kind.LATENCY) {
+            return Optional.empty();
+        }
+        if (get(LATENCY_TABLE).equals(NO_TABLE)) {
+            throw new InvalidInput("budget '" + get(BUDGET) + "' counts time: expected --latency-table FILE, which 'effconv latency-table' measures");
+        }
+        return Optional.of(LatencyTable.read(Path.of(get(LATENCY_TABLE))));
+    }
+
+    /** What a CUDA device takes from these settings. */
+    CudaOptions cuda() {
+        String device = get(DEVICE);
+        int colon = device.indexOf(':');
+        return new CudaOptions(colon < 0 ? 0 : Integer.parseInt(device.substring(colon + 1)), get(GPU_MEMORY),
+                ConvolutionChoice.valueOf(get(CONV).toUpperCase(Locale.ROOT)), get(GRAPHS).equals("on"));
+    }
+
     private static <T> Setting<T> in(Setting<T> setting) {
         TABLE.put(setting.key(), setting);
         return setting;
@@ -154,7 +213,8 @@ public final class Settings {
 
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
-        return List.of(BUDGET, COST, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, JITTER, PRICE, CEILING,
+        return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE,
+                FROZEN, JITTER, PRICE, CEILING, POLISH,
                 WARM_START, COMPARE);
     }
 

@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.backend.cpu.CpuFeatures;
+import org.effconv.backend.cuda.CudaProbe;
 
 /** What this machine and build can do, for people. */
 public final class SystemInfo {
@@ -30,7 +31,7 @@ public final class SystemInfo {
         lines.add(new Line("java", System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + ")"));
         lines.add(new Line("system", System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
                 + System.getProperty("os.arch")));
-        lines.add(new Line("processor", cpuinfo("model name") + ", " + Runtime.getRuntime().availableProcessors() + " usable"));
+        lines.add(new Line("processor", processor() + ", " + Runtime.getRuntime().availableProcessors() + " usable"));
         List<String> flags = Arrays.asList(cpuinfo("flags").split(" "));
         lines.add(new Line("features", FLAGS.stream().map(f -> f + (flags.contains(f) ? " yes" : " no")).collect(Collectors.joining(", "))));
         lines.add(new Line("native", orMissing(() -> {
@@ -40,10 +41,13 @@ public final class SystemInfo {
         })));
         lines.add(new Line("oneDNN", orMissing(CpuFeatures::oneDnnVersion)));
         lines.add(new Line("precision", orMissing(() -> CpuFeatures.bf16()
-                ? "auto means bf16: this processor computes in it"
-                : "auto means fp32: this processor has neither AMX nor AVX512-BF16")));
+                ? "on the CPU auto means bf16: this processor computes in it"
+                : "on the CPU auto means fp32: this processor has neither AMX nor AVX512-BF16")));
+        CudaProbe cuda = CudaProbe.ofThisMachine();
+        cuda.lines().forEach(l -> lines.add(new Line(l.what(), l.text())));
         lines.add(new Line("device cpu", "there"));
-        lines.add(new Line("device cuda", "missing: this build has no CUDA backend"));
+        lines.add(new Line("device cuda", Device.cudaProblem(cuda).map(p -> "missing: " + p).orElse("there")));
+        lines.add(new Line("device auto", Device.cudaProblem(cuda).isPresent() ? "means cpu, for device cuda is missing" : "means cuda:0"));
         return lines;
     }
 

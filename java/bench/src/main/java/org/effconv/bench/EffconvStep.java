@@ -88,7 +88,7 @@ final class EffconvStep implements TrainingStep {
         Variable penalty = source.penalty(tape);
         tape.backward(penalty == null ? classLoss : Ops.sum(tape, classLoss, penalty));
         source.afterBackward(tape, progress);
-        optimizer.step(tape::gradient, p -> source.learningRateFactor(p, progress), 1);
+        optimizer.step(tape::gradient, p -> source.learningRateFactor(p, progress), 1).getAsDouble();
         backend.copy(classLoss.value(), loss);
         arena.reset();
     }

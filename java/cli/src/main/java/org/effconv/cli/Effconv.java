@@ -11,7 +11,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
-/** The command line: {@code effconv learn | train | eval | sweep | compare | info}. Exit codes: 0 good, 1 the job failed, 2 bad arguments or input. */
+/** The command line: {@code effconv learn | train | eval | search | sizes | sweep | compare | latency-table | info}. Exit codes: 0 good, 1 the job failed, 2 bad arguments or input. */
 @Command(
         name = "effconv",
         description = "Learns the kernel sizes of a CNN's convolution layers under a parameter budget.",
@@ -47,14 +47,22 @@ public final class Effconv implements Runnable {
         SettingOptions.add(trainLine.getCommandSpec(), train.offered());
         CommandLine evalLine = new CommandLine(new EvalCommand());
         SettingOptions.add(evalLine.getCommandSpec(), EvalCommand.OFFERED);
+        SearchCommand search = new SearchCommand();
+        CommandLine searchLine = new CommandLine(search);
+        SettingOptions.add(searchLine.getCommandSpec(), search.offered());
+        CommandLine tableLine = new CommandLine(new LatencyTableCommand());
+        SettingOptions.add(tableLine.getCommandSpec(), LatencyTableCommand.OFFERED);
         CommandLine sweepLine = new CommandLine(new SweepCommand());
         SettingOptions.add(sweepLine.getCommandSpec(), SweepCommand.OFFERED);
         return line.addSubcommand(learnLine)
                 .addSubcommand(trainLine)
                 .addSubcommand(evalLine)
+                .addSubcommand(searchLine)
+                .addSubcommand(new SizesCommand())
                 .addSubcommand(sweepLine)
                 .addSubcommand(new SweepJobCommand())
                 .addSubcommand(new CompareCommand())
+                .addSubcommand(tableLine)
                 .addSubcommand(new InfoCommand())
                 .setUsageHelpAutoWidth(true)
                 .setParameterExceptionHandler(Effconv::badArguments)
@@ -63,7 +71,7 @@ public final class Effconv implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: learn, train, eval, sweep, compare or info");
+        throw new ParameterException(spec.commandLine(), "a command is missing: learn, train, eval, search, sizes, sweep, compare, latency-table or info");
     }
 
     private static int badArguments(ParameterException e, String[] arguments) {

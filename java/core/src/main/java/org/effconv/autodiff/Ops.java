@@ -1,5 +1,6 @@
 package org.effconv.autodiff;
 
+import java.util.function.LongSupplier;
 import org.effconv.backend.Activation;
 import org.effconv.backend.Backend;
 import org.effconv.backend.Convolution;
@@ -218,6 +219,11 @@ public final class Ops {
      * @param seed another one for every call
      */
     public static Variable dropout(Tape tape, Variable x, double rate, long seed) {
+        return dropout(tape, x, rate, () -> seed);
+    }
+
+    /** The same with a seed that is asked for when it is needed, forwards and backwards. */
+    public static Variable dropout(Tape tape, Variable x, double rate, LongSupplier seed) {
         if (!tape.recording() || rate == 0) {
             return x;
         }

@@ -1,7 +1,11 @@
 package org.effconv.backend;
 
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.DoubleSupplier;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.effconv.tensor.Allocator;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
@@ -41,6 +45,15 @@ public interface Backend extends AutoCloseable {
     double[] readDoubles(Tensor t);
 
     int[] readInts(Tensor t);
+
+    /**
+     * The values of a few elements (at most 256 bytes) as they are now, for later: a device hands them over while it works on,
+     * and asking for them waits for them alone.
+     */
+    default Supplier<double[]> readLater(Tensor t) {
+        double[] values = t.type() == DataType.I32 ? Arrays.stream(readInts(t)).asDoubleStream().toArray() : readDoubles(t);
+        return values::clone;
+    }
 
     void fill(Tensor t, double value);
 
@@ -144,6 +157,11 @@ public interface Backend extends AutoCloseable {
      */
     void dropout(Tensor x, double rate, long seed, Tensor y);
 
+    /** The same with a seed that may differ each time a recorded {@link #step} is repeated; it is asked for once each time. */
+    default void dropout(Tensor x, double rate, LongSupplier seed, Tensor y) {
+        dropout(x, rate, seed.getAsLong(), y);
+    }
+
     // ---- loss -------------------------------------------------------------------------------------------------
 
     /**
@@ -179,9 +197,29 @@ public interface Backend extends AutoCloseable {
      * One update of all parameters in one call.
      *
      * @param step 1 for the first update; AdamW's bias correction
-     * @return the global gradient norm before clipping
+     * @return the global gradient norm before clipping; asking for it may wait for the device
      */
-    double optimizerStep(OptimizerRule rule, long step, List<OptimizerSlot> slots);
+    DoubleSupplier update(OptimizerRule rule, long step, List<OptimizerSlot> slots);
+
+    /** {@link #update}, and waits for the norm. */
+    default double optimizerStep(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
+        return update(rule, step, slots).getAsDouble();
+    }
+
+    // ---- steps ------------------------------------------------------------------------------------------------
+
+    /**
+     * Runs one step of a loop. A device may record what {@code body} asks of it and, when an equal key comes again, repeat the
+     * recording in place of calling {@code body}. So a body under an equal key has to ask for the same operations, with the same
+     * numbers, on memory that lives as long as the loop; it must neither write to the device nor read from it. What changes
+     * from step to step stands in tensors that are written before, or comes from a supplier ({@link #dropout}).
+     *
+     * @param key equal keys, equal steps; null for a step that is never repeated
+     * @return what {@code body} returned when it was called last under an equal key
+     */
+    default <T> T step(Object key, Supplier<T> body) {
+        return body.get();
+    }
 
     // ---- the method -------------------------------------------------------------------------------------------
 

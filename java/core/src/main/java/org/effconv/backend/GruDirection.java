@@ -10,4 +10,17 @@ import org.effconv.tensor.Tensor;
  * @param inputBias     b, (3 hidden)
  * @param hiddenBias    c, (3 hidden)
  */
-public record GruDirection(Tensor inputWeights, Tensor hiddenWeights, Tensor inputBias, Tensor hiddenBias) {}
+public record GruDirection(Tensor inputWeights, Tensor hiddenWeights, Tensor inputBias, Tensor hiddenBias) {
+    /** Addresses as a native call takes them: W, U, b, c of the forward direction, then of the reverse one. */
+    public static long[] addresses(GruDirection forward, GruDirection reverse) {
+        long[] addresses = new long[8];
+        int next = 0;
+        for (GruDirection d : new GruDirection[] {forward, reverse}) {
+            addresses[next++] = d.inputWeights().address();
+            addresses[next++] = d.hiddenWeights().address();
+            addresses[next++] = d.inputBias().address();
+            addresses[next++] = d.hiddenBias().address();
+        }
+        return addresses;
+    }
+}

@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongSupplier;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
@@ -86,6 +87,11 @@ public final class Network implements AutoCloseable {
      * @throws IllegalArgumentException if x is not of the plan's input
      */
     public Variable forward(Tape tape, Variable x, WeightSource source, long stepSeed) {
+        return forward(tape, x, source, () -> stepSeed);
+    }
+
+    /** The same with a seed that is asked for when a dropout needs it, forwards and backwards. */
+    public Variable forward(Tape tape, Variable x, WeightSource source, LongSupplier stepSeed) {
         NetworkPlan.Input in = plan.input();
         Shape expected = Shape.of(x.shape().dim(0), in.height(), in.width(), in.channels());
         if (!x.shape().equals(expected) || x.value().type() != activationType) {
@@ -105,9 +111,9 @@ public final class Network implements AutoCloseable {
     private final class Pass {
         private final Tape tape;
         private final WeightSource source;
-        private final long stepSeed;
+        private final LongSupplier stepSeed;
 
-        Pass(Tape tape, WeightSource source, long stepSeed) {
+        Pass(Tape tape, WeightSource source, LongSupplier stepSeed) {
             this.tape = tape;
             this.source = source;
             this.stepSeed = stepSeed;
@@ -149,7 +155,7 @@ public final class Network implements AutoCloseable {
             } else if (step instanceof Step.Linear linear) {
                 return linear(linear, x);
             } else if (step instanceof Step.Dropout dropout) {
-                return Ops.dropout(tape, x, dropout.rate(), Initialization.seed(stepSeed, dropout.ordinal()));
+                return Ops.dropout(tape, x, dropout.rate(), () -> Initialization.seed(stepSeed.getAsLong(), dropout.ordinal()));
             } else if (step instanceof Step.Residual residual) {
                 return residual(residual, x);
             }

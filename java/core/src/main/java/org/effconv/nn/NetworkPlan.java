@@ -166,6 +166,11 @@ public final class NetworkPlan {
         return sizes;
     }
 
+    /** Whether a sized layer is the network's first operation: nothing before it needs the gradient of its input. */
+    public boolean readsInput(SizedLayer layer) {
+        return steps.get(0) instanceof Step.Conv conv && conv.sized() != null && conv.sized().index() == layer.index();
+    }
+
     /** The sizes the architecture has where none are asked for. */
     public int[] defaultSizes() {
         return sized.stream().mapToInt(SizedLayer::defaultSize).toArray();

@@ -63,6 +63,11 @@ public final class TrainedWeights implements WeightSource {
     }
 
     @Override
+    public Object stepKey(Progress progress) {
+        return TrainedWeights.class;
+    }
+
+    @Override
     public void begin(Tape tape, Progress progress) {}
 
     @Override

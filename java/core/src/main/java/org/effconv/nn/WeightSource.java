@@ -5,12 +5,21 @@ import java.util.Map;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
+import org.effconv.backend.Backend;
 
 /**
  * Where a network's sized convolutions get their weights: plain parameters (final training) or predictors (search).
  * Search and final training are the same loop over the same network; only this differs.
  */
 public interface WeightSource extends AutoCloseable {
+    /**
+     * Equal for steps in which this source asks for the same operations on the same memory (see {@link Backend#step}); null where
+     * each step differs from the one before.
+     */
+    default Object stepKey(Progress progress) {
+        return null;
+    }
+
     /** Called once before each forward pass: draws sizes, synthesises weights. */
     void begin(Tape tape, Progress progress);
 

@@ -1,6 +1,7 @@
 package org.effconv.size;
 
 import java.util.Locale;
+import java.util.function.IntToDoubleFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.effconv.EffconvException.InvalidInput;
@@ -47,6 +48,10 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
      * @throws InvalidInput if the text is none of the forms, or its unit is not of that cost
      */
     public static Budget parse(String text, String cost) {
+        if (BudgetRange.isRange(text)) {
+            throw new InvalidInput("budget '" + text + "' is a range: expected one budget here; 'effconv search' learns sizes for a range, "
+                    + "'effconv sizes' then tells those of a budget in it");
+        }
         Cost.Kind asked = cost.equals(BY_UNIT) ? null : Cost.Kind.of(cost);
         Cost.Kind kind = asked == null ? Cost.Kind.PARAMETERS : asked;
         String s = text.strip().toLowerCase(Locale.ROOT);
@@ -132,6 +137,20 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
     }
 
     /**
+     * The amount that this budget means; NaN for AUTO.
+     *
+     * @param uniform what the network costs with one size in every layer
+     */
+    public double amount(IntToDoubleFunction uniform) {
+        return switch (form) {
+            case AMOUNT -> value;
+            case RATIO -> value * uniform.applyAsDouble(3);
+            case UNIFORM -> uniform.applyAsDouble((int) value);
+            case AUTO -> Double.NaN;
+        };
+    }
+
+    /**
      * P* for a network; NaN for AUTO.
      *
      * @param of the network's cost, of this budget's kind
@@ -141,12 +160,7 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
         if (of.kind() != cost) {
             throw new IllegalArgumentException("budget '" + text + "' of " + cost.key() + " for a cost of " + of.kind().key());
         }
-        double target = switch (form) {
-            case AMOUNT -> value;
-            case RATIO -> value * of.uniform(3);
-            case UNIFORM -> of.uniform((int) value);
-            case AUTO -> Double.NaN;
-        };
+        double target = amount(of::uniform);
         double smallest = of.uniform(1);
         double largest = of.at(of.plan().largestSizes());
         if (target < smallest || target > largest) {

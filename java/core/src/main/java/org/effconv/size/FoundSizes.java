@@ -9,4 +9,9 @@ package org.effconv.size;
  * @param cost       of the network at {@code sizes}
  * @param target     P*, or NaN without a budget to meet
  */
-public record FoundSizes(double[] soft, int[] rounded, int[] sizes, double cost, double target) {}
+public record FoundSizes(double[] soft, int[] rounded, int[] sizes, double cost, double target) {
+    /** The same search with another answer. */
+    public FoundSizes movedTo(int[] chosen, Cost cost) {
+        return new FoundSizes(soft, rounded, chosen, cost.at(chosen), target);
+    }
+}

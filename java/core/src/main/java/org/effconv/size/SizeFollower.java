@@ -28,6 +28,13 @@ final class SizeFollower implements AutoCloseable {
         arena = new StepArena(backend);
     }
 
+    /** Turns to a budget of the range, 0 to 1 in log P; only with a predictor that takes one. */
+    void at(double position) {
+        if (predictor.setBudget(position)) {
+            invalidate();
+        }
+    }
+
     /** What the predictor says; it is run only if it has moved since the last call. The result holds until it moves. */
     SizePredictor.Sizes predict() {
         if (predicted == null) {

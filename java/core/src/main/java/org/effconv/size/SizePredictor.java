@@ -22,6 +22,7 @@ import org.effconv.tensor.Tensor;
  */
 final class SizePredictor implements AutoCloseable {
     static final int CODE = 64;
+    static final int EMBEDDING = 8; // of a budget
     static final int HIDDEN = 128;
     static final double SMALLEST = 1;
     private static final double MARGIN = 0.05; // pixels between a start and the open ends of the range
@@ -33,7 +34,10 @@ final class SizePredictor implements AutoCloseable {
     record Sizes(Variable v, Tensor u) {}
 
     private final Backend backend;
-    private final Tensor codes;
+    private final Tensor codes; // per layer its code, then the budget's embedding if there is one
+    private final double[] codeValues;
+    private final int inputs;
+    private double budget = Double.NaN; // position of the budget in its range
     private final Parameter[] forward;
     private final Parameter[] reverse;
     private final Parameter gain;
@@ -45,18 +49,24 @@ final class SizePredictor implements AutoCloseable {
     private final double[] top;
 
     /**
-     * @param start soft size that each layer starts at
+     * @param start   soft size that each layer starts at
+     * @param budgets whether the predictor is told a budget
      */
-    SizePredictor(Backend backend, DataType type, List<SizedLayer> layers, double[] start, Random random) {
+    SizePredictor(Backend backend, DataType type, List<SizedLayer> layers, double[] start, boolean budgets, Random random) {
         int n = layers.size();
+        inputs = CODE + (budgets ? EMBEDDING : 0);
         this.backend = backend;
         kmin = new double[n];
         Arrays.fill(kmin, SMALLEST);
         top = layers.stream().mapToDouble(layer -> layer.kmax() + 1.0).toArray();
         Initial initial = new Initial(backend, type, random);
-        codes = initial.tensor(orthogonalCodes(n, random), n, CODE);
-        forward = direction(initial, "forward");
-        reverse = direction(initial, "reverse");
+        codeValues = widened(orthogonalCodes(n, random), n, inputs);
+        codes = initial.tensor(codeValues, n, inputs);
+        if (budgets) {
+            setBudget(0.5);
+        }
+        forward = direction(initial, "forward", inputs);
+        reverse = direction(initial, "reverse", inputs);
         gain = initial.constant("size.gain", 1, 2 * HIDDEN);
         shift = initial.constant("size.shift", 0, 2 * HIDDEN);
         w = initial.normal("size.w", 1, n, 2 * HIDDEN);
@@ -65,10 +75,36 @@ final class SizePredictor implements AutoCloseable {
         startAt(start, type);
     }
 
-    private static Parameter[] direction(Initial initial, String name) {
+    private static double[] widened(double[] codes, int rows, int width) {
+        double[] wide = new double[rows * width];
+        for (int r = 0; r < rows; r++) {
+            System.arraycopy(codes, r * CODE, wide, r * width, CODE);
+        }
+        return wide;
+    }
+
+    /**
+     * Tells a budget by its position in the range, 0 to 1 in log P, as cosines of 1/2 to EMBEDDING/2 periods; whether it is
+     * another than before.
+     */
+    boolean setBudget(double position) {
+        if (position == budget) {
+            return false;
+        }
+        budget = position;
+        for (int r = 0; r < kmin.length; r++) {
+            for (int i = 0; i < EMBEDDING; i++) {
+                codeValues[r * inputs + CODE + i] = Math.cos(Math.PI * (i + 1) * position) / Math.sqrt(EMBEDDING / 2.0);
+            }
+        }
+        backend.write(codes, codeValues);
+        return true;
+    }
+
+    private static Parameter[] direction(Initial initial, String name, int inputs) {
         double bound = 1 / Math.sqrt(HIDDEN);
         return new Parameter[] {
-            initial.uniform("size." + name + ".W", bound, 3 * HIDDEN, CODE),
+            initial.uniform("size." + name + ".W", bound, 3 * HIDDEN, inputs),
             initial.uniform("size." + name + ".U", bound, 3 * HIDDEN, HIDDEN),
             initial.constant("size." + name + ".b", 0, 3 * HIDDEN),
             initial.constant("size." + name + ".c", 0, 3 * HIDDEN)

@@ -81,24 +81,61 @@ public final class SizeRounding {
         return Cost.deviation(amount, target) <= cost.kind().tolerance();
     }
 
-    private record Partial(Partial before, int size, double cost, double moved) {}
+    /**
+     * Choices that meet the budget and are near to soft sizes, nearest first by the measure of {@link #repair}; of choices
+     * that cost nearly the same only the nearest.
+     *
+     * @param pinned layer that has the given size in all of them; -1 for none
+     * @param size   of that layer
+     * @param most   choices at most
+     */
+    static List<int[]> near(double[] v, int pinned, int size, Cost cost, double target, int most) {
+        int[][] options = options(v, cost, CANDIDATES);
+        if (pinned >= 0) {
+            options[pinned] = new int[] {size};
+        }
+        return beam(v, cost, target, options).stream()
+                .filter(p -> meets(p.cost, cost, target))
+                .sorted(Comparator.comparingDouble(Partial::moved))
+                .limit(most)
+                .map(p -> p.sizes(v.length))
+                .toList();
+    }
+
+    private record Partial(Partial before, int size, double cost, double moved) {
+        int[] sizes(int layers) {
+            int[] sizes = new int[layers];
+            Partial p = this;
+            for (int l = layers - 1; l >= 0; l--) {
+                sizes[l] = p.size;
+                p = p.before;
+            }
+            return sizes;
+        }
+    }
+
+    private static int[] search(double[] v, Cost cost, double target, int candidates) {
+        List<Partial> beam = beam(v, cost, target, options(v, cost, candidates));
+        Partial best = beam.get(0);
+        for (Partial p : beam) {
+            best = better(p, best, target, cost.kind().tolerance()) ? p : best;
+        }
+        return best.sizes(v.length);
+    }
 
     // A beam over the layers, kept diverse in cost: hopeless choices are dropped on the way.
-    private static int[] search(double[] v, Cost cost, double target, int candidates) {
-        List<SizedLayer> layers = cost.layers();
-        int n = layers.size();
+    private static List<Partial> beam(double[] v, Cost cost, double target, int[][] options) {
+        int n = v.length;
         double soft = cost.soft(v).total();
-        int[][] options = new int[n][];
         double[] least = new double[n + 1];
         double[] most = new double[n + 1];
         for (int l = n - 1; l >= 0; l--) {
-            options[l] = options(v[l], layers.get(l).kmax(), candidates);
             least[l] = least[l + 1] + cost.layer(l, Arrays.stream(options[l]).min().getAsInt());
             most[l] = most[l + 1] + cost.layer(l, Arrays.stream(options[l]).max().getAsInt());
         }
         List<Partial> beam = List.of(new Partial(null, 0, cost.fixed(), 0));
         for (int l = 0; l < n; l++) {
-            ArrayList<Partial> next = new ArrayList<>(beam.size() * candidates);
+            ArrayList<Partial> next = new ArrayList<>(beam.size() * options[l].length);
             for (Partial p : beam) {
                 for (int size : options[l]) {
                     double moved = p.moved + moved(cost.spent(l, v[l]) / soft, v[l], size);
@@ -107,16 +144,7 @@ public final class SizeRounding {
             }
             beam = prune(next, target, cost.kind().tolerance(), least[l + 1], most[l + 1]);
         }
-        Partial best = beam.get(0);
-        for (Partial p : beam) {
-            best = better(p, best, target, cost.kind().tolerance()) ? p : best;
-        }
-        int[] sizes = new int[n];
-        for (int l = n - 1; l >= 0; l--) {
-            sizes[l] = best.size;
-            best = best.before;
-        }
-        return sizes;
+        return beam;
     }
 
     private static boolean better(Partial a, Partial b, double target, double tolerance) {
@@ -146,6 +174,12 @@ public final class SizeRounding {
             return kept;
         }
         return kept.stream().sorted(Comparator.comparingDouble(Partial::moved)).limit(BEAM).toList();
+    }
+
+    private static int[][] options(double[] v, Cost cost, int candidates) {
+        return IntStream.range(0, v.length)
+                .mapToObj(l -> options(v[l], cost.layers().get(l).kmax(), candidates))
+                .toArray(int[][]::new);
     }
 
     private static int[] options(double v, int kmax, int candidates) {

@@ -14,7 +14,7 @@ import org.effconv.nn.SizedLayer;
  * common factor on all sizes restores the budget. One scale for all layers keeps the pulls' proportions: a layer that the loss does not care for hardly moves, where Adam's
  * normalised steps would let it drift with the noise. The mean of x over the last part of the search is the answer.
  */
-final class SteadySizes {
+final class SteadySizes implements SizeUpdate {
     private static final double LARGEST_PULL = 3; // of a layer's mean pull, in root mean squares
     // Fraction of the moving steps over which a start off the budget moves onto it, or the price rises to its full height. A
     // price that is there before the kernels serve their sizes shrinks what the task would need, for good.
@@ -55,13 +55,14 @@ final class SteadySizes {
         startCost = cost.soft(start).total();
     }
 
-    /** The wanted sizes now. */
-    double[] sizes() {
+    @Override
+    public double[] sizes() {
         return exponential(x);
     }
 
     /** The answer: the mean over the last part, meeting the budget again; the wanted sizes before that part. */
-    double[] answer() {
+    @Override
+    public double[] answer() {
         if (settledSteps == 0) {
             return sizes();
         }
@@ -72,15 +73,8 @@ final class SteadySizes {
         return exponential(average);
     }
 
-    /**
-     * One step.
-     *
-     * @param v        sizes at which the gradient was taken, without jitter
-     * @param gradient dL/dv of the class loss
-     * @param fraction how far the steps with moving sizes have come, 0 to 1
-     * @param steps    how many of them there are
-     */
-    void update(double[] v, double[] gradient, double fraction, double steps) {
+    @Override
+    public void update(double[] v, double[] gradient, double fraction, double steps) {
         double[] normal = normal(v);
         double price = hasBudget() ? 0 : settings.price() * Math.min(1, fraction / ANNEALED_BY);
         double[] pull = new double[v.length];
@@ -227,7 +221,8 @@ final class SteadySizes {
         return sum;
     }
 
-    Map<String, double[]> state() {
+    @Override
+    public Map<String, double[]> state() {
         return Map.of(
                 "steady.log-sizes", x.clone(),
                 "steady.mean", mean.clone(),
@@ -236,7 +231,8 @@ final class SteadySizes {
                 "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps, startCost});
     }
 
-    void restore(Map<String, double[]> state) {
+    @Override
+    public void restore(Map<String, double[]> state) {
         System.arraycopy(state.get("steady.log-sizes"), 0, x, 0, x.length);
         System.arraycopy(state.get("steady.mean"), 0, mean, 0, mean.length);
         System.arraycopy(state.get("steady.squares"), 0, squares, 0, squares.length);

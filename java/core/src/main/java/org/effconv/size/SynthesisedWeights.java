@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
@@ -24,6 +25,8 @@ import org.effconv.tensor.Tensor;
  * stay at their start; then both learn. All randomness derives from (seed, step). In inference sizes are used without jitter.
  */
 public final class SynthesisedWeights implements WeightSource {
+    private static final int START_ROUNDS = 100;
+
     private final Backend backend;
     private final DataType type;
     private final List<SizedLayer> layers;
@@ -33,12 +36,14 @@ public final class SynthesisedWeights implements WeightSource {
     private final long seed;
     private final SizePredictor sizePredictor;
     private final KernelPredictor kernelPredictor;
-    private final SteadySizes steady;
+    private final SizeUpdate steady;
+    private final BudgetGrid grid; // null with one budget
     private final SizeFollower follower;
 
     private boolean direct; // sizes come from the steady update, not from the predictor that follows it
     private double[] sizes; // of the step begun last, without jitter
     private double[] fixedSizes; // null: the predictor's
+    private double[] judgedSizes; // what the masks have in place of the drawn sizes; null: the drawn ones
     private Variable sizeLeaf; // where the class loss leaves dL/dv for the steady update; null while sizes do not learn
     private Variable penalty;
     private List<Variable> weights = List.of();
@@ -54,22 +59,65 @@ public final class SynthesisedWeights implements WeightSource {
      */
     public SynthesisedWeights(
             Backend backend, DataType type, Cost cost, Budget budget, SearchSettings settings, long seed) {
+        this(backend, type, cost, budget.target(cost), null, settings, seed);
+    }
+
+    /**
+     * For a range of budgets.
+     *
+     * @throws org.effconv.EffconvException.InvalidInput if the network cannot meet them all
+     */
+    public SynthesisedWeights(
+            Backend backend, DataType type, Cost cost, BudgetRange range, SearchSettings settings, long seed) {
+        this(backend, type, cost, Double.NaN, grid(cost, range, settings), settings, seed);
+    }
+
+    private SynthesisedWeights(
+            Backend backend, DataType type, Cost cost, double target, BudgetGrid grid, SearchSettings settings, long seed) {
         this.backend = backend;
         this.type = type;
         this.cost = cost;
         this.settings = settings;
         this.seed = seed;
+        this.target = target;
+        this.grid = grid;
         layers = cost.layers();
-        target = budget.target(cost);
-        double[] start = start(settings, cost, target);
+        double[] start = grid == null ? start(settings, cost, target) : grid.start(BudgetGrid.middle());
         Random random = new Random(seed);
-        sizePredictor = new SizePredictor(backend, type, layers, start, random);
+        sizePredictor = new SizePredictor(backend, type, layers, start, grid != null, random);
         kernelPredictor = settings.kernels() == SearchSettings.Kernels.ELASTIC
                 ? new ElasticTable(backend, type, layers, random)
                 : new CoordinateNetwork(backend, type, layers, settings, random);
-        steady = new SteadySizes(settings, cost, target, start);
+        steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
         follower = new SizeFollower(backend, sizePredictor);
         sizes = start;
+        if (grid != null) {
+            learnStarts();
+        }
+    }
+
+    private static BudgetGrid grid(Cost cost, BudgetRange range, SearchSettings settings) {
+        if (settings.update() != Update.STEADY || settings.ceiling() || settings.start() != 0) {
+            throw new InvalidInput("budget '" + range + "': a range is searched by the steady update from uniform sizes; "
+                    + "expected neither --size-update gradient, --ceiling nor --start-size");
+        }
+        double[] ends = range.targets(cost);
+        return new BudgetGrid(settings, cost, ends[0], ends[1]);
+    }
+
+    // The predictor starts at the middle budget's sizes whatever it is told; here it learns those of the others.
+    private void learnStarts() {
+        for (int round = 0; round < START_ROUNDS; round++) {
+            for (int g = 0; g < BudgetGrid.COUNT; g++) {
+                follow(g);
+            }
+        }
+    }
+
+    private void follow(int g) {
+        follower.at(BudgetGrid.position(g));
+        follower.predict();
+        follower.moveTo(grid.sizes(g));
     }
 
     private static double[] start(SearchSettings settings, Cost cost, double target) {
@@ -80,17 +128,20 @@ public final class SynthesisedWeights implements WeightSource {
 
     @Override
     public void begin(Tape tape, Progress progress) {
-        boolean learning = tape.recording() && progress.fraction() >= settings.frozen();
+        boolean learning = tape.recording() && judgedSizes == null && progress.fraction() >= settings.frozen();
         boolean throughTape = learning && settings.update() == Update.GRADIENT;
         if (settings.update() == Update.GRADIENT) {
             follower.invalidate(); // the optimiser moves the predictor
+        }
+        if (grid != null) {
+            follower.at(BudgetGrid.position(tape.recording() ? grid.begin(progress.step()) : BudgetGrid.middle()));
         }
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
         sizes = fixedSizes != null ? fixedSizes.clone() : direct ? steady.sizes() : backend.readDoubles(predicted.v().value());
         Variable v = throughTape ? predicted.v() : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, cost, target, settings) : null;
-        double[] used = tape.recording() ? jittered(progress.step()) : sizes;
+        double[] used = judgedSizes != null ? judgedSizes : tape.recording() ? jittered(progress.step()) : sizes;
         Variable drawn = used == sizes ? v : shifted(tape, v, used);
         KernelPredictor.Condition condition =
                 heldSizes == null ? new KernelPredictor.Condition(sizes, predicted.u())
@@ -162,7 +213,13 @@ public final class SynthesisedWeights implements WeightSource {
         double moving = progress.totalSteps() * (1 - settings.frozen());
         double done = progress.step() - progress.totalSteps() * settings.frozen();
         steady.update(sizes, backend.readDoubles(sizeLeaf.gradient()), Math.max(0, done / moving), moving);
-        follower.moveTo(steady.sizes());
+        if (grid == null) {
+            follower.moveTo(steady.sizes());
+        } else {
+            for (int g = 0; g < BudgetGrid.COUNT; g++) {
+                follow(g);
+            }
+        }
     }
 
     /** With the steady update the size predictor is moved here and gets no gradient on the tape. */
@@ -205,16 +262,41 @@ public final class SynthesisedWeights implements WeightSource {
         return new FoundSizes(soft, rounded, repaired, cost.at(repaired), target);
     }
 
-    /** From now on use these sizes, one per layer, or the predictor's again if null: to evaluate kernels at a choice. */
-    public void fixSizes(int[] chosen) {
-        fixedSizes = chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
+    /**
+     * The sizes at every budget of the range, as of now.
+     *
+     * @throws IllegalStateException if there is one budget
+     */
+    public SizePath path() {
+        if (grid == null) {
+            throw new IllegalStateException("a search for one budget has no path");
+        }
+        return new SizePath(cost, grid.answers());
+    }
+
+    /** Wanted sizes at the middle budget of a range, and that budget. */
+    public double[] middleSizes() {
+        return grid.sizes(BudgetGrid.middle());
+    }
+
+    /** The middle budget of a range, in the cost's unit. */
+    public double middleTarget() {
+        return grid.targets()[BudgetGrid.middle()];
+    }
+
+    /**
+     * From now on the masks have these sizes, one per layer, while kernels still know the predictor's own, as they do when
+     * sizes are jittered; null: as before. To judge a choice by the loss it gives.
+     */
+    public void judge(int[] chosen) {
+        judgedSizes = chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
     }
 
     /** Predicted weights at integer sizes: per layer K * k * k * C values in (K, k, k, C) order. */
     public List<float[]> predictedWeights(int[] chosen) {
         double[] before = fixedSizes;
         try (StepArena arena = new StepArena(backend)) {
-            fixSizes(chosen);
+            setSoftSizes(Arrays.stream(chosen).asDoubleStream().toArray());
             begin(arena.tape(false), new Progress(0, 0));
             List<float[]> cropped = new ArrayList<>();
             for (int l = 0; l < layers.size(); l++) {
@@ -257,7 +339,7 @@ public final class SynthesisedWeights implements WeightSource {
         heldSizes = backend.readDoubles(predicted.v().value());
     }
 
-    /** Soft sizes to use in place of the predicted ones, or null; the loss still leaves its gradient: for gradient checks. */
+    /** Soft sizes to use in place of the predicted ones, or null; the loss still leaves its gradient. */
     void setSoftSizes(double[] v) {
         fixedSizes = v == null ? null : v.clone();
     }

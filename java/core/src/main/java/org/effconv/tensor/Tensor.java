@@ -92,7 +92,7 @@ public final class Tensor implements AutoCloseable {
             throw new IllegalStateException(
                     "use after " + (arena == null ? "close" : "recycling") + ": Tensor " + type + " " + shape);
         }
-        if (arena != null && arena.generation() != generation) {
+        if (arena != null && !arena.isPresent(generation)) {
             throw new IllegalStateException("use after the arena was reset: Tensor " + type + " " + shape);
         }
         if (base != null) {
@@ -106,7 +106,16 @@ public final class Tensor implements AutoCloseable {
     }
 
     boolean isLive() {
-        return !closed && (arena == null || arena.generation() == generation);
+        return !closed && (arena == null || arena.isPresent(generation));
+    }
+
+    /** What this is a view of; itself if it is none. */
+    Tensor root() {
+        return base == null ? this : base.root();
+    }
+
+    boolean isLasting() {
+        return generation < 0;
     }
 
     void markRecycled() {

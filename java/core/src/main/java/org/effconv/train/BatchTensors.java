@@ -35,18 +35,19 @@ final class BatchTensors implements AutoCloseable {
         return Shape.of(batch, images.height(), images.width(), images.channels());
     }
 
-    /** Copies a batch over and augments it there; the labels are good until the next load. */
-    OnDevice load(Batch batch, Arena arena, DataType type) {
+    /** Copies a batch over; it is there until the next one. */
+    void load(Batch batch) {
         int n = batch.size();
-        Tensor u = pixels.slice(0, shape(n));
-        Tensor d = draws.slice(0, Shape.of(n, 3));
-        Tensor l = labels.slice(0, Shape.of(n));
-        backend.write(u, batch.pixels());
-        backend.write(d, batch.draws());
-        backend.write(l, batch.labels());
+        backend.write(pixels.slice(0, shape(n)), batch.pixels());
+        backend.write(draws.slice(0, Shape.of(n, 3)), batch.draws());
+        backend.write(labels.slice(0, Shape.of(n)), batch.labels());
+    }
+
+    /** Augments the first {@code n} images of the batch that was loaded last. */
+    OnDevice augmented(int n, Arena arena, DataType type) {
         Tensor x = arena.allocate(type, shape(n));
-        backend.augment(u, d, mean, std, x);
-        return new OnDevice(x, l);
+        backend.augment(pixels.slice(0, shape(n)), draws.slice(0, Shape.of(n, 3)), mean, std, x);
+        return new OnDevice(x, labels.slice(0, Shape.of(n)));
     }
 
     @Override

@@ -3,6 +3,7 @@ package org.effconv.train;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Tape;
 import org.effconv.backend.Backend;
+import org.effconv.data.Augmentation;
 import org.effconv.data.Batch;
 import org.effconv.data.DataLoader;
 import org.effconv.data.Images;
@@ -31,7 +32,8 @@ public record Evaluation(int images, double loss, double accuracy) {
             for (Batch batch : loader.epoch(0)) {
                 arena.reset();
                 Tape tape = new Tape(backend, arena, false);
-                BatchTensors.OnDevice on = tensors.load(batch, arena, network.activationType());
+                tensors.load(batch);
+                BatchTensors.OnDevice on = tensors.augmented(batch.size(), arena, network.activationType());
                 weights.begin(tape, progress);
                 Ops.ClassLoss result = Ops.softmaxCrossEntropy(
                         tape, network.forward(tape, tape.constant(on.x()), weights, 0), on.labels(), 0);
@@ -40,5 +42,41 @@ public record Evaluation(int images, double loss, double accuracy) {
             }
         }
         return new Evaluation(images.count(), loss / images.count(), (double) correct / images.count());
+    }
+
+    /**
+     * Mean class loss of each full batch of a part, the network normalising by each batch's own statistics, as in training
+     * but without augmentation: for comparing choices of weights of which the running statistics know nothing. Moves the
+     * running statistics.
+     *
+     * @param seed  of the order of the images and the dropout, the same for every call that is to be compared
+     * @param most  batches read at most
+     */
+    public static double[] batchLosses(
+            Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
+            Normalisation normalisation, int batchSize, long seed, int most) {
+        int full = Math.min(batchSize, images.count());
+        double[] losses = new double[Math.min(most, images.count() / full)];
+        // shuffled: a part may come sorted by class, and a batch of one class has statistics of its own
+        DataLoader.Options drawn = new DataLoader.Options(true, true, Augmentation.none(), seed);
+        try (DataLoader loader = new DataLoader(images, full, drawn);
+                Arena arena = new Arena(backend.memory());
+                BatchTensors tensors = new BatchTensors(backend, images, normalisation, full)) {
+            int b = 0;
+            for (Batch batch : loader.epoch(0)) {
+                if (b == losses.length) {
+                    break;
+                }
+                arena.reset();
+                Tape tape = new Tape(backend, arena, true);
+                tensors.load(batch);
+                BatchTensors.OnDevice on = tensors.augmented(full, arena, network.activationType());
+                weights.begin(tape, progress);
+                losses[b] = backend.readDoubles(Ops.softmaxCrossEntropy(
+                        tape, network.forward(tape, tape.constant(on.x()), weights, seed + b), on.labels(), 0).loss().value())[0];
+                b++;
+            }
+        }
+        return losses;
     }
 }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.DoubleSupplier;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import org.effconv.autodiff.Parameter;
@@ -47,9 +48,9 @@ public final class Optimizer implements AutoCloseable {
      * @param gradients of a parameter, or null where there is none
      * @param factors   on the scheduled rate, per parameter
      * @param scheduled the schedule's factor at this step
-     * @return the global gradient norm before clipping
+     * @return the global gradient norm before clipping; asking for it may wait for the device
      */
-    public double step(Function<Parameter, Tensor> gradients, ToDoubleFunction<Parameter> factors, double scheduled) {
+    public DoubleSupplier step(Function<Parameter, Tensor> gradients, ToDoubleFunction<Parameter> factors, double scheduled) {
         List<OptimizerSlot> slots = new ArrayList<>(moments.size());
         for (Moments m : moments) {
             Tensor gradient = gradients.apply(m.parameter);
@@ -60,7 +61,7 @@ public final class Optimizer implements AutoCloseable {
             }
         }
         steps++;
-        return backend.optimizerStep(settings.rule(), steps, slots);
+        return backend.update(settings.rule(), steps, slots);
     }
 
     /** Updates made so far. */

@@ -1,9 +1,12 @@
 package org.effconv.train;
 
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.DoubleSupplier;
+import java.util.function.Supplier;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Parameter;
@@ -34,8 +37,10 @@ public final class TrainingLoop implements AutoCloseable {
     private final DataLoader loader;
     private final BatchTensors tensors;
     private final Arena arena;
-    private final Tensor[] losses = new Tensor[2]; // of this step and the one before: read one step late
-    private final Tensor[] hits = new Tensor[2];
+    private final List<Parameter> parameters;
+    private final Tensor loss; // of the last step
+    private final Tensor correct;
+    private long dropoutSeed; // of the present step
     private int epochsDone;
 
     /** Called after each batch with the loss of the batch before it (NaN at the first of an epoch). */
@@ -63,15 +68,13 @@ public final class TrainingLoop implements AutoCloseable {
         this.weights = weights;
         this.options = options;
         loader = DataLoader.training(images, Math.min(options.batch(), images.count()), options.augmentation(), options.seed());
-        List<Parameter> parameters = new ArrayList<>(network.parameters());
+        parameters = new ArrayList<>(network.parameters());
         parameters.addAll(weights.parameters());
         optimizer = new Optimizer(backend, options.optimizer(), parameters);
         arena = new Arena(backend.memory());
         tensors = new BatchTensors(backend, images, normalisation, loader.batchSize());
-        for (int i = 0; i < 2; i++) {
-            losses[i] = Tensor.allocate(backend.memory(), network.activationType().parameterType(), Shape.of(1));
-            hits[i] = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(1));
-        }
+        loss = Tensor.allocate(backend.memory(), network.activationType().parameterType(), Shape.of(1));
+        correct = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(1));
     }
 
     public int batchesPerEpoch() {
@@ -101,16 +104,18 @@ public final class TrainingLoop implements AutoCloseable {
         long start = System.nanoTime();
         Sums sums = new Sums();
         int index = 0;
+        Pending pending = null;
         for (Batch batch : loader.epoch(epochsDone)) {
             if (stop.requested()) {
                 throw new StopSignal.Stopped("stopped in epoch " + (epochsDone + 1) + " of " + options.epochs());
             }
-            step(batch, index, sums);
-            double previous = index == 0 ? Double.NaN : read(index - 1, sums);
+            Pending next = step(batch, index, sums);
+            double previous = index == 0 ? Double.NaN : read(pending, index - 1, sums);
             hook.after(index, previous);
+            pending = next;
             index++;
         }
-        read(index - 1, sums);
+        read(pending, index - 1, sums);
         epochsDone++;
         long images = (long) index * loader.batchSize();
         return new Epoch(
@@ -125,34 +130,60 @@ public final class TrainingLoop implements AutoCloseable {
         double rate;
     }
 
-    private void step(Batch batch, int index, Sums sums) {
+    /** What a step leaves on the device, to be read when the next one is under way. */
+    private record Pending(Supplier<double[]> loss, Supplier<double[]> correct, DoubleSupplier norm) {}
+
+    private Pending step(Batch batch, int index, Sums sums) {
         Progress progress = at((long) epochsDone * loader.batches() + index);
+        tensors.load(batch);
+        dropoutSeed = mix(options.seed(), progress.step());
+        Object key = weights.stepKey(progress);
+        Map<Parameter, Tensor> gradients = key == null ? gradients(batch.size(), progress)
+                : backend.step(new StepKey(batch.size(), key), () -> lasting(gradients(batch.size(), progress)));
+        double factor = options.optimizer().schedule().factor(progress.step(), progress.totalSteps());
+        sums.rate = options.optimizer().learningRate() * factor;
+        DoubleSupplier norm = optimizer.step(gradients::get, p -> weights.learningRateFactor(p, progress), factor);
+        return new Pending(backend.readLater(loss), backend.readLater(correct), norm);
+    }
+
+    private record StepKey(int batch, Object weights) {}
+
+    /** Forwards and backwards on the batch that was loaded last. */
+    private Map<Parameter, Tensor> gradients(int batch, Progress progress) {
         arena.reset();
         Tape tape = new Tape(backend, arena, true);
-        BatchTensors.OnDevice on = tensors.load(batch, arena, network.activationType());
+        BatchTensors.OnDevice on = tensors.augmented(batch, arena, network.activationType());
         weights.begin(tape, progress);
-        Variable logits = network.forward(tape, tape.constant(on.x()), weights, mix(options.seed(), progress.step()));
+        Variable logits = network.forward(tape, tape.constant(on.x()), weights, () -> dropoutSeed);
         Ops.ClassLoss result = Ops.softmaxCrossEntropy(tape, logits, on.labels(), options.labelSmoothing());
-        backend.copy(result.loss().value(), losses[index & 1]);
-        backend.copy(result.correct(), hits[index & 1]);
+        backend.copy(result.loss().value(), loss);
+        backend.copy(result.correct(), correct);
         Variable penalty = weights.penalty(tape);
         tape.backward(penalty == null ? result.loss() : Ops.sum(tape, result.loss(), penalty));
         weights.afterBackward(tape, progress);
-        double factor = options.optimizer().schedule().factor(progress.step(), progress.totalSteps());
-        sums.rate = options.optimizer().learningRate() * factor;
-        sums.norm += optimizer.step(tape::gradient, p -> weights.learningRateFactor(p, progress), factor);
+        Map<Parameter, Tensor> gradients = new IdentityHashMap<>();
+        for (Parameter p : parameters) {
+            gradients.put(p, tape.gradient(p));
+        }
+        return gradients;
     }
 
-    private double read(int index, Sums sums) {
-        double loss = backend.readDoubles(losses[index & 1])[0];
-        if (!Double.isFinite(loss)) {
-            throw new JobFailed("the loss is " + loss + " at batch " + (index + 1) + " of epoch " + (epochsDone + 1)
+    private Map<Parameter, Tensor> lasting(Map<Parameter, Tensor> gradients) {
+        gradients.replaceAll((p, gradient) -> gradient == null ? null : arena.lasting(gradient));
+        return gradients;
+    }
+
+    private double read(Pending pending, int index, Sums sums) {
+        double value = pending.loss.get()[0];
+        if (!Double.isFinite(value)) {
+            throw new JobFailed("the loss is " + value + " at batch " + (index + 1) + " of epoch " + (epochsDone + 1)
                     + "; a smaller learning rate (now " + options.optimizer().learningRate()
                     + "), a longer warm-up or a bound of the gradient norm (--clip 1) may help");
         }
-        sums.loss += loss;
-        sums.correct += backend.readInts(hits[index & 1])[0];
-        return loss;
+        sums.loss += value;
+        sums.correct += (long) pending.correct.get()[0];
+        sums.norm += pending.norm.getAsDouble();
+        return value;
     }
 
     // SplitMix64's finaliser: neighbouring steps get unrelated dropout masks.
@@ -192,9 +223,7 @@ public final class TrainingLoop implements AutoCloseable {
         optimizer.close();
         tensors.close();
         arena.close();
-        for (int i = 0; i < 2; i++) {
-            losses[i].close();
-            hits[i].close();
-        }
+        loss.close();
+        correct.close();
     }
 }

@@ -38,7 +38,9 @@ final class SmallSearch implements AutoCloseable {
         NetworkPlan plan = NetworkPlan.of(Architecture.parse(NETWORK, "test"), new NetworkPlan.Input(9, 7, 2, 3));
         cost = Cost.parameters(backend, plan);
         network = new Network(backend, plan, type, 5);
-        weights = new SynthesisedWeights(backend, type, cost, Budget.parse(budget), settings, 7);
+        weights = BudgetRange.isRange(budget)
+                ? new SynthesisedWeights(backend, type, cost, BudgetRange.parse(budget, Budget.BY_UNIT), settings, 7)
+                : new SynthesisedWeights(backend, type, cost, Budget.parse(budget), settings, 7);
         Random random = new Random(3);
         images = Tensor.allocate(backend.memory(), type, Shape.of(6, 9, 7, 2));
         backend.write(images, random.doubles(images.count(), -1, 1).toArray());

@@ -3,6 +3,7 @@ package org.effconv.size;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
@@ -107,6 +108,23 @@ class SynthesisedWeightsTest {
             assertEquals(5 * 3 * 3 * 2, weights.get(0).length);
             assertEquals(4 * 5, weights.get(1).length);
             assertFalse(weights.get(0)[0] == 0);
+        }
+    }
+
+    @Test
+    void judgedSizesAreTheMasksAndNothingElse() {
+        try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings())) {
+            steps(search, 0, STEPS / 2);
+            Progress progress = new Progress(STEPS / 2, STEPS);
+            double drawn = search.loss(progress);
+            search.weights.judge(new int[] {7, 3, 5});
+            double judged = search.loss(progress);
+            assertEquals(judged, search.loss(new Progress(STEPS / 2 + 1, STEPS)), 0, "no jitter while judging");
+            assertNotEquals(judged, drawn);
+            search.weights.judge(new int[] {5, 3, 7});
+            assertNotEquals(judged, search.loss(progress));
+            search.weights.judge(null);
+            assertEquals(drawn, search.loss(progress), 0, "judging leaves no trace");
         }
     }
 }

@@ -4,7 +4,7 @@ import static org.effconv.backend.cpu.NativeLibrary.*;
 
 import java.nio.ByteBuffer;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.DoubleSupplier;
 import java.util.function.IntSupplier;
 import org.bytedeco.javacpp.BytePointer;
 import org.effconv.backend.*;
@@ -24,7 +24,7 @@ public final class CpuBackend implements Backend {
     private final CpuConvolution convolution;
     private final CpuLinear linear;
     private final CpuSynthesis synthesis;
-    private final AtomicReference<Thread> user = new AtomicReference<>();
+    private final OneThread user = new OneThread("CpuBackend");
     private OneDnn oneDnn; // null until the first operation needs it
     private volatile boolean closed;
 
@@ -102,22 +102,10 @@ public final class CpuBackend implements Backend {
         if (closed) {
             throw new IllegalStateException("use after close: CpuBackend");
         }
-        Thread me = Thread.currentThread();
-        if (user.get() == me) { // an operation made of others
-            operation.run();
-            return;
-        }
-        if (!user.compareAndSet(null, me)) {
-            Thread other = user.get();
-            throw new IllegalStateException("a backend belongs to one thread at a time: " + me.getName() + " called CpuBackend while "
-                    + (other == null ? "another thread" : other.getName()) + " was in it");
-        }
-        try {
+        user.run(() -> {
             ec_set_threads(threads); // OpenMP keeps this number per calling thread
             operation.run();
-        } finally {
-            user.set(null);
-        }
+        });
     }
 
     private static int type(Tensor t) {
@@ -367,7 +355,7 @@ public final class CpuBackend implements Backend {
     public void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
         int hidden = Operands.gru(x, forward, reverse, h, tape);
         call(() -> ec_gru(
-                type(x), x.shape().dim(0), x.shape().dim(1), hidden, at(x), addresses(forward, reverse), at(h), at(tape)));
+                type(x), x.shape().dim(0), x.shape().dim(1), hidden, at(x), GruDirection.addresses(forward, reverse), at(h), at(tape)));
     }
 
     @Override
@@ -378,46 +366,19 @@ public final class CpuBackend implements Backend {
         Operands.gru(x, dforward, dreverse, dh, tape);
         Operands.likeOrNull(dx, "dx", x);
         call(() -> ec_gru_gradient(
-                type(x), x.shape().dim(0), x.shape().dim(1), hidden, at(x), addresses(forward, reverse), at(h), at(tape), at(dh),
-                addresses(dforward, dreverse), at(dx)));
-    }
-
-    private static long[] addresses(GruDirection forward, GruDirection reverse) {
-        long[] addresses = new long[8];
-        int next = 0;
-        for (GruDirection d : new GruDirection[] {forward, reverse}) {
-            addresses[next++] = d.inputWeights().address();
-            addresses[next++] = d.hiddenWeights().address();
-            addresses[next++] = d.inputBias().address();
-            addresses[next++] = d.hiddenBias().address();
-        }
-        return addresses;
+                type(x), x.shape().dim(0), x.shape().dim(1), hidden, at(x), GruDirection.addresses(forward, reverse), at(h), at(tape), at(dh),
+                GruDirection.addresses(dforward, dreverse), at(dx)));
     }
 
     @Override
-    public double optimizerStep(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
-        int count = slots.size();
-        DataType type = count == 0 ? DataType.F32 : slots.get(0).value().type();
-        long[] tensors = new long[4 * count];
-        long[] counts = new long[count];
-        double[] rates = new double[count];
-        double[] decays = new double[count];
-        for (int i = 0; i < count; i++) {
-            OptimizerSlot slot = slots.get(i);
-            Operands.optimizer(rule, type, slot);
-            tensors[4 * i] = slot.value().address();
-            tensors[4 * i + 1] = slot.gradient().address();
-            tensors[4 * i + 2] = slot.first().address();
-            tensors[4 * i + 3] = slot.second() == null ? 0 : slot.second().address();
-            counts[i] = slot.value().count();
-            rates[i] = slot.learningRate();
-            decays[i] = slot.weightDecay();
-        }
+    public DoubleSupplier update(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
+        DataType type = slots.isEmpty() ? DataType.F32 : slots.get(0).value().type();
+        OptimizerTable t = OptimizerTable.of(rule, type, slots);
         double[] norm = new double[1];
         call(() -> ec_optimizer_step(
                 type.ordinal(), rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0,
-                rule.clipNorm(), step, count, tensors, counts, rates, decays, norm));
-        return norm[0];
+                rule.clipNorm(), step, slots.size(), t.addresses(), t.counts(), t.rates(), t.decays(), norm));
+        return () -> norm[0];
     }
 
     // ---- the method -------------------------------------------------------------------------------------------
@@ -454,11 +415,11 @@ public final class CpuBackend implements Backend {
 
     @Override
     public int supportGrid(MaskKind mask, DataType type, double v, int kmax, Support support) {
-        return synthesis.supportGrid(mask, type, v, kmax, support);
+        return HostMask.supportGrid(mask, type, v, kmax, support);
     }
 
     @Override
     public void softTaps(double[] v, double[] taps, double[] slopes) {
-        synthesis.softTaps(v, taps, slopes);
+        HostMask.softTaps(v, taps, slopes);
     }
 }

@@ -3,8 +3,8 @@ package org.effconv.backend.cpu;
 import org.bytedeco.javacpp.Pointer;
 import org.effconv.tensor.Tensor;
 
-/** A host address as the bridge wants it; owns nothing, frees nothing. */
-final class HostPointer extends Pointer {
+/** An address as the bridge wants it; owns nothing, frees nothing. */
+public final class HostPointer extends Pointer {
     private HostPointer(long address, long bytes) {
         this.address = address;
         limit = bytes;
@@ -12,11 +12,12 @@ final class HostPointer extends Pointer {
     }
 
     /** The memory of a tensor, counted in bytes; null for null. */
-    static HostPointer of(Tensor t) {
+    public static HostPointer of(Tensor t) {
         return t == null ? null : new HostPointer(t.address(), t.bytes());
     }
 
-    static HostPointer at(long address, long bytes) {
+    /** @param bytes that may be read or written there */
+    public static HostPointer at(long address, long bytes) {
         return new HostPointer(address, bytes);
     }
 }

@@ -10,13 +10,13 @@ import org.effconv.EffconvException;
  * Loads the native library when it is first needed and checks that it was built together with this jar. The first failure
  * is kept: the class loader reports later attempts only as "could not initialize class", without the cause.
  */
-final class NativeLoader {
+public final class NativeLoader {
     static final String VERSION_RESOURCE = "/org/effconv/version.properties";
 
     private NativeLoader() {}
 
     /** @throws EffconvException.MissingNative every time, if the library does not load or is of another version */
-    static void load() {
+    public static void load() {
         if (FirstAttempt.FAILURE != null) {
             throw new EffconvException.MissingNative(FirstAttempt.FAILURE.getMessage(), FirstAttempt.FAILURE);
         }

@@ -3,11 +3,11 @@ package org.effconv.backend.cpu;
 import org.effconv.EffconvException;
 
 /** The one place where a status of the native library becomes an exception. */
-final class NativeStatus {
+public final class NativeStatus {
     private NativeStatus() {}
 
     /** @throws RuntimeException with the library's sentence, unless the status is EC_OK */
-    static void check(int status) {
+    public static void check(int status) {
         if (status == NativeLibrary.EC_OK) {
             return;
         }

@@ -2,12 +2,15 @@ package org.effconv.backend.cpu;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.effconv.EffconvException;
-import org.effconv.backend.Convolution;
+import org.effconv.backend.OptimizerRule;
+import org.effconv.backend.OptimizerSlot;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.Test;
@@ -114,15 +117,22 @@ class CpuBackendTest extends CpuTest {
     }
 
     @Test
-    void wrongConvolutionsAreRefused() {
-        Tensor x = tensor(DataType.F32, 1, 5, 5, 4);
-        Tensor y = tensor(DataType.F32, 1, 5, 5, 2);
-        assertRefused("kernel size 2", () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 2, 2, 4), null, y));
-        assertRefused("kernel size 35", () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 35, 35, 4), null, y));
-        assertRefused("w is", () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 3, 1, 4), null, y));
-        assertRefused("3 groups", () -> backend.convolution(new Convolution(1, 3), x, tensor(DataType.F32, 2, 3, 3, 4), null, y));
-        assertRefused("stride 3", () -> backend.convolution(new Convolution(3, 1), x, tensor(DataType.F32, 2, 3, 3, 4), null, y));
-        assertRefused("y is", () -> backend.convolution(new Convolution(2, 1), x, tensor(DataType.F32, 2, 3, 3, 4), null, y));
-        assertRefused("w is", () -> backend.linear(tensor(DataType.F32, 2, 3), tensor(DataType.F32, 4, 2), null, tensor(DataType.F32, 2, 4)));
+    void anOptimizerStepDoesNotDependOnTheThreads() {
+        Tensor start = drawn(DataType.F32, 50_000);
+        Tensor gradient = drawn(DataType.F32, 50_000);
+        List<double[]> results = new ArrayList<>();
+        List<Double> norms = new ArrayList<>();
+        for (int threads : new int[] {1, 2}) {
+            try (CpuBackend other = CpuBackend.open(threads)) {
+                Tensor value = like(start);
+                other.copy(start, value);
+                Tensor first = of(DataType.F32, new double[50_000], 50_000);
+                Tensor second = of(DataType.F32, new double[50_000], 50_000);
+                norms.add(other.optimizerStep(OptimizerRule.adamW(), 1, List.of(new OptimizerSlot(value, gradient, first, second, 0.1, 0.1))));
+                results.add(values(value));
+            }
+        }
+        assertEquals(norms.get(0), norms.get(1));
+        assertArrayEquals(results.get(0), results.get(1));
     }
 }

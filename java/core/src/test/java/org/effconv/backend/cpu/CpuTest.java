@@ -1,142 +1,14 @@
 package org.effconv.backend.cpu;
 
-import static org.junit.jupiter.api.Assertions.*;
-
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
-import java.util.Random;
-import java.util.function.DoubleSupplier;
-import java.util.function.DoubleUnaryOperator;
+import org.effconv.backend.OperationTest;
 import org.effconv.tensor.DataType;
-import org.effconv.tensor.Shape;
-import org.effconv.tensor.Tensor;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assertions;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.function.Executable;
 
-/** What the tests of the CPU's operations share: tensors that are given back, references, central differences. */
-abstract class CpuTest {
+/** Tests of what is the CPU's alone; what every backend must do stands in the contract suite. */
+abstract class CpuTest extends OperationTest<CpuBackend> {
     static final DataType[] ACTIVATIONS = {DataType.F32, DataType.BF16, DataType.F64};
 
-    final Random random = new Random(20261123);
-    private final List<Tensor> tensors = new ArrayList<>();
-    CpuBackend backend;
-
-    @BeforeEach
-    void open() {
-        backend = CpuBackend.open(2);
-    }
-
-    @AfterEach
-    void close() {
-        tensors.forEach(Tensor::close);
-        backend.close(); // oneDNN's scratch memory is held until here
-        assertEquals(0, backend.liveBytes(), "live bytes after the test");
-    }
-
-    final Tensor tensor(DataType type, int... dims) {
-        Tensor t = Tensor.allocate(backend.memory(), type, Shape.of(dims));
-        tensors.add(t);
-        return t;
-    }
-
-    /** An output: NaN wherever an operation forgets to write. */
-    final Tensor poisoned(DataType type, int... dims) {
-        Tensor t = tensor(type, dims);
-        backend.fill(t, type == DataType.I32 ? -77 : Double.NaN);
-        return t;
-    }
-
-    final Tensor like(Tensor t) {
-        return poisoned(t.type(), t.shape().dims());
-    }
-
-    final double[] normal(int count) {
-        double[] values = new double[count];
-        Arrays.setAll(values, i -> random.nextGaussian());
-        return values;
-    }
-
-    /** A tensor of given values; what rounding to its type left of them is in {@link #values}. */
-    final Tensor of(DataType type, double[] values, int... dims) {
-        Tensor t = tensor(type, dims);
-        backend.write(t, values);
-        return t;
-    }
-
-    final Tensor drawn(DataType type, int... dims) {
-        return of(type, normal((int) Shape.of(dims).count()), dims);
-    }
-
-    final double[] values(Tensor t) {
-        return t == null ? null : backend.readDoubles(t);
-    }
-
-    static double[] map(double[] values, DoubleUnaryOperator f) {
-        double[] result = values.clone();
-        for (int i = 0; i < result.length; i++) {
-            result[i] = f.applyAsDouble(result[i]);
-        }
-        return result;
-    }
-
-    /** Relative to the larger of one and the value. */
-    static double tolerance(DataType type) {
-        return type == DataType.F64 ? 1e-12 : type == DataType.F32 ? 1e-5 : 1e-2;
-    }
-
-    final void assertClose(String what, double[] expected, Tensor got, double tolerance) {
-        double[] actual = values(got);
-        assertEquals(expected.length, actual.length, what);
-        for (int i = 0; i < expected.length; i++) {
-            double error = Math.abs(actual[i] - expected[i]);
-            if (!(error <= tolerance * Math.max(1, Math.abs(expected[i])))) {
-                fail(what + " [" + i + " of " + expected.length + "] is " + actual[i] + "; expected " + expected[i]);
-            }
-        }
-    }
-
-    static void assertRefused(String fragment, Executable call) {
-        String message = assertThrows(IllegalArgumentException.class, call).getMessage();
-        Assertions.assertTrue(message.contains(fragment), "\"" + message + "\" should mention \"" + fragment + "\"");
-    }
-
-    /**
-     * Central differences of a loss in every element of an F64 tensor (or in {@code most} of them, drawn), against a
-     * gradient of it.
-     */
-    final void assertGradient(String what, DoubleSupplier loss, Tensor x, Tensor gradient, int most) {
-        double[] values = values(x);
-        double[] claimed = values(gradient);
-        int count = values.length;
-        for (int n = 0; n < Math.min(count, most); n++) {
-            int i = count <= most ? n : random.nextInt(count);
-            double kept = values[i];
-            double step = 1e-5;
-            values[i] = kept + step;
-            backend.write(x, values);
-            double above = loss.getAsDouble();
-            values[i] = kept - step;
-            backend.write(x, values);
-            double below = loss.getAsDouble();
-            values[i] = kept;
-            double expected = (above - below) / (2 * step);
-            if (!(Math.abs(claimed[i] - expected) <= 1e-5 * Math.max(Math.abs(expected), 1e-2))) {
-                fail(what + " [" + i + "] is " + claimed[i] + "; differences say " + expected);
-            }
-        }
-        backend.write(x, values);
-    }
-
-    /** sum(factors * t): a loss that weighs every output element differently; its gradient is {@code factors}. */
-    final double weighted(double[] factors, Tensor t) {
-        double[] values = values(t);
-        double sum = 0;
-        for (int i = 0; i < values.length; i++) {
-            sum += factors[i] * values[i];
-        }
-        return sum;
+    @Override
+    protected CpuBackend openBackend() {
+        return CpuBackend.open(2);
     }
 }

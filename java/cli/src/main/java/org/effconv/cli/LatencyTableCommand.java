@@ -1,0 +1,68 @@
+package org.effconv.cli;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.effconv.Device;
+import org.effconv.Job;
+import org.effconv.LatencyTable;
+import org.effconv.Setting;
+import org.effconv.Settings;
+import org.effconv.data.Dataset;
+import org.effconv.data.Datasets;
+import org.effconv.nn.NetworkPlan;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code effconv latency-table}: measures what a budget of time is counted by. */
+@Command(
+        name = "latency-table",
+        mixinStandardHelpOptions = true,
+        description = "Measures on this device how long each layer of a network takes at each kernel size, for budgets of time.")
+final class LatencyTableCommand implements Callable<Integer> {
+    static final List<Setting<?>> OFFERED = List.of(
+            Settings.ARCH, Settings.DATA, Settings.DEVICE, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
+
+    @Spec
+    private CommandSpec spec;
+
+    @Parameters(paramLabel = "FILE", description = "the table to write, as JSON; one that is there is replaced")
+    private Path file;
+
+    @Option(names = "--inference", description = "time a forward pass instead of a training step")
+    private boolean inference;
+
+    @Option(names = "--repeats", paramLabel = "N", defaultValue = "7", description = "measurements of each layer and size, whose median counts (default: 7)")
+    private int repeats;
+
+    @Override
+    public Integer call() {
+        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), OFFERED);
+        Dataset data = Datasets.open(settings.get(Settings.DATA));
+        NetworkPlan plan = Job.architecture(settings.get(Settings.ARCH))
+                .plan(new NetworkPlan.Input(data.height(), data.width(), data.channels(), data.classes()));
+        LatencyTable.Pass pass = inference ? LatencyTable.Pass.INFERENCE : LatencyTable.Pass.TRAINING;
+        LatencyTable table;
+        try (Device device = Device.open(settings)) {
+            table = LatencyTable.measure(device, plan, pass, settings.get(Settings.BATCH), repeats);
+        }
+        table.write(file);
+        PrintWriter to = spec.commandLine().getOut();
+        LatencyTable.Setup setup = table.setup();
+        to.printf(Locale.ROOT, "%s, %s, %s of %d images: %d shapes of layers, %.3f ms for the rest%n", setup.device(), setup.network(),
+                setup.pass().key(), setup.batch(), table.rows().size(), table.rest());
+        for (LatencyTable.Check check : table.checks()) {
+            to.printf(Locale.ROOT, "sizes %s: %.3f ms measured, %.3f ms by the table (%+.1f %%)%n", Arrays.toString(check.sizes()),
+                    check.measured(), check.predicted(), 100 * (check.predicted() / check.measured() - 1));
+        }
+        to.println(file);
+        to.flush();
+        return 0;
+    }
+}

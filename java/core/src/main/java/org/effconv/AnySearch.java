@@ -1,0 +1,124 @@
+package org.effconv;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.data.Dataset;
+import org.effconv.nn.Architecture;
+import org.effconv.nn.Network;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.size.BudgetRange;
+import org.effconv.size.Cost;
+import org.effconv.size.SizeLadder;
+import org.effconv.size.SizeRounding;
+import org.effconv.size.SynthesisedWeights;
+import org.effconv.train.Phase;
+
+/** Learns the kernel sizes of an architecture's convolutions for a whole range of budgets, in one search. */
+public final class AnySearch extends Job<AnySearch> {
+    static final String COMMAND = "search-any";
+    private static final String STANDARD = "any";
+
+    private AnySearch(Settings settings, Architecture architecture) {
+        super(COMMAND, settings, architecture);
+    }
+
+    private AnySearch(Path folder) {
+        super(COMMAND, folder);
+    }
+
+    /** For a built-in architecture, or one of the user's own in a .json file; uniform size 3 to 7 unless told otherwise. */
+    public static AnySearch of(String architecture) {
+        return new AnySearch(Settings.standard().with(Settings.BUDGET, STANDARD), architecture(architecture));
+    }
+
+    /** With all settings given; the architecture is this one. */
+    public static AnySearch of(Settings settings, Architecture architecture) {
+        return new AnySearch(settings, architecture);
+    }
+
+    /** Continues the run in a folder; its settings are the run's. */
+    public static AnySearch resume(Path folder) {
+        return new AnySearch(folder);
+    }
+
+    @Override
+    AnySearch self() {
+        return this;
+    }
+
+    /** A range: "any" (k3 to k7), or its ends in the forms of {@link KernelSizeSearch#budget}, as "any:100k..300k". */
+    public AnySearch budget(String range) {
+        return set(Settings.BUDGET, range);
+    }
+
+    /** Epochs of the search. */
+    public AnySearch epochs(int epochs) {
+        return set(Settings.SEARCH_EPOCHS, epochs);
+    }
+
+    @Override
+    void addIdentity(ObjectNode identity) {
+        KernelSizeSearch.addBudget(identity, settings());
+    }
+
+    /**
+     * Runs the search on the dataset's training part; writes budgets.json into the run folder, if there is one.
+     *
+     * @throws InvalidInput               if settings, data and architecture do not fit together
+     * @throws EffconvException.JobFailed if the loss is no longer finite
+     */
+    public AnySearchResult run(Device device, Dataset images) {
+        Dataset data = select(images, settings());
+        try (Device.Claim claim = device.claim()) {
+            NetworkPlan plan = plan(data);
+            Cost cost = KernelSizeSearch.cost(device, plan, settings());
+            BudgetRange range = settings().budgetRange();
+            double[] ends = range.targets(cost);
+            checkFolder(device, data);
+            long seed = settings().get(Settings.SEED);
+            try (SynthesisedWeights weights = new SynthesisedWeights(
+                            device.backend(), device.activationType().parameterType(), cost, range, settings().search(), seed);
+                    Network network = new Network(device.backend(), plan, device.activationType(), seed);
+                    Phase.Context context = open(device, data)) {
+                Phase.Outcome outcome = Phase.run(context, KernelSizeSearch.PHASE, network, weights,
+                        options(data, KernelSizeSearch.epochs(settings())), new MiddleSizes(weights, cost), Phase.TestPart.NEVER);
+                SizeLadder ladder = SizeLadder.of(weights.path(), ends[0], ends[1]);
+                AnySearchResult result = AnySearchResult.of(plan, cost, ends, ladder, outcome.seconds());
+                if (context.folder() != null) {
+                    result.write(context.folder().file(AnySearchResult.FILE));
+                }
+                return result;
+            }
+        }
+    }
+
+    /** What metrics say of the sizes: those at the middle budget. */
+    private record MiddleSizes(SynthesisedWeights weights, Cost cost) implements Phase.Sizes {
+        private int[] rounded() {
+            return SizeRounding.round(weights.middleSizes(), cost.layers());
+        }
+
+        @Override
+        public List<Integer> sizes() {
+            return Arrays.stream(rounded()).boxed().toList();
+        }
+
+        @Override
+        public List<Double> softSizes() {
+            return Arrays.stream(weights.middleSizes()).boxed().toList();
+        }
+
+        @Override
+        public long parameters() {
+            return cost.plan().parameters(rounded());
+        }
+
+        @Override
+        public double budgetRatio() {
+            return cost.soft(weights.middleSizes()).total() / weights.middleTarget();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+package org.effconv;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.io.AtomicFile;
+import org.effconv.io.Json;
+import org.effconv.io.SizesFile;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.size.Budget;
+import org.effconv.size.Cost;
+import org.effconv.size.SizeLadder;
+import org.effconv.size.SizeLadder.Rung;
+
+/**
+ * The kernel sizes that a search found for every budget of a range. With more budget no layer's soft size is smaller, and the
+ * odd sizes do not sum to less. Holds no device memory.
+ */
+public final class AnySearchResult {
+    static final String FILE = "budgets.json";
+    private static final String FORMAT = "effconv-budgets-1";
+
+    private final String architecture;
+    private final List<String> layers;
+    private final double[] ends;
+    private final double[] uniform; // costs of uniform sizes 1, 3 ... 33
+    private final SizeLadder ladder;
+    private final long[] parameters; // of the rungs
+    private final double seconds;
+
+    private AnySearchResult(
+            String architecture, List<String> layers, double[] ends, double[] uniform, SizeLadder ladder, long[] parameters, double seconds) {
+        this.architecture = architecture;
+        this.layers = layers;
+        this.ends = ends;
+        this.uniform = uniform;
+        this.ladder = ladder;
+        this.parameters = parameters;
+        this.seconds = seconds;
+    }
+
+    static AnySearchResult of(NetworkPlan plan, Cost cost, double[] ends, SizeLadder ladder, double seconds) {
+        double[] uniform = IntStream.rangeClosed(0, Cost.LARGEST_SIZE / 2).mapToDouble(r -> cost.uniform(2 * r + 1)).toArray();
+        long[] parameters = ladder.rungs().stream().mapToLong(r -> plan.parameters(r.sizes())).toArray();
+        return new AnySearchResult(plan.architecture().name(), KernelSizeSearch.layerNames(plan), ends, uniform, ladder, parameters, seconds);
+    }
+
+    /** Names of the sized layers, in network order. */
+    public List<String> layers() {
+        return layers;
+    }
+
+    /** What the budgets count. */
+    public Cost.Kind costKind() {
+        return ladder.kind();
+    }
+
+    /** The smallest budget and the largest, in the cost's unit. */
+    public double[] range() {
+        return ends.clone();
+    }
+
+    /** Wall clock of the search's epochs; NaN if read from a file. */
+    public double seconds() {
+        return seconds;
+    }
+
+    /**
+     * One odd kernel size per sized layer, within {@link Cost.Kind#tolerance} of a budget.
+     *
+     * @param budget in the forms of {@link KernelSizeSearch#budget} but "auto"
+     * @throws InvalidInput if it lies outside the range, or no odd sizes meet it: names the nearest that some do
+     */
+    public int[] sizes(String budget) {
+        return rung(budget).sizes().clone();
+    }
+
+    /** The same with everything that is known about them, in the form of sizes.json. */
+    public SizesFile file(String budget) {
+        Rung rung = rung(budget);
+        long owned = parameters[ladder.rungs().indexOf(rung)];
+        return new SizesFile(architecture, owned, new SizesFile.Budget(costKind().key(), amount(budget), rung.cost()),
+                IntStream.range(0, layers.size())
+                        .mapToObj(l -> new SizesFile.Layer(layers.get(l), rung.sizes()[l], rung.soft()[l]))
+                        .toList());
+    }
+
+    private double amount(String text) {
+        Budget budget = Budget.parse(text, costKind().key());
+        if (!budget.hasTarget()) {
+            throw new InvalidInput("budget '" + text + "': expected one within the range of the search");
+        }
+        return budget.amount(k -> uniform[(k - 1) / 2]);
+    }
+
+    private Rung rung(String text) {
+        double amount = amount(text);
+        if (amount < ends[0] * (1 - 1e-9) || amount > ends[1] * (1 + 1e-9)) {
+            throw new InvalidInput("budget '" + text + "' means " + costKind().format(amount) + "; this search was for "
+                    + costKind().format(ends[0]) + " to " + costKind().format(ends[1]) + ": expected a budget between them");
+        }
+        return ladder.at(amount).orElseThrow(() -> new InvalidInput("budget '" + text + "': no odd kernel sizes of this search cost within "
+                + Math.round(100 * costKind().tolerance()) + " % of " + costKind().format(amount) + "; the nearest cost "
+                + ladder.rungs().stream().map(Rung::cost).min(Comparator.comparingDouble(c -> Cost.deviation(c, amount)))
+                        .map(costKind()::format).orElse("nothing: it found none for any budget")));
+    }
+
+    void write(Path file) {
+        ObjectNode json = Json.object().put("format", FORMAT).put("architecture", architecture).put("cost", costKind().key())
+                .put("from", ends[0]).put("to", ends[1]);
+        json.set("layers", Json.tree(layers));
+        json.set("uniform", Json.tree(uniform));
+        ArrayNode rungs = json.putArray("sizes");
+        for (int i = 0; i < parameters.length; i++) {
+            Rung rung = ladder.rungs().get(i);
+            ObjectNode entry = rungs.addObject().put("budget", rung.budget()).put("spent", rung.cost()).put("parameters", parameters[i]);
+            entry.set("sizes", Json.tree(rung.sizes()));
+            entry.set("soft", Json.tree(rung.soft()));
+        }
+        AtomicFile.write(file, Json.pretty(json));
+    }
+
+    /**
+     * Reads what a search has left in its run folder.
+     *
+     * @throws InvalidInput if there is none, or the file is damaged: names file, field and what was expected
+     */
+    public static AnySearchResult read(Path folder) {
+        Path file = folder.resolve(FILE);
+        if (!Files.exists(file)) {
+            throw new InvalidInput(folder + ": holds no " + FILE + "; expected the run folder of a finished 'effconv search --budget any'");
+        }
+        ObjectNode json = Json.read(file);
+        Cost.Kind kind = Cost.Kind.of(json.path("cost").asText());
+        if (!json.path("format").asText().equals(FORMAT) || kind == null) {
+            throw new InvalidInput(file + ": format " + json.path("format") + ", cost " + json.path("cost") + "; expected \"" + FORMAT
+                    + "\" and parameters, macs or latency");
+        }
+        List<String> layers = List.of(Json.convert(json.path("layers"), String[].class, file + ": layers"));
+        double[] uniform = Json.convert(json.path("uniform"), double[].class, file + ": uniform");
+        if (uniform.length != Cost.LARGEST_SIZE / 2 + 1) {
+            throw new InvalidInput(file + ": uniform: " + uniform.length + " costs, expected " + (Cost.LARGEST_SIZE / 2 + 1));
+        }
+        double[] ends = {number(json, "from", file.toString()), number(json, "to", file.toString())};
+        List<Rung> rungs = new ArrayList<>();
+        List<Long> parameters = new ArrayList<>();
+        for (JsonNode entry : json.path("sizes")) {
+            String at = file + ": sizes[" + rungs.size() + "]";
+            int[] sizes = Json.convert(entry.path("sizes"), int[].class, at + ".sizes");
+            double[] soft = Json.convert(entry.path("soft"), double[].class, at + ".soft");
+            if (sizes.length != layers.size() || soft.length != layers.size()
+                    || !IntStream.of(sizes).allMatch(k -> k >= 1 && k <= Cost.LARGEST_SIZE && k % 2 == 1)) {
+                throw new InvalidInput(at + ": expected an odd size from 1 to " + Cost.LARGEST_SIZE + " and a soft one for each of "
+                        + layers.size() + " layers");
+            }
+            rungs.add(new Rung(number(entry, "budget", at), number(entry, "spent", at), sizes, soft));
+            parameters.add((long) number(entry, "parameters", at));
+        }
+        return new AnySearchResult(json.path("architecture").asText(), layers, ends, uniform, new SizeLadder(kind, List.copyOf(rungs)),
+                parameters.stream().mapToLong(Long::longValue).toArray(), Double.NaN);
+    }
+
+    private static double number(JsonNode json, String field, String at) {
+        JsonNode node = json.path(field);
+        if (!node.isNumber() || !(node.doubleValue() > 0)) {
+            throw new InvalidInput(at + ": " + field + ": " + node + ", expected a number above 0");
+        }
+        return node.doubleValue();
+    }
+
+    @Override
+    public String toString() {
+        return "sizes of " + architecture + " for " + costKind().format(ends[0]) + " to " + costKind().format(ends[1]);
+    }
+}

@@ -1,0 +1,233 @@
+package org.effconv;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.io.AtomicFile;
+import org.effconv.io.Json;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.SizedLayer;
+import org.effconv.size.Cost;
+
+/**
+ * How long the sized layers of one network take on one device at every odd kernel size, and how long the rest takes: what a
+ * time budget is counted by. A network's time is taken for the sum of its layers' and the rest; {@link #checks} tells how
+ * good that is.
+ *
+ * @param setup  where and how it was measured
+ * @param rest   milliseconds of everything but the sized layers
+ * @param rows   one per distinct shape of a sized layer
+ * @param checks whole networks that were measured, too
+ */
+public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check> checks) {
+    private static final String FORMAT = "effconv-latency-1";
+
+    /** What is timed. */
+    public enum Pass {
+        /** A training step: forward, gradients of data and weights, AdamW's update. */
+        TRAINING,
+        /** A forward pass with running statistics. */
+        INFERENCE;
+
+        /** The name in settings and files. */
+        public String key() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
+        static Pass of(String key, String source) {
+            for (Pass pass : values()) {
+                if (pass.key().equals(key)) {
+                    return pass;
+                }
+            }
+            throw new InvalidInput(source + " '" + key + "': expected training or inference");
+        }
+    }
+
+    /**
+     * Times hold for a device, a network and a batch.
+     *
+     * @param device    what computed: the backend and the processor's or card's name
+     * @param threads   of the device
+     * @param precision of activations: F32 or BF16
+     * @param network   architecture and input, as {@link NetworkPlan#toString} has them
+     * @param pass      what was timed
+     * @param batch     images in a batch
+     * @param version   of EffConv
+     */
+    public record Setup(String device, int threads, String precision, String network, Pass pass, int batch, String version) {}
+
+    /**
+     * What a layer's time depends on besides its kernel size.
+     *
+     * @param readsImage whether it is the network's first operation, which needs no gradient of its input
+     */
+    public record LayerShape(
+            int inputChannels, int outputChannels, int stride, int groups, int height, int width, boolean readsImage) {
+        static LayerShape of(NetworkPlan plan, SizedLayer layer) {
+            return new LayerShape(layer.inputChannels(), layer.outputChannels(), layer.stride(), layer.groups(), layer.height(),
+                    layer.width(), plan.readsInput(layer));
+        }
+    }
+
+    /**
+     * @param shape        of the layer
+     * @param milliseconds of a batch at sizes 1, 3 ... ; none below the one before
+     */
+    public record Row(LayerShape shape, double[] milliseconds) {}
+
+    /**
+     * A network measured as a whole.
+     *
+     * @param sizes     one per sized layer
+     * @param measured  milliseconds of a batch
+     * @param predicted by the table
+     */
+    public record Check(int[] sizes, double measured, double predicted) {}
+
+    /**
+     * Measures a table; takes seconds to minutes, on a machine that should do nothing else.
+     *
+     * @param batch   images in a batch
+     * @param repeats times that each layer is measured at each size; the median counts
+     */
+    public static LatencyTable measure(Device device, NetworkPlan plan, Pass pass, int batch, int repeats) {
+        if (batch < 1 || repeats < 1) {
+            throw new InvalidInput("latency table: batch " + batch + ", repeats " + repeats + "; expected at least 1 of each");
+        }
+        try (Device.Claim claim = device.claim()) {
+            return new LatencyMeasurement(device, plan, pass, batch, repeats).run();
+        }
+    }
+
+    static Setup setup(Device device, NetworkPlan plan, Pass pass, int batch) {
+        return new Setup(device.hardware(), device.threads(), device.activationType().name(), plan.toString(), pass, batch,
+                SystemInfo.version());
+    }
+
+    /**
+     * The cost that this table gives a network.
+     *
+     * @param source names the table in errors
+     * @throws InvalidInput if the table is of another device or network: says what differs
+     */
+    Cost cost(Device device, NetworkPlan plan, String source) {
+        Setup here = setup(device, plan, setup.pass, setup.batch);
+        same("device", setup.device, here.device, source);
+        same("threads", setup.threads, here.threads, source);
+        same("precision", setup.precision, here.precision, source);
+        same("network", setup.network, here.network, source);
+        List<double[]> perLayer = new ArrayList<>();
+        for (SizedLayer layer : plan.sizedLayers()) {
+            LayerShape shape = LayerShape.of(plan, layer);
+            int count = (layer.kmax() + 1) / 2;
+            double[] times = row(shape).filter(row -> row.milliseconds.length >= count)
+                    .orElseThrow(() -> new InvalidInput(source + ": has no times of layer " + layer.name() + ", " + shape
+                            + ", up to size " + layer.kmax() + "; expected a table of this network"))
+                    .milliseconds;
+            perLayer.add(Arrays.copyOf(times, count));
+        }
+        return Cost.latency(plan, rest, perLayer);
+    }
+
+    Optional<Row> row(LayerShape shape) {
+        return rows.stream().filter(row -> row.shape.equals(shape)).findFirst();
+    }
+
+    private static void same(String what, Object there, Object here, String source) {
+        if (!there.equals(here)) {
+            throw new InvalidInput(source + ": was measured with " + what + " '" + there + "', and this is '" + here
+                    + "'; expected a table measured here, as 'effconv latency-table' makes it");
+        }
+    }
+
+    /** Replaces {@code file} in one move. */
+    public void write(Path file) {
+        AtomicFile.write(file, Json.pretty(toJson()));
+    }
+
+    ObjectNode toJson() {
+        ObjectNode json = Json.object().put("format", FORMAT);
+        json.put("device", setup.device).put("threads", setup.threads).put("precision", setup.precision).put("network", setup.network)
+                .put("pass", setup.pass.key()).put("batch", setup.batch).put("version", setup.version);
+        json.put("restMilliseconds", rest);
+        ArrayNode list = json.putArray("layers");
+        for (Row row : rows) {
+            ObjectNode entry = list.addObject();
+            entry.set("shape", Json.tree(row.shape));
+            entry.set("milliseconds", Json.tree(row.milliseconds));
+        }
+        json.set("checks", Json.tree(checks));
+        return json;
+    }
+
+    /**
+     * Reads a table whole.
+     *
+     * @throws InvalidInput naming file, field, value and what was expected
+     */
+    public static LatencyTable read(Path file) {
+        ObjectNode json = Json.read(file);
+        if (!json.path("format").asText().equals(FORMAT)) {
+            throw new InvalidInput(file + ": format " + json.path("format") + ", expected \"" + FORMAT + "\"");
+        }
+        Setup setup = new Setup(text(json, "device", file), whole(json, "threads", file), text(json, "precision", file),
+                text(json, "network", file), Pass.of(text(json, "pass", file), file + ": pass"), whole(json, "batch", file),
+                text(json, "version", file));
+        double rest = milliseconds(json.path("restMilliseconds"), 0, file + ": restMilliseconds");
+        List<Row> rows = new ArrayList<>();
+        for (JsonNode entry : list(json, "layers", file)) {
+            String at = file + ": layers[" + rows.size() + "]";
+            LayerShape shape = Json.convert(entry.path("shape"), LayerShape.class, at + ".shape");
+            JsonNode times = entry.path("milliseconds");
+            if (!times.isArray() || times.isEmpty()) {
+                throw new InvalidInput(at + ".milliseconds: " + times + ", expected a list of times at sizes 1, 3 ...");
+            }
+            double[] values = new double[times.size()];
+            for (int i = 0; i < values.length; i++) {
+                values[i] = milliseconds(times.get(i), i == 0 ? 0 : values[i - 1], at + ".milliseconds[" + i + "]");
+            }
+            rows.add(new Row(shape, values));
+        }
+        List<Check> checks = new ArrayList<>();
+        for (JsonNode entry : list(json, "checks", file)) {
+            checks.add(Json.convert(entry, Check.class, file + ": checks[" + checks.size() + "]"));
+        }
+        return new LatencyTable(setup, rest, List.copyOf(rows), List.copyOf(checks));
+    }
+
+    private static String text(ObjectNode json, String field, Path file) {
+        if (!json.path(field).isTextual()) {
+            throw new InvalidInput(file + ": " + field + ": " + json.path(field) + ", expected a text");
+        }
+        return json.path(field).textValue();
+    }
+
+    private static int whole(ObjectNode json, String field, Path file) {
+        if (!json.path(field).isInt() || json.path(field).intValue() < 1) {
+            throw new InvalidInput(file + ": " + field + ": " + json.path(field) + ", expected an integer of at least 1");
+        }
+        return json.path(field).intValue();
+    }
+
+    private static JsonNode list(ObjectNode json, String field, Path file) {
+        if (!json.path(field).isArray()) {
+            throw new InvalidInput(file + ": " + field + ": expected a list");
+        }
+        return json.path(field);
+    }
+
+    private static double milliseconds(JsonNode node, double least, String at) {
+        if (!node.isNumber() || !(node.doubleValue() >= least) || Double.isInfinite(node.doubleValue())) {
+            throw new InvalidInput(at + ": " + node + ", expected a number of at least " + least);
+        }
+        return node.doubleValue();
+    }
+}

@@ -1,0 +1,67 @@
+package org.effconv;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.effconv.LatencyTable.Pass;
+import org.effconv.autodiff.Ops;
+import org.effconv.autodiff.Parameter;
+import org.effconv.autodiff.Tape;
+import org.effconv.autodiff.Variable;
+import org.effconv.backend.Backend;
+import org.effconv.backend.OptimizerRule;
+import org.effconv.nn.Network;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.TrainedWeights;
+import org.effconv.tensor.Arena;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+import org.effconv.train.Optimizer;
+import org.effconv.train.OptimizerSettings;
+import org.effconv.train.Schedule;
+
+/** Times whole networks of given sizes: a training step or a forward pass on one batch of noise. */
+final class NetworkTime {
+    private static final int WARM_UP = 2;
+
+    private NetworkTime() {}
+
+    /** Median milliseconds of a batch. */
+    static double milliseconds(Device device, NetworkPlan plan, int[] sizes, Pass pass, int batch, int repeats) {
+        Backend backend = device.backend();
+        NetworkPlan.Input in = plan.input();
+        try (Network network = new Network(backend, plan, device.activationType(), 1);
+                TrainedWeights weights = new TrainedWeights(backend, plan, sizes, device.activationType(), 1);
+                Optimizer optimizer = optimizer(backend, network, weights);
+                Arena inputs = new Arena(backend.memory());
+                Arena arena = new Arena(backend.memory())) {
+            Tensor x = inputs.allocate(device.activationType(), Shape.of(batch, in.height(), in.width(), in.channels()));
+            Tensor labels = inputs.allocate(DataType.I32, Shape.of(batch));
+            Random random = new Random(1);
+            backend.write(x, random.doubles(x.shape().count(), -1, 1).toArray());
+            backend.write(labels, random.ints(batch, 0, in.classes()).toArray());
+            double[] samples = new double[repeats];
+            for (int i = -WARM_UP; i < repeats; i++) {
+                long start = System.nanoTime();
+                arena.reset();
+                Tape tape = new Tape(backend, arena, pass == Pass.TRAINING);
+                Variable logits = network.forward(tape, tape.constant(x), weights, 1);
+                Variable loss = Ops.softmaxCrossEntropy(tape, logits, labels, 0).loss();
+                if (pass == Pass.TRAINING) {
+                    tape.backward(loss);
+                    optimizer.step(tape::gradient, p -> 1, 1);
+                }
+                backend.readDoubles(loss.value()); // computed by then
+                samples[Math.max(0, i)] = (System.nanoTime() - start) / 1e6;
+            }
+            return LatencyMeasurement.median(samples);
+        }
+    }
+
+    private static Optimizer optimizer(Backend backend, Network network, TrainedWeights weights) {
+        List<Parameter> parameters = new ArrayList<>(network.parameters());
+        parameters.addAll(weights.parameters());
+        return new Optimizer(backend, new OptimizerSettings(OptimizerRule.adamW(), 1e-4, 0, Schedule.constant(0)), parameters);
+    }
+}

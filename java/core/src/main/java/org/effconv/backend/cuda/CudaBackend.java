@@ -1,0 +1,568 @@
+package org.effconv.backend.cuda;
+
+import static org.effconv.backend.cpu.NativeLibrary.*;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.DoubleSupplier;
+import java.util.function.IntSupplier;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+import org.effconv.EffconvException.DeviceLost;
+import org.effconv.backend.*;
+import org.effconv.backend.cpu.HostMask;
+import org.effconv.backend.cpu.NativeLoader;
+import org.effconv.tensor.Allocator;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+
+/**
+ * One NVIDIA card: the project's own kernels, launched in the order of one stream. Computes in F32 and BF16; F64 is refused.
+ * Operations return when they are launched, not when they are done; reading waits. Used by one thread at a time; it may pass
+ * from one thread to another between operations. Memory may be allocated and freed from any thread. Two runs give the same
+ * bits.
+ */
+public final class CudaBackend implements Backend {
+    private final Driver driver;
+    private final long stream;
+    private final DeviceMemory memory;
+    private final Transfers transfers;
+    private final KernelModules modules;
+    private final Launcher launcher;
+    private final StepGraphs graphs; // null: every step launch by launch
+    private final CudaData data;
+    private final CudaMethod method;
+    private final OneThread user;
+    private final AtomicReference<DeviceLost> lost = new AtomicReference<>();
+    private volatile boolean closed;
+
+    private CudaBackend(Driver driver, CudaOptions options, Opening opening) {
+        this.driver = driver;
+        stream = opening.stream;
+        memory = opening.memory;
+        transfers = opening.transfers;
+        modules = opening.modules;
+        launcher = opening.launcher;
+        graphs = options.graphs() ? new StepGraphs(driver, memory, transfers, launcher, stream) : null;
+        data = new CudaData(driver, memory, transfers, stream);
+        method = new CudaMethod(memory, launcher, data);
+        user = new OneThread(driver.name());
+    }
+
+    /**
+     * Opens a card.
+     *
+     * @throws org.effconv.EffconvException.MissingNative if driver, native library or device code are missing or do not fit
+     */
+    public static CudaBackend open(CudaOptions options) {
+        return over(JCudaDriver.open(options.ordinal()), options);
+    }
+
+    /** A backend over any driver, which it owns from here on, even if this fails. */
+    static CudaBackend over(Driver driver, CudaOptions options) {
+        Opening opening = new Opening();
+        try {
+            NativeLoader.load();
+            driver.enter();
+            opening.open(driver, options);
+            return new CudaBackend(driver, options, opening);
+        } catch (RuntimeException e) {
+            opening.undo(driver, e);
+            throw e;
+        }
+    }
+
+    /** What opening has acquired so far, so that a failure half-way gives it back. */
+    private static final class Opening {
+        long stream;
+        DeviceMemory memory;
+        Transfers transfers;
+        KernelModules modules;
+        Launcher launcher;
+        CudaMethod method;
+
+        void open(Driver driver, CudaOptions options) {
+            stream = driver.createStream();
+            modules = new KernelModules(driver);
+            memory = new DeviceMemory(driver, stream, options.memoryLimit());
+            transfers = new Transfers(driver, memory, stream);
+            launcher = new Launcher(driver, memory, transfers, modules, stream);
+        }
+
+        void undo(Driver driver, RuntimeException why) {
+            try {
+                close(driver);
+            } catch (RuntimeException e) {
+                why.addSuppressed(e);
+            }
+        }
+
+        void close(Driver driver) {
+            try {
+                if (method != null) {
+                    method.close();
+                }
+                if (launcher != null) {
+                    launcher.close();
+                }
+                if (transfers != null) {
+                    transfers.close();
+                }
+                if (memory != null) {
+                    memory.close();
+                }
+                if (modules != null) {
+                    modules.close();
+                }
+                if (stream != 0) {
+                    driver.destroyStream(stream);
+                }
+            } finally {
+                driver.close();
+            }
+        }
+    }
+
+    @Override
+    public String name() {
+        return driver.name();
+    }
+
+    /** For people: the card, its compute capability, the driver. */
+    public String description() {
+        return driver.description();
+    }
+
+    @Override
+    public Allocator memory() {
+        return memory;
+    }
+
+    @Override
+    public long liveBytes() {
+        return memory.liveBytes();
+    }
+
+    /** Most bytes of device memory that were held at a time. */
+    public long peakBytes() {
+        return memory.peakBytes();
+    }
+
+    /** Steps held as recordings now. */
+    int recordedSteps() {
+        return graphs == null ? 0 : graphs.held();
+    }
+
+    /** Gives everything back. Tensors that are still open lose their memory; closing them afterwards is harmless. */
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        Opening all = new Opening();
+        all.stream = stream;
+        all.memory = memory;
+        all.transfers = transfers;
+        all.modules = modules;
+        all.launcher = launcher;
+        all.method = method;
+        if (lost.get() != null) { // the card answers nothing any more; what it held is gone
+            method.close();
+            launcher.close();
+            driver.close();
+            return;
+        }
+        driver.enter();
+        try {
+            driver.synchronise(stream);
+            if (graphs != null) {
+                graphs.close();
+            }
+        } finally {
+            all.close(driver);
+        }
+    }
+
+    // ---- the way every operation takes ------------------------------------------------------------------------
+
+    /** Launches what the operation plans. */
+    private void launch(IntSupplier plan) {
+        use(() -> launcher.run(plan));
+    }
+
+    /** Runs an operation under the rules of this backend: not closed, one thread at a time, the card current and alive. */
+    private void use(Runnable operation) {
+        get(() -> {
+            operation.run();
+            return null;
+        });
+    }
+
+    private <T> T get(Supplier<T> operation) {
+        if (closed) {
+            throw new IllegalStateException("use after close: " + driver.name());
+        }
+        DeviceLost before = lost.get();
+        if (before != null) {
+            throw new DeviceLost(before.getMessage(), before);
+        }
+        Object[] result = new Object[1];
+        try {
+            user.run(() -> {
+                driver.enter();
+                result[0] = operation.get();
+            });
+        } catch (DeviceLost e) {
+            lost.compareAndSet(null, e);
+            memory.abandon();
+            throw e;
+        }
+        @SuppressWarnings("unchecked")
+        T typed = (T) result[0];
+        return typed;
+    }
+
+    private ec_plan plan() {
+        return launcher.plan();
+    }
+
+    private int type(Tensor t) {
+        return served(t).type().ordinal();
+    }
+
+    private Tensor served(Tensor t) {
+        if (t.type() == DataType.F64) {
+            throw new IllegalArgumentException(t + " on " + driver.name() + ": a card computes in F32 or BF16; F64 is for the CPU");
+        }
+        return t;
+    }
+
+    private static long at(Tensor t) {
+        return t == null ? 0 : t.address();
+    }
+
+    // ---- moving data ------------------------------------------------------------------------------------------
+
+    @Override
+    public void write(Tensor t, float[] values) {
+        Operands.length(t, values.length);
+        use(() -> data.write(served(t), values));
+    }
+
+    @Override
+    public void write(Tensor t, double[] values) {
+        Operands.length(t, values.length);
+        use(() -> data.write(served(t), values));
+    }
+
+    @Override
+    public void write(Tensor t, int[] values) {
+        Operands.length(t, values.length);
+        use(() -> data.write(served(t), values));
+    }
+
+    @Override
+    public void write(Tensor t, ByteBuffer values) {
+        Operands.require(t.type() == DataType.U8, "raw bytes go into a U8 tensor, not into " + t);
+        Operands.require(values.remaining() >= t.count(), values.remaining() + " bytes for " + t);
+        use(() -> data.write(t, values));
+    }
+
+    @Override
+    public float[] readFloats(Tensor t) {
+        return get(() -> data.readFloats(served(t)));
+    }
+
+    @Override
+    public double[] readDoubles(Tensor t) {
+        return get(() -> data.readDoubles(served(t)));
+    }
+
+    @Override
+    public int[] readInts(Tensor t) {
+        return get(() -> data.readInts(served(t)));
+    }
+
+    @Override
+    public Supplier<double[]> readLater(Tensor t) {
+        Supplier<double[]> later = get(() -> data.readLater(served(t)));
+        return () -> get(later);
+    }
+
+    @Override
+    public void fill(Tensor t, double value) {
+        use(() -> data.fill(served(t), value));
+    }
+
+    @Override
+    public void copy(Tensor from, Tensor to) {
+        Operands.sameCount(from, "from", to, "to");
+        if (from.type() == to.type()) {
+            use(() -> data.copySame(served(from), to));
+        } else {
+            launch(() -> ec_plan_copy(plan(), type(from), at(from), type(to), at(to), from.count()));
+        }
+    }
+
+    @Override
+    public void accumulate(Tensor from, double factor, Tensor to) {
+        Operands.sameCount(from, "from", to, "to");
+        launch(() -> ec_plan_accumulate(plan(), type(from), at(from), factor, type(to), at(to), from.count()));
+    }
+
+    @Override
+    public void augment(Tensor images, Tensor draws, float[] mean, float[] std, Tensor y) {
+        Operands.augment(images, draws, mean, std, y);
+        Shape s = images.shape();
+        launch(() -> ec_plan_augment(
+                plan(), type(y), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(images), at(draws), mean, std, at(y)));
+    }
+
+    // ---- convolution and linear -------------------------------------------------------------------------------
+
+    @Override
+    public void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        Operands.convolution(c, x, w, bias, y);
+        convolve(EC_FORWARD, c, x, w, bias, y);
+    }
+
+    @Override
+    public void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
+        Operands.convolution(c, dx, w, null, dy);
+        convolve(EC_DATA_GRADIENT, c, dx, w, null, dy);
+    }
+
+    @Override
+    public void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        Operands.convolution(c, x, dw, dbias, dy);
+        convolve(EC_WEIGHT_GRADIENT, c, x, dw, dbias, dy);
+    }
+
+    private void convolve(int pass, Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        Shape s = x.shape();
+        launch(() -> ec_plan_convolution(
+                plan(), type(x), pass, s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(), c.groups(),
+                at(x), at(w), at(bias), at(y)));
+    }
+
+    @Override
+    public void linear(Tensor x, Tensor w, Tensor bias, Tensor y) {
+        Operands.linear(x, w, bias, y);
+        linear(EC_FORWARD, x, w, bias, y);
+    }
+
+    @Override
+    public void linearDataGradient(Tensor dy, Tensor w, Tensor dx) {
+        Operands.linear(dx, w, null, dy);
+        linear(EC_DATA_GRADIENT, dx, w, null, dy);
+    }
+
+    @Override
+    public void linearWeightGradient(Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        Operands.linear(x, dw, dbias, dy);
+        linear(EC_WEIGHT_GRADIENT, x, dw, dbias, dy);
+    }
+
+    private void linear(int pass, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        launch(() -> ec_plan_linear(
+                plan(), type(x), pass, x.shape().dim(0), x.shape().dim(1), w.shape().dim(0), at(x), at(w), at(bias), at(y)));
+    }
+
+    // ---- normalisation ----------------------------------------------------------------------------------------
+
+    private static long rows(Tensor x) {
+        return x.count() / x.shape().dim(-1);
+    }
+
+    @Override
+    public void batchNorm(
+            Tensor x, Tensor scale, Tensor shift, Tensor residual, Activation act, double epsilon, double momentum,
+            Tensor runningMean, Tensor runningVariance, Tensor mean, Tensor invStd, Tensor y) {
+        Operands.batchNorm(x, residual, act, y, scale, shift, runningMean, runningVariance, mean, invStd);
+        launch(() -> ec_plan_batch_norm(
+                plan(), type(x), act.ordinal(), rows(x), x.shape().dim(3), at(x), at(scale), at(shift), at(residual), epsilon, momentum,
+                at(runningMean), at(runningVariance), at(mean), at(invStd), at(y)));
+    }
+
+    @Override
+    public void batchNormGradient(
+            Tensor x, Tensor y, Tensor dy, Tensor scale, Tensor mean, Tensor invStd, Activation act,
+            Tensor dx, Tensor dscale, Tensor dshift, Tensor dresidual) {
+        Operands.batchNormGradient(x, y, dy, act, dx, dresidual, scale, mean, invStd, dscale, dshift);
+        launch(() -> ec_plan_batch_norm_gradient(
+                plan(), type(x), act.ordinal(), rows(x), x.shape().dim(3), at(x), at(y), at(dy), at(scale), at(mean), at(invStd), at(dx),
+                at(dscale), at(dshift), at(dresidual)));
+    }
+
+    @Override
+    public void batchNormInference(
+            Tensor x, Tensor scale, Tensor shift, Tensor residual, Activation act, double epsilon,
+            Tensor runningMean, Tensor runningVariance, Tensor y) {
+        Operands.batchNorm(x, residual, act, y, scale, shift, runningMean, runningVariance);
+        launch(() -> ec_plan_batch_norm_inference(
+                plan(), type(x), act.ordinal(), rows(x), x.shape().dim(3), at(x), at(scale), at(shift), at(residual), epsilon,
+                at(runningMean), at(runningVariance), at(y)));
+    }
+
+    @Override
+    public void layerNorm(Tensor x, Tensor scale, Tensor shift, double epsilon, Tensor mean, Tensor invStd, Tensor y) {
+        int rows = Operands.layerNorm(x, scale, mean, invStd, shift);
+        Operands.like(y, "y", x);
+        launch(() -> ec_plan_layer_norm(
+                plan(), type(x), rows, x.shape().dim(-1), at(x), at(scale), at(shift), epsilon, at(mean), at(invStd), at(y)));
+    }
+
+    @Override
+    public void layerNormGradient(
+            Tensor x, Tensor dy, Tensor scale, Tensor mean, Tensor invStd, Tensor dx, Tensor dscale, Tensor dshift) {
+        int rows = Operands.layerNorm(x, scale, mean, invStd, dscale, dshift);
+        Operands.elementwise(x, dy, dx);
+        launch(() -> ec_plan_layer_norm_gradient(
+                plan(), type(x), rows, x.shape().dim(-1), at(x), at(dy), at(scale), at(mean), at(invStd), at(dx), at(dscale), at(dshift)));
+    }
+
+    // ---- elementwise and pooling ------------------------------------------------------------------------------
+
+    @Override
+    public void activation(Activation a, Tensor x, Tensor y) {
+        Operands.elementwise(x, y);
+        launch(() -> ec_plan_activate(plan(), type(x), a.ordinal(), x.count(), at(x), at(y)));
+    }
+
+    @Override
+    public void activationGradient(Activation a, Tensor x, Tensor dy, Tensor dx) {
+        Operands.elementwise(x, dy, dx);
+        launch(() -> ec_plan_activate_gradient(plan(), type(x), a.ordinal(), x.count(), at(x), at(dy), at(dx)));
+    }
+
+    @Override
+    public void add(Tensor a, Tensor b, Activation act, Tensor y) {
+        Operands.add(a, b, act, y);
+        launch(() -> ec_plan_add(plan(), type(a), act.ordinal(), a.count(), at(a), at(b), at(y)));
+    }
+
+    @Override
+    public void pool(Pooling p, Tensor x, Tensor y) {
+        Operands.pool(p, x, y);
+        Shape s = x.shape();
+        launch(() -> ec_plan_pool(
+                plan(), type(x), p.kind().ordinal(), p.size(), p.stride(), p.padding(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(x),
+                at(y)));
+    }
+
+    @Override
+    public void poolGradient(Pooling p, Tensor x, Tensor dy, Tensor dx) {
+        Operands.pool(p, x, dy);
+        Operands.like(dx, "dx", x);
+        Shape s = x.shape();
+        launch(() -> ec_plan_pool_gradient(
+                plan(), type(x), p.kind().ordinal(), p.size(), p.stride(), p.padding(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(x),
+                at(dy), at(dx)));
+    }
+
+    @Override
+    public void globalAveragePool(Tensor x, Tensor y) {
+        Operands.globalAveragePool(x, y);
+        Shape s = x.shape();
+        launch(() -> ec_plan_global_average_pool(plan(), type(x), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(x), at(y)));
+    }
+
+    @Override
+    public void globalAveragePoolGradient(Tensor dy, Tensor dx) {
+        Operands.globalAveragePool(dx, dy);
+        Shape s = dx.shape();
+        launch(() -> ec_plan_global_average_pool_gradient(plan(), type(dx), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(dy), at(dx)));
+    }
+
+    @Override
+    public void dropout(Tensor x, double rate, long seed, Tensor y) {
+        Operands.dropout(x, rate, y);
+        launch(() -> ec_plan_dropout(plan(), type(x), x.count(), at(x), rate, seed, 0, at(y)));
+    }
+
+    @Override
+    public void dropout(Tensor x, double rate, LongSupplier seed, Tensor y) {
+        Operands.dropout(x, rate, y);
+        launch(() -> ec_plan_dropout(plan(), type(x), x.count(), at(x), rate, seed.getAsLong(), launcher.value(seed), at(y)));
+    }
+
+    // ---- loss, recurrent, optimiser ---------------------------------------------------------------------------
+
+    @Override
+    public void softmaxCrossEntropy(Tensor logits, Tensor labels, double smoothing, Tensor loss, Tensor correct, Tensor dlogits) {
+        Operands.softmaxCrossEntropy(logits, labels, smoothing, loss, correct, dlogits);
+        launch(() -> ec_plan_softmax_cross_entropy(
+                plan(), type(logits), logits.shape().dim(0), logits.shape().dim(1), at(logits), at(labels), smoothing, at(loss),
+                at(correct), at(dlogits)));
+    }
+
+    @Override
+    public void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
+        use(() -> method.gru(served(x), forward, reverse, h, tape));
+    }
+
+    @Override
+    public void gruGradient(
+            Tensor x, Tensor h, Tensor tape, Tensor dh, GruDirection forward, GruDirection reverse,
+            GruDirection dforward, GruDirection dreverse, Tensor dx) {
+        use(() -> method.gruGradient(served(x), h, tape, dh, forward, reverse, dforward, dreverse, dx));
+    }
+
+    @Override
+    public DoubleSupplier update(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
+        Supplier<double[]> later = get(() -> method.update(rule, step, slots));
+        return () -> get(later)[0];
+    }
+
+    // ---- steps ------------------------------------------------------------------------------------------------
+
+    @Override
+    public <T> T step(Object key, Supplier<T> body) {
+        return get(() -> key == null || graphs == null ? body.get() : graphs.step(key, body));
+    }
+
+    // ---- the method -------------------------------------------------------------------------------------------
+
+    @Override
+    public void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers) {
+        use(() -> method.synthesis(mask, served(v), layers));
+    }
+
+    @Override
+    public void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+        use(() -> method.synthesisGradient(mask, served(v), layers, dlayers, dv));
+    }
+
+    @Override
+    public void coordinateFeatures(List<CoordinateLayer> layers) {
+        use(() -> method.coordinateFeatures(layers));
+    }
+
+    @Override
+    public void coordinateFeaturesGradient(List<CoordinateLayer> layers, List<CoordinateLayer> dlayers) {
+        use(() -> method.coordinateFeaturesGradient(layers, dlayers));
+    }
+
+    @Override
+    public void sizeHead(SizeHead head, Tensor h, Tensor u, Tensor v) {
+        use(() -> method.sizeHead(head, served(h), u, v));
+    }
+
+    @Override
+    public void sizeHeadGradient(SizeHead head, Tensor h, Tensor dv, SizeHead dhead, Tensor dh) {
+        use(() -> method.sizeHeadGradient(head, served(h), dv, dhead, dh));
+    }
+
+    @Override
+    public int supportGrid(MaskKind mask, DataType type, double v, int kmax, Support support) {
+        return HostMask.supportGrid(mask, type, v, kmax, support);
+    }
+
+    @Override
+    public void softTaps(double[] v, double[] taps, double[] slopes) {
+        HostMask.softTaps(v, taps, slopes);
+    }
+}

@@ -1,0 +1,153 @@
+package org.effconv.backend.cuda;
+
+import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.cpu.SynthesisTables.describe;
+import static org.effconv.backend.cpu.SynthesisTables.expect;
+
+import java.util.List;
+import java.util.function.Supplier;
+import org.bytedeco.javacpp.DoublePointer;
+import org.effconv.backend.CoordinateLayer;
+import org.effconv.backend.GruDirection;
+import org.effconv.backend.MaskKind;
+import org.effconv.backend.Operands;
+import org.effconv.backend.OptimizerRule;
+import org.effconv.backend.OptimizerSlot;
+import org.effconv.backend.OptimizerTable;
+import org.effconv.backend.SizeHead;
+import org.effconv.backend.SynthesisLayer;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+
+/** The method's operations and the optimiser on a card: what takes a table of layers or tensors. */
+final class CudaMethod implements AutoCloseable {
+    private final DeviceMemory memory;
+    private final Launcher launcher;
+    private final CudaData data;
+    private long norm; // one float on the card; 0 until the first update
+
+    CudaMethod(DeviceMemory memory, Launcher launcher, CudaData data) {
+        this.memory = memory;
+        this.launcher = launcher;
+        this.data = data;
+    }
+
+    private ec_plan plan() {
+        return launcher.plan();
+    }
+
+    private static int bits(Tensor v, String name) {
+        Operands.require(v.type() == DataType.F32, name + " is " + v + "; on a card expected F32");
+        return Math.toIntExact(v.count());
+    }
+
+    // ---- synthesis --------------------------------------------------------------------------------------------
+
+    void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers) {
+        int sizes = bits(v, "v");
+        try (ec_synthesis_layer table = describe(v, layers, null)) {
+            launcher.run(() -> ec_plan_synthesis(plan(), mask.ordinal(), v.address(), sizes, table, layers.size()));
+        }
+    }
+
+    void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+        int sizes = bits(v, "v");
+        expect(dv, "dv", v.type(), v.shape());
+        data.fill(dv, 0); // the launches write the sizes that a layer uses
+        try (ec_synthesis_layer table = describe(v, layers, dlayers)) {
+            launcher.run(() -> ec_plan_synthesis_gradient(
+                    plan(), mask.ordinal(), v.address(), sizes, table, layers.size(), dv.address()));
+        }
+    }
+
+    void coordinateFeatures(List<CoordinateLayer> layers) {
+        if (layers.isEmpty()) {
+            return;
+        }
+        bits(layers.get(0).w1(), "w1");
+        try (ec_coordinate_layer table = describe(layers, null)) {
+            launcher.run(() -> ec_plan_coordinate_features(plan(), table, layers.size()));
+        }
+    }
+
+    void coordinateFeaturesGradient(List<CoordinateLayer> layers, List<CoordinateLayer> dlayers) {
+        if (layers.isEmpty()) {
+            return;
+        }
+        bits(layers.get(0).w1(), "w1");
+        try (ec_coordinate_layer table = describe(layers, dlayers)) {
+            launcher.run(() -> ec_plan_coordinate_features_gradient(plan(), table, layers.size()));
+        }
+    }
+
+    // ---- predictor of sizes -----------------------------------------------------------------------------------
+
+    void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
+        int hidden = Operands.gru(x, forward, reverse, h, tape);
+        long[] weights = GruDirection.addresses(forward, reverse);
+        launcher.run(() -> ec_plan_gru(
+                plan(), x.shape().dim(0), x.shape().dim(1), hidden, x.address(), weights, h.address(), tape.address()));
+    }
+
+    void gruGradient(
+            Tensor x, Tensor h, Tensor tape, Tensor dh, GruDirection forward, GruDirection reverse, GruDirection dforward,
+            GruDirection dreverse, Tensor dx) {
+        int hidden = Operands.gru(x, forward, reverse, h, tape);
+        Operands.gru(x, dforward, dreverse, dh, tape);
+        Operands.likeOrNull(dx, "dx", x);
+        long[] weights = GruDirection.addresses(forward, reverse);
+        long[] dweights = GruDirection.addresses(dforward, dreverse);
+        launcher.run(() -> ec_plan_gru_gradient(
+                plan(), x.shape().dim(0), x.shape().dim(1), hidden, x.address(), weights, h.address(), tape.address(), dh.address(),
+                dweights, dx == null ? 0 : dx.address()));
+    }
+
+    void sizeHead(SizeHead head, Tensor h, Tensor u, Tensor v) {
+        bits(h, "h");
+        expect(u, "u", h.type(), h.shape());
+        expect(v, "v", h.type(), Shape.of(h.shape().dim(0)));
+        try (DoublePointer kmin = new DoublePointer(head.kmin());
+                DoublePointer kmax = new DoublePointer(head.kmax());
+                ec_size_head table = describe(head, null, h, kmin, kmax)) {
+            launcher.run(() -> ec_plan_size_head(plan(), table, h.address(), u.address(), v.address()));
+        }
+    }
+
+    void sizeHeadGradient(SizeHead head, Tensor h, Tensor dv, SizeHead dhead, Tensor dh) {
+        bits(h, "h");
+        expect(dh, "dh", h.type(), h.shape());
+        expect(dv, "dv", h.type(), Shape.of(h.shape().dim(0)));
+        try (DoublePointer kmin = new DoublePointer(head.kmin());
+                DoublePointer kmax = new DoublePointer(head.kmax());
+                ec_size_head table = describe(head, dhead, h, kmin, kmax)) {
+            launcher.run(() -> ec_plan_size_head_gradient(plan(), table, h.address(), dv.address(), dh.address()));
+        }
+    }
+
+    // ---- optimiser --------------------------------------------------------------------------------------------
+
+    /** @return the norm, once asked for */
+    Supplier<double[]> update(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
+        memory.requireUnsealed("an update of parameters, whose rates change from step to step");
+        if (slots.isEmpty()) {
+            return () -> new double[] {0};
+        }
+        if (norm == 0) {
+            norm = memory.allocate(4, DeviceMemory.Use.TABLES);
+        }
+        OptimizerTable t = OptimizerTable.of(rule, DataType.F32, slots);
+        launcher.run(() -> ec_plan_optimizer_step(
+                plan(), rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0, rule.clipNorm(),
+                step, slots.size(), t.addresses(), t.counts(), t.rates(), t.decays(), norm));
+        return data.later(norm, DataType.F32, 1);
+    }
+
+    @Override
+    public void close() {
+        if (norm != 0) {
+            memory.free(norm, 4);
+            norm = 0;
+        }
+    }
+}

@@ -1,0 +1,138 @@
+package org.effconv.backend.cuda;
+
+import static org.effconv.backend.cpu.NativeLibrary.*;
+
+import java.util.function.IntSupplier;
+import java.util.function.LongSupplier;
+import org.effconv.EffconvException;
+import org.effconv.backend.cpu.NativeStatus;
+
+/**
+ * From an operation to launches: asks the native library for a plan (native/effconv_launch.h), finds room for its workspace
+ * and its table, and launches. All operations run on one stream and share one workspace.
+ */
+final class Launcher implements AutoCloseable {
+    private static final long WORKSPACE_STEP = 1 << 20;
+
+    private final Driver driver;
+    private final DeviceMemory memory;
+    private final Transfers transfers;
+    private final KernelModules modules;
+    private final long stream;
+    private final ec_plan plan;
+    private final ec_launch launch = new ec_launch();
+    private long workspace;
+    private long workspaceBytes;
+    private Recording recording; // null unless a step is being recorded
+    private long tableBytes; // placed since the last measure()
+    private int values;
+
+    Launcher(Driver driver, DeviceMemory memory, Transfers transfers, KernelModules modules, long stream) {
+        this.driver = driver;
+        this.memory = memory;
+        this.transfers = transfers;
+        this.modules = modules;
+        this.stream = stream;
+        Driver.Limits limits = driver.limits();
+        plan = ec_plan_create(limits.sharedBytesPerBlock(), limits.gridX(), limits.multiprocessors());
+        if (plan == null || plan.isNull()) {
+            throw new EffconvException("no host memory for launch plans");
+        }
+    }
+
+    /** The plan that operations fill. */
+    ec_plan plan() {
+        return plan;
+    }
+
+    /**
+     * Launches what {@code operation} planned.
+     *
+     * @param operation one of the ec_plan functions on {@link #plan}
+     * @throws IllegalArgumentException if no kernel serves the request
+     */
+    void run(IntSupplier operation) {
+        NativeStatus.check(operation.getAsInt());
+        long room = workspace(ec_plan_workspace_bytes(plan));
+        long bytes = ec_plan_table_bytes(plan);
+        long passing = 0;
+        long table = 0;
+        if (bytes > 0) {
+            tableBytes += Recording.rounded(bytes);
+            long host = ec_plan_table(plan);
+            table = recording != null ? recording.table(host, bytes) : transfers.table(host, bytes);
+            if (table == 0) { // too large for the ring: memory of its own, freed in the order of the stream
+                passing = memory.allocate(bytes, DeviceMemory.Use.TABLES);
+                transfers.upload(passing, host, bytes);
+                table = passing;
+            }
+        }
+        NativeStatus.check(ec_plan_place(plan, table, room));
+        int launches = ec_plan_launches(plan);
+        for (int i = 0; i < launches; i++) {
+            NativeStatus.check(ec_plan_launch(plan, i, launch));
+            driver.launch(
+                    modules.function(launch.kernel()), launch.blocks(), launch.threads(), launch.shared_bytes(), launch.parameters(),
+                    launch.parameter_bytes(), stream);
+        }
+        if (passing != 0) {
+            memory.release(passing);
+        }
+    }
+
+    // A step that is being recorded finds the workspace that its warm-up grew.
+    private long workspace(long bytes) {
+        if (bytes > workspaceBytes) {
+            long larger = (bytes + WORKSPACE_STEP - 1) / WORKSPACE_STEP * WORKSPACE_STEP;
+            long address = memory.allocate(larger, DeviceMemory.Use.WORKSPACE);
+            if (workspaceBytes > 0) {
+                memory.free(workspace, workspaceBytes);
+            }
+            workspace = address;
+            workspaceBytes = larger;
+        }
+        return workspace;
+    }
+
+    /**
+     * Where a number stands on the card that may be another one each time a recorded step is replayed; 0 outside a recording,
+     * where the number itself is a parameter.
+     */
+    long value(LongSupplier source) {
+        values++;
+        return recording == null ? 0 : recording.value(source);
+    }
+
+    // ---- recording --------------------------------------------------------------------------------------------
+
+    /** What a step needs on the card beside tensors and workspace. */
+    record Measure(long tableBytes, int values) {}
+
+    void startMeasure() {
+        tableBytes = 0;
+        values = 0;
+    }
+
+    Measure measured() {
+        return new Measure(tableBytes, values);
+    }
+
+    /** Tables and values of what follows belong to {@code r}; null ends that. */
+    void recordInto(Recording r) {
+        recording = r;
+    }
+
+    boolean recording() {
+        return recording != null;
+    }
+
+    @Override
+    public void close() {
+        if (workspaceBytes > 0) {
+            memory.free(workspace, workspaceBytes);
+            workspaceBytes = 0;
+        }
+        launch.close();
+        ec_plan_destroy(plan);
+    }
+}

@@ -1,0 +1,28 @@
+package org.effconv.size;
+
+import java.util.Map;
+
+/** Where the sizes should go, step by step, by the gradients that the class loss leaves on them. */
+interface SizeUpdate {
+    /** The wanted sizes now. */
+    double[] sizes();
+
+    /** The answer, as of now. */
+    double[] answer();
+
+    /**
+     * One step.
+     *
+     * @param v        sizes at which the gradient was taken, without jitter
+     * @param gradient dL/dv of the class loss
+     * @param fraction how far the steps with moving sizes have come, 0 to 1
+     * @param steps    how many of them there are
+     */
+    void update(double[] v, double[] gradient, double fraction, double steps);
+
+    /** Everything that a checkpoint must hold. */
+    Map<String, double[]> state();
+
+    /** Takes back what {@link #state} gave. */
+    void restore(Map<String, double[]> state);
+}

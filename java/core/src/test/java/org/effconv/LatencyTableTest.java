@@ -1,0 +1,160 @@
+package org.effconv;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.data.Dataset;
+import org.effconv.data.Datasets;
+import org.effconv.io.Json;
+import org.effconv.io.SizesFile;
+import org.effconv.nn.Architecture;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.SizedLayer;
+import org.effconv.size.Cost;
+import org.effconv.size.Isotonic;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Tables of made-up times; nothing here depends on a clock. */
+class LatencyTableTest {
+    private static final Dataset DATA = Datasets.open("planted:3,train=64,test=32,size=12");
+    private static final NetworkPlan PLAN = Job.plan(Architecture.named("planted3"), DATA);
+
+    @TempDir
+    Path folder;
+
+    private static Device device() {
+        return Device.open(Settings.standard().with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32"));
+    }
+
+    /** Time grows with the taps, from a floor on. */
+    private static LatencyTable table(Device device) {
+        Map<LatencyTable.LayerShape, double[]> rows = new LinkedHashMap<>();
+        for (SizedLayer layer : PLAN.sizedLayers()) {
+            double[] times = new double[(layer.kmax() + 1) / 2];
+            Arrays.setAll(times, i -> 0.1 + 0.01 * Math.pow(2 * i + 1, 2));
+            rows.put(LatencyTable.LayerShape.of(PLAN, layer), times);
+        }
+        List<LatencyTable.Row> list = new ArrayList<>();
+        rows.forEach((shape, times) -> list.add(new LatencyTable.Row(shape, times)));
+        return new LatencyTable(LatencyTable.setup(device, PLAN, LatencyTable.Pass.TRAINING, 16), 0.25, list,
+                List.of(new LatencyTable.Check(new int[] {3, 3, 3}, 0.9, 0.82)));
+    }
+
+    @Test
+    void aTableReadIsTheTableWritten() {
+        try (Device device = device()) {
+            LatencyTable table = table(device);
+            Path file = folder.resolve("table.json");
+            table.write(file);
+            LatencyTable read = LatencyTable.read(file);
+            assertEquals(table.toJson(), read.toJson());
+            Cost cost = read.cost(device, PLAN, "table.json");
+            assertEquals(0.25 + 3 * (0.1 + 0.01 * 25), cost.uniform(5), 1e-12);
+            assertEquals(Cost.Kind.LATENCY, cost.kind());
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"threads, 7, threads '7'", "device, '\"cpu, another\"', device 'cpu, another'", "precision, '\"BF16\"', precision 'BF16'",
+        "network, '\"cnn6 on 3 x 3 x 1, 2 classes\"', network 'cnn6 on"})
+    void aTableOfAnotherDeviceIsRefused(String field, String value, String part) throws IOException {
+        try (Device device = device()) {
+            Path file = folder.resolve("table.json");
+            ObjectNode json = table(device).toJson();
+            json.set(field, Json.parse("{\"v\": " + value + "}", "test").path("v"));
+            Files.writeString(file, Json.pretty(json));
+            LatencyTable other = LatencyTable.read(file);
+            String message = assertThrows(InvalidInput.class, () -> other.cost(device, PLAN, "table.json")).getMessage();
+            assertTrue(message.startsWith("table.json: was measured with " + part) && message.contains("expected a table measured here"), message);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {"\"format\" : \"effconv-latency-1\"|\"format\" : \"x\"|format \"x\", expected",
+        "\"threads\" : 1|\"threads\" : 0|threads: 0, expected", "\"pass\" : \"training\"|\"pass\" : \"both\"|pass 'both': expected training or inference",
+        "\"restMilliseconds\" : 0.25|\"restMilliseconds\" : -1|restMilliseconds: -1, expected", "0.19|0.01|layers[0].milliseconds[1]: 0.01, expected",
+        "\"stride\" : 1|\"strides\" : 1|layers[0].shape"})
+    void aDamagedTableIsRefused(String from, String to, String part) throws IOException {
+        try (Device device = device()) {
+            Path file = folder.resolve("table.json");
+            String text = Json.pretty(table(device).toJson());
+            assertTrue(text.contains(from), text);
+            Files.writeString(file, text.replace(from, to));
+            String message = assertThrows(InvalidInput.class, () -> LatencyTable.read(file)).getMessage();
+            assertTrue(message.startsWith(file.toString()) && message.contains(part), message);
+        }
+    }
+
+    @Test
+    void aLayerWithoutTimesIsNamed() {
+        try (Device device = device()) {
+            LatencyTable whole = table(device);
+            LatencyTable less = new LatencyTable(whole.setup(), 0, whole.rows().subList(1, whole.rows().size()), List.of());
+            String message = assertThrows(InvalidInput.class, () -> less.cost(device, PLAN, "t.json")).getMessage();
+            assertTrue(message.contains("no times of layer " + PLAN.sizedLayers().get(0).name()), message);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"macs, k5", "latency, k5", "latency, 0.9ms", "latency, 1.4x"})
+    void searchesMeetBudgetsOfEveryKindAndTheirFilesSayIt(String cost, String budget) {
+        Device device = device();
+        Path file = folder.resolve("table.json");
+        Path out = folder.resolve("run");
+        try (device) {
+            table(device).write(file);
+            SearchResult found = KernelSizeSearch.of("planted3").budget(budget).set(Settings.COST, cost)
+                    .set(Settings.LATENCY_TABLE, file.toString()).epochs(1).batch(16).out(out).run(device, DATA);
+            assertEquals(cost, found.costKind().key());
+            assertTrue(Cost.deviation(found.cost(), found.budget()) <= 0.05, found.toString());
+            SizesFile sizes = SizesFile.read(out.resolve("sizes.json"), "planted3", found.layers());
+            assertEquals(new SizesFile.Budget(cost, found.budget(), found.cost()), sizes.budget());
+            ObjectNode identity = (ObjectNode) Json.read(out.resolve("config.json")).path("identity");
+            assertEquals(cost.equals("latency"), identity.has("latencyTable"));
+        }
+        assertEquals(0, device.liveBytes());
+    }
+
+    @Test
+    void aBudgetOfTimeNeedsATable() {
+        try (Device device = device()) {
+            String message = assertThrows(InvalidInput.class,
+                    () -> KernelSizeSearch.of("planted3").budget("4.2ms").run(device, DATA)).getMessage();
+            assertTrue(message.contains("expected --latency-table FILE"), message);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"TRAINING", "INFERENCE"})
+    void whatIsMeasuredCoversTheNetworkAndDoesNotFall(LatencyTable.Pass pass) {
+        Device device = device();
+        try (device) {
+            LatencyTable table = LatencyTable.measure(device, PLAN, pass, 2, 1);
+            Cost cost = table.cost(device, PLAN, "t.json"); // checks that no row falls
+            assertTrue(cost.uniform(1) <= cost.uniform(5) && cost.uniform(1) > 0);
+            assertEquals(cost.at(table.checks().get(0).sizes()), table.checks().get(0).predicted(), 1e-9);
+        }
+        assertEquals(0, device.liveBytes());
+    }
+
+    @Test
+    void theFitIsTheNearestThatDoesNotFall() {
+        assertArrayEquals(new double[] {1, 2.5, 2.5, 4, 6, 6, 6}, Isotonic.fit(new double[] {1, 3, 2, 4, 7, 6, 5}), 1e-12);
+        assertArrayEquals(new double[] {2, 2, 2}, Isotonic.fit(new double[] {3, 2, 1}), 1e-12);
+    }
+}

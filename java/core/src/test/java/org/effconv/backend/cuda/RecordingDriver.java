@@ -1,0 +1,323 @@
+package org.effconv.backend.cuda;
+
+import static org.effconv.backend.cpu.NativeLibrary.*;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Pointer;
+import org.effconv.EffconvException.DeviceLost;
+import org.effconv.EffconvException.OutOfDeviceMemory;
+import org.effconv.backend.cpu.HostPointer;
+
+/**
+ * A driver that computes nothing and writes down what it was asked for; it fails where a test says so. Device memory is
+ * addresses alone, pinned memory is real, what comes from the card is zero.
+ */
+final class RecordingDriver implements Driver {
+    /** A launch as it was asked for. */
+    record Launch(String kernel, long blocks, int threads, long sharedBytes, byte[] parameters, long stream, boolean captured) {
+        /** Whether the parameter struct holds this address. */
+        boolean names(long address) {
+            ByteBuffer bytes = ByteBuffer.wrap(parameters).order(ByteOrder.nativeOrder());
+            for (int at = 0; at + 8 <= parameters.length; at += 8) {
+                if (bytes.getLong(at) == address) {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
+
+    final List<String> calls = new ArrayList<>();
+    final List<Launch> launches = new ArrayList<>();
+    final Map<Long, Long> device = new HashMap<>();
+    final Map<Long, Long> pinned = new HashMap<>();
+    final Set<Long> handles = new HashSet<>(); // streams, events, modules, graphs
+    private final List<String> functions = new ArrayList<>();
+    private long nextAddress = 1 << 20;
+    private long nextHandle = 100;
+    private boolean capturing;
+    private boolean closed;
+    private long lost; // no call works from here on
+    private int failingAllocation;
+    private int failures;
+    private int failingLaunch;
+    String manifest = validManifest();
+
+    static String validManifest() {
+        StringBuilder json = new StringBuilder("{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"kernels\": [");
+        for (int k = 0; k < ec_kernel_count(); k++) {
+            json.append(k == 0 ? "\n" : ",\n").append("{\"name\": \"").append(ec_kernel_name(k).getString()).append("\", \"module\": \"")
+                    .append(ec_kernel_family(k).getString()).append(".fatbin\", \"parameterBytes\": ")
+                    .append(ec_kernel_parameter_bytes(k)).append('}');
+        }
+        return json.append("]}").toString();
+    }
+
+    /** The {@code n}-th allocation of device memory from now on fails, and the {@code times - 1} after it. */
+    void failAllocation(int n, int times) {
+        failingAllocation = n;
+        failures = times;
+    }
+
+    /** The {@code n}-th launch from now on loses the card. */
+    void failLaunch(int n) {
+        failingLaunch = n;
+    }
+
+    /** How often a call was made. */
+    long count(String call) {
+        return calls.stream().filter(c -> c.equals(call) || c.startsWith(call + " ")).count();
+    }
+
+    /** Nothing that was taken is still held. */
+    boolean everythingGivenBack() {
+        return device.isEmpty() && pinned.isEmpty() && handles.isEmpty() && closed;
+    }
+
+    private void note(String call) {
+        if (closed) {
+            throw new IllegalStateException("after close: " + call);
+        }
+        calls.add(call);
+        if (lost > 0) {
+            throw new DeviceLost("the card was lost", null);
+        }
+    }
+
+    private long handle() {
+        handles.add(++nextHandle);
+        return nextHandle;
+    }
+
+    private void giveBack(long handle) {
+        if (!handles.remove(handle)) {
+            throw new IllegalStateException("handle " + handle + " given back twice");
+        }
+    }
+
+    @Override
+    public String name() {
+        return "cuda:7";
+    }
+
+    @Override
+    public String description() {
+        return "a recorder";
+    }
+
+    @Override
+    public Limits limits() {
+        return new Limits(227 * 1024, Integer.MAX_VALUE, 132);
+    }
+
+    @Override
+    public MemoryInfo memoryInfo() {
+        note("memoryInfo");
+        return new MemoryInfo(1000, 2000);
+    }
+
+    @Override
+    public KernelImages images() {
+        return new KernelImages() {
+            @Override
+            public String manifest() {
+                return manifest;
+            }
+
+            @Override
+            public byte[] module(String family) {
+                return new byte[0];
+            }
+        };
+    }
+
+    @Override
+    public void enter() {}
+
+    @Override
+    public long allocate(long bytes, long stream) {
+        note("allocate " + bytes);
+        if (capturing) {
+            throw new IllegalStateException("allocation while capturing");
+        }
+        if (bytes > 1L << 50 || failingAllocation > 0 && --failingAllocation == 0) {
+            if (failures > 1) {
+                failures--;
+                failingAllocation = 1;
+            }
+            throw new OutOfDeviceMemory("cuMemAllocFromPoolAsync: CUDA_ERROR_OUT_OF_MEMORY");
+        }
+        long address = nextAddress;
+        nextAddress += (bytes + 511) / 256 * 256;
+        device.put(address, bytes);
+        return address;
+    }
+
+    @Override
+    public void free(long address, long stream) {
+        note("free");
+        if (device.remove(address) == null) {
+            throw new IllegalStateException("freed twice");
+        }
+    }
+
+    @Override
+    public void trim() {
+        note("trim");
+    }
+
+    @Override
+    public long allocatePinned(long bytes) {
+        note("allocatePinned " + bytes);
+        Pointer block = ec_allocate(bytes);
+        Pointer.memset(HostPointer.at(block.address(), bytes), 0, bytes);
+        pinned.put(block.address(), bytes);
+        return block.address();
+    }
+
+    @Override
+    public void freePinned(long address) {
+        note("freePinned");
+        long bytes = pinned.remove(address);
+        ec_free(HostPointer.at(address, bytes), bytes);
+    }
+
+    @Override
+    public void copyToDevice(long to, long from, long bytes, long stream) {
+        note("copyToDevice " + bytes);
+    }
+
+    @Override
+    public void copyToHost(long to, long from, long bytes, long stream) {
+        note("copyToHost " + bytes);
+        Pointer.memset(HostPointer.at(to, bytes), 0, bytes);
+    }
+
+    @Override
+    public void copyOnDevice(long to, long from, long bytes, long stream) {
+        note("copyOnDevice " + bytes);
+    }
+
+    @Override
+    public void set(long address, int width, int pattern, long count, long stream) {
+        note("set " + width + " " + Integer.toHexString(pattern) + " " + count);
+    }
+
+    @Override
+    public long createStream() {
+        note("createStream");
+        return handle();
+    }
+
+    @Override
+    public void destroyStream(long stream) {
+        note("destroyStream");
+        giveBack(stream);
+    }
+
+    @Override
+    public void synchronise(long stream) {
+        note("synchronise");
+    }
+
+    @Override
+    public long createEvent() {
+        note("createEvent");
+        return handle();
+    }
+
+    @Override
+    public void destroyEvent(long event) {
+        note("destroyEvent");
+        giveBack(event);
+    }
+
+    @Override
+    public void record(long event, long stream) {
+        note("record");
+    }
+
+    @Override
+    public void synchroniseEvent(long event) {
+        note("synchroniseEvent");
+    }
+
+    @Override
+    public long loadModule(String family, byte[] image) {
+        note("loadModule " + family);
+        return handle();
+    }
+
+    @Override
+    public void unloadModule(long module) {
+        note("unloadModule");
+        giveBack(module);
+    }
+
+    @Override
+    public long function(long module, String kernel) {
+        note("function " + kernel);
+        functions.add(kernel);
+        return functions.size();
+    }
+
+    @Override
+    public void launch(long function, long blocks, int threads, long sharedBytes, long parameters, long parameterBytes, long stream) {
+        String kernel = functions.get((int) function - 1);
+        note("launch " + kernel);
+        if (failingLaunch > 0 && --failingLaunch == 0) {
+            lost = 1;
+            throw new DeviceLost("cuLaunchKernel: CUDA_ERROR_LAUNCH_FAILED", null);
+        }
+        byte[] copy = new byte[(int) parameterBytes];
+        new BytePointer(HostPointer.at(parameters, parameterBytes)).get(copy);
+        launches.add(new Launch(kernel, blocks, threads, sharedBytes, copy, stream, capturing));
+    }
+
+    @Override
+    public void beginCapture(long stream) {
+        note("beginCapture");
+        capturing = true;
+    }
+
+    @Override
+    public long endCapture(long stream) {
+        note("endCapture");
+        capturing = false;
+        return handle();
+    }
+
+    @Override
+    public void abandonCapture(long stream) {
+        note("abandonCapture");
+        capturing = false;
+    }
+
+    @Override
+    public void launchGraph(long graph, long stream) {
+        note("launchGraph " + graph);
+    }
+
+    @Override
+    public void destroyGraph(long graph) {
+        note("destroyGraph " + graph);
+        giveBack(graph);
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+        if (lost > 0) { // the card's memory and handles go with it; the host's part does not
+            device.clear();
+            handles.clear();
+        }
+    }
+}
