@@ -34,7 +34,7 @@ public final class ComparisonTable {
             s.append('\n');
         }
         s.append("""
-                Test accuracy after the last epoch; the test part was read once, then. Mean over the seeds and, behind +-, their sample standard
+                Test accuracy after the last epoch. Mean over the seeds and, behind +-, their sample standard
                 deviation (n - 1); a method with several networks per seed counts with their mean. Ranges: of accuracy over all networks, of
                 differences over the seeds. Differences are paired by seed: the same seed, images, order and settings. A search that
                 serves several networks is counted at each.
