@@ -1,6 +1,6 @@
 // Depthwise convolution (one channel per group), any odd k up to 33 at run time, stride 1 and 2, fp32 and bf16.
 //
-//   ec_depthwise_forward_*           y[n,oy,ox,c] = sum_{r,t} x[n, oy s + r - pad, ox s + t - pad, c] w[c,r,t]
+//   ec_depthwise_forward_*           y[n,oy,ox,c] = sum_{r,t} x[n, oy s + r - pad, ox s + t - pad, c] w[c,r,t] + bias[c]
 //   ec_depthwise_data_gradient_*     the same walk over dy with flipped taps, dy dilated by the stride
 //   ec_depthwise_weight_gradient_*   dw[c,r,t] = sum_{n,oy,ox} x[n, oy s + r - pad, ox s + t - pad, c] dy[n,oy,ox,c]
 //   ec_depthwise_weight_gradient_sum adds the splits' partial sums in their order

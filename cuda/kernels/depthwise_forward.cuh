@@ -148,6 +148,9 @@ __device__ __forceinline__ void walkForward(const DepthwiseConvParams& p, const 
     const int channel = firstChannel + 2 * pair;
     if (!active || channel >= channels) return;
     T* out = static_cast<T*>(flip ? p.x : p.y) + image * walk.outImageStride + y * walk.outRowStride + channel;
+    const bool biased = p.bias != nullptr;  // never in a data gradient
+    const float2 bias = make_float2(biased ? p.bias[channel] : 0.0f,
+                                    biased && channel + 1 < channels ? p.bias[channel + 1] : 0.0f);
     const bool pairStore =
         ((channels | walk.outPixelStride | walk.outRowStride | walk.outImageStride) & 1) == 0;
 #pragma unroll
@@ -155,11 +158,12 @@ __device__ __forceinline__ void walkForward(const DepthwiseConvParams& p, const 
         const int x = x0 + strip * kDepthwiseStrip + i;
         if (x >= walk.outWidth) break;
         T* target = out + x * walk.outPixelStride;
+        const float2 value = make_float2(sum[i].x + bias.x, sum[i].y + bias.y);
         if (pairStore) {
-            storePair(target, sum[i]);
+            storePair(target, value);
         } else {
-            target[0] = fromFloat<T>(sum[i].x);
-            if (channel + 1 < channels) target[1] = fromFloat<T>(sum[i].y);
+            target[0] = fromFloat<T>(value.x);
+            if (channel + 1 < channels) target[1] = fromFloat<T>(value.y);
         }
     }
 }

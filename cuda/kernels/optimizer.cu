@@ -1,6 +1,6 @@
 // One optimiser step over all tensors: AdamW and SGD with momentum, fp32 masters, bf16 copies, clipping by global norm.
 //
-//   ec_optimizer_norm   gradients -> global L2 norm (only where clipping is on)
+//   ec_optimizer_norm   gradients -> global L2 norm (only where clipping is on, or the norm is wanted)
 //   ec_optimizer_step   every tensor of the table updated in one launch
 //
 // Formulas: effconv/optimizer.h. A block owns 2048 elements of one tensor and moves them in 16-byte pieces; the tail of a
@@ -136,16 +136,16 @@ extern "C" __global__ void __launch_bounds__(kOptimizerThreads) ec_optimizer_nor
     int* ticket = reinterpret_cast<int*>(scratch + kOptimizerThreads);
     const OptimizerChunk chunk = p.chunks[blockIdx.x];
     const OptimizerTensor tensor = p.tensors[chunk.tensor];
-    float sum = 0.0f;
+    double sum = 0.0;  // a square overflows a float from 2e19 on
     for (int piece = 0; piece < kOptimizerChunk; piece += kOptimizerThreads * kPerAccess) {
         const std::int64_t index = chunk.start + piece + kPerAccess * static_cast<int>(threadIdx.x);
         if (index >= tensor.count) break;
         float gradient[kPerAccess];
         loadGradients(tensor, index, remaining(tensor, index), gradient);
 #pragma unroll
-        for (int e = 0; e < kPerAccess; ++e) sum += gradient[e] * gradient[e];
+        for (int e = 0; e < kPerAccess; ++e) sum += static_cast<double>(gradient[e]) * gradient[e];
     }
-    const double blockTotal = blockSum<kOptimizerThreads>(static_cast<double>(sum), scratch);
+    const double blockTotal = blockSum<kOptimizerThreads>(sum, scratch);
     if (threadIdx.x == 0) {
         p.partials[blockIdx.x] = blockTotal;
         __threadfence();

@@ -4,6 +4,7 @@
 
 #include "effconv/device.h"
 #include "effconv/kernels/size_predictor.h"
+#include "warp_sum.cuh"
 
 namespace effconv {
 namespace {
@@ -13,11 +14,6 @@ namespace {
 constexpr int kWidth = kSizePredictorWidth;
 constexpr int kPerLane = 2 * kWidth / 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
-
-__device__ __forceinline__ float sumOfWarp(float value) {
-    for (int distance = 16; distance > 0; distance /= 2) value += __shfl_xor_sync(kAllLanes, value, distance);
-    return value;
-}
 
 __device__ __forceinline__ float* stateRow(const SizePredictorParams& p, int direction, int layer, int row) {
     return p.states + ((direction * p.layers + layer) * kSizePredictorStateRows + row) * kWidth;
@@ -53,7 +49,7 @@ __device__ void headForward(const SizePredictorParams& p, int layer) {
         sum += h[q];
     }
     SizeHeadState<float> state;
-    state.mean = sumOfWarp(sum) / static_cast<float>(width);
+    state.mean = warpSum(sum) / static_cast<float>(width);
     float squares = 0.0f;
 #pragma unroll
     for (int q = 0; q < kPerLane; ++q) {
@@ -61,7 +57,7 @@ __device__ void headForward(const SizePredictorParams& p, int layer) {
         squares += centred * centred;
     }
     state.inverseDeviation =
-        1.0f / sqrtf(sumOfWarp(squares) / static_cast<float>(width) + layerNormEpsilon<float>());
+        1.0f / sqrtf(warpSum(squares) / static_cast<float>(width) + layerNormEpsilon<float>());
     float dot = 0.0f;
     float length = 0.0f;
 #pragma unroll
@@ -75,8 +71,8 @@ __device__ void headForward(const SizePredictorParams& p, int layer) {
         dot += p.headWeights[index] * u;
         length += p.headWeights[index] * p.headWeights[index];
     }
-    state.dot = sumOfWarp(dot);
-    state.inverseLength = 1.0f / sqrtf(sumOfWarp(length));
+    state.dot = warpSum(dot);
+    state.inverseLength = 1.0f / sqrtf(warpSum(length));
     state.sigma = logistic(p.headLengths[layer] * state.dot * state.inverseLength + p.headBiases[layer]);
     if (lane == 0) {
         *headState(p, layer) = state;
@@ -128,8 +124,8 @@ __device__ void headBackward(const SizePredictorParams& p, int direction, int la
         sum += gradient[q];
         sumTimesNormalised += gradient[q] * normalised[q];
     }
-    sum = sumOfWarp(sum) / static_cast<float>(width);
-    sumTimesNormalised = sumOfWarp(sumTimesNormalised) / static_cast<float>(width);
+    sum = warpSum(sum) / static_cast<float>(width);
+    sumTimesNormalised = warpSum(sumTimesNormalised) / static_cast<float>(width);
     float* dh = workspaceRow(p, direction, layer, kRowHeadGradient);
     for (int unit = p.hidden + lane; unit < kWidth; unit += 32) dh[unit] = 0.0f;
 #pragma unroll

@@ -15,6 +15,7 @@
 #include "effconv/kernel_table.h"
 #include "effconv/kernels/softmax_loss.h"
 #include "element.cuh"
+#include "warp_sum.cuh"
 
 namespace effconv {
 namespace {
@@ -30,12 +31,6 @@ struct Largest {
 __device__ __forceinline__ Largest larger(const Largest& a, const Largest& b) {
     const bool second = b.value > a.value || (b.value == a.value && b.place < a.place);
     return second ? b : a;
-}
-
-__device__ __forceinline__ float warpSum(float value) {
-#pragma unroll
-    for (int distance = 16; distance > 0; distance /= 2) value += __shfl_xor_sync(kWholeWarp, value, distance);
-    return value;
 }
 
 template <typename T>

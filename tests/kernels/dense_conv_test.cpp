@@ -156,6 +156,42 @@ EC_TEST(drawn_shapes_large_kernels) {
     }
 }
 
+/// A linear layer is the convolution of one pixel: batch N, inChannels D, outChannels O, kernel 1.
+EC_TEST(linear_layers) {
+    Random random(27);
+    for (int draw = 0; draw < 60; ++draw) {
+        const ConvShape s = denseShape(random.pick({random.integer(1, 9), random.integer(1, 300)}), 1, 1,
+                                       random.pick({random.integer(1, 20), random.integer(1, 200)}),
+                                       random.pick({1, 2, 10, 16, 17, 40, 100}), 1, 1, 1);
+        for (const ConvPass pass : kPasses) checkPass(s, pass, draw % 2 == 1, false, random);
+    }
+    for (const bool bf16 : {false, true}) checkEpilogue(denseShape(130, 1, 1, 70, 10, 1, 1, 1), bf16, random);
+}
+
+/// Whatever a network may ask for gets a plan on every card with 99 KB of shared memory a block or more.
+EC_TEST(every_kernel_size_is_planned) {
+    const DeviceBuffer<float> memory(4);
+    DeviceLimits ampere;
+    ampere.sharedBytesPerBlock = 99 * 1024;
+    ampere.multiprocessors = 84;
+    for (int kernel = 1; kernel <= 33; kernel += 2)
+        for (const int stride : {1, 2})
+            for (const int extent : {1, 2, 7, 32, 96, 225})
+                for (const int in : {1, 3, 16, 64, 512})
+                    for (const int out : {1, 10, 32, 512})
+                        for (const bool bf16 : {false, true})
+                            for (const ConvPass pass : kPasses) {
+                                DenseConvParams p;
+                                p.shape = denseShape(256, extent, extent, in, out, 1, kernel, stride);
+                                p.x = p.w = p.y = memory.data();
+                                p.bf16 = bf16;
+                                const LaunchSequence sequence = planDenseConv(p, pass, ampere);
+                                if (!sequence.result.ok()) {
+                                    throw Failure(describe(p.shape, pass, bf16) + ": " + sequence.result.message);
+                                }
+                            }
+}
+
 EC_TEST(epilogue) {
     Random random(25);
     for (const bool bf16 : {false, true}) {
@@ -172,6 +208,9 @@ EC_TEST(small_shared_memory_takes_smaller_chunks_and_tiles) {
     checkPass(denseShape(1, 20, 20, 20, 20, 1, 17, 1), ConvPass::kForward, true, false, random, turing());
     checkPass(denseShape(1, 24, 36, 5, 6, 1, 33, 1), ConvPass::kForward, false, false, random, turing());
     checkPass(denseShape(1, 16, 36, 5, 34, 1, 33, 1), ConvPass::kWeightGradient, false, false, random, turing());
+    // Fewer images a tile: 128 of 2x2 pixels in 64 channels would take 136 KB.
+    checkPass(denseShape(70, 2, 2, 3, 34, 1, 3, 2), ConvPass::kWeightGradient, false, false, random, turing());
+    checkPass(denseShape(150, 2, 2, 34, 3, 1, 3, 2), ConvPass::kWeightGradient, true, false, random, turing());
 }
 
 EC_TEST(bad_requests_are_refused) {

@@ -81,6 +81,55 @@ EC_TEST(small_shared_memory_still_serves_k33) {
     turing.multiprocessors = 40;
     for (const ConvPass pass : kPasses) {
         checkPass(depthwiseShape(1, 20, 34, 4, 33, 1), pass, false, false, random, turing);
+        checkPass(depthwiseShape(1, 90, 70, 1, 25, 2), pass, false, false, random, turing);  // fewer rows a tile
+    }
+}
+
+/// Whatever a network may ask for gets a plan on every card with 99 KB of shared memory a block or more.
+EC_TEST(every_kernel_size_is_planned) {
+    const DeviceBuffer<float> memory(4);
+    DeviceLimits ampere;
+    ampere.sharedBytesPerBlock = 99 * 1024;
+    ampere.multiprocessors = 84;
+    for (int kernel = 1; kernel <= 33; kernel += 2)
+        for (const int stride : {1, 2})
+            for (const int extent : {1, 2, 7, 32, 96, 225})
+                for (const int channels : {1, 3, 16, 64, 512})
+                    for (const bool bf16 : {false, true})
+                        for (const ConvPass pass : kPasses) {
+                            DepthwiseConvParams p;
+                            p.shape = depthwiseShape(256, extent, extent, channels, kernel, stride);
+                            p.x = p.w = p.y = memory.data();
+                            p.bf16 = bf16;
+                            const LaunchSequence sequence = planDepthwiseConv(p, pass, ampere);
+                            if (!sequence.result.ok()) {
+                                throw Failure(describe(p.shape, pass, bf16) + ": " + sequence.result.message);
+                            }
+                        }
+}
+
+EC_TEST(forward_with_bias) {
+    Random random(15);
+    for (int draw = 0; draw < 50; ++draw) {
+        const bool bf16 = draw % 2 == 1;
+        const ConvShape s = depthwiseShape(random.integer(1, 2), random.integer(1, 9), random.integer(1, 20),
+                                           random.pick({1, 2, 3, 8, 17}), random.pick({1, 3, 5, 9}), random.integer(1, 2));
+        const std::vector<float> x = randomValues(xCount(s), random, bf16), w = randomValues(wCount(s), random, bf16);
+        const std::vector<float> bias = randomValues(s.inChannels, random, false);
+        TypedBuffer xBuffer(x, bf16), wBuffer(w, bf16), yBuffer(yCount(s), bf16);
+        DeviceBuffer<float> biasBuffer(bias);
+        DepthwiseConvParams p;
+        p.shape = s;
+        p.x = xBuffer.data();
+        p.w = wBuffer.data();
+        p.y = yBuffer.data();
+        p.bias = biasBuffer.data();
+        p.bf16 = bf16;
+        launchAll(planDepthwiseConv(p, ConvPass::kForward, deviceLimits()), p);
+        Reference want = referenceConv(s, ConvPass::kForward, x, w, {});
+        for (std::size_t i = 0; i < want.value.size(); ++i) want.add(i, bias[i % s.inChannels]);
+        checkClose(describe(s, ConvPass::kForward, bf16) + " with bias", yBuffer.download(), want.value, want.magnitude,
+                   bf16 ? kBf16Tolerance : kFp32Tolerance);
     }
 }
 
@@ -115,4 +164,6 @@ EC_TEST(bad_requests_are_refused) {
                 "shared memory");
         refused([](P&, L& l) { l.gridX = 0; }, pass, Status::kResourceLimit, "blocks");
     }
+    refused([&](P& p, L&) { p.bias = buffer.data() + 1; }, ConvPass::kForward, Status::kMisaligned, "bias");
+    refused([&](P& p, L&) { p.bias = buffer.data(); }, ConvPass::kDataGradient, Status::kUnsupported, "forward pass");
 }

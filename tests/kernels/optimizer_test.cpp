@@ -25,6 +25,7 @@ struct Draw {
     std::vector<int> counts;
     std::vector<OptimizerGroup> groups;
     float clipNorm = 0;
+    bool wantsNorm = false;  ///< also without clipping
     int steps = 1;
     std::uint64_t seed = 1;
 };
@@ -107,7 +108,8 @@ Floats runSteps(const Draw& draw, bool check) {
         params.chunks = deviceChunks.data();
         params.chunkCount = chunkCount;
         params.clipNorm = draw.clipNorm;
-        if (draw.clipNorm > 0) {
+        const bool norms = draw.clipNorm > 0 || draw.wantsNorm;
+        if (norms) {
             params.partials = partials.data();
             params.norm = norm.data();
             params.counter = counter.data();
@@ -117,6 +119,8 @@ Floats runSteps(const Draw& draw, bool check) {
         double factor = 1;
         if (draw.clipNorm > 0) {
             factor = clipFactor(std::sqrt(squares), double(draw.clipNorm));
+        }
+        if (norms) {
             if (check) checkClose("norm", norm.download(), {std::sqrt(squares)}, {std::sqrt(squares)}, kFp32Tolerance);
         }
         for (std::size_t t = 0; t < pairs.size(); ++t) {
@@ -155,7 +159,7 @@ Floats runSteps(const Draw& draw, bool check) {
             for (std::size_t i = 0; i < copy.size(); ++i) EC_CHECK(copy[i] == bf16FromFloat(parameter[i]));
         }
     }
-    if (draw.clipNorm > 0) all = concatenate(all, norm.download());
+    if (draw.clipNorm > 0 || draw.wantsNorm) all = concatenate(all, norm.download());
     return all;
 }
 
@@ -181,6 +185,7 @@ EC_TEST(optimizer_drawn_tables) {
         const int groups = random.integer(1, 3);
         for (int g = 0; g < groups; ++g) draw.groups.push_back(drawGroup(random));
         draw.clipNorm = random.pick({0.0f, 0.5f, 5.0f, 1e9f});
+        draw.wantsNorm = random.integer(0, 1) == 1;
         draw.steps = random.integer(1, 3);
         draw.seed = 1000 + number;
         checkDraw(draw);
@@ -225,6 +230,34 @@ EC_TEST(optimizer_nan_gradient_is_seen) {
     launchAll(planOptimizerStep(params, deviceLimits()), params);
     EC_CHECK(std::isnan(norm.download()[0]));
     EC_CHECK(std::isnan(parameter.download()[0]));
+}
+
+EC_TEST(optimizer_norm_of_large_gradients_is_finite) {
+    DeviceBuffer<float> parameter(Floats(3, 0.0f)), gradient(Floats{3e25f, -4e25f, 0}), velocity(Floats(3, 0.0f)), norm(1);
+    OptimizerGroup group;
+    group.kind = kSgd;
+    OptimizerTensor tensor;
+    tensor.parameter = parameter.data();
+    tensor.gradient = gradient.data();
+    tensor.first = velocity.data();
+    tensor.count = 3;
+    DeviceBuffer<OptimizerTensor> tensors(std::vector<OptimizerTensor>{tensor});
+    DeviceBuffer<OptimizerGroup> groups(std::vector<OptimizerGroup>{group});
+    DeviceBuffer<OptimizerChunk> chunks(std::vector<OptimizerChunk>{OptimizerChunk()});
+    DeviceBuffer<double> partials(1);
+    DeviceBuffer<std::int32_t> counter(std::vector<std::int32_t>{0});
+    OptimizerParams params;
+    params.tensors = tensors.data();
+    params.groups = groups.data();
+    params.chunks = chunks.data();
+    params.chunkCount = 1;
+    params.partials = partials.data();
+    params.norm = norm.data();
+    params.counter = counter.data();
+    const LaunchSequence sequence = planOptimizerStep(params, deviceLimits());
+    EC_CHECK(sequence.count == 2);
+    launchAll(sequence, params);
+    checkClose("norm", norm.download(), {5e25}, {5e25}, kFp32Tolerance);
 }
 
 EC_TEST(optimizer_refuses_bad_tables) {
@@ -277,6 +310,10 @@ EC_TEST(optimizer_refuses_bad_launches) {
     using P = OptimizerParams;
     refuse(Status::kNullPointer, "chunks is null", [](P& p) { p.chunks = nullptr; });
     refuse(Status::kNullPointer, "partials is null", [](P& p) { p.clipNorm = 1; });
+    refuse(Status::kNullPointer, "counter is null", [&](P& p) {
+        p.norm = memory.data();
+        p.partials = reinterpret_cast<double*>(memory.data());
+    });
     refuse(Status::kInvalidShape, "clipNorm is -1", [](P& p) { p.clipNorm = -1; });
     refuse(Status::kInvalidShape, "chunkCount is 0", [](P& p) { p.chunkCount = 0; });
     refuse(Status::kResourceLimit, "blocks", [](P& p) { p.chunkCount = std::int64_t(1) << 33; });

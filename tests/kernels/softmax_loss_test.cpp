@@ -137,7 +137,7 @@ EC_TEST(softmax_loss_drawn_shapes) {
         r.rows = random.integer(1, 70);
         r.classes = random.integer(1, 130);
         r.gap = random.pick({0, 0, 3});
-        r.smoothing = random.pick({0.0f, 0.1f, 0.5f});
+        r.smoothing = random.pick({0.0f, 0.1f, 0.5f, 1.0f});
         r.spread = random.pick({0.1f, 4.0f, 30.0f});
         r.offset = random.pick({0.0f, 50.0f, -200.0f});
         r.gradient = random.integer(0, 4) != 0;
@@ -201,7 +201,7 @@ EC_TEST(softmax_loss_refuses_bad_requests) {
     refuse(Status::kInvalidShape, "rows is 0", [](P& p, L&) { p.rows = 0; });
     refuse(Status::kInvalidShape, "classes is -1", [](P& p, L&) { p.classes = -1; });
     refuse(Status::kInvalidShape, "rowStride is 2", [](P& p, L&) { p.rowStride = 2; });
-    refuse(Status::kInvalidShape, "smoothing is 1", [](P& p, L&) { p.smoothing = 1; });
+    refuse(Status::kInvalidShape, "smoothing is 1.5", [](P& p, L&) { p.smoothing = 1.5f; });
     refuse(Status::kInvalidShape, "smoothing is nan", [](P& p, L&) { p.smoothing = NAN; });
     refuse(Status::kResourceLimit, "blocks", [](P&, L& l) { l.gridX = 0; });
     refuse(Status::kResourceLimit, "shared memory", [](P&, L& l) { l.sharedBytesPerBlock = 64; });

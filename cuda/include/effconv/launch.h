@@ -56,6 +56,21 @@ Result checkBases(const char* family, const ArrayBase (&bases)[kCount]) {
     return {};
 }
 
+/// Refuses the first array that is missing or not aligned to its fp32 elements: for kernels that access one at a time, and
+/// so serve parts of larger arrays too.
+template <int kCount>
+Result checkFloats(const char* family, const ArrayBase (&bases)[kCount]) {
+    for (const ArrayBase& base : bases) {
+        if (base.pointer == nullptr && base.required) {
+            return Result::fail(Status::kNullPointer, "%s: %s is null", family, base.name);
+        }
+        if (reinterpret_cast<std::uintptr_t>(base.pointer) % sizeof(float) != 0) {
+            return Result::fail(Status::kMisaligned, "%s: %s must be aligned to its elements of 4 bytes", family, base.name);
+        }
+    }
+    return {};
+}
+
 /// Refuses kernel sizes other than 1, 3, ..., 33.
 inline Result checkKernelSize(const char* family, const char* name, int k) {
     if (k < 1 || k > kMaxKernelSize || k % 2 == 0) {

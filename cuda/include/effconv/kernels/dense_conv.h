@@ -88,13 +88,14 @@ inline int haloExtent(int outputs, int tile, int stride, int padding, int kernel
     return std::min(largest, (tile - 1) * stride + tapSpan);
 }
 
-/// Sets the tile to about 2^shifts pixels of one image and as many images as fill kDensePixels.
-inline void setTile(DenseConvParams& p, const TapWalk& walk, int widthShift, int heightShift) {
+/// Sets the tile to about 2^shifts pixels of one image and as many images as fill kDensePixels, at most mostImages.
+inline void setTile(DenseConvParams& p, const TapWalk& walk, int widthShift, int heightShift,
+                    int mostImages = kDensePixels) {
     p.widthShift = widthShift;
     p.heightShift = heightShift;
     const int pixels = 1 << (widthShift + heightShift);
     const bool wholeImage = (1 << widthShift) >= walk.outWidth && (1 << heightShift) >= walk.outHeight;
-    p.tileImages = wholeImage ? std::min(p.shape.batch, kDensePixels / pixels) : 1;
+    p.tileImages = wholeImage ? std::min({p.shape.batch, kDensePixels / pixels, mostImages}) : 1;
     p.tiles = std::int64_t(ceilDivide(p.shape.batch, p.tileImages)) * ceilDivide(walk.outHeight, 1 << heightShift) *
               ceilDivide(walk.outWidth, 1 << widthShift);
 }
@@ -185,11 +186,18 @@ inline LaunchSequence planWeightGradient(DenseConvParams& p, const DeviceLimits&
     int heightShift = shiftFor(walk.outHeight, 7 - widthShift);
     const std::int64_t gradientBytes = std::int64_t(kDensePixels) * densePitch(p.chunk, p.bf16 != 0) * (p.bf16 ? 2 : 4);
     std::int64_t bytes = 0;
-    for (;;) {
-        setTile(p, walk, widthShift, heightShift);
+    // Where it does not fit: smaller tiles of one image, and fewer of the images that are too small to fill a tile.
+    for (int images = kDensePixels;;) {
+        setTile(p, walk, widthShift, heightShift, images);
         bytes = kDenseZeroBytes + gradientBytes + haloBytes(p, walk, tapRows);
-        if (bytes <= limits.sharedBytesPerBlock || widthShift + heightShift <= 3) break;
-        (heightShift > 0 ? heightShift : widthShift) -= 1;
+        if (bytes <= limits.sharedBytesPerBlock) break;
+        if (p.tileImages > 1) {
+            images = p.tileImages / 2;
+        } else if (widthShift + heightShift > 3) {
+            (heightShift > 0 ? heightShift : widthShift) -= 1;
+        } else {
+            break;
+        }
     }
     const std::int64_t parts =
         std::int64_t(tapGroups) * s.groups * ceilDivide(in, p.chunk) * ceilDivide(out, p.chunk);

@@ -11,6 +11,7 @@ struct DepthwiseConvParams {
     void* x = nullptr;        ///< fp32 or bf16
     void* w = nullptr;        ///< [channels][k][k]: weights, or the weight gradient to be written
     void* y = nullptr;        ///< type of x
+    const float* bias = nullptr;              ///< [channels], forward; null: 0
     float* workspace = nullptr;               ///< weight gradient: LaunchSequence::workspaceBytes
     std::int32_t bf16 = 0;                    ///< type of x, y and, forward and data gradient, of w
     std::int32_t weightGradientBf16 = 0;      ///< type of the weight gradient
@@ -53,12 +54,13 @@ inline constexpr const char* kFamily = "depthwise_conv";
 
 inline std::int64_t elementBytes(const DepthwiseConvParams& p) { return p.bf16 ? 2 : 4; }
 
-/// Fills the tile of a forward or data-gradient block with that many pairs; returns its bytes of shared memory.
-inline std::int64_t fillForwardTile(DepthwiseConvParams& p, const TapWalk& walk, int pairs) {
+/// Fills the tile of a forward or data-gradient block with that many pairs and at most that many rows of outputs; returns its
+/// bytes of shared memory.
+inline std::int64_t fillForwardTile(DepthwiseConvParams& p, const TapWalk& walk, int pairs, int mostRows) {
     const int k = p.shape.kernel;
     p.pairs = pairs;
     p.strips = std::min(4, powerOfTwoFrom(ceilDivide(walk.outWidth, kDepthwiseStrip)));
-    p.tileHeight = std::min(walk.outHeight, kDepthwiseThreads / (pairs * p.strips));
+    p.tileHeight = std::min({walk.outHeight, mostRows, kDepthwiseThreads / (pairs * p.strips)});
     p.weightRows = std::clamp(kDepthwiseWeightBytes / (roundUp(k, 4) * pairs * 8), 1, k);
     const int tileWidth = p.strips * kDepthwiseStrip;
     p.haloRows = 1;
@@ -82,8 +84,13 @@ inline LaunchSequence planForward(DepthwiseConvParams& p, bool dataGradient, con
     const TapWalk walk = tapWalk(p.shape, dataGradient);
     const int channels = p.shape.inChannels;
     int pairs = std::min(p.bf16 ? 16 : 8, powerOfTwoFrom((channels + 1) / 2));
-    std::int64_t bytes = fillForwardTile(p, walk, pairs);
-    while (bytes > limits.sharedBytesPerBlock && pairs > 1) bytes = fillForwardTile(p, walk, pairs /= 2);
+    std::int64_t bytes = fillForwardTile(p, walk, pairs, kDepthwiseThreads);
+    while (bytes > limits.sharedBytesPerBlock && pairs > 1) {
+        bytes = fillForwardTile(p, walk, pairs /= 2, kDepthwiseThreads);
+    }
+    while (bytes > limits.sharedBytesPerBlock && p.tileHeight > 1) {
+        bytes = fillForwardTile(p, walk, pairs, p.tileHeight / 2);
+    }
     LaunchPlan plan;
     plan.threads = roundUp(p.pairs * p.strips * p.tileHeight, 32);
     plan.sharedBytes = bytes;
@@ -161,6 +168,10 @@ inline LaunchSequence planDepthwiseConv(DepthwiseConvParams& p, ConvPass pass, c
     if (result.ok()) result = checkBase(family, "x", p.x);
     if (result.ok()) result = checkBase(family, "w", p.w);
     if (result.ok()) result = checkBase(family, "y", p.y);
+    if (result.ok() && p.bias != nullptr) result = checkBase(family, "bias", p.bias);
+    if (result.ok() && p.bias != nullptr && pass != ConvPass::kForward) {
+        result = Result::fail(Status::kUnsupported, "%s: bias belongs to the forward pass", family);
+    }
     if (result.ok() && p.workspace != nullptr) result = checkBase(family, "workspace", p.workspace);
     if (!result.ok()) return LaunchSequence::refused(result);
     switch (pass) {

@@ -58,11 +58,11 @@ struct OptimizerParams {
     const OptimizerGroup* groups = nullptr;
     const OptimizerChunk* chunks = nullptr;
     std::int64_t chunkCount = 0;
-    float clipNorm = 0;               ///< largest global gradient norm; 0: no clipping, one launch and no norm
+    float clipNorm = 0;               ///< largest global gradient norm; 0: no clipping
     std::int32_t reserved = 0;
-    double* partials = nullptr;       ///< [chunkCount], with clipping
-    float* norm = nullptr;            ///< out, with clipping: the global norm before clipping
-    std::int32_t* counter = nullptr;  ///< with clipping: one integer, zero before the first launch; left zero
+    double* partials = nullptr;       ///< [chunkCount], where the norm is computed
+    float* norm = nullptr;            ///< out: the global norm before clipping; without clipping null: not wanted
+    std::int32_t* counter = nullptr;  ///< with the norm: one integer, zero before the first launch; left zero
 };
 
 /// Refuses settings that cannot be a step.
@@ -124,7 +124,7 @@ inline Result planOptimizerChunks(const OptimizerTensor* tensors, int tensorCoun
     return {};
 }
 
-/// Plans one step: the global norm first where clipping is on, then the update of every tensor in one launch.
+/// Plans one step: the global norm first where clipping is on or the norm is wanted, then the update of every tensor in one launch.
 inline LaunchSequence planOptimizerStep(const OptimizerParams& params, const DeviceLimits& limits) {
     const char* family = "optimizer";
     Result result;
@@ -132,19 +132,19 @@ inline LaunchSequence planOptimizerStep(const OptimizerParams& params, const Dev
         return LaunchSequence::refused(
             Result::fail(Status::kInvalidShape, "optimizer: clipNorm is %g", static_cast<double>(params.clipNorm)));
     }
-    const bool clips = params.clipNorm > 0;
+    const bool norms = params.clipNorm > 0 || params.norm != nullptr;
     const ArrayBase bases[] = {
         {"tensors", params.tensors, true},
         {"groups", params.groups, true},
         {"chunks", params.chunks, true},
-        {"partials", params.partials, clips},
-        {"norm", params.norm, clips},
-        {"counter", params.counter, clips},
+        {"partials", params.partials, norms},
+        {"norm", params.norm, norms},
+        {"counter", params.counter, norms},
     };
     if (!(result = checkBases(family, bases)).ok()) return LaunchSequence::refused(result);
     if (!(result = checkCount(family, "chunkCount", params.chunkCount)).ok()) return LaunchSequence::refused(result);
     LaunchSequence sequence;
-    if (clips) {
+    if (norms) {
         sequence.add(family, "ec_optimizer_norm", {params.chunkCount, kOptimizerThreads, kOptimizerThreads * 8 + 16},
                      limits);
     }

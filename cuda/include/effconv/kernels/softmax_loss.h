@@ -37,8 +37,8 @@ inline LaunchSequence planSoftmaxLoss(const SoftmaxLossParams& p, const DeviceLi
         result = Result::fail(Status::kInvalidShape, "%s: rowStride is %lld; expected at least the %d classes", family,
                               static_cast<long long>(p.rowStride), p.classes);
     }
-    if (result.ok() && !(p.smoothing >= 0 && p.smoothing < 1)) {
-        result = Result::fail(Status::kInvalidShape, "%s: smoothing is %g; expected 0 to below 1", family,
+    if (result.ok() && !(p.smoothing >= 0 && p.smoothing <= 1)) {
+        result = Result::fail(Status::kInvalidShape, "%s: smoothing is %g; expected 0 to 1", family,
                               static_cast<double>(p.smoothing));
     }
     const ArrayBase bases[] = {
