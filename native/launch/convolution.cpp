@@ -1,8 +1,6 @@
 // Plans of convolutions and linear layers: which family serves a shape. The families take weights in the type of the
 // activations, so bf16 begins with a copy of the fp32 weights; sums over all rows give the gradient of a bias.
-#if __has_include("effconv/kernels/channel_sums.h")
 #include "effconv/kernels/channel_sums.h"
-#endif
 #include "effconv/kernels/dense_conv.h"
 #include "effconv/kernels/depthwise_conv.h"
 #include "effconv/kernels/elementwise.h"
@@ -42,9 +40,6 @@ ec_status copyWeights(ec_plan* plan, Request& r) {
     return EC_OK;
 }
 
-void setBias(DenseConvParams& p, const float* bias) { p.bias = bias; }
-void setBias(DepthwiseConvParams&, const float*) {}
-
 template <typename P>
 ec_status addProduct(ec_plan* plan, const Request& r, LaunchSequence (*planner)(P&, ConvPass, const DeviceLimits&)) {
     P p;
@@ -52,7 +47,7 @@ ec_status addProduct(ec_plan* plan, const Request& r, LaunchSequence (*planner)(
     p.x = r.x;
     p.w = r.weights;
     p.y = r.y;
-    if (r.pass == EC_FORWARD) setBias(p, r.bias);
+    p.bias = r.pass == EC_FORWARD ? r.bias : nullptr;
     p.bf16 = r.bf16;
     const LaunchSequence sequence = planner(p, static_cast<ConvPass>(r.pass), plan->limits);
     if (sequence.workspaceBytes > 0) p.workspace = plan->reserve<float>(Area::kWorkspace, sequence.workspaceBytes / 4);
@@ -62,13 +57,13 @@ ec_status addProduct(ec_plan* plan, const Request& r, LaunchSequence (*planner)(
     return EC_OK;
 }
 
-#if __has_include("effconv/kernels/channel_sums.h")
 ec_status addBiasGradient(ec_plan* plan, const Request& r) {
     ChannelSumsParams p;
     p.x = r.y;
     p.sums = r.bias;
     p.rows = std::int64_t(r.shape.batch) * r.shape.outHeight() * r.shape.outWidth();
     p.channels = r.shape.outChannels;
+    p.rowStride = p.channels;
     p.bf16 = r.bf16;
     const LaunchSequence sequence = planChannelSums(p, plan->limits);
     if (sequence.workspaceBytes > 0) p.workspace = plan->reserve<float>(Area::kWorkspace, sequence.workspaceBytes / 4);
@@ -76,9 +71,6 @@ ec_status addBiasGradient(ec_plan* plan, const Request& r) {
     if (sequence.workspaceBytes > 0) plan->relocate(Area::kWorkspace, &ChannelSumsParams::workspace);
     return EC_OK;
 }
-#else
-ec_status addBiasGradient(ec_plan*, const Request&) { return ec_fail(EC_INVALID_ARGUMENT, "no kernel sums channels yet"); }
-#endif
 
 ec_status addConvolution(const char* operation, ec_plan* plan, ec_type type, Request& r) {
     if (const ec_status refused = checkType(operation, type)) return refused;

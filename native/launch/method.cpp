@@ -1,7 +1,5 @@
 // Plans of the method's operations and of the optimiser: those that need a table of layers or tensors.
 #include <algorithm>
-#include <cfloat>
-#include <cmath>
 
 #include "effconv/kernels/elementwise.h"
 #include "effconv/kernels/optimizer.h"
@@ -45,8 +43,7 @@ ec_status optimizerStep(ec_plan* plan, const OptimizerGroup& rule, double clipNo
     p.groups = plan->enter(groups.data(), count);
     const std::int32_t zero = 0;
     p.counter = plan->enter(&zero, 1);
-    // The norm is wanted without clipping, too: then by a bound that no norm reaches.
-    p.clipNorm = clipNorm > 0 ? static_cast<float>(clipNorm) : FLT_MAX;
+    p.clipNorm = static_cast<float>(clipNorm);
     p.norm = at<float>(norm);
     p.partials = plan->reserve<double>(Area::kWorkspace, p.chunkCount);
     if (const ec_status refused = plan->add(planOptimizerStep(p, plan->limits), p)) return refused;

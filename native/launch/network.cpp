@@ -1,8 +1,7 @@
 // Plans of a network's operations: input, convolution, normalisation, pooling, loss.
 #include "effconv/kernels/augment.h"
 #include "effconv/kernels/batch_norm.h"
-#include "effconv/kernels/dense_conv.h"
-#include "effconv/kernels/depthwise_conv.h"
+#include "effconv/kernels/layer_norm.h"
 #include "effconv/kernels/pool.h"
 #include "effconv/kernels/softmax_loss.h"
 #include "plan.h"
@@ -124,6 +123,58 @@ ec_status ec_plan_batch_norm_inference(ec_plan* plan, ec_type type, ec_activatio
         p.runningVariance = at<float>(runningVariance);
         p.epsilon = static_cast<float>(epsilon);
         return planNorm("batch_norm_inference", plan, type, activation, rows, channels, p, BatchNormPass::kInference);
+    });
+}
+
+// ---- layer normalisation --------------------------------------------------------------------------------------------
+
+namespace {
+
+ec_status planRows(const char* operation, ec_plan* plan, ec_type type, std::int64_t rows, std::int64_t width, LayerNormParams& p,
+                   LayerNormPass pass) {
+    if (const ec_status refused = checkType(operation, type)) return refused;
+    p.rows = rows;
+    p.width = narrow(width);
+    p.bf16 = type == EC_BF16;
+    const LaunchSequence sequence = planLayerNorm(p, pass, plan->limits);
+    if (sequence.workspaceBytes > 0) p.workspace = plan->reserve<float>(Area::kWorkspace, sequence.workspaceBytes / 4);
+    if (const ec_status refused = plan->add(sequence, p)) return refused;
+    if (sequence.workspaceBytes > 0) plan->relocate(Area::kWorkspace, &LayerNormParams::workspace);
+    return EC_OK;
+}
+
+}  // namespace
+
+ec_status ec_plan_layer_norm(ec_plan* plan, ec_type type, std::int64_t rows, std::int64_t width, std::int64_t x,
+                             std::int64_t scale, std::int64_t shift, double epsilon, std::int64_t mean, std::int64_t invStd,
+                             std::int64_t y) {
+    return planned("layer_norm", plan, [&] {
+        LayerNormParams p;
+        p.x = at<void>(x);
+        p.y = at<void>(y);
+        p.scale = at<float>(scale);
+        p.shift = at<float>(shift);
+        p.mean = at<float>(mean);
+        p.invStd = at<float>(invStd);
+        p.epsilon = static_cast<float>(epsilon);
+        return planRows("layer_norm", plan, type, rows, width, p, LayerNormPass::kForward);
+    });
+}
+
+ec_status ec_plan_layer_norm_gradient(ec_plan* plan, ec_type type, std::int64_t rows, std::int64_t width, std::int64_t x,
+                                      std::int64_t dy, std::int64_t scale, std::int64_t mean, std::int64_t invStd,
+                                      std::int64_t dx, std::int64_t dscale, std::int64_t dshift) {
+    return planned("layer_norm_gradient", plan, [&] {
+        LayerNormParams p;
+        p.x = at<void>(x);
+        p.dy = at<void>(dy);
+        p.dx = at<void>(dx);
+        p.scale = at<float>(scale);
+        p.mean = at<float>(mean);
+        p.invStd = at<float>(invStd);
+        p.dscale = at<float>(dscale);
+        p.dshift = at<float>(dshift);
+        return planRows("layer_norm_gradient", plan, type, rows, width, p, LayerNormPass::kGradient);
     });
 }
 

@@ -6,7 +6,7 @@ import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.backend.cpu.CpuFeatures;
 import org.effconv.backend.cuda.Card;
-import org.effconv.backend.cuda.ConvolutionChoice;
+import org.effconv.backend.cuda.CudaBackend;
 import org.effconv.backend.cuda.CudaOptions;
 import org.effconv.backend.cuda.CudaProbe;
 import org.effconv.backend.cuda.CudaProblem;
@@ -60,7 +60,7 @@ public final class Device implements AutoCloseable {
      */
     public static Device open(Settings settings) {
         CudaProbe probe = CudaProbe.ofThisMachine();
-        DeviceChoice choice = DeviceChoice.of(settings, options -> problem(probe, options));
+        DeviceChoice choice = DeviceChoice.of(settings, probe::problem);
         return choice.cuda() == null ? openCpu(settings, choice) : openCuda(settings, choice, probe);
     }
 
@@ -83,24 +83,14 @@ public final class Device implements AutoCloseable {
     private static Device openCuda(Settings settings, DeviceChoice choice, CudaProbe probe) {
         Card card = probe.cards().get(choice.cuda().ordinal());
         DataType type = cudaType(settings.get(Settings.PRECISION), card);
-        Backend backend = openCuda(choice.cuda());
+        Backend backend = CudaBackend.open(choice.cuda());
         LOG.info("device {}: {}; {}", backend.name(), choice.reason(), card);
         return new Device(backend, type, 1, card.name());
     }
 
-    // TODO-SEAM
-    private static Backend openCuda(CudaOptions options) {
-        throw new IllegalStateException("there is no CUDA backend in this build: " + options); // problem() lets nobody come here
-    }
-
     /** Why the first card cannot be used; empty if it can. */
     static Optional<CudaProblem> cudaProblem(CudaProbe probe) {
-        return problem(probe, new CudaOptions(0, 0, ConvolutionChoice.AUTO, true));
-    }
-
-    private static Optional<CudaProblem> problem(CudaProbe probe, CudaOptions options) {
-        return probe.problem(options).or(() -> Optional.of(new CudaProblem(CudaProblem.Kind.NO_BACKEND, "the probe alone", "the CUDA backend",
-                "a later version, or compute on the CPU with --device cpu")));
+        return probe.problem(CudaOptions.standard());
     }
 
     // Processors often come in pairs that share a core, and a thread that waits for one that has no core of its own waits
@@ -116,7 +106,7 @@ public final class Device implements AutoCloseable {
      */
     public static void requireKnown(Settings settings) {
         CudaProbe probe = CudaProbe.ofThisMachine();
-        DeviceChoice.of(settings, options -> problem(probe, options));
+        DeviceChoice.of(settings, probe::problem);
     }
 
     private static DataType cpuType(String precision) {

@@ -10,6 +10,7 @@ import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.effconv.EffconvException.DeviceLost;
+import org.effconv.EffconvException.MissingNative;
 import org.effconv.backend.*;
 import org.effconv.backend.cpu.HostMask;
 import org.effconv.backend.cpu.NativeLoader;
@@ -54,9 +55,13 @@ public final class CudaBackend implements Backend {
     /**
      * Opens a card.
      *
-     * @throws org.effconv.EffconvException.MissingNative if driver, native library or device code are missing or do not fit
+     * @throws org.effconv.EffconvException what {@link CudaProbe#problem} finds: driver, card, native library or device code are
+     *     missing or do not fit, with the way out
      */
     public static CudaBackend open(CudaOptions options) {
+        CudaProbe.ofThisMachine().problem(options).ifPresent(problem -> {
+            throw problem.exception("cuda:" + options.ordinal());
+        });
         return over(JCudaDriver.open(options.ordinal()), options);
     }
 
@@ -64,6 +69,12 @@ public final class CudaBackend implements Backend {
     static CudaBackend over(Driver driver, CudaOptions options) {
         Opening opening = new Opening();
         try {
+            if (options.conv() == ConvolutionChoice.CUDNN) {
+                throw new MissingNative(
+                        driver.name() + ": convolutions by cuDNN were asked for, and this version binds neither cuDNN nor cuBLAS;"
+                                + " --conv auto or own computes them with the project's own kernels",
+                        null);
+            }
             NativeLoader.load();
             driver.enter();
             opening.open(driver, options);
@@ -143,6 +154,27 @@ public final class CudaBackend implements Backend {
     @Override
     public long liveBytes() {
         return memory.liveBytes();
+    }
+
+    /**
+     * By events of the stream, one before and one after the work. Where the card is still busy with what came before, the time
+     * the host takes to put the work into the stream is not in it; where it waits for the host, it is.
+     */
+    @Override
+    public double seconds(Runnable work) {
+        return get(() -> {
+            long before = driver.createTimedEvent();
+            long after = driver.createTimedEvent();
+            try {
+                driver.record(before, stream);
+                work.run();
+                driver.record(after, stream);
+                return driver.secondsBetween(before, after);
+            } finally {
+                driver.destroyEvent(before);
+                driver.destroyEvent(after);
+            }
+        });
     }
 
     /** Most bytes of device memory that were held at a time. */

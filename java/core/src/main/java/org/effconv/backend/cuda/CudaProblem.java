@@ -12,7 +12,6 @@ import org.effconv.EffconvException;
 public record CudaProblem(Kind kind, String found, String needed, String remedy) {
     /** What is wrong. */
     public enum Kind {
-        NO_BACKEND("this build has no CUDA backend"),
         NO_DRIVER("there is no NVIDIA driver"),
         NO_BINDING("the driver cannot be reached from Java"),
         DRIVER_FAILED("the NVIDIA driver does not start"),

@@ -7,9 +7,6 @@ import org.effconv.EffconvException;
 
 /** Where device code comes from: a manifest and one module per kernel family. */
 interface KernelImages {
-    /** Folder of the resources that the kernels' jar brings. */
-    String RESOURCES = "/org/effconv/backend/cuda/kernels/";
-
     /** kernels.json as built beside the modules. */
     String manifest();
 
@@ -20,25 +17,25 @@ interface KernelImages {
         return new KernelImages() {
             @Override
             public String manifest() {
-                return new String(read("kernels.json"), StandardCharsets.UTF_8);
+                return new String(read(DeviceCode.MANIFEST), StandardCharsets.UTF_8);
             }
 
             @Override
             public byte[] module(String family) {
-                return read(family + ".fatbin");
+                return read(DeviceCode.MANIFEST.replace("kernels.json", family + ".fatbin"));
             }
 
             private byte[] read(String file) {
-                try (InputStream in = KernelImages.class.getResourceAsStream(RESOURCES + file)) {
+                try (InputStream in = KernelImages.class.getResourceAsStream(file)) {
                     if (in == null) {
                         throw new EffconvException.MissingNative(
-                                "device code " + RESOURCES + file + " is not on the class path; add the jar effconv-cuda-kernels with"
+                                "device code " + file + " is not on the class path; add the jar effconv-cuda-kernels with"
                                         + " classifier linux-x86_64-cuda13, or build it with: mvn -Pcuda -pl java/cuda package",
                                 null);
                     }
                     return in.readAllBytes();
                 } catch (IOException e) {
-                    throw new EffconvException.MissingNative("device code " + RESOURCES + file + " cannot be read: " + e.getMessage(), e);
+                    throw new EffconvException.MissingNative("device code " + file + " cannot be read: " + e.getMessage(), e);
                 }
             }
         };

@@ -1,0 +1,42 @@
+package org.effconv.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.effconv.Device;
+import org.effconv.Training;
+import org.effconv.data.Datasets;
+import org.effconv.tensor.DataType;
+import org.effconv.train.TrainingListener;
+import org.junit.jupiter.api.Test;
+
+/** What a training asks of a card from step to step. */
+class StepsDoNotStallTest {
+    @Test
+    void aTrainingWaitsOnlyForTheLossOfTheStepBefore() {
+        RecordingDriver driver = new RecordingDriver();
+        List<Integer> ends = new ArrayList<>(); // of steps, in calls of the driver
+        TrainingListener listener = new TrainingListener() {
+            @Override
+            public void onBatch(String phase, int epoch, int batch, double loss) {
+                ends.add(driver.calls.size());
+            }
+        };
+        try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard()), DataType.F32)) {
+            Training.of("planted3", new int[] {3, 3, 3}).batch(8).epochs(1).listener(listener)
+                    .run(device, Datasets.open("planted:3,train=64,test=8,size=12")).close();
+        }
+        assertTrue(driver.everythingGivenBack(), driver.device + " " + driver.handles + " " + driver.pinned);
+        assertEquals(8, ends.size());
+        List<String> steps = driver.calls.subList(ends.get(0), ends.get(7));
+        assertEquals(0, steps.stream().filter("synchronise"::equals).count(), steps.toString());
+        assertEquals(0, driver.calls.subList(ends.get(2), ends.get(7)).stream().filter(c -> c.startsWith("allocate")).count());
+        // A replayed step: the batch goes over, one graph, the optimiser; the loss of the one before is picked up.
+        List<String> replayed = driver.calls.subList(ends.get(4), ends.get(5));
+        assertEquals(1, replayed.stream().filter(c -> c.startsWith("launchGraph")).count(), replayed.toString());
+        assertEquals(2, replayed.stream().filter(c -> c.startsWith("launch ")).count(), replayed.toString());
+        int launched = replayed.indexOf("launch ec_optimizer_step");
+        assertTrue(replayed.indexOf("synchroniseEvent") > launched, "waits only after its own work is under way: " + replayed);
+    }
+}
