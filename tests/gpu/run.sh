@@ -1,17 +1,25 @@
 #!/usr/bin/env bash
 # Builds the kernels for this machine's card, runs every kernel test on it, then compute-sanitizer on a short set, then the
-# benchmark (in pairs with cuDNN where PyTorch is importable). One folder of results, one table, under nine minutes.
+# benchmark (in pairs with cuDNN where PyTorch is importable). With a folder made by tests/gpu/pack.sh it also runs the Java part:
+# the contract suite, the main job on MNIST, search and training of FlexNet-7 on CIFAR-10 (JPEG), 'effconv bench'. One folder of
+# results, one table at the end, under nine minutes.
 #
-#   tests/gpu/run.sh [results-folder]      default: gpu-results/<date>-<card>
+#   tests/gpu/run.sh [--java FOLDER [--java-only]] [--try-on-cpu] [results-folder]
 #
-# Needs nvcc, CMake 3.25, a C++17 compiler and an NVIDIA GPU. Exit status: 0 when everything passed, 1 when something
-# failed, 3 when this machine cannot run it. EFFCONV_GPU_BUILD names the build folder (default build/gpu).
+#   --java FOLDER   what pack.sh made, unpacked
+#   --java-only     leave the kernels' own tests and benchmark out: needs no nvcc, CMake or compiler
+#   --try-on-cpu    run the Java part on the CPU, to try this script where there is no card; the table says so
+#
+# Results go to gpu-results/<date>-<card> by default. The kernels' part needs nvcc, CMake 3.25 and a C++17 compiler. Exit status: 0
+# when everything passed, 1 when something failed, 3 when this machine cannot run it. EFFCONV_GPU_BUILD names the build folder
+# (default build/gpu).
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${EFFCONV_GPU_BUILD:-$root/build/gpu}
 readonly limit=530  # seconds for everything
 failures=0
+java_folder= java_only= device=cuda
 
 cannot() {
   echo "cannot run the GPU tests: $1" >&2
@@ -60,14 +68,17 @@ short_tests() {
   esac
 }
 
-require_machine() {
-  command -v nvcc >/dev/null || cannot "nvcc is not in PATH"
-  command -v cmake >/dev/null || cannot "cmake is not in PATH"
+require_card() {
   command -v nvidia-smi >/dev/null || cannot "nvidia-smi is not in PATH: is there an NVIDIA GPU and its driver?"
   card=$(nvidia-smi --query-gpu=name --format=csv,noheader -i 0) || cannot "nvidia-smi finds no GPU: $card"
   capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader -i 0 | tr -d '. \n')
   driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader -i 0)
   [[ $capability =~ ^[0-9]+$ ]] || cannot "nvidia-smi says no compute capability: $capability"
+}
+
+require_compilers() {
+  command -v nvcc >/dev/null || cannot "nvcc is not in PATH"
+  command -v cmake >/dev/null || cannot "cmake is not in PATH"
 }
 
 describe_machine() {
@@ -76,7 +87,8 @@ describe_machine() {
   {
     echo "card:    $card (sm_$capability)"
     echo "driver:  $driver"
-    echo "nvcc:    $(nvcc --version | tail -2 | head -1)"
+    command -v nvcc >/dev/null && echo "nvcc:    $(nvcc --version | tail -2 | head -1)"
+    [ -n "$java_folder" ] && echo "java:    $("$java_folder/runtime/bin/java" --version | head -1); $(paste -sd';' "$java_folder/packed.txt")"
     echo "commit:  $commit"
     echo "date:    $(date -u +%Y-%m-%dT%H:%M:%SZ)"
     echo "machine: $(uname -srm), $(nproc) processors"
@@ -132,19 +144,90 @@ benchmark() {
   done
 }
 
-require_machine
-results=${1:-$root/gpu-results/$(date -u +%Y-%m-%d-%H%M%S)-$(tr -cs 'A-Za-z0-9\n' '-' <<<"$card")}
+# told <row> <name> <file> <sed script>: what a job said, as a line of the table.
+told() {
+  local text
+  text=$(sed -n "$4" "$3" 2>/dev/null | head -1)
+  printf '%-12s %-44s %s\n' "$1" "$2" "${text:-nothing was said}" | tee -a "$results/summary.txt"
+}
+
+run_contract() {
+  local name=$device
+  step contract "every operation, search and training ($name)" 150 "$results/contract.txt" \
+    "$java_folder/runtime/bin/java" -Xmx4g "-Deffconv.contract=$name" -cp "$java_folder/test/*:$java_folder/lib/*" \
+    org.junit.platform.console.ConsoleLauncher execute "--scan-classpath=$java_folder/test/contract.jar" \
+    '--include-classname=.*Contract' --fail-if-no-tests --disable-banner --details=tree --reports-dir "$results/contract"
+  told contract "tests" "$results/contract.txt" 's/^\[ *\([0-9]* tests \(successful\|failed\)\) *\]/\1/p'
+}
+
+# learn <name> <seconds at most> <options...>: the main job, and what it found.
+learn() {
+  local name=$1 most=$2
+  shift 2
+  step learn "$name" "$most" "$results/$name.txt" "${effconv[@]}" learn --device "$device" --out "$results/$name" "$@"
+  told learn "$name, result" "$results/$name/summary.txt" '1,40{/accuracy/p}'
+}
+
+java_part() {
+  local images=fashion-mnist-sample effort=(--epochs 4) flexnet=(--arch flexnet7 --epochs 6)
+  local effconv=("$java_folder/runtime/bin/java" -Djava.awt.headless=true -XX:+UseSerialGC -cp "$java_folder/lib/*" org.effconv.cli.Effconv)
+  [ "$device" = cpu ] && effort=(--arch lenet --epochs 1 --no-compare) flexnet=(--arch flexnet3 --epochs 1 --batch 64)
+  [ -d "$java_folder/data/mnist" ] && images=mnist
+  step java "effconv info" 30 "$results/info.txt" "${effconv[@]}" info || return
+  if ! grep -q "^device $device *there" "$results/info.txt"; then
+    record java "effconv info" "FAILED: $(grep "^device $device" "$results/info.txt")"
+    return
+  fi
+  run_contract
+  learn "main-job-$images" 100 --data "$java_folder/data/$images" --seed 1 "${effort[@]}"
+  if [ -d "$java_folder/data/cifar10-jpeg" ]; then
+    learn "${flexnet[1]}-cifar10-jpeg" 120 --data "$java_folder/data/cifar10-jpeg" --seed 1 --no-compare "${flexnet[@]}"
+  else
+    record learn flexnet7-cifar10-jpeg "left out: the packed folder has no CIFAR-10"
+  fi
+  step bench "kernels, own beside cuDNN" 90 "$results/java-bench.txt" "${effconv[@]}" bench --device "$device" \
+    --seconds 0.5 --csv "$results/java-bench.csv" --json "$results/java-bench.json"
+  step bench "training steps" 90 "$results/java-steps.txt" "${effconv[@]}" bench --device "$device" --batch "$bench_batch" \
+    --steps flexnet7:3,flexnet7:7,flexnet7:7:search,resnet20:3,resnet20:3:search,dwnet:3 --json "$results/java-steps.json"
+}
+
+results=
+while [ $# -gt 0 ]; do
+  case $1 in
+    --java) java_folder=$(cd "${2:?}" && pwd) || cannot "there is no folder $2" && shift ;;
+    --java-only) java_only=1 ;;
+    --try-on-cpu) device=cpu ;;
+    -*) cannot "unknown option $1" ;;
+    *) results=$1 ;;
+  esac
+  shift
+done
+[ -z "$java_only" ] || [ -n "$java_folder" ] || cannot "--java-only needs --java FOLDER"
+[ -z "$java_folder" ] || [ -x "$java_folder/runtime/bin/java" ] || cannot "$java_folder has no runtime: it is made by tests/gpu/pack.sh"
+bench_batch=512
+if [ "$device" = cpu ]; then
+  java_only=1 card="no card, tried on the CPU" capability=none driver=none bench_batch=8
+  [ -n "$java_folder" ] || cannot "--try-on-cpu tries the Java part; add --java FOLDER"
+else
+  require_card
+fi
+[ -n "$java_only" ] || require_compilers
+results=${results:-$root/gpu-results/$(date -u +%Y-%m-%d-%H%M%S)-$(tr -cs 'A-Za-z0-9\n' '-' <<<"$card")}
 mkdir -p "$results" || cannot "the folder $results cannot be made"
+results=$(cd "$results" && pwd)
 : >"$results/summary.txt"
 describe_machine
-if build_for_card; then
+if [ -z "$java_only" ] && build_for_card; then
   test_families
   sanitize_families
   benchmark
 fi
+[ -z "$java_folder" ] || java_part
 {
   echo
   if [ "$failures" -eq 0 ]; then echo "all passed in $SECONDS s"; else echo "$failures FAILED, $SECONDS s"; fi
-} | tee -a "$results/summary.txt"
+} >>"$results/summary.txt"
+echo
+cat "$results/summary.txt"
 echo "results: $results"
 [ "$failures" -eq 0 ]

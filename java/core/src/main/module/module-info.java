@@ -10,6 +10,7 @@ module org.effconv.core {
     exports org.effconv;
     exports org.effconv.autodiff;
     exports org.effconv.backend;
+    exports org.effconv.benchmark;
     exports org.effconv.data;
     exports org.effconv.io;
     exports org.effconv.nn;

@@ -31,7 +31,7 @@ public final class SystemInfo {
         lines.add(new Line("java", System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + ")"));
         lines.add(new Line("system", System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
                 + System.getProperty("os.arch")));
-        lines.add(new Line("processor", processor() + ", " + Runtime.getRuntime().availableProcessors() + " usable"));
+        lines.add(new Line("processor", processorLine()));
         List<String> flags = Arrays.asList(cpuinfo("flags").split(" "));
         lines.add(new Line("features", FLAGS.stream().map(f -> f + (flags.contains(f) ? " yes" : " no")).collect(Collectors.joining(", "))));
         lines.add(new Line("native", orMissing(() -> {
@@ -49,6 +49,11 @@ public final class SystemInfo {
         lines.add(new Line("device cuda", Device.cudaProblem(cuda).map(p -> "missing: " + p).orElse("there")));
         lines.add(new Line("device auto", Device.cudaProblem(cuda).isPresent() ? "means cpu, for device cuda is missing" : "means cuda:0"));
         return lines;
+    }
+
+    /** The processor's name, and how many of its threads this process may use. */
+    public static String processorLine() {
+        return processor() + ", " + Runtime.getRuntime().availableProcessors() + " usable";
     }
 
     /** Version of this library. */

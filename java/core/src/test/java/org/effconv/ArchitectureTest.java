@@ -34,6 +34,7 @@ class ArchitectureTest {
                 "autodiff, backend tensor",
                 "nn, autodiff backend tensor io",
                 "size, nn autodiff backend tensor",
+                "benchmark, train size nn autodiff backend tensor io",
                 "train, size nn autodiff backend tensor data io",
             })
     void aPackageUsesOnlyWhatTheTableAllows(String name, String allowed) {

@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "eval", mixinStandardHelpOptions = true, description = "Tells how well a trained network does on the test part of a dataset.")
 final class EvalCommand implements Callable<Integer> {
     static final List<Setting<?>> OFFERED = List.of(
-            Settings.DATA, Settings.DEVICE, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
+            Settings.DATA, Settings.DEVICE, Settings.GPU_MEMORY, Settings.CONV, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
 
     @Spec
     private CommandSpec spec;

@@ -30,6 +30,16 @@ public interface Backend extends AutoCloseable {
     @Override
     void close();
 
+    /**
+     * Seconds that {@code work} takes on this device, by the device's own clock where it has one; returns when the work is
+     * done, also where operations otherwise only begin.
+     */
+    default double seconds(Runnable work) {
+        long start = System.nanoTime();
+        work.run();
+        return (System.nanoTime() - start) / 1e9;
+    }
+
     // ---- moving data; values are converted to and from the tensor's type --------------------------------------
 
     void write(Tensor t, float[] values);

@@ -3,6 +3,7 @@ package org.effconv.contract;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.util.EnumSet;
+import java.util.List;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -17,6 +18,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 @ParameterizedClass(name = "{0}")
 @MethodSource("org.effconv.contract.BackendContract#providers")
 abstract class BackendContract extends OperationTest<Backend> {
+    /** Names of backends, with commas between them: {@code -Deffconv.contract=cuda}. */
+    private static final String CHOSEN = "effconv.contract";
+
     @Parameter
     Named named;
 
@@ -28,8 +32,11 @@ abstract class BackendContract extends OperationTest<Backend> {
         }
     }
 
+    /** All, or those that the system property names. */
     static Stream<Named> providers() {
-        return ServiceLoader.load(BackendProvider.class).stream().map(p -> new Named(p.get()));
+        String chosen = System.getProperty(CHOSEN);
+        return ServiceLoader.load(BackendProvider.class).stream().map(p -> new Named(p.get()))
+                .filter(n -> chosen == null || List.of(chosen.split(",")).contains(n.toString()));
     }
 
     final BackendProvider provider() {

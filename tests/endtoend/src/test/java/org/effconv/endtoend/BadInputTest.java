@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -128,6 +130,12 @@ class BadInputTest {
                 bad("train --arch planted1 --sizes DIR/sizes-even.json", "layers[0].size", "4", "odd"),
                 bad("train --arch planted1 --sizes DIR/sizes-name.json", "layers[0].name", "root", "stem"),
                 bad("train --sizes k3 --budget k5", "--budget"),
+                bad("bench --suite nonsense", "nonsense", "paper"),
+                bad("bench --steps lenet", "lenet", "architecture:size"),
+                bad("bench --steps lenet:4", "4", "odd"),
+                bad("bench --floors --repeats 0", "--repeats 0"),
+                bad("bench --device cpu --bf16-tflops 5", "--floors"),
+                bad("bench --floors --steps lenet:3", "--steps"),
                 bad("eval", "MODEL"),
                 bad("eval DIR/nothing", "no such file"),
                 bad("eval DIR/no-model.safetensors", "no-model.safetensors"),
@@ -184,6 +192,20 @@ class BadInputTest {
         for (String part : parts) {
             String expected = part.replace("DIR", folder.toString());
             assertTrue(run.err().contains(expected), "'" + expected + "' is not in: " + run.err());
+        }
+    }
+
+    /** A card that cannot be used is no bad argument but something the machine lacks; still nothing is written. */
+    @Test
+    void aCardThatCannotBeUsedIsRefusedWithTheWayOut() {
+        assumeFalse(Cli.run("info").out().contains("device cuda  there"), "this machine has a card that can be used");
+        List<String> before = Cli.content(folder);
+        for (String command : List.of("learn --out " + folder.resolve("new"), "bench")) {
+            Cli run = Cli.run(List.of((command + " --device cuda").split(" ")));
+            assertEquals(1, run.exitCode(), run.err());
+            assertEquals("", run.out());
+            assertTrue(run.err().matches("effconv: device 'cuda': .*: found .*; needed: .*; way out: .*\\R"), run.err());
+            assertEquals(before, Cli.content(folder), "something was written");
         }
     }
 

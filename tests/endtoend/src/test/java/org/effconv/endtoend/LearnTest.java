@@ -88,7 +88,7 @@ class LearnTest {
     void infoNamesWhatIsThereAndWhatIsMissing() {
         Cli info = Cli.run("info");
         assertEquals(0, info.exitCode());
-        for (String part : List.of("java", "libeffconv loaded", "oneDNN", "device cpu   there", "device cuda  missing")) {
+        for (String part : List.of("java", "libeffconv loaded", "oneDNN", "cuda driver", "cuda kernels", "cuDNN", "device cpu   there", "device cuda", "device auto  means")) {
             assertTrue(info.out().contains(part), part + " in " + info.out());
         }
     }

@@ -157,6 +157,27 @@ public final class CudaBackend implements Backend {
         return memory.liveBytes();
     }
 
+    /**
+     * By events of the stream, one before and one after the work. Where the card is still busy with what came before, the time
+     * the host takes to put the work into the stream is not in it; where it waits for the host, it is.
+     */
+    @Override
+    public double seconds(Runnable work) {
+        return get(() -> {
+            long before = driver.createTimedEvent();
+            long after = driver.createTimedEvent();
+            try {
+                driver.record(before, stream);
+                work.run();
+                driver.record(after, stream);
+                return driver.secondsBetween(before, after);
+            } finally {
+                driver.destroyEvent(before);
+                driver.destroyEvent(after);
+            }
+        });
+    }
+
     /** Most bytes of device memory that were held at a time. */
     public long peakBytes() {
         return memory.peakBytes();

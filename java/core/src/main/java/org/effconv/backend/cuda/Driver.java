@@ -83,6 +83,12 @@ interface Driver extends AutoCloseable {
     /** Waits until what stood before the event's last {@link #record} is done; at once if it was never recorded. */
     void synchroniseEvent(long event);
 
+    /** An event that also notes when the card reaches it. */
+    long createTimedEvent();
+
+    /** Seconds on the card's clock from the last {@link #record} of one timed event to that of another; waits for both. */
+    double secondsBetween(long first, long second);
+
     // ---- kernels ----------------------------------------------------------------------------------------------
 
     /** @param image a fatbin */

@@ -275,6 +275,21 @@ final class JCudaDriver implements Driver {
         call("cuEventSynchronize", "", () -> cuEventSynchronize(events.get(event)));
     }
 
+    @Override
+    public long createTimedEvent() {
+        CUevent event = new CUevent();
+        call("cuEventCreate", "", () -> cuEventCreate(event, CUevent_flags.CU_EVENT_DEFAULT));
+        return events.add(event);
+    }
+
+    @Override
+    public double secondsBetween(long first, long second) {
+        synchroniseEvent(second);
+        float[] milliseconds = new float[1];
+        call("cuEventElapsedTime", "", () -> cuEventElapsedTime(milliseconds, events.get(first), events.get(second)));
+        return milliseconds[0] / 1e3;
+    }
+
     // ---- kernels ----------------------------------------------------------------------------------------------
 
     @Override

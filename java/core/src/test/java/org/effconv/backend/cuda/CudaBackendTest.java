@@ -74,6 +74,21 @@ class CudaBackendTest {
     }
 
     @Test
+    void workIsTimedByTheCardsOwnClock() {
+        try (CudaBackend backend = open();
+                Tensor x = tensor(backend, DataType.F32, 8)) {
+            backend.activation(Activation.RELU, x, x);
+            int from = driver.calls.size();
+            assertEquals(RecordingDriver.SECONDS_BETWEEN, backend.seconds(() -> backend.activation(Activation.RELU, x, x)));
+            List<String> calls = driver.calls.subList(from, driver.calls.size());
+            List<String> order = calls.stream().filter(c -> c.matches("record|launch .*|secondsBetween")).map(c -> c.split(" ")[0]).toList();
+            assertEquals(List.of("record", "launch", "record", "secondsBetween"), order);
+            assertEquals(0, calls.stream().filter(c -> c.startsWith("synchronise")).count());
+            assertEquals(2, calls.stream().filter("destroyEvent"::equals).count());
+        }
+    }
+
+    @Test
     void modulesAreLoadedOnceAndOnlyThoseUsed() {
         try (CudaBackend backend = open();
                 Tensor x = tensor(backend, DataType.F32, 1, 4, 4, 3);

@@ -40,6 +40,8 @@ final class RecordingDriver implements Driver {
     final Map<Long, Long> device = new HashMap<>();
     final Map<Long, Long> pinned = new HashMap<>();
     final Set<Long> handles = new HashSet<>(); // streams, events, modules, graphs
+    static final double SECONDS_BETWEEN = 0.25; // of any two events
+
     private final List<String> functions = new ArrayList<>();
     private long nextAddress = 1 << 20;
     private long nextHandle = 100;
@@ -249,6 +251,18 @@ final class RecordingDriver implements Driver {
     @Override
     public void synchroniseEvent(long event) {
         note("synchroniseEvent");
+    }
+
+    @Override
+    public long createTimedEvent() {
+        note("createTimedEvent");
+        return handle();
+    }
+
+    @Override
+    public double secondsBetween(long first, long second) {
+        note("secondsBetween");
+        return SECONDS_BETWEEN;
     }
 
     @Override

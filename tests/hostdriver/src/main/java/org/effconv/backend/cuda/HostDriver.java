@@ -27,6 +27,7 @@ final class HostDriver implements Driver {
     private final Map<Long, Long> device = new HashMap<>(); // address -> bytes
     private final Map<Long, Long> pinned = new HashMap<>();
     private final List<String> kernels = new ArrayList<>();
+    private final Map<Long, Long> recorded = new HashMap<>(); // timed or not, event -> nanoseconds
     private final Map<Long, List<Runnable>> graphs = new HashMap<>();
     private List<Runnable> capture; // null unless capturing
     private long handles;
@@ -233,8 +234,21 @@ final class HostDriver implements Driver {
     }
 
     @Override
+    public long createTimedEvent() {
+        return createEvent();
+    }
+
+    /** What the host took: kernels here are done when their launch returns. */
+    @Override
+    public double secondsBetween(long first, long second) {
+        outsideCapture("synchronising");
+        return (recorded.get(second) - recorded.get(first)) / 1e9;
+    }
+
+    @Override
     public void record(long event, long stream) {
         outsideCapture("an event");
+        recorded.put(event, System.nanoTime());
     }
 
     @Override

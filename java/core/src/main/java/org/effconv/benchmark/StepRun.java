@@ -1,0 +1,95 @@
+package org.effconv.benchmark;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.effconv.autodiff.Ops;
+import org.effconv.autodiff.Parameter;
+import org.effconv.autodiff.Tape;
+import org.effconv.autodiff.Variable;
+import org.effconv.backend.Backend;
+import org.effconv.backend.OptimizerRule;
+import org.effconv.nn.Network;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.TrainedWeights;
+import org.effconv.nn.WeightSource;
+import org.effconv.size.Budget;
+import org.effconv.size.ParameterCount;
+import org.effconv.size.SearchSettings;
+import org.effconv.size.SynthesisedWeights;
+import org.effconv.tensor.Arena;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+import org.effconv.train.Optimizer;
+import org.effconv.train.OptimizerSettings;
+import org.effconv.train.Schedule;
+
+/** A training step on one batch that stays in memory: forward, loss, backward, update; a search's also moves its sizes. */
+public final class StepRun implements AutoCloseable {
+    private static final double MOMENTUM = 0.9;
+    private static final double RATE = 0.01;
+    private static final double DECAY = 5e-4;
+    private static final long STEPS = 100_000; // a search is in its second half, where sizes move too
+
+    private final Backend backend;
+    private final Arena arena;
+    private final Network network;
+    private final WeightSource source;
+    private final Optimizer optimizer;
+    private final Tensor images;
+    private final Tensor labels;
+    private final Tensor loss;
+    private long step = STEPS / 2;
+
+    public StepRun(Backend backend, StepCase c) {
+        this.backend = backend;
+        NetworkPlan plan = c.plan();
+        arena = new Arena(backend.memory());
+        network = new Network(backend, plan, c.type(), 1);
+        source = c.search()
+                ? new SynthesisedWeights(backend, DataType.F32, new ParameterCount(backend, plan), Budget.parse("k" + c.kernel()),
+                        SearchSettings.standard().change().start(c.kernel()).build(), 1)
+                : new TrainedWeights(backend, plan, plan.uniformSizes(c.kernel()), c.type(), 1);
+        List<Parameter> parameters = new ArrayList<>(network.parameters());
+        parameters.addAll(source.parameters());
+        optimizer = new Optimizer(backend, new OptimizerSettings(
+                new OptimizerRule(OptimizerRule.Kind.SGD, MOMENTUM, 0, 0, false, 0), RATE, DECAY, Schedule.constant(0)), parameters);
+        NetworkPlan.Input in = plan.input();
+        images = new RandomValues(1).tensor(backend, c.type(), 0, c.batch(), in.height(), in.width(), in.channels());
+        labels = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(c.batch()));
+        SplittableRandom random = new SplittableRandom(2);
+        backend.write(labels, random.ints(c.batch(), 0, in.classes()).toArray());
+        loss = Tensor.allocate(backend.memory(), DataType.F32, Shape.of(1));
+    }
+
+    public void run() {
+        WeightSource.Progress progress = new WeightSource.Progress(step++, STEPS);
+        arena.reset();
+        Tape tape = new Tape(backend, arena, true);
+        source.begin(tape, progress);
+        Variable logits = network.forward(tape, tape.constant(images), source, step);
+        Variable classLoss = Ops.softmaxCrossEntropy(tape, logits, labels, 0).loss();
+        Variable penalty = source.penalty(tape);
+        backend.copy(classLoss.value(), loss);
+        tape.backward(penalty == null ? classLoss : Ops.sum(tape, classLoss, penalty));
+        source.afterBackward(tape, progress);
+        optimizer.step(tape::gradient, p -> source.learningRateFactor(p, progress), 1);
+    }
+
+    /** Of the last step. */
+    public double loss() {
+        return backend.readFloats(loss)[0];
+    }
+
+    @Override
+    public void close() {
+        images.close();
+        labels.close();
+        loss.close();
+        optimizer.close();
+        source.close();
+        network.close();
+        arena.close();
+    }
+}
