@@ -14,7 +14,7 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
 import org.effconv.nn.WeightSource;
 import org.effconv.size.Budget;
-import org.effconv.size.ParameterCount;
+import org.effconv.size.Cost;
 import org.effconv.size.SearchSettings;
 import org.effconv.size.SynthesisedWeights;
 import org.effconv.tensor.Arena;
@@ -48,7 +48,7 @@ public final class StepRun implements AutoCloseable {
         arena = new Arena(backend.memory());
         network = new Network(backend, plan, c.type(), 1);
         source = c.search()
-                ? new SynthesisedWeights(backend, DataType.F32, new ParameterCount(backend, plan), Budget.parse("k" + c.kernel()),
+                ? new SynthesisedWeights(backend, DataType.F32, Cost.parameters(backend, plan), Budget.parse("k" + c.kernel()),
                         SearchSettings.standard().change().start(c.kernel()).build(), 1)
                 : new TrainedWeights(backend, plan, plan.uniformSizes(c.kernel()), c.type(), 1);
         List<Parameter> parameters = new ArrayList<>(network.parameters());
