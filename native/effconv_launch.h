@@ -72,9 +72,11 @@ EC_API ec_status ec_plan_add(ec_plan* plan, ec_type type, ec_activation activati
 EC_API ec_status ec_plan_dropout(ec_plan* plan, ec_type type, int64_t count, int64_t x, double rate, int64_t seed,
                                  int64_t seed_address, int64_t y);
 
-// mean, deviation: host arrays of c numbers.
-EC_API ec_status ec_plan_augment(ec_plan* plan, ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t images,
-                                 int64_t draws, const float* mean, const float* deviation, int64_t y);
+// n images of a dataset of `count`: those whose numbers (int64) stand at `numbers`, or the first n if that is 0. mean,
+// deviation: host arrays of c numbers.
+EC_API ec_status ec_plan_augment(ec_plan* plan, ec_type type, int64_t count, int64_t n, int64_t h, int64_t w, int64_t c,
+                                 int64_t images, int64_t numbers, int64_t draws, const float* mean, const float* deviation,
+                                 int64_t y);
 
 typedef int32_t ec_pass;
 enum { EC_FORWARD = 0, EC_DATA_GRADIENT = 1, EC_WEIGHT_GRADIENT = 2 };

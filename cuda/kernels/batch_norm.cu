@@ -20,6 +20,7 @@
 #include "channel_vector.cuh"
 #include "effconv/kernel_table.h"
 #include "effconv/kernels/batch_norm.h"
+#include "row_sum.cuh"
 
 namespace effconv {
 namespace {
@@ -214,12 +215,13 @@ template <typename T, int kVector>
 __device__ __forceinline__ void gradientSums(const BatchNormParams& p) {
     EC_DYN_SHARED(float, shared);
     const Walk walk = walkOf<kVector>(p);
-    float mean[kVector], invStd[kVector], sum[kVector], product[kVector];
+    float mean[kVector], invStd[kVector];
+    float sums[2 * kVector];  // of g, then of g (x - mean) invStd
 #pragma unroll
     for (int i = 0; i < kVector; ++i) {
         mean[i] = walk.active ? p.mean[walk.channel + i] : 0.0f;
         invStd[i] = walk.active ? p.invStd[walk.channel + i] : 0.0f;
-        sum[i] = product[i] = 0.0f;
+        sums[i] = sums[kVector + i] = 0.0f;
     }
     for (std::int64_t pixel = walk.first + walk.row; walk.active && pixel < walk.last; pixel += walk.rows) {
         const std::int64_t offset = pixel * p.pixelStride + walk.channel;
@@ -228,30 +230,17 @@ __device__ __forceinline__ void gradientSums(const BatchNormParams& p) {
         loadChannels(static_cast<const T*>(p.x) + offset, value);
 #pragma unroll
         for (int i = 0; i < kVector; ++i) {
-            sum[i] += gradient[i];
-            product[i] += gradient[i] * ((value[i] - mean[i]) * invStd[i]);
+            sums[i] += gradient[i];
+            sums[kVector + i] += gradient[i] * ((value[i] - mean[i]) * invStd[i]);
         }
     }
-#pragma unroll
-    for (int i = 0; i < kVector; ++i) {
-        cell(shared, 2 * i) = sum[i];
-        cell(shared, 2 * i + 1) = product[i];
-    }
-    for (int half = walk.rows / 2; half > 0; half /= 2) {
-        __syncthreads();
-        if (walk.row >= half) continue;
-#pragma unroll
-        for (int i = 0; i < 2 * kVector; ++i) {
-            float& total = cell(shared, i);
-            total += (&total)[half * p.lanes];
-        }
-    }
+    sumRows<kBatchNormThreads>(sums, p.lanes, shared);
     if (!walk.active || walk.row != 0) return;
     float* out = p.workspace + static_cast<std::int64_t>(walk.split) * 2 * p.channels + walk.channel;
 #pragma unroll
     for (int i = 0; i < kVector; ++i) {
-        out[i] = cell(shared, 2 * i);
-        out[p.channels + i] = cell(shared, 2 * i + 1);
+        out[i] = sums[i];
+        out[p.channels + i] = sums[kVector + i];
     }
 }
 

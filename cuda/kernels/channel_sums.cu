@@ -12,6 +12,7 @@
 #include "channel_vector.cuh"
 #include "effconv/kernel_table.h"
 #include "effconv/kernels/channel_sums.h"
+#include "row_sum.cuh"
 
 namespace effconv {
 namespace {
@@ -39,22 +40,11 @@ __device__ __forceinline__ void partialSums(const ChannelSumsParams& p) {
 #pragma unroll
         for (int i = 0; i < kVector; ++i) sum[i] += value[i];
     }
-#pragma unroll
-    for (int i = 0; i < kVector; ++i) shared[i * kChannelSumsThreads + thread] = sum[i];
-    for (int half = rows / 2; half > 0; half /= 2) {
-#ifndef EC_FAULT_dropped_barrier
-        __syncthreads();
-#endif
-        if (row >= half) continue;
-#pragma unroll
-        for (int i = 0; i < kVector; ++i) {
-            shared[i * kChannelSumsThreads + thread] += shared[i * kChannelSumsThreads + thread + half * p.lanes];
-        }
-    }
+    sumRows<kChannelSumsThreads>(sum, p.lanes, shared);
     if (!active || row != 0) return;
     float* out = p.workspace + static_cast<std::int64_t>(split) * p.channels + vector * kVector;
 #pragma unroll
-    for (int i = 0; i < kVector; ++i) out[i] = shared[i * kChannelSumsThreads + thread];
+    for (int i = 0; i < kVector; ++i) out[i] = sum[i];
 }
 
 __device__ void finish(const ChannelSumsParams& p) {

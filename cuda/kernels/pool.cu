@@ -17,6 +17,7 @@
 #include "channel_vector.cuh"
 #include "effconv/kernel_table.h"
 #include "effconv/kernels/pool.h"
+#include "row_sum.cuh"
 
 namespace effconv {
 namespace {
@@ -200,22 +201,11 @@ __device__ __forceinline__ void globalAverage(const PoolParams& p) {
 #pragma unroll
         for (int i = 0; i < kVector; ++i) sum[i] += value[i];
     }
-#pragma unroll
-    for (int i = 0; i < kVector; ++i) shared[i * kPoolThreads + thread] = sum[i];
-    for (int half = shares / 2; half > 0; half /= 2) {
-#ifndef EC_FAULT_dropped_barrier
-        __syncthreads();
-#endif
-        if (share >= half) continue;
-#pragma unroll
-        for (int i = 0; i < kVector; ++i) {
-            shared[i * kPoolThreads + thread] += shared[i * kPoolThreads + thread + half * p.lanes];
-        }
-    }
+    sumRows<kPoolThreads>(sum, p.lanes, shared);
     if (share != 0 || vector >= vectors) return;
     const float inverse = 1.0f / static_cast<float>(p.height * p.width);
 #pragma unroll
-    for (int i = 0; i < kVector; ++i) sum[i] = shared[i * kPoolThreads + thread] * inverse;
+    for (int i = 0; i < kVector; ++i) sum[i] *= inverse;
     storeChannels(static_cast<T*>(p.y) + item.image * p.yImageStride + item.channel, sum);
 }
 

@@ -10,8 +10,9 @@ using namespace effconv;
 using namespace effconv_launch;
 using Area = ec_plan::Area;
 
-ec_status ec_plan_augment(ec_plan* plan, ec_type type, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
-                          std::int64_t images, std::int64_t draws, const float* mean, const float* deviation, std::int64_t y) {
+ec_status ec_plan_augment(ec_plan* plan, ec_type type, std::int64_t count, std::int64_t n, std::int64_t h, std::int64_t w,
+                          std::int64_t c, std::int64_t images, std::int64_t numbers, std::int64_t draws, const float* mean,
+                          const float* deviation, std::int64_t y) {
     const char* operation = "augment";
     return planned(operation, plan, [&] {
         if (const ec_status refused = checkType(operation, type)) return refused;
@@ -26,7 +27,8 @@ ec_status ec_plan_augment(ec_plan* plan, ec_type type, std::int64_t n, std::int6
         }
         AugmentParams p;
         p.dataset = at<const std::uint8_t>(images);
-        p.datasetCount = n;
+        p.datasetCount = count;
+        p.indices = at<const std::int64_t>(numbers);
         p.draws = at<const AugmentDraw>(draws);
         p.mean = plan->enter(mean, c);
         p.deviation = plan->enter(deviation, c);

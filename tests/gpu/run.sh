@@ -63,7 +63,8 @@ short_tests() {
     size_predictor) echo code_gradients ;;
     depthwise_conv | dense_conv) echo small_and_awkward ;;
     optimizer) echo norm_of_many_chunks ;;
-    batch_norm | pool | softmax_loss | augment) echo chosen_shapes ;;
+    batch_norm | pool | softmax_loss | augment | elementwise | channel_sums | layer_norm | gru | size_head | coordinate_features)
+      echo chosen_shapes ;;
     *) echo "" ;;
   esac
 }

@@ -3,6 +3,7 @@ package org.effconv.backend;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.DoubleSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
@@ -85,6 +86,11 @@ public interface Backend extends AutoCloseable {
      * @param y      (N, H, W, C): y[n,h,w,c] = (u(h + dy, w' + dx) / 255 - mean) / std, w' = W - 1 - w if flipped
      */
     void augment(Tensor images, Tensor draws, float[] mean, float[] std, Tensor y);
+
+    /** Empty for a device that reads the host's memory as it is. */
+    default Optional<DatasetMemory> datasetMemory() {
+        return Optional.empty();
+    }
 
     // ---- convolution ------------------------------------------------------------------------------------------
 

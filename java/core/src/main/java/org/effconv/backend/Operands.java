@@ -103,6 +103,20 @@ public final class Operands {
         typed(y, "y", y.type(), s.dims());
     }
 
+    public static void augmentChosen(Tensor dataset, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
+        present(dataset, "dataset");
+        present(numbers, "numbers");
+        Shape s = dataset.shape();
+        require(dataset.type() == DataType.U8 && s.rank() == 4, "dataset is " + dataset + "; expected U8 (count, H, W, C)");
+        int n = numbers.shape().dim(0);
+        typed(numbers, "numbers", DataType.I32, n, 2);
+        typed(draws, "draws", DataType.I32, n, 3);
+        require(mean.length == s.dim(3) && std.length == s.dim(3),
+                "mean and std of " + mean.length + " and " + std.length + " channels; expected " + s.dim(3));
+        activations(y, "y", 4);
+        typed(y, "y", y.type(), n, s.dim(1), s.dim(2), s.dim(3));
+    }
+
     /** @param x the larger side: input or its gradient */
     public static void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
         activations(x, "x", 4);

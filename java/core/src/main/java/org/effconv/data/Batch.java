@@ -9,13 +9,18 @@ import java.nio.ByteBuffer;
 public final class Batch {
     private final int size;
     private final ByteBuffer pixels;
+    private final boolean filled;
+    private final int[] numbers;
     private final int[] labels;
     private final int[] draws;
     private volatile boolean expired;
 
-    Batch(int size, ByteBuffer pixels, int[] labels, int[] draws) {
+    /** @param filled whether {@code pixels} holds the images */
+    Batch(int size, ByteBuffer pixels, boolean filled, int[] numbers, int[] labels, int[] draws) {
         this.size = size;
         this.pixels = pixels;
+        this.filled = filled;
+        this.numbers = numbers;
         this.labels = labels;
         this.draws = draws;
     }
@@ -28,7 +33,16 @@ public final class Batch {
     /** (N, H, W, C) unsigned bytes: a direct buffer whose first byte is 64-byte aligned, position 0, limit N*H*W*C. */
     public ByteBuffer pixels() {
         check();
+        if (!filled) {
+            throw new IllegalStateException("pixels of a batch whose loader was told to leave them out");
+        }
         return pixels;
+    }
+
+    /** N numbers of images in the part that the loader reads. */
+    public int[] numbers() {
+        check();
+        return numbers;
     }
 
     /** N class indices. */

@@ -1,6 +1,7 @@
 package org.effconv.data;
 
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import java.util.SplittableRandom;
@@ -43,6 +44,7 @@ public final class DataLoader implements AutoCloseable {
     private final Options options;
     private final ByteBuffer[] slots = new ByteBuffer[SLOTS];
     private Run run; // the epoch under way; null before the first and after close
+    private boolean withPixels = true;
     private boolean closed;
 
     /**
@@ -79,6 +81,14 @@ public final class DataLoader implements AutoCloseable {
     /** Every image once, in the order of the part, as it is; the last batch may be smaller. */
     public static DataLoader evaluation(Images images, int batchSize) {
         return new DataLoader(images, batchSize, new Options(false, false, Augmentation.none(), 0));
+    }
+
+    /** From the next epoch on batches come without pixels, for a reader that has the images and needs only their numbers. */
+    public DataLoader leaveOutPixels() {
+        stopRun();
+        withPixels = false;
+        Arrays.setAll(slots, i -> ByteBuffer.allocateDirect(0));
+        return this;
     }
 
     /** Batches of one epoch. */
@@ -185,10 +195,13 @@ public final class DataLoader implements AutoCloseable {
             int[] labels = new int[size];
             int[] draws = new int[3 * size];
             int shifts = 2 * augmentation.pad() + 1;
-            ByteBuffer pixels = slot.duplicate().clear().limit(size * images.imageBytes());
+            int[] numbers = Arrays.copyOfRange(order, start, start + size);
+            ByteBuffer pixels = slot.duplicate().clear().limit(withPixels ? size * images.imageBytes() : 0);
             for (int i = 0; i < size; i++) {
-                int image = order[start + i];
-                images.copyTo(image, pixels, i * images.imageBytes());
+                int image = numbers[i];
+                if (withPixels) {
+                    images.copyTo(image, pixels, i * images.imageBytes());
+                }
                 labels[i] = images.label(image);
                 if (augmentation.pad() > 0) {
                     draws[3 * i] = Draws.below(random, shifts) - augmentation.pad();
@@ -198,7 +211,7 @@ public final class DataLoader implements AutoCloseable {
                     draws[3 * i + 2] = Draws.below(random, 2);
                 }
             }
-            return new Batch(size, pixels, labels, draws);
+            return new Batch(size, pixels, withPixels, numbers, labels, draws);
         }
 
         @Override

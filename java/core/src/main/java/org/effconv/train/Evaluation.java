@@ -28,7 +28,7 @@ public record Evaluation(int images, double loss, double accuracy) {
         long correct = 0;
         try (DataLoader loader = DataLoader.evaluation(images, batchSize);
                 Arena arena = new Arena(backend.memory());
-                BatchTensors tensors = new BatchTensors(backend, images, normalisation, loader.batchSize())) {
+                BatchTensors tensors = BatchTensors.passing(backend, images, normalisation, loader.batchSize())) {
             for (Batch batch : loader.epoch(0)) {
                 arena.reset();
                 Tape tape = new Tape(backend, arena, false);
@@ -61,7 +61,7 @@ public record Evaluation(int images, double loss, double accuracy) {
         DataLoader.Options drawn = new DataLoader.Options(true, true, Augmentation.none(), seed);
         try (DataLoader loader = new DataLoader(images, full, drawn);
                 Arena arena = new Arena(backend.memory());
-                BatchTensors tensors = new BatchTensors(backend, images, normalisation, full)) {
+                BatchTensors tensors = BatchTensors.passing(backend, images, normalisation, full)) {
             int b = 0;
             for (Batch batch : loader.epoch(0)) {
                 if (b == losses.length) {

@@ -72,7 +72,7 @@ public final class TrainingLoop implements AutoCloseable {
         parameters.addAll(weights.parameters());
         optimizer = new Optimizer(backend, options.optimizer(), parameters);
         arena = new Arena(backend.memory());
-        tensors = new BatchTensors(backend, images, normalisation, loader.batchSize());
+        tensors = BatchTensors.repeated(backend, images, normalisation, loader);
         loss = Tensor.allocate(backend.memory(), network.activationType().parameterType(), Shape.of(1));
         correct = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(1));
     }

@@ -4,6 +4,7 @@ import static org.effconv.backend.cpu.NativeLibrary.*;
 
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.DoubleSupplier;
 import java.util.function.IntSupplier;
@@ -350,7 +351,27 @@ public final class CudaBackend implements Backend {
         Operands.augment(images, draws, mean, std, y);
         Shape s = images.shape();
         launch(() -> ec_plan_augment(
-                plan(), type(y), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(images), at(draws), mean, std, at(y)));
+                plan(), type(y), s.dim(0), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(images), 0, at(draws), mean, std, at(y)));
+    }
+
+    @Override
+    public Optional<DatasetMemory> datasetMemory() {
+        return Optional.of(new DatasetMemory() {
+            // Half of what is left: networks and batches need the rest.
+            @Override
+            public boolean hasRoomFor(long bytes) {
+                return get(() -> bytes <= memory.room() / 2);
+            }
+
+            @Override
+            public void augment(Tensor dataset, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
+                Operands.augmentChosen(dataset, numbers, draws, mean, std, y);
+                Shape s = dataset.shape();
+                launch(() -> ec_plan_augment(
+                        plan(), type(y), s.dim(0), y.shape().dim(0), s.dim(1), s.dim(2), s.dim(3), at(dataset), at(numbers), at(draws),
+                        mean, std, at(y)));
+            }
+        });
     }
 
     // ---- convolution and linear -------------------------------------------------------------------------------

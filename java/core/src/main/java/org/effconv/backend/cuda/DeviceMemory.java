@@ -159,6 +159,13 @@ final class DeviceMemory implements Allocator {
         return peak;
     }
 
+    /** Bytes that could still be allocated. */
+    synchronized long room() {
+        driver.enter();
+        long free = driver.memoryInfo().free();
+        return limit == 0 ? free : Math.min(free, limit - total);
+    }
+
     /** Number of the block allocated last; blocks are numbered as they come. */
     synchronized long lastNumber() {
         return allocations;

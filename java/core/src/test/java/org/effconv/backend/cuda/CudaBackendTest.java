@@ -212,6 +212,7 @@ class CudaBackendTest {
 
     @Test
     void theLimitIsHardAndThePeakIsKept() {
+        driver.free = 1000;
         try (CudaBackend backend = CudaBackend.over(driver, CudaOptions.standard().withMemoryLimit(100_000))) {
             long first = backend.memory().allocate(60_000);
             String message = assertThrows(OutOfDeviceMemory.class, () -> backend.memory().allocate(50_000)).getMessage();
@@ -318,5 +319,16 @@ class CudaBackendTest {
         EffconvException e = CudaFailure.FATAL.exception("cuda:0", "cuLaunchKernel", "2 blocks", 719);
         assertInstanceOf(DeviceLost.class, e);
         assertTrue(e.getMessage().contains("CUDA_ERROR_LAUNCH_FAILED (719)") && e.getMessage().contains("restarted"), e.getMessage());
+    }
+
+    /** JCuda's pointer classes load without its native library, and give back the numbers they were made of. */
+    @Test
+    void handlesKeepTheirNumbers() {
+        assertEquals(0x7f00_1234_5600L, new JCudaHandles.Device(0x7f00_1234_5600L).address());
+        assertEquals(0x7f00_1234_5678L, new JCudaHandles.Host(0x7f00_1234_5678L).address());
+        JCudaHandles.Table<String> table = new JCudaHandles.Table<>();
+        long handle = table.add("stream");
+        assertEquals("stream", table.remove(handle));
+        assertThrows(IllegalStateException.class, () -> table.get(handle));
     }
 }

@@ -52,6 +52,7 @@ final class RecordingDriver implements Driver {
     private int failures;
     private int failingLaunch;
     String manifest = validManifest();
+    long free = 1 << 30;
 
     static String validManifest() {
         StringBuilder json = new StringBuilder("{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"kernels\": [");
@@ -123,7 +124,7 @@ final class RecordingDriver implements Driver {
     @Override
     public MemoryInfo memoryInfo() {
         note("memoryInfo");
-        return new MemoryInfo(1000, 2000);
+        return new MemoryInfo(free, 2 * free);
     }
 
     @Override

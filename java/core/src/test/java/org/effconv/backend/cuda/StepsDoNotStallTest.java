@@ -38,5 +38,20 @@ class StepsDoNotStallTest {
         assertEquals(2, replayed.stream().filter(c -> c.startsWith("launch ")).count(), replayed.toString());
         int launched = replayed.indexOf("launch ec_optimizer_step");
         assertTrue(replayed.indexOf("synchroniseEvent") > launched, "waits only after its own work is under way: " + replayed);
+        // Eight images: numbers of 8 bytes, draws of 12, labels of 4, and the optimiser's table; no pixels.
+        assertEquals(List.of("copyToDevice 64", "copyToDevice 96", "copyToDevice 32"),
+                replayed.stream().filter(c -> c.startsWith("copyToDevice")).limit(3).toList());
+    }
+
+    @Test
+    void imagesThatDoNotFitTheLimitComeWithEachBatch() {
+        RecordingDriver driver = new RecordingDriver();
+        driver.free = 2 * 64 * 144 - 1; // half of it is less than the images
+        try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard()), DataType.F32)) {
+            Training.of("planted3", new int[] {3, 3, 3}).batch(8).epochs(1)
+                    .run(device, Datasets.open("planted:3,train=64,test=8,size=12")).close();
+        }
+        assertTrue(driver.calls.stream().filter(("copyToDevice " + 8 * 144)::equals).count() >= 8, "pixels of each batch");
+        assertTrue(driver.everythingGivenBack());
     }
 }

@@ -22,6 +22,7 @@ import org.effconv.backend.cpu.HostPointer;
 final class HostDriver implements Driver {
     private static final int POISON = 0xff; // NaN in every floating type
 
+    private final long free;
     private final Limits limits = new Limits(99 * 1024, Integer.MAX_VALUE, 2);
     private final Map<Long, Long> device = new HashMap<>(); // address -> bytes
     private final Map<Long, Long> pinned = new HashMap<>();
@@ -32,6 +33,15 @@ final class HostDriver implements Driver {
     private long handles;
     private boolean closed;
     private Thread current;
+
+    HostDriver() {
+        this(1L << 30);
+    }
+
+    /** @param free bytes of memory that it says are free */
+    HostDriver(long free) {
+        this.free = free;
+    }
 
     @Override
     public String name() {
@@ -50,7 +60,7 @@ final class HostDriver implements Driver {
 
     @Override
     public MemoryInfo memoryInfo() {
-        return new MemoryInfo(1L << 30, 1L << 31);
+        return new MemoryInfo(free, Math.max(free, 1L << 30));
     }
 
     @Override

@@ -68,6 +68,17 @@ class RecordedTrainingTest {
     }
 
     @Test
+    void imagesThatTheCardKeepsGiveTheSameBits() {
+        List<List<Double>> both = new ArrayList<>();
+        for (HostDriver driver : new HostDriver[] {new HostDriver(), new HostDriver(1000)}) { // room for all images; for none
+            try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard()), DataType.F32)) {
+                both.add(losses(device, new int[1]));
+            }
+        }
+        assertEquals(both.get(0), both.get(1));
+    }
+
+    @Test
     void theLossesAreThoseOfTheCpu() {
         List<Double> cuda;
         try (Device device = Device.over(HostCuda.open(CudaOptions.standard()), DataType.F32)) {
