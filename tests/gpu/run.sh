@@ -172,7 +172,8 @@ learn() {
 java_part() {
   export GOMP_SPINCOUNT=1000  # threads that wait sleep soon
   local images=fashion-mnist-sample effort=(--epochs 4) flexnet=(--arch flexnet7 --epochs 6)
-  local effconv=("$java_folder/runtime/bin/java" -Djava.awt.headless=true -XX:+UseSerialGC -cp "$java_folder/lib/*" org.effconv.cli.Effconv)
+  local effconv=("$java_folder/runtime/bin/java" -Djava.awt.headless=true -XX:+UseSerialGC
+    "-Deffconv.commit=$(sed -n 's/^commit: //p' "$java_folder/packed.txt")" -cp "$java_folder/lib/*" org.effconv.cli.Effconv)
   [ "$device" = cpu ] && effort=(--arch lenet --epochs 1 --no-compare) flexnet=(--arch flexnet3 --epochs 1 --train-images 500 --test-images 200)
   [ -d "$java_folder/data/mnist" ] && images=mnist
   step java "effconv info" 30 "$results/info.txt" "${effconv[@]}" info || return
