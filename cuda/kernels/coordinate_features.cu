@@ -189,11 +189,11 @@ __device__ float* targetOf(const CoordinateFeatureLayer& layer, std::int64_t e) 
 
 }  // namespace
 
-extern "C" __global__ void __launch_bounds__(kCoordinateThreads)
+extern "C" __global__ void __launch_bounds__(kCoordinateThreads, 2)
     ec_coordinate_features_forward(const CoordinateFeaturesParams p) {
     forward(p);
 }
-extern "C" __global__ void __launch_bounds__(kCoordinateThreads)
+extern "C" __global__ void __launch_bounds__(kCoordinateThreads, 2)
     ec_coordinate_features_gradient(const CoordinateFeaturesParams p) {
     gradient(p);
 }

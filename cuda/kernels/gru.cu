@@ -242,8 +242,8 @@ extern "C" __global__ void __launch_bounds__(kGruRowThreads) ec_gru_inputs(const
     if (lane == 0) p.workspace[index] = sum + p.weights[direction].b[row];
 }
 
-extern "C" __global__ void __launch_bounds__(kGruThreads) ec_gru_forward(const GruParams p) { forward(p); }
-extern "C" __global__ void __launch_bounds__(kGruThreads) ec_gru_backward(const GruParams p) { backward(p); }
+extern "C" __global__ void __launch_bounds__(kGruThreads, 1) ec_gru_forward(const GruParams p) { forward(p); }
+extern "C" __global__ void __launch_bounds__(kGruThreads, 1) ec_gru_backward(const GruParams p) { backward(p); }
 
 extern "C" __global__ void __launch_bounds__(kGruRowThreads) ec_gru_gradients(const GruParams p) {
     const int rows = 3 * p.hidden;

@@ -27,13 +27,15 @@ public final class Device implements AutoCloseable {
     private final Backend backend;
     private final DataType activationType;
     private final int threads;
+    private final String hardware;
     private Thread owner;
     private boolean closed;
 
-    private Device(Backend backend, DataType activationType, int threads) {
+    private Device(Backend backend, DataType activationType, int threads, String hardware) {
         this.backend = backend;
         this.activationType = activationType;
         this.threads = threads;
+        this.hardware = hardware;
     }
 
     /** By the settings of devices (device, threads, precision and those of cards) as the system properties have them. */
@@ -67,7 +69,7 @@ public final class Device implements AutoCloseable {
         if (activationType == DataType.I32 || activationType == DataType.U8) {
             throw new InvalidInput("activation type " + activationType + ": expected F32, BF16 or F64");
         }
-        return new Device(backend, activationType, backend instanceof CpuBackend cpu ? cpu.threads() : 1);
+        return new Device(backend, activationType, backend instanceof CpuBackend cpu ? cpu.threads() : 1, SystemInfo.processor());
     }
 
     private static Device openCpu(Settings settings, DeviceChoice choice) {
@@ -75,7 +77,7 @@ public final class Device implements AutoCloseable {
         int threads = asked == 0 ? standardThreads() : asked;
         CpuBackend backend = CpuBackend.open(threads);
         LOG.info("device cpu: {}; {} thread{}{}", choice.reason(), threads, threads == 1 ? "" : "s", asked == 0 ? " (half the processors)" : "");
-        return new Device(backend, cpuType(settings.get(Settings.PRECISION)), threads);
+        return new Device(backend, cpuType(settings.get(Settings.PRECISION)), threads, SystemInfo.processor());
     }
 
     private static Device openCuda(Settings settings, DeviceChoice choice, CudaProbe probe) {
@@ -83,7 +85,7 @@ public final class Device implements AutoCloseable {
         DataType type = cudaType(settings.get(Settings.PRECISION), card);
         Backend backend = CudaBackend.open(choice.cuda());
         LOG.info("device {}: {}; {}", backend.name(), choice.reason(), card);
-        return new Device(backend, type, 1);
+        return new Device(backend, type, 1, card.name());
     }
 
     /** Why the first card cannot be used; empty if it can. */
@@ -138,9 +140,9 @@ public final class Device implements AutoCloseable {
         return backend.name();
     }
 
-    /** Backend and processor, to tell machines apart: "cpu, AMD EPYC". */
+    /** The processor's or the card's name, to tell machines apart: "AMD EPYC". */
     public String hardware() {
-        return backend instanceof CpuBackend ? backend.name() + ", " + SystemInfo.processor() : backend.name();
+        return hardware;
     }
 
     /** Threads that a CPU computes with; 1 for a card. */

@@ -108,7 +108,7 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     }
 
     static Setup setup(Device device, NetworkPlan plan, Pass pass, int batch) {
-        return new Setup(device.hardware(), device.threads(), device.activationType().name(), plan.toString(), pass, batch,
+        return new Setup(device.name().replaceAll(":.*", "") + ", " + device.hardware(), device.threads(), device.activationType().name(), plan.toString(), pass, batch,
                 SystemInfo.version());
     }
 

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.Optional;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
@@ -19,6 +20,7 @@ public final class Learning extends Job<Learning> {
     private static final Logger LOG = LoggerFactory.getLogger(Learning.class);
 
     static final String UNIFORM_PHASE = "uniform";
+    private static final int REPEATS = 15; // of the measurement of a network found under a budget of time
 
     private Learning(Settings settings, Architecture architecture) {
         super("learn", settings, architecture);
@@ -78,27 +80,32 @@ public final class Learning extends Job<Learning> {
             checkFolder(device, data);
             try (Phase.Context context = open(device, data)) {
                 SearchResult found = KernelSizeSearch.search(this, context, device, plan);
-                SearchResult warmStart = settings().get(Settings.WARM_START) ? found : null;
-                TrainingResult learned =
-                        Training.train(this, context, device, plan, Training.PHASE, found.sizes(), warmStart);
-                try {
-                    if (context.folder() != null) {
-                        learned.model().save(context.folder().file("model.safetensors"));
-                    }
-                    if (!settings().get(Settings.COMPARE)) {
-                        return LearningResult.alone(found, learned);
-                    }
-                    int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings()), found);
-                    if (Arrays.equals(uniform, found.sizes()) && warmStart == null) { // the same network from the same seed
-                        return LearningResult.keptUniform(found, learned);
-                    }
-                    return LearningResult.compared(found, learned,
-                            Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null));
-                } catch (RuntimeException e) {
-                    learned.close();
-                    throw e;
-                }
+                Optional<LatencyTable> table = settings().latencyTable();
+                double measured = table.isEmpty() ? Double.NaN
+                        : NetworkTime.milliseconds(device, plan, found.sizes(), table.get().setup().pass(), table.get().setup().batch(), REPEATS);
+                return train(context, device, plan, found).measured(measured);
             }
+        }
+    }
+
+    private LearningResult train(Phase.Context context, Device device, NetworkPlan plan, SearchResult found) {
+        SearchResult warmStart = settings().get(Settings.WARM_START) ? found : null;
+        TrainingResult learned = Training.train(this, context, device, plan, Training.PHASE, found.sizes(), warmStart);
+        try {
+            if (context.folder() != null) {
+                learned.model().save(context.folder().file("model.safetensors"));
+            }
+            if (!settings().get(Settings.COMPARE)) {
+                return LearningResult.alone(found, learned);
+            }
+            int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings()), found);
+            if (Arrays.equals(uniform, found.sizes()) && warmStart == null) { // the same network from the same seed
+                return LearningResult.keptUniform(found, learned);
+            }
+            return LearningResult.compared(found, learned, Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null));
+        } catch (RuntimeException e) {
+            learned.close();
+            throw e;
         }
     }
 

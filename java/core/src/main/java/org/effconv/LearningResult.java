@@ -19,6 +19,7 @@ public final class LearningResult implements AutoCloseable {
     private final boolean keptUniform;
     private final int[] uniformSizes;
     private final long uniformParameters;
+    private double measured = Double.NaN; // milliseconds
 
     private LearningResult(SearchResult search, TrainingResult learned, TrainingResult uniform, boolean keptUniform) {
         this.search = search;
@@ -40,6 +41,16 @@ public final class LearningResult implements AutoCloseable {
     /** The learned sizes are those of the uniform network, trained from the same fresh weights: one training is both. */
     static LearningResult keptUniform(SearchResult search, TrainingResult learned) {
         return new LearningResult(search, learned, null, true);
+    }
+
+    LearningResult measured(double milliseconds) {
+        measured = milliseconds;
+        return this;
+    }
+
+    /** What a batch took the network of the learned sizes, measured as its latency table was; NaN where the budget is none of time. */
+    public double measuredMilliseconds() {
+        return measured;
     }
 
     public SearchResult search() {
@@ -68,6 +79,9 @@ public final class LearningResult implements AutoCloseable {
         json.put("cost", search.costKind().key()).put("spent", search.cost());
         if (Double.isFinite(search.budget())) {
             json.put("budget", search.budget()).put("spentOverBudget", search.cost() / search.budget());
+        }
+        if (Double.isFinite(measured)) {
+            json.put("measuredMilliseconds", measured);
         }
         json.put("searchSeconds", search.seconds());
         put(json.putObject("learned"), learned);
@@ -101,6 +115,9 @@ public final class LearningResult implements AutoCloseable {
         if (Double.isFinite(search.budget())) {
             s.append(String.format(Locale.ROOT, ", budget %s (%+.2f %%)", search.costKind().format(search.budget()),
                     100 * (search.cost() / search.budget() - 1)));
+        }
+        if (Double.isFinite(measured)) {
+            s.append(String.format(Locale.ROOT, ", measured %s", search.costKind().format(measured)));
         }
         s.append(String.format(Locale.ROOT, "%nlearned sizes  test accuracy %.2f %%%n", 100 * learned.testAccuracy()));
         if (uniform != null) {

@@ -65,7 +65,7 @@ public final class Settings {
 
     public static final Setting<String> BUDGET = in(Setting.text("budget", "k5", "a number, a ratio or a size",
             "what the network to find may cost: parameters (120k), multiply-adds (30MMAC), a time (4.2ms), a ratio to uniform 3 (1.5x), "
-                    + "a uniform size (k5), or auto"));
+                    + "a uniform size (k5), or auto; for effconv search a range of them, any (k3 to k7) or any:100k..300k"));
     public static final Setting<String> COST = in(Setting.choice("cost", Budget.BY_UNIT,
             "what a budget of 1.5x, k5 or auto counts; auto: parameters, or what the budget's unit says",
             List.of(Budget.BY_UNIT, Cost.Kind.PARAMETERS.key(), Cost.Kind.MULTIPLY_ADDS.key(), Cost.Kind.LATENCY.key())));

@@ -11,6 +11,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -55,6 +56,13 @@ class ArchitectureTest {
         classes()
                 .that().resideOutsideOfPackages(packages)
                 .and().resideOutsideOfPackage("org.effconv") // what a user types: settings, devices, what they can do
+                .should().onlyDependOnClassesThat(fine).check(all);
+    }
+
+    @Test
+    void nothingOfTheLibraryUsesSweeps() {
+        DescribedPredicate<JavaClass> fine = describe("no sweep", c -> !isIn(c.getPackageName(), "sweep"));
+        classes().that().resideOutsideOfPackage("org.effconv.sweep..").and().resideOutsideOfPackage("org.effconv.cli..")
                 .should().onlyDependOnClassesThat(fine).check(all);
     }
 

@@ -5,9 +5,10 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
@@ -148,15 +149,15 @@ final class SweepCommand implements Callable<Integer> {
     }
 
     private void list(SweepPlan plan, int atOnce, PrintWriter to) {
-        Set<String> done = new HashSet<>();
-        SweepResults.read(out).forEach(row -> done.add(row.path("id").asText()));
-        List<SweepRun> missing = Sweep.missing(plan, done::contains);
+        Map<String, ObjectNode> done = new HashMap<>();
+        SweepResults.read(out).forEach(row -> done.put(row.path("id").asText(), row));
+        List<SweepRun> missing = Sweep.missing(plan, done::get);
         double seconds;
         try (Device device = Device.open(missing.isEmpty() ? plan.runs().get(0).settings() : missing.get(0).settings())) {
             SweepEstimate estimate = new SweepEstimate(plan, device);
             for (SweepRun run : plan.runs()) {
-                to.printf(Locale.ROOT, "%-5s %s%s%s%n", done.contains(run.id()) ? "done" : "to do", run.id(), sizes(plan, run),
-                        done.contains(run.id()) ? "" : String.format(Locale.ROOT, "  about %s", duration(estimate.seconds(run))));
+                to.printf(Locale.ROOT, "%-5s %s%s%s%n", done.containsKey(run.id()) ? "done" : "to do", run.id(), sizes(plan, run),
+                        done.containsKey(run.id()) ? "" : String.format(Locale.ROOT, "  about %s", duration(estimate.seconds(run))));
             }
             seconds = estimate.seconds(missing, atOnce);
         }
@@ -184,7 +185,7 @@ final class SweepCommand implements Callable<Integer> {
     private void run(SweepPlan plan, int atOnce, PrintWriter to) throws InterruptedException {
         try (SweepResults results = SweepResults.open(out, plan.common()); SweepProcesses processes = new SweepProcesses()) {
             RunLog.attach(out.resolve("log.txt"));
-            List<SweepRun> missing = Sweep.missing(plan, id -> results.row(id) != null);
+            List<SweepRun> missing = Sweep.missing(plan, results::row);
             to.printf("%d runs, %d to do, %d at a time; results in %s%n", plan.runs().size(), missing.size(), atOnce, results.file());
             to.flush();
             new Sweep(plan, results, atOnce, processes, reporter(to)).run();

@@ -14,7 +14,8 @@ import org.effconv.nn.SizedLayer;
  * as {@link SizeRounding#repair} measures it.
  */
 final class SumChoices {
-    private static final int FEW_LAYERS = 8; // so few have more candidates each
+    private static final int VERY_FEW_LAYERS = 4; // so few have more candidates each
+    private static final int FEW_LAYERS = 8;
     private static final int MANY_CANDIDATES = 11; // where the nearest do not meet the amount
     private static final int BEAM = 512; // partial choices kept from layer to layer
     private static final int BUCKETS = 16; // of cost in the tolerance
@@ -36,7 +37,8 @@ final class SumChoices {
 
     /** All there are within {@code tolerance} of {@code target}, by sum. */
     static TreeMap<Integer, Choice> near(double[] v, Cost cost, double target, double tolerance) {
-        TreeMap<Integer, Choice> nearest = search(v, cost, target, tolerance, v.length <= FEW_LAYERS ? 5 : 3);
+        int candidates = v.length <= VERY_FEW_LAYERS ? MANY_CANDIDATES : v.length <= FEW_LAYERS ? 5 : 3;
+        TreeMap<Integer, Choice> nearest = search(v, cost, target, tolerance, candidates);
         return nearest.isEmpty() ? search(v, cost, target, tolerance, MANY_CANDIDATES) : nearest;
     }
 

@@ -67,11 +67,12 @@ public final class Comparison {
      * @param searchStepMillis mean; NaN without a search
      * @param stepMillis mean of a training step
      * @param advantage  learned - this, per seed that both have; empty for the learned ones
+     * @param sizes      of each network: "seed 1: 3 5 5"
      */
     public record Entry(
             Method method, String name, int networks, SortedMap<Long, Double> accuracies, Summary accuracy, Summary networkAccuracy,
             Summary validation, Summary bestEpoch, Summary parameters, double deviation, double searchSeconds, double trainingSeconds,
-            double searchStepMillis, double stepMillis, SortedMap<Long, Double> advantage) {
+            double searchStepMillis, double stepMillis, SortedMap<Long, Double> advantage, List<String> sizes) {
         /** Learned - this, over the seeds; null where there is no pair. */
         public Summary advantageSummary() {
             return advantage.isEmpty() ? null : Summary.of(advantage.values());
@@ -168,7 +169,14 @@ public final class Comparison {
                 Summary.of(values(rows, "parameters")),
                 values(rows, "budgetDeviation").stream().mapToDouble(Math::abs).max().orElseThrow(),
                 mean(rows, "/search/seconds", 0), mean(rows, "/result/seconds", Double.NaN), mean(rows, "/search/stepMillis", Double.NaN),
-                mean(rows, "/result/stepMillis", Double.NaN), advantage);
+                mean(rows, "/result/stepMillis", Double.NaN), advantage, rows.stream().map(Comparison::sizes).toList());
+    }
+
+    private static String sizes(ObjectNode row) {
+        List<String> k = new ArrayList<>();
+        row.path("result").path("sizes").forEach(size -> k.add(size.asText()));
+        String variant = row.path("variant").asText();
+        return "seed " + row.path("seed").asLong() + (variant.isEmpty() ? "" : " " + variant) + ": " + String.join(" ", k);
     }
 
     private static SortedMap<Long, Double> perSeed(List<ObjectNode> rows, String key) {

@@ -25,10 +25,16 @@ public final class ComparisonTable {
                     group.task().data(), group.task().images(), group.budget(), group.cost().format(group.target())));
             s.append(MARKDOWN_HEAD);
             group.entries().forEach(e -> s.append(line(e)));
+            s.append("\nKernel sizes");
+            if (group.entries().stream().anyMatch(e -> e.method() == Method.FLEXCONV)) {
+                s.append(" (of flexconv: the odd square that the mask leaves)");
+            }
+            s.append(":\n\n");
+            group.entries().forEach(e -> s.append("- ").append(e.name()).append(": ").append(String.join("; ", e.sizes())).append('\n'));
             s.append('\n');
         }
         s.append("""
-                Test accuracy after the last epoch; the test part was read once, then. Mean over the seeds and, behind +-, their sample standard
+                Test accuracy after the last epoch. Mean over the seeds and, behind +-, their sample standard
                 deviation (n - 1); a method with several networks per seed counts with their mean. Ranges: of accuracy over all networks, of
                 differences over the seeds. Differences are paired by seed: the same seed, images, order and settings. A search that
                 serves several networks is counted at each.

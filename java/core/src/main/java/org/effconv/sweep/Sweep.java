@@ -17,7 +17,9 @@ import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.Function;
 import java.util.stream.Stream;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.io.Json;
 
@@ -69,9 +71,24 @@ public final class Sweep {
         this.listener = listener;
     }
 
-    /** Runs whose row is missing. */
-    public static List<SweepRun> missing(SweepPlan plan, java.util.function.Predicate<String> done) {
-        return plan.runs().stream().filter(run -> !done.test(run.id())).toList();
+    /**
+     * Runs whose row is missing.
+     *
+     * @param rows finished ones by id; null for those that are not
+     * @throws InvalidInput if a row was made with another architecture of the same name
+     */
+    public static List<SweepRun> missing(SweepPlan plan, Function<String, ObjectNode> rows) {
+        List<SweepRun> missing = new ArrayList<>();
+        for (SweepRun run : plan.runs()) {
+            ObjectNode row = rows.apply(run.id());
+            if (row == null) {
+                missing.add(run);
+            } else if (!row.path("archDigest").asText().equals(run.architectureDigest())) {
+                throw new InvalidInput("run '" + run.id() + "' was made with another architecture named '" + run.architecture().name()
+                        + "'; expected the same, or another --out");
+            }
+        }
+        return missing;
     }
 
     /**
@@ -83,7 +100,7 @@ public final class Sweep {
         plan.runs().stream().filter(run -> results.row(run.id()) != null && run.kind() != SweepRun.Kind.SEARCH)
                 .forEach(run -> remember(run, results.row(run.id())));
         plan.runs().stream().filter(run -> results.row(run.id()) != null).forEach(run -> remove(results.work(run))); // killed behind its row
-        pending.addAll(missing(plan, id -> results.row(id) != null));
+        pending.addAll(missing(plan, results::row));
         while (true) {
             startWhatCan();
             if (running.isEmpty()) {

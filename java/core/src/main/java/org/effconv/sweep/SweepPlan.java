@@ -35,7 +35,10 @@ public final class SweepPlan implements AutoCloseable {
 
     private SweepPlan(SweepOptions options) {
         this.options = options;
-        device = Device.open(options.settings().with(Settings.DEVICE, "cpu"));
+        // A table of times belongs to its device; for the rest a GPU need not be taken.
+        boolean timed = options.budgets().stream()
+                .anyMatch(b -> options.settings().with(Settings.BUDGET, b).budget().cost() == Cost.Kind.LATENCY);
+        device = Device.open(timed ? options.settings() : options.settings().with(Settings.DEVICE, "cpu"));
     }
 
     /**
@@ -186,7 +189,7 @@ public final class SweepPlan implements AutoCloseable {
                 : found);
     }
 
-    /** What all runs have in common, so that a results file holds nothing else: settings and architectures. */
+    /** What all runs have in common, so that a results file holds nothing else: the settings that are no lists. */
     public ObjectNode common() {
         ObjectNode json = Json.object().put("format", 1);
         ObjectNode settings = options.settings().toJson();

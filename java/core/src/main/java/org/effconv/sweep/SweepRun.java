@@ -1,6 +1,10 @@
 package org.effconv.sweep;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import org.effconv.Settings;
 import org.effconv.io.Json;
 import org.effconv.nn.Architecture;
@@ -57,10 +61,20 @@ public record SweepRun(
         return task() + "/" + (kind == Kind.CONTINUOUS ? "continuous" : Json.line(sizes)) + "/seed" + seed();
     }
 
+    /** Tells architectures of one name apart: the first digits of the SHA-256 of its description. */
+    String architectureDigest() {
+        try {
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(architecture.json().getBytes(StandardCharsets.UTF_8));
+            return HexFormat.of().formatHex(digest, 0, 8);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java platform has SHA-256", e);
+        }
+    }
+
     /** What a row says of the run, beside its results. */
     public ObjectNode identity() {
         ObjectNode json = Json.object();
-        json.put("kind", kind == Kind.SEARCH ? "search" : "training").put("id", id()).put("arch", architecture.name())
+        json.put("kind", kind == Kind.SEARCH ? "search" : "training").put("id", id()).put("arch", architecture.name()).put("archDigest", architectureDigest())
                 .put("data", settings.get(Settings.DATA)).put("trainImages", settings.get(Settings.TRAIN_IMAGES))
                 .put("budget", budget).put("budgetCost", settings.budget().cost().key()).put("budgetTarget", target);
         if (kind != Kind.SEARCH) {

@@ -46,7 +46,7 @@ class ComparisonTest {
             row.putObject("search").put("seconds", 10.0 * seed).put("stepMillis", 3.0);
         }
         ObjectNode result = row.putObject("result").put("testAccuracy", accuracy).put("validationAccuracy", accuracy + 0.01)
-                .put("parameters", parameters).put("budgetDeviation", deviation).put("seconds", 100.0).put("stepMillis", 2.0);
+                .put("parameters", parameters).put("multiplyAdds", 5).put("budgetDeviation", deviation).put("seconds", 100.0).put("stepMillis", 2.0);
         result.putObject("images").put("train", 900);
         row.putObject("environment").put("device", "cpu").put("commit", seed == 1 ? "aaa" : "bbb").put("finished", "2026-01-0" + seed);
         row.putObject("settings").put("epochs", epochs).put("seed", seed);

@@ -49,6 +49,30 @@ class KillAndResumeTest {
         assertEquals(metrics(whole), metrics(broken));
     }
 
+    @Test
+    void aKilledSearchForARangeEndsLikeAnUnbrokenOne() throws IOException, InterruptedException {
+        List<String> search = new ArrayList<>(List.of("search"));
+        search.addAll(Cli.SMALL);
+        search.addAll(List.of("--budget", "any:k3..k7", "--search-epochs", "6", "--out"));
+        Path whole = folder.resolve("whole");
+        List<String> unbroken = new ArrayList<>(search);
+        unbroken.add(whole.toString());
+        Cli run = Cli.run(unbroken);
+        assertEquals(0, run.exitCode(), run.err());
+
+        Path broken = folder.resolve("broken");
+        search.add(broken.toString());
+        killAfterEpochs(2, search, broken);
+        List<String> again = List.of("search", "--resume", broken.toString());
+        killAfterEpochs(4, again, broken);
+        Process last = start(again);
+        assertTrue(last.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS));
+        assertEquals(0, last.exitValue());
+
+        assertEquals(Files.readString(whole.resolve("budgets.json")), Files.readString(broken.resolve("budgets.json")));
+        assertEquals(metrics(whole), metrics(broken));
+    }
+
     private void killAfterEpochs(int epochs, List<String> arguments, Path run) throws IOException, InterruptedException {
         Process process = start(arguments);
         Path metrics = run.resolve("metrics.jsonl");

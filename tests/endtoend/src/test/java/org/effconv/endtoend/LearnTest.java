@@ -62,6 +62,42 @@ class LearnTest {
     }
 
     @Test
+    void aSearchForARangeTellsSizesThatCanBeTrained() {
+        Path run = folder.resolve("range");
+        Cli search = Cli.small("search", "--budget", "any:k3..k7", "--search-epochs", "2", "--out", run.toString());
+        assertEquals(0, search.exitCode(), search.err());
+        assertTrue(search.out().contains("4,882 parameters to 26,002 parameters"), search.out());
+        Path file = folder.resolve("sizes.json");
+        Cli sizes = Cli.run("sizes", "--run", run.toString(), "--budget", "k3", "--out", file.toString());
+        if (sizes.exitCode() != 0) { // three layers: not every budget has sizes that keep the order
+            assertTrue(sizes.err().contains("no odd kernel sizes"), sizes.err());
+            sizes = Cli.run("sizes", "--run", run.toString(), "--budget", nearest(sizes.err()), "--out", file.toString());
+        }
+        assertEquals(0, sizes.exitCode(), sizes.err());
+        assertTrue(sizes.out().contains(" parameters, budget "), sizes.out());
+        Cli train = Cli.small("train", "--epochs", "1", "--sizes", file.toString(), "--out", folder.resolve("trained").toString());
+        assertEquals(0, train.exitCode(), train.err());
+    }
+
+    private static String nearest(String refusal) {
+        return refusal.replaceAll("(?s).*the nearest cost ([0-9,]+) parameters.*", "$1").replace(",", "");
+    }
+
+    @Test
+    void aBudgetOfTimeIsCountedByATableMeasuredHere() {
+        Path table = folder.resolve("table.json");
+        Cli measure = Cli.small("latency-table", "--repeats", "1", table.toString());
+        assertEquals(0, measure.exitCode(), measure.err());
+        assertTrue(measure.out().contains("planted3 on 12 x 12 x 1, 2 classes, training of 16 images"), measure.out());
+        Path run = folder.resolve("run"); // as much time as the largest network takes: a budget whatever the clock said
+        Cli learn = Cli.small("learn", "--epochs", "1", "--no-compare", "--budget", "k33", "--ceiling", "--cost", "latency", "--latency-table",
+                table.toString(), "--out", run.toString());
+        assertEquals(0, learn.exitCode(), learn.err());
+        assertEquals("latency", Json.read(run.resolve("sizes.json")).path("cost").asText());
+        assertTrue(learn.out().contains(" ms, budget ") && learn.out().contains(", measured "), learn.out());
+    }
+
+    @Test
     void theSameSeedGivesTheSameModel() throws IOException {
         for (String name : List.of("a", "b")) {
             assertEquals(0, Cli.small("learn", "--epochs", "1", "--no-compare", "--warm-start", "--out",

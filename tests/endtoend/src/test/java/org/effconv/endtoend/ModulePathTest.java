@@ -19,25 +19,36 @@ import org.junit.jupiter.api.io.TempDir;
 /** The modules work as modules, too; the other tests run on the class path. */
 class ModulePathTest {
     private static final Pattern OURS =
-            Pattern.compile(".*(/java/(core|cli)/target/|/org/bytedeco/|/jackson/|/slf4j/|/logback/|/picocli/|/progressbar/|/jline/).*");
+            Pattern.compile(".*(/java/(core|cli)/target/|/org/bytedeco/|/jackson/|/slf4j/|/logback/|/picocli/|/progressbar/|/jline/|/xchart/|/vectorgraphics2d/|/jcuda/).*");
 
     @TempDir
     Path folder;
 
     @Test
     void aJobRunsOnTheModulePath() throws IOException, InterruptedException {
+        String printed = run(Stream.of(List.of("learn"), Cli.SMALL, List.of("--epochs", "1", "--out", folder.resolve("run").toString())));
+        assertTrue(printed.contains("test accuracy"), printed);
+    }
+
+    @Test
+    void soDoTheProcessesOfASweep() throws IOException, InterruptedException {
+        String printed = run(Stream.of(List.of("sweep"), Cli.SMALL, List.of(
+                "--epochs", "1", "--budget", "k3", "--seed", "1", "--methods", "mixed", "--out", folder.resolve("sweep").toString())));
+        assertTrue(printed.contains("all 1 runs are done"), printed);
+    }
+
+    private static String run(Stream<List<String>> arguments) throws IOException, InterruptedException {
         String all = System.getProperty("surefire.test.class.path", System.getProperty("java.class.path"));
         String modules = Stream.of(all.split(File.pathSeparator)).filter(OURS.asMatchPredicate()).collect(Collectors.joining(File.pathSeparator));
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx1g",
                 "--add-modules", "ALL-MODULE-PATH", // the natives are modules that no module requires
-                "-p", modules, "-m", "org.effconv.cli/org.effconv.cli.Effconv", "learn"));
-        command.addAll(Cli.SMALL);
-        command.addAll(List.of("--epochs", "1", "--out", folder.resolve("run").toString()));
+                "-p", modules, "-m", "org.effconv.cli/org.effconv.cli.Effconv"));
+        arguments.forEach(command::addAll);
         Process run = new ProcessBuilder(command).redirectErrorStream(true).start();
         String printed = new String(run.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertTrue(run.waitFor(5, TimeUnit.MINUTES), "still running");
         assertEquals(0, run.exitValue(), printed);
-        assertTrue(printed.contains("test accuracy"), printed);
+        return printed;
     }
 }
