@@ -1,7 +1,9 @@
 package org.effconv.benchmark;
 
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Parameter;
@@ -14,7 +16,7 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
 import org.effconv.nn.WeightSource;
 import org.effconv.size.Budget;
-import org.effconv.size.ParameterCount;
+import org.effconv.size.Cost;
 import org.effconv.size.SearchSettings;
 import org.effconv.size.SynthesisedWeights;
 import org.effconv.tensor.Arena;
@@ -36,6 +38,7 @@ public final class StepRun implements AutoCloseable {
     private final Arena arena;
     private final Network network;
     private final WeightSource source;
+    private final List<Parameter> parameters = new ArrayList<>();
     private final Optimizer optimizer;
     private final Tensor images;
     private final Tensor labels;
@@ -48,10 +51,10 @@ public final class StepRun implements AutoCloseable {
         arena = new Arena(backend.memory());
         network = new Network(backend, plan, c.type(), 1);
         source = c.search()
-                ? new SynthesisedWeights(backend, DataType.F32, new ParameterCount(backend, plan), Budget.parse("k" + c.kernel()),
+                ? new SynthesisedWeights(backend, DataType.F32, Cost.parameters(backend, plan), Budget.parse("k" + c.kernel()),
                         SearchSettings.standard().change().start(c.kernel()).build(), 1)
                 : new TrainedWeights(backend, plan, plan.uniformSizes(c.kernel()), c.type(), 1);
-        List<Parameter> parameters = new ArrayList<>(network.parameters());
+        parameters.addAll(network.parameters());
         parameters.addAll(source.parameters());
         optimizer = new Optimizer(backend, new OptimizerSettings(
                 new OptimizerRule(OptimizerRule.Kind.SGD, MOMENTUM, 0, 0, false, 0), RATE, DECAY, Schedule.constant(0)), parameters);
@@ -63,18 +66,32 @@ public final class StepRun implements AutoCloseable {
         loss = Tensor.allocate(backend.memory(), DataType.F32, Shape.of(1));
     }
 
+    /** As in {@link org.effconv.train.TrainingLoop}, so that a device which records steps repeats this one, too. */
     public void run() {
         WeightSource.Progress progress = new WeightSource.Progress(step++, STEPS);
+        Object key = source.stepKey(progress);
+        Map<Parameter, Tensor> gradients = key == null ? gradients(progress) : backend.step(key, () -> lasting(gradients(progress)));
+        optimizer.step(gradients::get, p -> source.learningRateFactor(p, progress), 1);
+    }
+
+    private Map<Parameter, Tensor> gradients(WeightSource.Progress progress) {
         arena.reset();
         Tape tape = new Tape(backend, arena, true);
         source.begin(tape, progress);
-        Variable logits = network.forward(tape, tape.constant(images), source, step);
+        Variable logits = network.forward(tape, tape.constant(images), source, () -> step);
         Variable classLoss = Ops.softmaxCrossEntropy(tape, logits, labels, 0).loss();
         Variable penalty = source.penalty(tape);
         backend.copy(classLoss.value(), loss);
         tape.backward(penalty == null ? classLoss : Ops.sum(tape, classLoss, penalty));
         source.afterBackward(tape, progress);
-        optimizer.step(tape::gradient, p -> source.learningRateFactor(p, progress), 1);
+        Map<Parameter, Tensor> gradients = new IdentityHashMap<>();
+        parameters.forEach(p -> gradients.put(p, tape.gradient(p)));
+        return gradients;
+    }
+
+    private Map<Parameter, Tensor> lasting(Map<Parameter, Tensor> gradients) {
+        gradients.replaceAll((p, gradient) -> gradient == null ? null : arena.lasting(gradient));
+        return gradients;
     }
 
     /** Of the last step. */
