@@ -120,7 +120,7 @@ Doubles drawn(std::int64_t count, std::int32_t type, Random& random, double spre
     Doubles values(count);
     for (double& value : values) {
         if (type == kU8) value = random.integer(0, 255);
-        else if (type == kI32) value = random.integer(-2000000000, 2000000000);
+        else if (type == kI32) value = random.integer(-1000000000, 1000000000);
         else value = rounded(spread * random.symmetric(), type);
     }
     return values;
