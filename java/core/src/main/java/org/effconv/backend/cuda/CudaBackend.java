@@ -424,6 +424,11 @@ public final class CudaBackend implements Backend {
         return () -> get(later)[0];
     }
 
+    @Override
+    public double sumOfSquares(List<Tensor> tensors) {
+        return get(() -> method().sumOfSquares(tensors));
+    }
+
     // ---- steps ------------------------------------------------------------------------------------------------
 
     @Override
