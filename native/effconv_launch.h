@@ -127,6 +127,9 @@ EC_API ec_status ec_plan_optimizer_step(ec_plan* plan, ec_optimizer kind, double
                                         const int64_t* slots, const int64_t* counts, const double* rates,
                                         const double* decays, int64_t norm);
 
+// The square root of the sum of squares of all elements of EC_F32 tensors, given by addresses and counts, into one float.
+EC_API ec_status ec_plan_norm(ec_plan* plan, int32_t tensors, const int64_t* addresses, const int64_t* counts, int64_t norm);
+
 // As ec_synthesis; all arrays named in `layers` are on the device, weights all of one type.
 EC_API ec_status ec_plan_synthesis(ec_plan* plan, int32_t mask, int64_t v, int64_t sizes, const ec_synthesis_layer* layers,
                                    int32_t count);

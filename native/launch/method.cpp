@@ -14,6 +14,36 @@ using Area = ec_plan::Area;
 
 namespace {
 
+/// Launches of a step; all of them, or only the first, which computes the norm.
+ec_status addStep(ec_plan* plan, const std::vector<OptimizerTensor>& tensors, const std::vector<OptimizerGroup>& groups,
+                  double clipNorm, std::int64_t norm, bool normAlone) {
+    const std::int32_t count = static_cast<std::int32_t>(tensors.size());
+    OptimizerParams p;
+    const auto chunksOf = [&](OptimizerChunk* chunks) {
+        return plan->check(planOptimizerChunks(tensors.data(), count, groups.data(), count, chunks, p.chunkCount));
+    };
+    if (const ec_status refused = chunksOf(nullptr)) return refused;
+    OptimizerChunk* chunks = plan->reserve<OptimizerChunk>(Area::kTable, p.chunkCount);
+    if (const ec_status refused = chunksOf(plan->tableAt(chunks))) return refused;
+    p.chunks = chunks;
+    p.tensors = plan->enter(tensors.data(), count);
+    p.groups = plan->enter(groups.data(), count);
+    const std::int32_t zero = 0;
+    p.counter = plan->enter(&zero, 1);
+    p.clipNorm = static_cast<float>(clipNorm);
+    p.norm = at<float>(norm);
+    p.partials = plan->reserve<double>(Area::kWorkspace, p.chunkCount);
+    LaunchSequence sequence = planOptimizerStep(p, plan->limits);
+    if (normAlone && sequence.result.ok()) sequence.count = 1;
+    if (const ec_status refused = plan->add(sequence, p)) return refused;
+    plan->relocate(Area::kTable, &OptimizerParams::chunks);
+    plan->relocate(Area::kTable, &OptimizerParams::tensors);
+    plan->relocate(Area::kTable, &OptimizerParams::groups);
+    plan->relocate(Area::kTable, &OptimizerParams::counter);
+    plan->relocate(Area::kWorkspace, &OptimizerParams::partials);
+    return EC_OK;
+}
+
 ec_status optimizerStep(ec_plan* plan, const OptimizerGroup& rule, double clipNorm, std::int64_t step, std::int32_t count,
                         const std::int64_t* slots, const std::int64_t* counts, const double* rates, const double* decays,
                         std::int64_t norm) {
@@ -32,27 +62,7 @@ ec_status optimizerStep(ec_plan* plan, const OptimizerGroup& rule, double clipNo
         tensor.count = counts[i];
         tensor.group = i;
     }
-    OptimizerParams p;
-    const auto chunksOf = [&](OptimizerChunk* chunks) {
-        return plan->check(planOptimizerChunks(tensors.data(), count, groups.data(), count, chunks, p.chunkCount));
-    };
-    if (const ec_status refused = chunksOf(nullptr)) return refused;
-    p.chunks = plan->reserve<OptimizerChunk>(Area::kTable, p.chunkCount);
-    if (const ec_status refused = chunksOf(plan->tableAt(const_cast<OptimizerChunk*>(p.chunks)))) return refused;
-    p.tensors = plan->enter(tensors.data(), count);
-    p.groups = plan->enter(groups.data(), count);
-    const std::int32_t zero = 0;
-    p.counter = plan->enter(&zero, 1);
-    p.clipNorm = static_cast<float>(clipNorm);
-    p.norm = at<float>(norm);
-    p.partials = plan->reserve<double>(Area::kWorkspace, p.chunkCount);
-    if (const ec_status refused = plan->add(planOptimizerStep(p, plan->limits), p)) return refused;
-    plan->relocate(Area::kTable, &OptimizerParams::chunks);
-    plan->relocate(Area::kTable, &OptimizerParams::tensors);
-    plan->relocate(Area::kTable, &OptimizerParams::groups);
-    plan->relocate(Area::kTable, &OptimizerParams::counter);
-    plan->relocate(Area::kWorkspace, &OptimizerParams::partials);
-    return EC_OK;
+    return addStep(plan, tensors, groups, clipNorm, norm, false);
 }
 
 }  // namespace
@@ -78,6 +88,30 @@ ec_status ec_plan_optimizer_step(ec_plan* plan, ec_optimizer kind, double beta1,
         rule.beta2 = static_cast<float>(beta2);
         rule.epsilon = static_cast<float>(epsilon);
         return optimizerStep(plan, rule, clipNorm, step, tensors, slots, counts, rates, decays, norm);
+    });
+}
+
+ec_status ec_plan_norm(ec_plan* plan, std::int32_t tensors, const std::int64_t* addresses, const std::int64_t* counts,
+                       std::int64_t norm) {
+    const char* operation = "norm";
+    return planned(operation, plan, [&] {
+        if (tensors < 1 || addresses == nullptr || counts == nullptr || norm == 0) {
+            return ec_fail(EC_INVALID_ARGUMENT, "%s: %d tensors; expected at least 1, with addresses, counts and a result",
+                           operation, tensors);
+        }
+        OptimizerGroup none;
+        none.kind = kSgd;
+        none.beta1 = 0;
+        const std::vector<OptimizerGroup> groups(static_cast<std::size_t>(tensors), none);
+        std::vector<OptimizerTensor> described(static_cast<std::size_t>(tensors));
+        for (std::int32_t i = 0; i < tensors; ++i) {
+            OptimizerTensor& tensor = described[static_cast<std::size_t>(i)];
+            // Only gradients are read; the step that would write the others is not launched.
+            tensor.gradient = tensor.parameter = tensor.first = at<float>(addresses[i]);
+            tensor.count = counts[i];
+            tensor.group = i;
+        }
+        return addStep(plan, described, groups, 0, norm, true);
     });
 }
 

@@ -54,7 +54,8 @@ public final class Settings {
     public static final Setting<Long> GPU_MEMORY = in(Setting.bytes("gpu-memory", 0,
             "most device memory to take, such as 20g; a request beyond it fails; 0: no limit but the card's"));
     public static final Setting<String> CONV = in(Setting.choice("conv", lower(ConvolutionChoice.AUTO),
-            "whose convolutions run on a card: by shape from a table, the project's own, or cuDNN's", names(ConvolutionChoice.values())));
+            "whose convolutions run on a card: auto and own are the project's; cudnn is refused, this version does not bind it",
+            names(ConvolutionChoice.values())));
     public static final Setting<String> GRAPHS = in(Setting.choice("graphs", "on",
             "whether steps on a card are recorded as CUDA graphs and replayed; results are the same", List.of("on", "off")));
     public static final Setting<Integer> THREADS = in(Setting.integer("threads", 0, 0, 1024, "CPU threads; 0: half the processors, at least one"));

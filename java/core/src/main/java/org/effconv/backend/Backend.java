@@ -222,6 +222,17 @@ public interface Backend extends AutoCloseable {
         return update(rule, step, slots).getAsDouble();
     }
 
+    /** Sum of the squares of all elements of floating tensors; waits for the device. */
+    default double sumOfSquares(List<Tensor> tensors) {
+        double sum = 0;
+        for (Tensor t : tensors) {
+            for (double x : readDoubles(t)) {
+                sum += x * x;
+            }
+        }
+        return sum;
+    }
+
     // ---- steps ------------------------------------------------------------------------------------------------
 
     /**

@@ -65,13 +65,8 @@ final class SizeFollower implements AutoCloseable {
             return;
         }
         tape.backward(seed(gradient));
-        double length = 0;
         List<Parameter> parameters = predictor.parameters();
-        for (Parameter p : parameters) {
-            for (double g : backend.readDoubles(tape.gradient(p))) {
-                length += g * g;
-            }
-        }
+        double length = backend.sumOfSquares(parameters.stream().map(tape::gradient).toList());
         for (Parameter p : parameters) {
             backend.accumulate(tape.gradient(p), -square / length, p.value());
         }

@@ -2,10 +2,10 @@ package org.effconv.backend.cuda;
 
 /** Who computes convolutions and linear layers on a card. */
 public enum ConvolutionChoice {
-    /** By shape, from a table; the project's own kernels where no library is found. */
+    /** The backend's choice: in this version the project's own kernels, always. */
     AUTO,
     /** The project's own kernels. */
     OWN,
-    /** cuDNN and cuBLAS; a failure where they are missing. */
+    /** cuDNN and cuBLAS; refused in this version, which binds neither. */
     CUDNN
 }

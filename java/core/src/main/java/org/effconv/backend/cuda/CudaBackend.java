@@ -5,16 +5,12 @@ import static org.effconv.backend.cpu.NativeLibrary.*;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.DoubleSupplier;
 import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
-import org.effconv.EffconvException.DeviceLost;
-import org.effconv.EffconvException.MissingNative;
 import org.effconv.backend.*;
 import org.effconv.backend.cpu.HostMask;
-import org.effconv.backend.cpu.NativeLoader;
 import org.effconv.tensor.Allocator;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
@@ -27,30 +23,10 @@ import org.effconv.tensor.Tensor;
  * bits.
  */
 public final class CudaBackend implements Backend {
-    private final Driver driver;
-    private final long stream;
-    private final DeviceMemory memory;
-    private final Transfers transfers;
-    private final KernelModules modules;
-    private final Launcher launcher;
-    private final StepGraphs graphs; // null: every step launch by launch
-    private final CudaData data;
-    private final CudaMethod method;
-    private final OneThread user;
-    private final AtomicReference<DeviceLost> lost = new AtomicReference<>();
-    private volatile boolean closed;
+    private final CudaSession session;
 
-    private CudaBackend(Driver driver, CudaOptions options, Opening opening) {
-        this.driver = driver;
-        stream = opening.stream;
-        memory = opening.memory;
-        transfers = opening.transfers;
-        modules = opening.modules;
-        launcher = opening.launcher;
-        graphs = options.graphs() ? new StepGraphs(driver, memory, transfers, launcher, stream) : null;
-        data = new CudaData(driver, memory, transfers, stream);
-        method = new CudaMethod(memory, launcher, data);
-        user = new OneThread(driver.name());
+    private CudaBackend(CudaSession session) {
+        this.session = session;
     }
 
     /**
@@ -68,93 +44,37 @@ public final class CudaBackend implements Backend {
 
     /** A backend over any driver, which it owns from here on, even if this fails. */
     static CudaBackend over(Driver driver, CudaOptions options) {
-        Opening opening = new Opening();
-        try {
-            if (options.conv() == ConvolutionChoice.CUDNN) {
-                throw new MissingNative(
-                        driver.name() + ": convolutions by cuDNN were asked for, and this version binds neither cuDNN nor cuBLAS;"
-                                + " --conv auto or own computes them with the project's own kernels",
-                        null);
-            }
-            NativeLoader.load();
-            driver.enter();
-            opening.open(driver, options);
-            return new CudaBackend(driver, options, opening);
-        } catch (RuntimeException e) {
-            opening.undo(driver, e);
-            throw e;
-        }
-    }
-
-    /** What opening has acquired so far, so that a failure half-way gives it back. */
-    private static final class Opening {
-        long stream;
-        DeviceMemory memory;
-        Transfers transfers;
-        KernelModules modules;
-        Launcher launcher;
-        CudaMethod method;
-
-        void open(Driver driver, CudaOptions options) {
-            stream = driver.createStream();
-            modules = new KernelModules(driver);
-            memory = new DeviceMemory(driver, stream, options.memoryLimit());
-            transfers = new Transfers(driver, memory, stream);
-            launcher = new Launcher(driver, memory, transfers, modules, stream);
-        }
-
-        void undo(Driver driver, RuntimeException why) {
-            try {
-                close(driver);
-            } catch (RuntimeException e) {
-                why.addSuppressed(e);
-            }
-        }
-
-        void close(Driver driver) {
-            try {
-                if (method != null) {
-                    method.close();
-                }
-                if (launcher != null) {
-                    launcher.close();
-                }
-                if (transfers != null) {
-                    transfers.close();
-                }
-                if (memory != null) {
-                    memory.close();
-                }
-                if (modules != null) {
-                    modules.close();
-                }
-                if (stream != 0) {
-                    driver.destroyStream(stream);
-                }
-            } finally {
-                driver.close();
-            }
-        }
+        return new CudaBackend(CudaSession.open(driver, options));
     }
 
     @Override
     public String name() {
-        return driver.name();
+        return session.driver().name();
     }
 
     /** For people: the card, its compute capability, the driver. */
     public String description() {
-        return driver.description();
+        return session.driver().description();
     }
 
     @Override
     public Allocator memory() {
-        return memory;
+        return session.memory();
     }
 
     @Override
     public long liveBytes() {
-        return memory.liveBytes();
+        return session.memory().liveBytes();
+    }
+
+    /** Most bytes of device memory that were held at a time. */
+    public long peakBytes() {
+        return session.memory().peakBytes();
+    }
+
+    /** Steps held as recordings now. */
+    int recordedSteps() {
+        return session.recordedSteps();
     }
 
     /**
@@ -163,103 +83,37 @@ public final class CudaBackend implements Backend {
      */
     @Override
     public double seconds(Runnable work) {
-        return get(() -> {
-            long before = driver.createTimedEvent();
-            long after = driver.createTimedEvent();
-            try {
-                driver.record(before, stream);
-                work.run();
-                driver.record(after, stream);
-                return driver.secondsBetween(before, after);
-            } finally {
-                driver.destroyEvent(before);
-                driver.destroyEvent(after);
-            }
-        });
-    }
-
-    /** Most bytes of device memory that were held at a time. */
-    public long peakBytes() {
-        return memory.peakBytes();
-    }
-
-    /** Steps held as recordings now. */
-    int recordedSteps() {
-        return graphs == null ? 0 : graphs.held();
+        return session.seconds(work);
     }
 
     /** Gives everything back. Tensors that are still open lose their memory; closing them afterwards is harmless. */
     @Override
     public void close() {
-        if (closed) {
-            return;
-        }
-        closed = true;
-        Opening all = new Opening();
-        all.stream = stream;
-        all.memory = memory;
-        all.transfers = transfers;
-        all.modules = modules;
-        all.launcher = launcher;
-        all.method = method;
-        if (lost.get() != null) { // the card answers nothing any more; what it held is gone
-            method.close();
-            launcher.close();
-            driver.close();
-            return;
-        }
-        driver.enter();
-        try {
-            driver.synchronise(stream);
-            if (graphs != null) {
-                graphs.close();
-            }
-        } finally {
-            all.close(driver);
-        }
+        session.close();
     }
 
-    // ---- the way every operation takes ------------------------------------------------------------------------
-
-    /** Launches what the operation plans. */
     private void launch(IntSupplier plan) {
-        use(() -> launcher.run(plan));
+        session.launch(plan);
     }
 
-    /** Runs an operation under the rules of this backend: not closed, one thread at a time, the card current and alive. */
     private void use(Runnable operation) {
-        get(() -> {
-            operation.run();
-            return null;
-        });
+        session.use(operation);
     }
 
     private <T> T get(Supplier<T> operation) {
-        if (closed) {
-            throw new IllegalStateException("use after close: " + driver.name());
-        }
-        DeviceLost before = lost.get();
-        if (before != null) {
-            throw new DeviceLost(before.getMessage(), before);
-        }
-        Object[] result = new Object[1];
-        try {
-            user.run(() -> {
-                driver.enter();
-                result[0] = operation.get();
-            });
-        } catch (DeviceLost e) {
-            lost.compareAndSet(null, e);
-            memory.abandon();
-            throw e;
-        }
-        @SuppressWarnings("unchecked")
-        T typed = (T) result[0];
-        return typed;
+        return session.get(operation);
+    }
+
+    private CudaData data() {
+        return session.data();
+    }
+
+    private CudaMethod method() {
+        return session.method();
     }
 
     private ec_plan plan() {
-        return launcher.plan();
+        return session.launcher().plan();
     }
 
     private int type(Tensor t) {
@@ -268,7 +122,7 @@ public final class CudaBackend implements Backend {
 
     private Tensor served(Tensor t) {
         if (t.type() == DataType.F64) {
-            throw new IllegalArgumentException(t + " on " + driver.name() + ": a card computes in F32 or BF16; F64 is for the CPU");
+            throw new IllegalArgumentException(t + " on " + name() + ": a card computes in F32 or BF16; F64 is for the CPU");
         }
         return t;
     }
@@ -282,59 +136,59 @@ public final class CudaBackend implements Backend {
     @Override
     public void write(Tensor t, float[] values) {
         Operands.length(t, values.length);
-        use(() -> data.write(served(t), values));
+        use(() -> data().write(served(t), values));
     }
 
     @Override
     public void write(Tensor t, double[] values) {
         Operands.length(t, values.length);
-        use(() -> data.write(served(t), values));
+        use(() -> data().write(served(t), values));
     }
 
     @Override
     public void write(Tensor t, int[] values) {
         Operands.length(t, values.length);
-        use(() -> data.write(served(t), values));
+        use(() -> data().write(served(t), values));
     }
 
     @Override
     public void write(Tensor t, ByteBuffer values) {
         Operands.require(t.type() == DataType.U8, "raw bytes go into a U8 tensor, not into " + t);
         Operands.require(values.remaining() >= t.count(), values.remaining() + " bytes for " + t);
-        use(() -> data.write(t, values));
+        use(() -> data().write(t, values));
     }
 
     @Override
     public float[] readFloats(Tensor t) {
-        return get(() -> data.readFloats(served(t)));
+        return get(() -> data().readFloats(served(t)));
     }
 
     @Override
     public double[] readDoubles(Tensor t) {
-        return get(() -> data.readDoubles(served(t)));
+        return get(() -> data().readDoubles(served(t)));
     }
 
     @Override
     public int[] readInts(Tensor t) {
-        return get(() -> data.readInts(served(t)));
+        return get(() -> data().readInts(served(t)));
     }
 
     @Override
     public Supplier<double[]> readLater(Tensor t) {
-        Supplier<double[]> later = get(() -> data.readLater(served(t)));
+        Supplier<double[]> later = get(() -> data().readLater(served(t)));
         return () -> get(later);
     }
 
     @Override
     public void fill(Tensor t, double value) {
-        use(() -> data.fill(served(t), value));
+        use(() -> data().fill(served(t), value));
     }
 
     @Override
     public void copy(Tensor from, Tensor to) {
         Operands.sameCount(from, "from", to, "to");
         if (from.type() == to.type()) {
-            use(() -> data.copySame(served(from), to));
+            use(() -> data().copySame(served(from), to));
         } else {
             launch(() -> ec_plan_copy(plan(), type(from), at(from), type(to), at(to), from.count()));
         }
@@ -360,7 +214,7 @@ public final class CudaBackend implements Backend {
             // Half of what is left: networks and batches need the rest.
             @Override
             public boolean hasRoomFor(long bytes) {
-                return get(() -> bytes <= memory.room() / 2);
+                return get(() -> bytes <= session.memory().room() / 2);
             }
 
             @Override
@@ -539,7 +393,7 @@ public final class CudaBackend implements Backend {
     @Override
     public void dropout(Tensor x, double rate, LongSupplier seed, Tensor y) {
         Operands.dropout(x, rate, y);
-        launch(() -> ec_plan_dropout(plan(), type(x), x.count(), at(x), rate, seed.getAsLong(), launcher.value(seed), at(y)));
+        launch(() -> ec_plan_dropout(plan(), type(x), x.count(), at(x), rate, seed.getAsLong(), session.launcher().value(seed), at(y)));
     }
 
     // ---- loss, recurrent, optimiser ---------------------------------------------------------------------------
@@ -554,59 +408,64 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
-        use(() -> method.gru(served(x), forward, reverse, h, tape));
+        use(() -> method().gru(served(x), forward, reverse, h, tape));
     }
 
     @Override
     public void gruGradient(
             Tensor x, Tensor h, Tensor tape, Tensor dh, GruDirection forward, GruDirection reverse,
             GruDirection dforward, GruDirection dreverse, Tensor dx) {
-        use(() -> method.gruGradient(served(x), h, tape, dh, forward, reverse, dforward, dreverse, dx));
+        use(() -> method().gruGradient(served(x), h, tape, dh, forward, reverse, dforward, dreverse, dx));
     }
 
     @Override
     public DoubleSupplier update(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
-        Supplier<double[]> later = get(() -> method.update(rule, step, slots));
+        Supplier<double[]> later = get(() -> method().update(rule, step, slots));
         return () -> get(later)[0];
+    }
+
+    @Override
+    public double sumOfSquares(List<Tensor> tensors) {
+        return get(() -> method().sumOfSquares(tensors));
     }
 
     // ---- steps ------------------------------------------------------------------------------------------------
 
     @Override
     public <T> T step(Object key, Supplier<T> body) {
-        return get(() -> key == null || graphs == null ? body.get() : graphs.step(key, body));
+        return session.step(key, body);
     }
 
     // ---- the method -------------------------------------------------------------------------------------------
 
     @Override
     public void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers) {
-        use(() -> method.synthesis(mask, served(v), layers));
+        use(() -> method().synthesis(mask, served(v), layers));
     }
 
     @Override
     public void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
-        use(() -> method.synthesisGradient(mask, served(v), layers, dlayers, dv));
+        use(() -> method().synthesisGradient(mask, served(v), layers, dlayers, dv));
     }
 
     @Override
     public void coordinateFeatures(List<CoordinateLayer> layers) {
-        use(() -> method.coordinateFeatures(layers));
+        use(() -> method().coordinateFeatures(layers));
     }
 
     @Override
     public void coordinateFeaturesGradient(List<CoordinateLayer> layers, List<CoordinateLayer> dlayers) {
-        use(() -> method.coordinateFeaturesGradient(layers, dlayers));
+        use(() -> method().coordinateFeaturesGradient(layers, dlayers));
     }
 
     @Override
     public void sizeHead(SizeHead head, Tensor h, Tensor u, Tensor v) {
-        use(() -> method.sizeHead(head, served(h), u, v));
+        use(() -> method().sizeHead(head, served(h), u, v));
     }
 
     @Override
     public void sizeHeadGradient(SizeHead head, Tensor h, Tensor dv, SizeHead dhead, Tensor dh) {
-        use(() -> method.sizeHeadGradient(head, served(h), dv, dhead, dh));
+        use(() -> method().sizeHeadGradient(head, served(h), dv, dhead, dh));
     }
 
     @Override

@@ -37,7 +37,7 @@ final class CudaMethod implements AutoCloseable {
         return launcher.plan();
     }
 
-    private static int bits(Tensor v, String name) {
+    private static int elements(Tensor v, String name) {
         Operands.require(v.type() == DataType.F32, name + " is " + v + "; on a card expected F32");
         return Math.toIntExact(v.count());
     }
@@ -45,14 +45,14 @@ final class CudaMethod implements AutoCloseable {
     // ---- synthesis --------------------------------------------------------------------------------------------
 
     void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers) {
-        int sizes = bits(v, "v");
+        int sizes = elements(v, "v");
         try (ec_synthesis_layer table = describe(v, layers, null)) {
             launcher.run(() -> ec_plan_synthesis(plan(), mask.ordinal(), v.address(), sizes, table, layers.size()));
         }
     }
 
     void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
-        int sizes = bits(v, "v");
+        int sizes = elements(v, "v");
         expect(dv, "dv", v.type(), v.shape());
         data.fill(dv, 0); // the launches write the sizes that a layer uses
         try (ec_synthesis_layer table = describe(v, layers, dlayers)) {
@@ -65,7 +65,7 @@ final class CudaMethod implements AutoCloseable {
         if (layers.isEmpty()) {
             return;
         }
-        bits(layers.get(0).w1(), "w1");
+        elements(layers.get(0).w1(), "w1");
         try (ec_coordinate_layer table = describe(layers, null)) {
             launcher.run(() -> ec_plan_coordinate_features(plan(), table, layers.size()));
         }
@@ -75,7 +75,7 @@ final class CudaMethod implements AutoCloseable {
         if (layers.isEmpty()) {
             return;
         }
-        bits(layers.get(0).w1(), "w1");
+        elements(layers.get(0).w1(), "w1");
         try (ec_coordinate_layer table = describe(layers, dlayers)) {
             launcher.run(() -> ec_plan_coordinate_features_gradient(plan(), table, layers.size()));
         }
@@ -104,7 +104,7 @@ final class CudaMethod implements AutoCloseable {
     }
 
     void sizeHead(SizeHead head, Tensor h, Tensor u, Tensor v) {
-        bits(h, "h");
+        elements(h, "h");
         expect(u, "u", h.type(), h.shape());
         expect(v, "v", h.type(), Shape.of(h.shape().dim(0)));
         try (DoublePointer kmin = new DoublePointer(head.kmin());
@@ -115,7 +115,7 @@ final class CudaMethod implements AutoCloseable {
     }
 
     void sizeHeadGradient(SizeHead head, Tensor h, Tensor dv, SizeHead dhead, Tensor dh) {
-        bits(h, "h");
+        elements(h, "h");
         expect(dh, "dh", h.type(), h.shape());
         expect(dv, "dv", h.type(), Shape.of(h.shape().dim(0)));
         try (DoublePointer kmin = new DoublePointer(head.kmin());
@@ -133,14 +133,39 @@ final class CudaMethod implements AutoCloseable {
         if (slots.isEmpty()) {
             return () -> new double[] {0};
         }
-        if (norm == 0) {
-            norm = memory.allocate(4, DeviceMemory.Use.TABLES);
-        }
+        long norm = norm();
         OptimizerTable t = OptimizerTable.of(rule, DataType.F32, slots);
         launcher.run(() -> ec_plan_optimizer_step(
                 plan(), rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0, rule.clipNorm(),
                 step, slots.size(), t.addresses(), t.counts(), t.rates(), t.decays(), norm));
         return data.later(norm, DataType.F32, 1);
+    }
+
+    // Room for a norm; each is copied from there in the order of the stream before the next is written.
+    private long norm() {
+        if (norm == 0) {
+            norm = memory.allocate(4, DeviceMemory.Use.TABLES);
+        }
+        return norm;
+    }
+
+    double sumOfSquares(List<Tensor> tensors) {
+        memory.requireUnsealed("a sum on the host");
+        if (tensors.isEmpty()) {
+            return 0;
+        }
+        long[] addresses = new long[tensors.size()];
+        long[] counts = new long[tensors.size()];
+        for (int i = 0; i < addresses.length; i++) {
+            Tensor t = tensors.get(i);
+            elements(t, "a tensor to be summed");
+            addresses[i] = t.address();
+            counts[i] = t.count();
+        }
+        long norm = norm();
+        launcher.run(() -> ec_plan_norm(plan(), addresses.length, addresses, counts, norm));
+        double length = data.later(norm, DataType.F32, 1).get()[0];
+        return length * length;
     }
 
     @Override

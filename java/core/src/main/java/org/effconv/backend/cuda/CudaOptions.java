@@ -11,9 +11,6 @@ import org.effconv.backend.Operands;
  * @param graphs      whether steps are recorded as CUDA graphs and replayed; false runs every step launch by launch
  */
 public record CudaOptions(int ordinal, long memoryLimit, ConvolutionChoice conv, boolean graphs) {
-    /** System property that switches graphs off: {@code -Deffconv.graphs=off}. */
-    public static final String GRAPHS_PROPERTY = "effconv.graphs";
-
     public CudaOptions {
         Operands.require(ordinal >= 0, "card " + ordinal + "; expected 0 or more");
         Operands.require(memoryLimit >= 0, "memory limit of " + memoryLimit + " bytes; expected 0 or more");

@@ -167,6 +167,6 @@ public final class CudaProbe {
     }
 
     private String optional(String soname) {
-        return system.library(soname).orElseGet(() -> "no loadable " + soname + "; the project's own kernels do its work");
+        return system.library(soname).map(place -> place + ", which this version does not use").orElseGet(() -> "no loadable " + soname + "; the project's own kernels do its work");
     }
 }

@@ -5,6 +5,7 @@ import static jcuda.driver.JCudaDriver.*;
 
 import java.nio.charset.StandardCharsets;
 import java.util.function.IntSupplier;
+import java.util.function.Supplier;
 import jcuda.CudaException;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
@@ -76,15 +77,15 @@ final class JCudaDriver implements Driver {
     }
 
     private void open() {
-        call("cuInit", "", () -> cuInit(0));
-        call("cuDeviceGet", "", () -> cuDeviceGet(device, ordinal));
-        call("cuDevicePrimaryCtxRetain", "", () -> cuDevicePrimaryCtxRetain(context, device));
+        call("cuInit", () -> cuInit(0));
+        call("cuDeviceGet", () -> cuDeviceGet(device, ordinal));
+        call("cuDevicePrimaryCtxRetain", () -> cuDevicePrimaryCtxRetain(context, device));
         retained = true;
         enter();
         CUmemPoolProps properties = new CUmemPoolProps();
         properties.allocType = CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED;
         properties.location = new CUmemLocation(CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE, ordinal);
-        call("cuMemPoolCreate", "", () -> cuMemPoolCreate(pool, properties));
+        call("cuMemPoolCreate", () -> cuMemPoolCreate(pool, properties));
         pooled = true;
         limits = new Limits(
                 attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN), attribute(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X),
@@ -94,13 +95,13 @@ final class JCudaDriver implements Driver {
 
     private String describe() {
         byte[] text = new byte[256];
-        call("cuDeviceGetName", "", () -> cuDeviceGetName(text, text.length, device));
+        call("cuDeviceGetName", () -> cuDeviceGetName(text, text.length, device));
         int length = 0;
         while (length < text.length && text[length] != 0) {
             length++;
         }
         int[] version = new int[1];
-        call("cuDriverGetVersion", "", () -> cuDriverGetVersion(version));
+        call("cuDriverGetVersion", () -> cuDriverGetVersion(version));
         return new String(text, 0, length, StandardCharsets.UTF_8) + ", compute capability "
                 + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) + "." + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
                 + ", " + limits.multiprocessors() + " multiprocessors, driver for CUDA " + version[0] / 1000 + "." + version[0] % 1000 / 10;
@@ -108,7 +109,7 @@ final class JCudaDriver implements Driver {
 
     private int attribute(int which) {
         int[] value = new int[1];
-        call("cuDeviceGetAttribute", String.valueOf(which), () -> cuDeviceGetAttribute(value, which, device));
+        call("cuDeviceGetAttribute", () -> String.valueOf(which), () -> cuDeviceGetAttribute(value, which, device));
         return value[0];
     }
 
@@ -116,7 +117,7 @@ final class JCudaDriver implements Driver {
      * The one place where a result becomes an exception. JCuda either returns results or throws them as text, as a switch says
      * that is one for the whole process and not ours to turn: the text it would throw is that of the result's number.
      */
-    private void call(String call, String details, IntSupplier driver) {
+    private void call(String call, Supplier<String> details, IntSupplier driver) {
         int result = result(driver);
         if (result == CUresult.CUDA_SUCCESS) {
             return;
@@ -126,7 +127,11 @@ final class JCudaDriver implements Driver {
         if (failure == CudaFailure.REFUSED && retained && CudaFailure.of(result(() -> cuMemGetInfo(new long[1], new long[1]))) == CudaFailure.FATAL) {
             failure = CudaFailure.FATAL;
         }
-        throw failure.exception(name, call, details, result);
+        throw failure.exception(name, call, details.get(), result);
+    }
+
+    private void call(String call, IntSupplier driver) {
+        call(call, () -> "", driver);
     }
 
     private static int result(IntSupplier driver) {
@@ -161,7 +166,7 @@ final class JCudaDriver implements Driver {
     public MemoryInfo memoryInfo() {
         long[] free = new long[1];
         long[] total = new long[1];
-        call("cuMemGetInfo", "", () -> cuMemGetInfo(free, total));
+        call("cuMemGetInfo", () -> cuMemGetInfo(free, total));
         return new MemoryInfo(free[0], total[0]);
     }
 
@@ -172,7 +177,7 @@ final class JCudaDriver implements Driver {
 
     @Override
     public void enter() {
-        call("cuCtxSetCurrent", "", () -> cuCtxSetCurrent(context));
+        call("cuCtxSetCurrent", () -> cuCtxSetCurrent(context));
     }
 
     // ---- memory -----------------------------------------------------------------------------------------------
@@ -180,46 +185,46 @@ final class JCudaDriver implements Driver {
     @Override
     public long allocate(long bytes, long stream) {
         Device address = new Device();
-        call("cuMemAllocFromPoolAsync", bytes + " bytes", () -> cuMemAllocFromPoolAsync(address, bytes, pool, streams.get(stream)));
+        call("cuMemAllocFromPoolAsync", () -> bytes + " bytes", () -> cuMemAllocFromPoolAsync(address, bytes, pool, streams.get(stream)));
         return address.address();
     }
 
     @Override
     public void free(long address, long stream) {
-        call("cuMemFreeAsync", "", () -> cuMemFreeAsync(new Device(address), streams.get(stream)));
+        call("cuMemFreeAsync", () -> cuMemFreeAsync(new Device(address), streams.get(stream)));
     }
 
     @Override
     public void trim() {
-        call("cuCtxSynchronize", "", jcuda.driver.JCudaDriver::cuCtxSynchronize);
-        call("cuMemPoolTrimTo", "", () -> cuMemPoolTrimTo(pool, 0));
+        call("cuCtxSynchronize", jcuda.driver.JCudaDriver::cuCtxSynchronize);
+        call("cuMemPoolTrimTo", () -> cuMemPoolTrimTo(pool, 0));
     }
 
     @Override
     public long allocatePinned(long bytes) {
         Host address = new Host();
-        call("cuMemHostAlloc", bytes + " bytes", () -> cuMemHostAlloc(address, bytes, 0));
+        call("cuMemHostAlloc", () -> bytes + " bytes", () -> cuMemHostAlloc(address, bytes, 0));
         return address.address();
     }
 
     @Override
     public void freePinned(long address) {
-        call("cuMemFreeHost", "", () -> cuMemFreeHost(new Host(address)));
+        call("cuMemFreeHost", () -> cuMemFreeHost(new Host(address)));
     }
 
     @Override
     public void copyToDevice(long to, long pinned, long bytes, long stream) {
-        call("cuMemcpyHtoDAsync", bytes + " bytes", () -> cuMemcpyHtoDAsync(new Device(to), new Host(pinned), bytes, streams.get(stream)));
+        call("cuMemcpyHtoDAsync", () -> bytes + " bytes", () -> cuMemcpyHtoDAsync(new Device(to), new Host(pinned), bytes, streams.get(stream)));
     }
 
     @Override
     public void copyToHost(long pinned, long from, long bytes, long stream) {
-        call("cuMemcpyDtoHAsync", bytes + " bytes", () -> cuMemcpyDtoHAsync(new Host(pinned), new Device(from), bytes, streams.get(stream)));
+        call("cuMemcpyDtoHAsync", () -> bytes + " bytes", () -> cuMemcpyDtoHAsync(new Host(pinned), new Device(from), bytes, streams.get(stream)));
     }
 
     @Override
     public void copyOnDevice(long to, long from, long bytes, long stream) {
-        call("cuMemcpyDtoDAsync", bytes + " bytes", () -> cuMemcpyDtoDAsync(new Device(to), new Device(from), bytes, streams.get(stream)));
+        call("cuMemcpyDtoDAsync", () -> bytes + " bytes", () -> cuMemcpyDtoDAsync(new Device(to), new Device(from), bytes, streams.get(stream)));
     }
 
     @Override
@@ -227,9 +232,9 @@ final class JCudaDriver implements Driver {
         CUstream in = streams.get(stream);
         Device to = new Device(address);
         switch (width) {
-            case 1 -> call("cuMemsetD8Async", count + " elements", () -> cuMemsetD8Async(to, (byte) pattern, count, in));
-            case 2 -> call("cuMemsetD16Async", count + " elements", () -> cuMemsetD16Async(to, (short) pattern, count, in));
-            case 4 -> call("cuMemsetD32Async", count + " elements", () -> cuMemsetD32Async(to, pattern, count, in));
+            case 1 -> call("cuMemsetD8Async", () -> count + " elements", () -> cuMemsetD8Async(to, (byte) pattern, count, in));
+            case 2 -> call("cuMemsetD16Async", () -> count + " elements", () -> cuMemsetD16Async(to, (short) pattern, count, in));
+            case 4 -> call("cuMemsetD32Async", () -> count + " elements", () -> cuMemsetD32Async(to, pattern, count, in));
             default -> throw new IllegalArgumentException("a pattern of " + width + " bytes; expected 1, 2 or 4");
         }
     }
@@ -239,46 +244,46 @@ final class JCudaDriver implements Driver {
     @Override
     public long createStream() {
         CUstream stream = new CUstream();
-        call("cuStreamCreate", "", () -> cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING));
+        call("cuStreamCreate", () -> cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING));
         return streams.add(stream);
     }
 
     @Override
     public void destroyStream(long stream) {
-        call("cuStreamDestroy", "", () -> cuStreamDestroy(streams.remove(stream)));
+        call("cuStreamDestroy", () -> cuStreamDestroy(streams.remove(stream)));
     }
 
     @Override
     public void synchronise(long stream) {
-        call("cuStreamSynchronize", "", () -> cuStreamSynchronize(streams.get(stream)));
+        call("cuStreamSynchronize", () -> cuStreamSynchronize(streams.get(stream)));
     }
 
     @Override
     public long createEvent() {
         CUevent event = new CUevent();
-        call("cuEventCreate", "", () -> cuEventCreate(event, CUevent_flags.CU_EVENT_DISABLE_TIMING));
+        call("cuEventCreate", () -> cuEventCreate(event, CUevent_flags.CU_EVENT_DISABLE_TIMING));
         return events.add(event);
     }
 
     @Override
     public void destroyEvent(long event) {
-        call("cuEventDestroy", "", () -> cuEventDestroy(events.remove(event)));
+        call("cuEventDestroy", () -> cuEventDestroy(events.remove(event)));
     }
 
     @Override
     public void record(long event, long stream) {
-        call("cuEventRecord", "", () -> cuEventRecord(events.get(event), streams.get(stream)));
+        call("cuEventRecord", () -> cuEventRecord(events.get(event), streams.get(stream)));
     }
 
     @Override
     public void synchroniseEvent(long event) {
-        call("cuEventSynchronize", "", () -> cuEventSynchronize(events.get(event)));
+        call("cuEventSynchronize", () -> cuEventSynchronize(events.get(event)));
     }
 
     @Override
     public long createTimedEvent() {
         CUevent event = new CUevent();
-        call("cuEventCreate", "", () -> cuEventCreate(event, CUevent_flags.CU_EVENT_DEFAULT));
+        call("cuEventCreate", () -> cuEventCreate(event, CUevent_flags.CU_EVENT_DEFAULT));
         return events.add(event);
     }
 
@@ -286,7 +291,7 @@ final class JCudaDriver implements Driver {
     public double secondsBetween(long first, long second) {
         synchroniseEvent(second);
         float[] milliseconds = new float[1];
-        call("cuEventElapsedTime", "", () -> cuEventElapsedTime(milliseconds, events.get(first), events.get(second)));
+        call("cuEventElapsedTime", () -> cuEventElapsedTime(milliseconds, events.get(first), events.get(second)));
         return milliseconds[0] / 1e3;
     }
 
@@ -295,28 +300,28 @@ final class JCudaDriver implements Driver {
     @Override
     public long loadModule(String family, byte[] image) {
         CUmodule module = new CUmodule();
-        call("cuModuleLoadData", family, () -> cuModuleLoadData(module, image));
+        call("cuModuleLoadData", () -> family, () -> cuModuleLoadData(module, image));
         return modules.add(module);
     }
 
     @Override
     public void unloadModule(long module) {
-        call("cuModuleUnload", "", () -> cuModuleUnload(modules.remove(module)));
+        call("cuModuleUnload", () -> cuModuleUnload(modules.remove(module)));
     }
 
     @Override
     public long function(long module, String kernel) {
         CUfunction function = new CUfunction();
-        call("cuModuleGetFunction", kernel, () -> cuModuleGetFunction(function, modules.get(module), kernel));
+        call("cuModuleGetFunction", () -> kernel, () -> cuModuleGetFunction(function, modules.get(module), kernel));
         int most = Math.toIntExact(limits.sharedBytesPerBlock());
-        call("cuFuncSetAttribute", kernel + ", " + most + " bytes of shared memory",
+        call("cuFuncSetAttribute", () -> kernel + ", " + most + " bytes of shared memory",
                 () -> cuFuncSetAttribute(function, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, most));
         return functions.add(function);
     }
 
     @Override
     public void launch(long function, long blocks, int threads, long sharedBytes, long parameters, long parameterBytes, long stream) {
-        call("cuLaunchKernel", blocks + " blocks of " + threads + " threads, " + sharedBytes + " bytes of shared memory",
+        call("cuLaunchKernel", () -> blocks + " blocks of " + threads + " threads, " + sharedBytes + " bytes of shared memory",
                 () -> cuLaunchKernel(
                         functions.get(function), Math.toIntExact(blocks), 1, 1, threads, 1, 1, Math.toIntExact(sharedBytes),
                         streams.get(stream), Pointer.to(new Host(parameters)), null));
@@ -326,19 +331,18 @@ final class JCudaDriver implements Driver {
 
     @Override
     public void beginCapture(long stream) {
-        call("cuStreamBeginCapture", "",
-                () -> cuStreamBeginCapture(streams.get(stream), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+        call("cuStreamBeginCapture", () -> cuStreamBeginCapture(streams.get(stream), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
     }
 
     @Override
     public long endCapture(long stream) {
         CUgraph graph = new CUgraph();
-        call("cuStreamEndCapture", "", () -> cuStreamEndCapture(streams.get(stream), graph));
+        call("cuStreamEndCapture", () -> cuStreamEndCapture(streams.get(stream), graph));
         CUgraphExec ready = new CUgraphExec();
         try {
-            call("cuGraphInstantiate", "", () -> cuGraphInstantiate(ready, graph, 0));
+            call("cuGraphInstantiate", () -> cuGraphInstantiate(ready, graph, 0));
         } finally {
-            call("cuGraphDestroy", "", () -> cuGraphDestroy(graph));
+            call("cuGraphDestroy", () -> cuGraphDestroy(graph));
         }
         return graphs.add(ready);
     }
@@ -348,18 +352,18 @@ final class JCudaDriver implements Driver {
         CUgraph graph = new CUgraph();
         // Whatever it says: a capture that went wrong ends with an error, and that error is why it is abandoned.
         if (result(() -> cuStreamEndCapture(streams.get(stream), graph)) == CUresult.CUDA_SUCCESS) {
-            call("cuGraphDestroy", "", () -> cuGraphDestroy(graph));
+            call("cuGraphDestroy", () -> cuGraphDestroy(graph));
         }
     }
 
     @Override
     public void launchGraph(long graph, long stream) {
-        call("cuGraphLaunch", "", () -> cuGraphLaunch(graphs.get(graph), streams.get(stream)));
+        call("cuGraphLaunch", () -> cuGraphLaunch(graphs.get(graph), streams.get(stream)));
     }
 
     @Override
     public void destroyGraph(long graph) {
-        call("cuGraphExecDestroy", "", () -> cuGraphExecDestroy(graphs.remove(graph)));
+        call("cuGraphExecDestroy", () -> cuGraphExecDestroy(graphs.remove(graph)));
     }
 
     @Override

@@ -127,6 +127,25 @@ class CudaBackendTest {
         }
     }
 
+    /** A table larger than the ring gets memory of its own, which is freed in the order of the stream. */
+    @Test
+    void aLargeTablePassesThroughMemoryOfItsOwn() {
+        int count = 600_000_000; // 16 bytes of table for each 2048
+        try (CudaBackend backend = open();
+                Tensor p = tensor(backend, DataType.F32, count);
+                Tensor g = tensor(backend, DataType.F32, count);
+                Tensor m = tensor(backend, DataType.F32, count)) {
+            long before = backend.liveBytes();
+            backend.optimizerStep(OptimizerRule.sgd(0.9), 1, List.of(new OptimizerSlot(p, g, m, null, 0.1, 0)));
+            long table = driver.calls.stream().filter(c -> c.startsWith("allocate ")).mapToLong(c -> Long.parseLong(c.substring(9)))
+                    .filter(bytes -> bytes > 16L * (count / 2048) && bytes < 17L * (count / 2048)).findFirst().orElseThrow();
+            assertEquals((table + PinnedRing.HALF - 1) / PinnedRing.HALF, driver.count("copyToDevice"), "pieces");
+            assertEquals(1, driver.count("free"), "the table");
+            assertTrue(driver.calls.lastIndexOf("free") > driver.calls.lastIndexOf("launch ec_optimizer_step"));
+            assertTrue(backend.liveBytes() - before < table, "only workspace and the norm are kept");
+        }
+    }
+
     @Test
     void fp64IsRefused() {
         try (CudaBackend backend = open();

@@ -37,4 +37,24 @@ class HostDriverTest {
             assertThrows(IllegalArgumentException.class, () -> backend.fill(x, 0));
         }
     }
+
+    /** More than the page-locked ring holds: several pieces each way, of a length that no piece divides. */
+    @Test
+    void largeTensorsGoOverInPieces() {
+        int count = (int) (2 * PinnedRing.HALF / 4) + 12_345;
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = i % 8191 - 4000;
+        }
+        for (DataType type : new DataType[] {DataType.F32, DataType.BF16}) {
+            try (CudaBackend backend = HostCuda.open(CudaOptions.standard());
+                    Tensor t = Tensor.allocate(backend.memory(), type, Shape.of(count))) {
+                backend.write(t, values);
+                float[] back = backend.readFloats(t);
+                for (int i = 0; i < count; i++) {
+                    assertEquals(values[i], back[i], type == DataType.F32 ? 0 : 16, "element " + i + " of " + count);
+                }
+            }
+        }
+    }
 }

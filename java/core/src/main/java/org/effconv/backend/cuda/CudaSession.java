@@ -1,0 +1,196 @@
+package org.effconv.backend.cuda;
+
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.IntSupplier;
+import java.util.function.Supplier;
+import org.effconv.EffconvException.DeviceLost;
+import org.effconv.EffconvException.MissingNative;
+import org.effconv.backend.OneThread;
+import org.effconv.backend.cpu.NativeLoader;
+
+/**
+ * A driver and what the backend has of it: one stream, memory, kernels, recorded steps; and the rules under which every
+ * operation runs.
+ */
+final class CudaSession implements AutoCloseable {
+    private final Driver driver;
+    private final OneThread user;
+    private final AtomicReference<DeviceLost> lost = new AtomicReference<>();
+    private final Deque<Runnable> toClose = new ArrayDeque<>(); // opened last, closed first
+    private long stream;
+    private DeviceMemory memory;
+    private Transfers transfers;
+    private Launcher launcher;
+    private StepGraphs graphs; // null: every step launch by launch
+    private CudaData data;
+    private CudaMethod method;
+    private volatile boolean closed;
+
+    private CudaSession(Driver driver) {
+        this.driver = driver;
+        user = new OneThread(driver.name());
+    }
+
+    /** A session that owns the driver from here on, even if this fails. */
+    static CudaSession open(Driver driver, CudaOptions options) {
+        CudaSession session = new CudaSession(driver);
+        try {
+            session.open(options);
+            return session;
+        } catch (RuntimeException e) {
+            session.undo(e);
+            throw e;
+        }
+    }
+
+    private void open(CudaOptions options) {
+        if (options.conv() == ConvolutionChoice.CUDNN) {
+            throw new MissingNative(
+                    driver.name() + ": convolutions by cuDNN were asked for, and this version binds neither cuDNN nor cuBLAS;"
+                            + " --conv auto or own computes them with the project's own kernels",
+                    null);
+        }
+        NativeLoader.load();
+        driver.enter();
+        stream = driver.createStream();
+        toClose.push(() -> driver.destroyStream(stream));
+        KernelModules modules = new KernelModules(driver);
+        toClose.push(modules::close);
+        memory = new DeviceMemory(driver, stream, options.memoryLimit());
+        toClose.push(memory::close);
+        transfers = new Transfers(driver, memory, stream);
+        toClose.push(transfers::close);
+        launcher = new Launcher(driver, memory, transfers, modules, stream);
+        toClose.push(launcher::close);
+        data = new CudaData(driver, memory, transfers, stream);
+        method = new CudaMethod(memory, launcher, data);
+        toClose.push(method::close);
+        if (options.graphs()) {
+            graphs = new StepGraphs(driver, memory, transfers, launcher, stream);
+            toClose.push(graphs::close);
+        }
+    }
+
+    private void undo(RuntimeException why) {
+        try {
+            closeParts();
+        } catch (RuntimeException e) {
+            why.addSuppressed(e);
+        }
+    }
+
+    private void closeParts() {
+        try {
+            while (!toClose.isEmpty()) {
+                toClose.pop().run();
+            }
+        } finally {
+            driver.close();
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        if (lost.get() != null) { // the card answers nothing any more; what it held is gone
+            method.close();
+            launcher.close();
+            driver.close();
+            return;
+        }
+        driver.enter();
+        try {
+            driver.synchronise(stream);
+        } finally {
+            closeParts();
+        }
+    }
+
+    Driver driver() {
+        return driver;
+    }
+
+    DeviceMemory memory() {
+        return memory;
+    }
+
+    Launcher launcher() {
+        return launcher;
+    }
+
+    CudaData data() {
+        return data;
+    }
+
+    CudaMethod method() {
+        return method;
+    }
+
+    int recordedSteps() {
+        return graphs == null ? 0 : graphs.held();
+    }
+
+    // ---- the way every operation takes ------------------------------------------------------------------------
+
+    /** Launches what the operation plans. */
+    void launch(IntSupplier plan) {
+        use(() -> launcher.run(plan));
+    }
+
+    /** Runs an operation under the rules of the backend: not closed, one thread at a time, the card current and alive. */
+    void use(Runnable operation) {
+        get(() -> {
+            operation.run();
+            return null;
+        });
+    }
+
+    /** {@link #use} of an operation with a result. */
+    <T> T get(Supplier<T> operation) {
+        if (closed) {
+            throw new IllegalStateException("use after close: " + driver.name());
+        }
+        DeviceLost before = lost.get();
+        if (before != null) {
+            throw new DeviceLost(before.getMessage(), before);
+        }
+        AtomicReference<T> result = new AtomicReference<>();
+        try {
+            user.run(() -> {
+                driver.enter();
+                result.set(operation.get());
+            });
+        } catch (DeviceLost e) {
+            lost.compareAndSet(null, e);
+            memory.abandon();
+            throw e;
+        }
+        return result.get();
+    }
+
+    <T> T step(Object key, Supplier<T> body) {
+        return get(() -> key == null || graphs == null ? body.get() : graphs.step(key, body));
+    }
+
+    /** By events of the stream. */
+    double seconds(Runnable work) {
+        return get(() -> {
+            long before = driver.createTimedEvent();
+            long after = driver.createTimedEvent();
+            try {
+                driver.record(before, stream);
+                work.run();
+                driver.record(after, stream);
+                return driver.secondsBetween(before, after);
+            } finally {
+                driver.destroyEvent(before);
+                driver.destroyEvent(after);
+            }
+        });
+    }
+}
