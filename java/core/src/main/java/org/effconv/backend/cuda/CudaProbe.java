@@ -20,14 +20,17 @@ public final class CudaProbe {
     private static final String ELSE_CPU = "or compute on the CPU with --device cpu";
 
     private final CudaSystem system;
+    private final boolean bindsLibraries;
 
-    CudaProbe(CudaSystem system) {
+    /** @param bindsLibraries whether the backend can compute with cuDNN and cuBLAS where they are there */
+    CudaProbe(CudaSystem system, boolean bindsLibraries) {
         this.system = system;
+        this.bindsLibraries = bindsLibraries;
     }
 
     /** A probe of the machine that this runs on. */
     public static CudaProbe ofThisMachine() {
-        return new CudaProbe(new JCudaSystem());
+        return new CudaProbe(new JCudaSystem(), false);
     }
 
     /** One fact, for people. */
@@ -113,6 +116,10 @@ public final class CudaProbe {
     }
 
     private Optional<CudaProblem> libraryProblem() {
+        if (!bindsLibraries) {
+            return problem(Kind.CUDNN_NOT_BOUND, "--conv cudnn", "--conv auto or --conv own",
+                    "leave --conv out: the project's own kernels compute every shape");
+        }
         if (system.library(cudnn(CUDNN)).isEmpty()) {
             String needed = cudnn(CUDNN) + " (cuDNN " + CUDNN + ") where the dynamic linker finds it";
             String remedy = "install cuDNN " + CUDNN + ", or leave convolutions to the project's kernels with --conv own";
@@ -167,6 +174,8 @@ public final class CudaProbe {
     }
 
     private String optional(String soname) {
-        return system.library(soname).map(place -> place + ", which this version does not use").orElseGet(() -> "no loadable " + soname + "; the project's own kernels do its work");
+        String use = bindsLibraries ? "" : "; not used by this version";
+        return system.library(soname).map(place -> place + use)
+                .orElseGet(() -> "no loadable " + soname + "; the project's own kernels do its work");
     }
 }

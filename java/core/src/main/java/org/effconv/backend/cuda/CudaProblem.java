@@ -20,6 +20,7 @@ public record CudaProblem(Kind kind, String found, String needed, String remedy)
         NO_DEVICE_CODE("the kernels' device code is missing"),
         NO_SUCH_CARD("there is no such card"),
         NO_KERNEL_IMAGE("there is no device code for this card"),
+        CUDNN_NOT_BOUND("this version does not compute with cuDNN"),
         NO_CUDNN("cuDNN is missing"),
         WRONG_CUDNN("cuDNN is of another major version"),
         NO_CUBLAS("cuBLAS is missing"),

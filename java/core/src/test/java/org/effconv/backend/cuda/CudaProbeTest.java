@@ -80,7 +80,7 @@ class CudaProbeTest {
     }
 
     private void check(CudaOptions options, Kind kind, Class<? extends EffconvException> thrown, String... parts) {
-        CudaProblem problem = new CudaProbe(machine).problem(options).orElseThrow();
+        CudaProblem problem = new CudaProbe(machine, true).problem(options).orElseThrow();
         assertEquals(kind, problem.kind());
         EffconvException e = problem.exception("cuda:" + options.ordinal());
         assertEquals(thrown, e.getClass());
@@ -89,12 +89,12 @@ class CudaProbeTest {
             assertTrue(e.getMessage().contains(part), "\"" + e.getMessage() + "\" should mention \"" + part + "\"");
         }
         assertTrue(e.getMessage().matches("device 'cuda:\\d+': .+: found .+; needed: .+; way out: .+"), e.getMessage());
-        assertFalse(new CudaProbe(machine).lines().isEmpty(), "info never fails");
+        assertFalse(new CudaProbe(machine, true).lines().isEmpty(), "info never fails");
     }
 
     @Test
     void aMachineThatLacksNothing() {
-        CudaProbe probe = new CudaProbe(machine);
+        CudaProbe probe = new CudaProbe(machine, true);
         assertEquals(Optional.empty(), probe.problem(card(0)));
         assertEquals(Optional.empty(), probe.problem(new CudaOptions(0, 20L << 30, ConvolutionChoice.CUDNN, true)));
         assertEquals(List.of(H200, OLD), probe.cards());
@@ -110,7 +110,7 @@ class CudaProbeTest {
     void noDriver() {
         machine.driverFailure = "libcuda.so.1: cannot open shared object file: No such file or directory";
         check(card(0), Kind.NO_DRIVER, EffconvException.MissingNative.class, "cannot open shared object file", "install the driver");
-        assertEquals(List.of(), new CudaProbe(machine).cards());
+        assertEquals(List.of(), new CudaProbe(machine, true).cards());
     }
 
     @Test
@@ -140,7 +140,7 @@ class CudaProbeTest {
         check(card(0), Kind.DRIVER_TOO_OLD, EffconvException.MissingNative.class, "a driver for CUDA 12.8", "one for CUDA 13.0 or newer", "PTX");
         machine.driver = 13000;
         machine.code = new DeviceCode("0.1.0", 13010, CODE.targets(), 120);
-        assertEquals(Optional.empty(), new CudaProbe(machine).problem(card(0)), "drivers take all toolkits of their major version");
+        assertEquals(Optional.empty(), new CudaProbe(machine, true).problem(card(0)), "drivers take all toolkits of their major version");
     }
 
     @Test
@@ -174,11 +174,21 @@ class CudaProbeTest {
         CudaOptions forced = new CudaOptions(0, 0, ConvolutionChoice.CUDNN, true);
         machine.libraries = Map.of("libcublas.so.13", "x");
         check(forced, Kind.NO_CUDNN, EffconvException.MissingNative.class, "no loadable libcudnn.so.9", "--conv own");
-        assertEquals(Optional.empty(), new CudaProbe(machine).problem(card(0)));
+        assertEquals(Optional.empty(), new CudaProbe(machine, true).problem(card(0)));
         machine.libraries = Map.of("libcublas.so.13", "x", "libcudnn.so.8", "y");
         check(forced, Kind.WRONG_CUDNN, EffconvException.MissingNative.class, "found libcudnn.so.8 (cuDNN 8)", "libcudnn.so.9 (cuDNN 9)");
         machine.libraries = Map.of("libcudnn.so.9", "x");
         check(forced, Kind.NO_CUBLAS, EffconvException.MissingNative.class, "libcublas.so.13");
+    }
+
+    @Test
+    void whereTheBackendBindsNoLibraryNobodyIsSentToInstallOne() {
+        CudaProbe probe = new CudaProbe(machine, false);
+        CudaProblem problem = probe.problem(new CudaOptions(0, 0, ConvolutionChoice.CUDNN, true)).orElseThrow();
+        assertEquals(Kind.CUDNN_NOT_BOUND, problem.kind());
+        assertFalse(problem.toString().contains("install"), problem.toString());
+        assertEquals(Optional.empty(), probe.problem(card(0)));
+        assertTrue(probe.lines().stream().anyMatch(l -> l.text().contains("libcudnn.so.9.19.0; not used by this version")), probe.lines().toString());
     }
 
     @Test
