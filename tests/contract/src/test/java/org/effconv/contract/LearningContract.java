@@ -3,6 +3,7 @@ package org.effconv.contract;
 import static org.junit.jupiter.api.Assertions.*;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -85,13 +86,13 @@ class LearningContract extends BackendContract {
         });
     }
 
-    private List<Double> searchLosses(Backend over, DataType type, int epochs) {
+    private record Searched(List<Double> losses, List<Double> sizes) {}
+
+    private Searched searched(Backend over, DataType type, int epochs) {
         List<Double> losses = new ArrayList<>();
         return on(over, type, device -> {
-            for (double size : search(epochs).listener(into(losses)).run(device, DATA).softSizes()) {
-                losses.add(size);
-            }
-            return losses;
+            double[] sizes = search(epochs).listener(into(losses)).run(device, DATA).softSizes();
+            return new Searched(losses, Arrays.stream(sizes).boxed().toList());
         });
     }
 
@@ -106,13 +107,21 @@ class LearningContract extends BackendContract {
         return type == DataType.F32 ? 1e-4 : 6e-2;
     }
 
-    private static void assertSameLosses(String what, List<Double> expected, List<Double> got, double tolerance) {
+    /**
+     * The same of soft sizes. They follow the sum of many pulls over the pulls' own scale, so that rounding which hardly shows
+     * in a loss adds up in them.
+     */
+    private static double sizeTolerance(DataType type) {
+        return type == DataType.F32 ? 1e-4 : 0.15;
+    }
+
+    private static void assertSame(String what, List<Double> expected, List<Double> got, double tolerance) {
         assertEquals(expected.size(), got.size(), what);
         double worst = 0;
         for (int i = 0; i < expected.size(); i++) {
             worst = Math.max(worst, Math.abs(got.get(i) - expected.get(i)) / Math.max(0.1, Math.abs(expected.get(i))));
         }
-        assertTrue(worst <= tolerance, what + ": losses differ by up to " + worst + " of " + tolerance + "\nexpected " + expected + "\ngot      " + got);
+        assertTrue(worst <= tolerance, what + " differ by up to " + worst + " of " + tolerance + "\nexpected " + expected + "\ngot      " + got);
     }
 
     @Test
@@ -120,16 +129,18 @@ class LearningContract extends BackendContract {
         int epochs = STEPS / 5;
         List<Double> exact = trainingLosses(CpuBackend.open(1), DataType.F64, epochs);
         for (DataType type : trainingTypes()) {
-            assertSameLosses("training in " + type, exact, trainingLosses(provider().open(), type, epochs), lossTolerance(type));
+            assertSame("losses of a training in " + type, exact, trainingLosses(provider().open(), type, epochs), lossTolerance(type));
         }
     }
 
     @Test
     void fiftyStepsOfASearchAgreeWithTheCpuInDouble() {
         int epochs = STEPS / 5;
-        List<Double> exact = searchLosses(CpuBackend.open(1), DataType.F64, epochs);
+        Searched exact = searched(CpuBackend.open(1), DataType.F64, epochs);
         for (DataType type : trainingTypes()) {
-            assertSameLosses("search in " + type, exact, searchLosses(provider().open(), type, epochs), lossTolerance(type));
+            Searched got = searched(provider().open(), type, epochs);
+            assertSame("losses of a search in " + type, exact.losses, got.losses, lossTolerance(type));
+            assertSame("sizes of a search in " + type, exact.sizes, got.sizes, sizeTolerance(type));
         }
     }
 
@@ -137,7 +148,7 @@ class LearningContract extends BackendContract {
     void twoRunsOfOneSeedAreBitEqual() {
         for (DataType type : trainingTypes()) {
             assertEquals(trainingLosses(provider().open(), type, 2), trainingLosses(provider().open(), type, 2), "training in " + type);
-            assertEquals(searchLosses(provider().open(), type, 2), searchLosses(provider().open(), type, 2), "search in " + type);
+            assertEquals(searched(provider().open(), type, 2), searched(provider().open(), type, 2), "search in " + type);
         }
     }
 
