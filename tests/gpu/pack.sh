@@ -99,13 +99,16 @@ make_runtime() {
   find "$folder/runtime/lib" -name '*.so' -exec ldd {} + 2>/dev/null | awk '/=> \// {print $3}' | sort -u |
     while read -r library; do
       case $(basename "$library") in
-        libc.so* | libm.so* | libdl.so* | libpthread.so* | librt.so* | ld-linux* | libX* | libxcb*) continue ;;
+        libc.so* | libm.so* | libdl.so* | libpthread.so* | librt.so* | ld-linux* | libX* | libxcb* | libstdc++* | libgcc_s*) continue ;;
       esac
       case $library in "$folder"/*) continue ;; esac
       cp -L "$library" "$folder/runtime/lib/"
     done
-  # oneDNN's OpenMP
-  cp -L "$(ldconfig -p | awk '/libgomp.so.1 .*x86-64/ {print $NF; exit}')" "$folder/runtime/lib/"
+  # for a machine that has none; one that has them may need its own, newer ones for cuDNN
+  mkdir "$folder/fallback"
+  for library in libstdc++.so.6 libgcc_s.so.1 libgomp.so.1; do
+    cp -L "$(ldconfig -p | awk -v name="$library" '$1 == name && /x86-64/ {print $NF; exit}')" "$folder/fallback/"
+  done
 }
 
 collect_data() {

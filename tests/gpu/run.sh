@@ -170,9 +170,11 @@ learn() {
 }
 
 java_part() {
+  export GOMP_SPINCOUNT=1000  # threads that wait sleep soon
   local images=fashion-mnist-sample effort=(--epochs 4) flexnet=(--arch flexnet7 --epochs 6)
-  local effconv=("$java_folder/runtime/bin/java" -Djava.awt.headless=true -XX:+UseSerialGC -cp "$java_folder/lib/*" org.effconv.cli.Effconv)
-  [ "$device" = cpu ] && effort=(--arch lenet --epochs 1 --no-compare) flexnet=(--arch flexnet3 --epochs 1 --batch 64)
+  local effconv=("$java_folder/runtime/bin/java" -Djava.awt.headless=true -XX:+UseSerialGC
+    "-Deffconv.commit=$(sed -n 's/^commit: //p' "$java_folder/packed.txt")" -cp "$java_folder/lib/*" org.effconv.cli.Effconv)
+  [ "$device" = cpu ] && effort=(--arch lenet --epochs 1 --no-compare) flexnet=(--arch flexnet3 --epochs 1 --train-images 500 --test-images 200)
   [ -d "$java_folder/data/mnist" ] && images=mnist
   step java "effconv info" 30 "$results/info.txt" "${effconv[@]}" info || return
   if ! grep -q "^device $device *there" "$results/info.txt"; then
@@ -205,6 +207,14 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$java_only" ] || [ -n "$java_folder" ] || cannot "--java-only needs --java FOLDER"
 [ -z "$java_folder" ] || [ -x "$java_folder/runtime/bin/java" ] || cannot "$java_folder has no runtime: it is made by tests/gpu/pack.sh"
+if [ -n "$java_folder" ]; then
+  for library in libstdc++.so.6 libgcc_s.so.1 libgomp.so.1; do
+    if ! ldconfig -p | grep -q "^[[:space:]]*$library "; then
+      export LD_LIBRARY_PATH=$java_folder/fallback${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+      break
+    fi
+  done
+fi
 bench_batch=512
 if [ "$device" = cpu ]; then
   java_only=1 card="no card, tried on the CPU" capability=none driver=none bench_batch=8
