@@ -5,6 +5,7 @@ module org.effconv.core {
     requires org.bytedeco.javacpp;
     requires org.bytedeco.dnnl;
     requires jcuda;
+    requires static org.bytedeco.cuda; // cuDNN, where it is there
     requires java.desktop;
 
     exports org.effconv;

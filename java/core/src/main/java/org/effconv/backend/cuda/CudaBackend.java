@@ -11,6 +11,7 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.effconv.backend.*;
 import org.effconv.backend.cpu.HostMask;
+import org.effconv.backend.cuda.ConvolutionRequest.Pass;
 import org.effconv.tensor.Allocator;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
@@ -44,7 +45,12 @@ public final class CudaBackend implements Backend {
 
     /** A backend over any driver, which it owns from here on, even if this fails. */
     static CudaBackend over(Driver driver, CudaOptions options) {
-        return new CudaBackend(CudaSession.open(driver, options));
+        return over(driver, options, new ConvolutionTable(options.conv()));
+    }
+
+    /** @param table who computes convolutions, in place of what the options choose */
+    static CudaBackend over(Driver driver, CudaOptions options, ConvolutionTable table) {
+        return new CudaBackend(CudaSession.open(driver, options, table));
     }
 
     @Override
@@ -233,49 +239,65 @@ public final class CudaBackend implements Backend {
     @Override
     public void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
         Operands.convolution(c, x, w, bias, y);
-        convolve(EC_FORWARD, c, x, w, bias, y);
+        convolve(Pass.FORWARD, c, x, w, bias, y);
     }
 
     @Override
     public void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
         Operands.convolution(c, dx, w, null, dy);
-        convolve(EC_DATA_GRADIENT, c, dx, w, null, dy);
+        convolve(Pass.DATA_GRADIENT, c, dx, w, null, dy);
     }
 
     @Override
     public void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Operands.convolution(c, x, dw, dbias, dy);
-        convolve(EC_WEIGHT_GRADIENT, c, x, dw, dbias, dy);
+        convolve(Pass.WEIGHT_GRADIENT, c, x, dw, dbias, dy);
     }
 
-    private void convolve(int pass, Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
+    private void convolve(Pass pass, Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
         Shape s = x.shape();
-        launch(() -> ec_plan_convolution(
-                plan(), type(x), pass, s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(), c.groups(),
+        byLibraryOr(ConvolutionRequest.of(pass, c, served(x), w, bias), x, w, bias, y, () -> ec_plan_convolution(
+                plan(), type(x), code(pass), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(), c.groups(),
                 at(x), at(w), at(bias), at(y)));
     }
 
     @Override
     public void linear(Tensor x, Tensor w, Tensor bias, Tensor y) {
         Operands.linear(x, w, bias, y);
-        linear(EC_FORWARD, x, w, bias, y);
+        linear(Pass.FORWARD, x, w, bias, y);
     }
 
     @Override
     public void linearDataGradient(Tensor dy, Tensor w, Tensor dx) {
         Operands.linear(dx, w, null, dy);
-        linear(EC_DATA_GRADIENT, dx, w, null, dy);
+        linear(Pass.DATA_GRADIENT, dx, w, null, dy);
     }
 
     @Override
     public void linearWeightGradient(Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Operands.linear(x, dw, dbias, dy);
-        linear(EC_WEIGHT_GRADIENT, x, dw, dbias, dy);
+        linear(Pass.WEIGHT_GRADIENT, x, dw, dbias, dy);
     }
 
-    private void linear(int pass, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        launch(() -> ec_plan_linear(
-                plan(), type(x), pass, x.shape().dim(0), x.shape().dim(1), w.shape().dim(0), at(x), at(w), at(bias), at(y)));
+    private void linear(Pass pass, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        byLibraryOr(ConvolutionRequest.linear(pass, served(x), w, bias), x, w, bias, y, () -> ec_plan_linear(
+                plan(), type(x), code(pass), x.shape().dim(0), x.shape().dim(1), w.shape().dim(0), at(x), at(w), at(bias), at(y)));
+    }
+
+    private static int code(Pass pass) {
+        return switch (pass) {
+            case FORWARD -> EC_FORWARD;
+            case DATA_GRADIENT -> EC_DATA_GRADIENT;
+            case WEIGHT_GRADIENT -> EC_WEIGHT_GRADIENT;
+        };
+    }
+
+    private void byLibraryOr(ConvolutionRequest request, Tensor x, Tensor w, Tensor bias, Tensor y, IntSupplier plan) {
+        use(() -> {
+            if (!session.convolutions().run(request, at(x), at(w), at(bias), at(y))) {
+                session.launcher().run(plan);
+            }
+        });
     }
 
     // ---- normalisation ----------------------------------------------------------------------------------------

@@ -17,20 +17,18 @@ public final class CudaProbe {
 
     private static final int OLDEST_CUDNN = 7;
     private static final int NEWEST_CUDNN = 11;
+    private static final String ELSE_OWN = "or leave convolutions to the project's kernels with --conv own";
     private static final String ELSE_CPU = "or compute on the CPU with --device cpu";
 
     private final CudaSystem system;
-    private final boolean bindsLibraries;
 
-    /** @param bindsLibraries whether the backend can compute with cuDNN and cuBLAS where they are there */
-    CudaProbe(CudaSystem system, boolean bindsLibraries) {
+    CudaProbe(CudaSystem system) {
         this.system = system;
-        this.bindsLibraries = bindsLibraries;
     }
 
     /** A probe of the machine that this runs on. */
     public static CudaProbe ofThisMachine() {
-        return new CudaProbe(new JCudaSystem(), false);
+        return new CudaProbe(new JCudaSystem());
     }
 
     /** One fact, for people. */
@@ -115,22 +113,23 @@ public final class CudaProbe {
         return Optional.empty();
     }
 
-    private Optional<CudaProblem> libraryProblem() {
-        if (!bindsLibraries) {
-            return problem(Kind.CUDNN_NOT_BOUND, "--conv cudnn", "--conv auto or --conv own",
-                    "leave --conv out: the project's own kernels compute every shape");
-        }
+    /** Why cuDNN cannot compute convolutions here; empty if it can. */
+    Optional<CudaProblem> libraryProblem() {
         if (system.library(cudnn(CUDNN)).isEmpty()) {
             String needed = cudnn(CUDNN) + " (cuDNN " + CUDNN + ") where the dynamic linker finds it";
-            String remedy = "install cuDNN " + CUDNN + ", or leave convolutions to the project's kernels with --conv own";
+            String remedy = "install cuDNN " + CUDNN + " for CUDA " + CUBLAS + ", " + ELSE_OWN;
             Optional<Integer> other = otherCudnn();
             return other.isPresent()
                     ? problem(Kind.WRONG_CUDNN, cudnn(other.get()) + " (cuDNN " + other.get() + ")", needed, remedy)
                     : problem(Kind.NO_CUDNN, "no loadable " + cudnn(CUDNN), needed, remedy);
         }
-        return system.library(cublas()).isPresent() ? Optional.empty()
-                : problem(Kind.NO_CUBLAS, "no loadable " + cublas(), cublas() + " (CUDA " + CUBLAS + ") where the dynamic linker finds it",
-                        "install cuBLAS of CUDA " + CUBLAS + ", or leave linear layers to the project's kernels with --conv own");
+        if (system.library(cublas()).isEmpty()) {
+            return problem(Kind.NO_CUBLAS, "no loadable " + cublas(), cublas() + " (CUDA " + CUBLAS + ") where the dynamic linker finds it",
+                    "install cuBLAS of CUDA " + CUBLAS + ", " + ELSE_OWN);
+        }
+        return system.cudnnBindingFailure().flatMap(failure -> problem(Kind.NO_CUDNN_BINDING, failure,
+                "the jar org.bytedeco:cuda:" + CudnnBinding.PRESET + " and the one with its natives (classifier linux-x86_64) on the class path",
+                "add both, " + ELSE_OWN));
     }
 
     private Optional<Integer> otherCudnn() {
@@ -167,15 +166,14 @@ public final class CudaProbe {
         lines.add(new Line("cuda kernels", system.deviceCode()
                 .map(c -> "version " + c.version() + ", compiled by CUDA " + version(c.toolkit()) + " for " + c.cards())
                 .orElseGet(() -> "missing: " + deviceCodeProblem().orElseThrow().found())));
-        lines.add(new Line("cuDNN", optional(cudnn(CUDNN))
-                + otherCudnn().map(v -> "; " + cudnn(v) + " is there and cannot be used").orElse("")));
-        lines.add(new Line("cuBLAS", optional(cublas())));
+        lines.add(new Line("cuDNN", cudnnLine()));
+        lines.add(new Line("cuBLAS", system.library(cublas()).orElseGet(() -> "no loadable " + cublas() + "; only cuDNN needs it")));
         return lines;
     }
 
-    private String optional(String soname) {
-        String use = bindsLibraries ? "" : "; not used by this version";
-        return system.library(soname).map(place -> place + use)
-                .orElseGet(() -> "no loadable " + soname + "; the project's own kernels do its work");
+    private String cudnnLine() {
+        return libraryProblem().map(p -> p.reason() + "; the project's own kernels do its work")
+                .orElseGet(() -> system.library(cudnn(CUDNN)).orElseThrow()
+                        + (ConvolutionTable.LIBRARY_HAS_RUN_ON_A_CARD ? "" : "; used with --conv cudnn alone: this path has never run on a card"));
     }
 }

@@ -20,10 +20,10 @@ public record CudaProblem(Kind kind, String found, String needed, String remedy)
         NO_DEVICE_CODE("the kernels' device code is missing"),
         NO_SUCH_CARD("there is no such card"),
         NO_KERNEL_IMAGE("there is no device code for this card"),
-        CUDNN_NOT_BOUND("this version does not compute with cuDNN"),
         NO_CUDNN("cuDNN is missing"),
         WRONG_CUDNN("cuDNN is of another major version"),
-        NO_CUBLAS("cuBLAS is missing"),
+        NO_CUBLAS("cuBLAS, which cuDNN needs, is missing"),
+        NO_CUDNN_BINDING("cuDNN cannot be reached from Java"),
         OUT_OF_MEMORY("the card has too little memory");
 
         private final String sentence;

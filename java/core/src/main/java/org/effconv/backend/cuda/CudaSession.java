@@ -6,7 +6,6 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
 import org.effconv.EffconvException.DeviceLost;
-import org.effconv.EffconvException.MissingNative;
 import org.effconv.backend.OneThread;
 import org.effconv.backend.cpu.NativeLoader;
 
@@ -24,6 +23,7 @@ final class CudaSession implements AutoCloseable {
     private Transfers transfers;
     private Launcher launcher;
     private StepGraphs graphs; // null: every step launch by launch
+    private LibraryConvolutions convolutions;
     private CudaData data;
     private CudaMethod method;
     private volatile boolean closed;
@@ -34,10 +34,10 @@ final class CudaSession implements AutoCloseable {
     }
 
     /** A session that owns the driver from here on, even if this fails. */
-    static CudaSession open(Driver driver, CudaOptions options) {
+    static CudaSession open(Driver driver, CudaOptions options, ConvolutionTable table) {
         CudaSession session = new CudaSession(driver);
         try {
-            session.open(options);
+            session.open(options, table);
             return session;
         } catch (RuntimeException e) {
             session.undo(e);
@@ -45,13 +45,7 @@ final class CudaSession implements AutoCloseable {
         }
     }
 
-    private void open(CudaOptions options) {
-        if (options.conv() == ConvolutionChoice.CUDNN) {
-            throw new MissingNative(
-                    driver.name() + ": convolutions by cuDNN were asked for, and this version binds neither cuDNN nor cuBLAS;"
-                            + " --conv auto or own computes them with the project's own kernels",
-                    null);
-        }
+    private void open(CudaOptions options, ConvolutionTable table) {
         NativeLoader.load();
         driver.enter();
         stream = driver.createStream();
@@ -64,6 +58,8 @@ final class CudaSession implements AutoCloseable {
         toClose.push(transfers::close);
         launcher = new Launcher(driver, memory, transfers, modules, stream);
         toClose.push(launcher::close);
+        convolutions = new LibraryConvolutions(driver, memory, launcher, table, stream);
+        toClose.push(convolutions::close);
         data = new CudaData(driver, memory, transfers, stream);
         method = new CudaMethod(memory, launcher, data);
         toClose.push(method::close);
@@ -99,6 +95,7 @@ final class CudaSession implements AutoCloseable {
         closed = true;
         if (lost.get() != null) { // the card answers nothing any more; what it held is gone
             method.close();
+            convolutions.close();
             launcher.close();
             driver.close();
             return;
@@ -121,6 +118,10 @@ final class CudaSession implements AutoCloseable {
 
     Launcher launcher() {
         return launcher;
+    }
+
+    LibraryConvolutions convolutions() {
+        return convolutions;
     }
 
     CudaData data() {

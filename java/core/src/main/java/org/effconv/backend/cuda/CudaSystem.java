@@ -26,6 +26,9 @@ interface CudaSystem {
     /** Where a shared library lies once loaded; empty if it cannot be. */
     Optional<String> library(String soname);
 
+    /** Loads the preset's binding of cuDNN, which needs the libraries of cuDNN and cuBLAS; why it fails. */
+    Optional<String> cudnnBindingFailure();
+
     /** The project's fatbins; empty if their jar is not on the class path. */
     Optional<DeviceCode> deviceCode();
 }

@@ -102,6 +102,13 @@ interface Driver extends AutoCloseable {
     /** @param parameters host address of the kernel's one parameter struct, read before the call returns */
     void launch(long function, long blocks, int threads, long sharedBytes, long parameters, long parameterBytes, long stream);
 
+    /**
+     * The library that computes convolutions on this card beside our kernels, in the order of a stream of this driver.
+     *
+     * @throws org.effconv.EffconvException.MissingNative if there is none that can be used; the message says what was looked for
+     */
+    ConvolutionLibrary convolutionLibrary(long stream);
+
     // ---- graphs -----------------------------------------------------------------------------------------------
 
     /** From now on what is put into the stream is recorded instead of done. */

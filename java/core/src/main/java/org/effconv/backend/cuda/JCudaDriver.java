@@ -29,6 +29,7 @@ import jcuda.driver.CUstream_flags;
 import org.effconv.EffconvException;
 import org.effconv.backend.cuda.JCudaHandles.Device;
 import org.effconv.backend.cuda.JCudaHandles.Host;
+import org.effconv.backend.cuda.JCudaHandles.Stream;
 import org.effconv.backend.cuda.JCudaHandles.Table;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -45,7 +46,7 @@ final class JCudaDriver implements Driver {
     private final CUdevice device = new CUdevice();
     private final CUcontext context = new CUcontext();
     private final CUmemoryPool pool = new CUmemoryPool();
-    private final Table<CUstream> streams = new Table<>();
+    private final Table<Stream> streams = new Table<>();
     private final Table<CUevent> events = new Table<>();
     private final Table<CUmodule> modules = new Table<>();
     private final Table<CUfunction> functions = new Table<>();
@@ -243,7 +244,7 @@ final class JCudaDriver implements Driver {
 
     @Override
     public long createStream() {
-        CUstream stream = new CUstream();
+        Stream stream = new Stream();
         call("cuStreamCreate", () -> cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING));
         return streams.add(stream);
     }
@@ -325,6 +326,15 @@ final class JCudaDriver implements Driver {
                 () -> cuLaunchKernel(
                         functions.get(function), Math.toIntExact(blocks), 1, 1, threads, 1, 1, Math.toIntExact(sharedBytes),
                         streams.get(stream), Pointer.to(new Host(parameters)), null));
+    }
+
+    // The stream is non-blocking and the context the primary one, which is what libraries over CUDA's runtime work in, too.
+    @Override
+    public ConvolutionLibrary convolutionLibrary(long stream) {
+        CudaProbe.ofThisMachine().libraryProblem().ifPresent(problem -> {
+            throw problem.exception(name);
+        });
+        return CudnnBinding.open(name, streams.get(stream).handle());
     }
 
     // ---- graphs -----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import java.util.HashMap;
 import java.util.Map;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUstream;
 
 /** Numbers for JCuda's pointer objects, which keep theirs to themselves. */
 final class JCudaHandles {
@@ -33,6 +34,13 @@ final class JCudaHandles {
         }
 
         long address() {
+            return getNativePointer();
+        }
+    }
+
+    /** A stream, whose own handle libraries of the process take. */
+    static final class Stream extends CUstream {
+        long handle() {
             return getNativePointer();
         }
     }

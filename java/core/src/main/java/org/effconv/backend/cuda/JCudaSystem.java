@@ -107,6 +107,11 @@ final class JCudaSystem implements CudaSystem {
         });
     }
 
+    @Override
+    public Optional<String> cudnnBindingFailure() {
+        return CudnnBinding.failure();
+    }
+
     /** The file behind a loaded library, whose name holds its whole version. */
     private static String place(String soname) {
         String stem = soname.substring(0, soname.indexOf(".so"));

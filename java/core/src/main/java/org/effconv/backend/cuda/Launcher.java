@@ -80,8 +80,11 @@ final class Launcher implements AutoCloseable {
         }
     }
 
-    // A step that is being recorded finds the workspace that its warm-up grew.
-    private long workspace(long bytes) {
+    /**
+     * The workspace that all operations share, at least that large: for whoever puts work into the stream that no plan of the
+     * native library describes. A step that is being recorded finds the workspace that its warm-up grew.
+     */
+    long workspace(long bytes) {
         if (bytes > workspaceBytes) {
             long larger = (bytes + WORKSPACE_STEP - 1) / WORKSPACE_STEP * WORKSPACE_STEP;
             long address = memory.allocate(larger, DeviceMemory.Use.WORKSPACE);

@@ -24,6 +24,7 @@ class CudaProbeTest {
     private static final class Machine implements CudaSystem {
         String driverFailure;
         String bindingFailure;
+        String cudnnBindingFailure;
         String initialised = "CUDA_SUCCESS";
         int driver = 13000;
         List<Card> cards = List.of(H200, OLD);
@@ -68,6 +69,12 @@ class CudaProbeTest {
         }
 
         @Override
+        public Optional<String> cudnnBindingFailure() {
+            assertTrue(libraries.containsKey("libcudnn.so.9") && libraries.containsKey("libcublas.so.13"), "the binding needs the libraries");
+            return Optional.ofNullable(cudnnBindingFailure);
+        }
+
+        @Override
         public Optional<DeviceCode> deviceCode() {
             return Optional.ofNullable(code);
         }
@@ -80,7 +87,7 @@ class CudaProbeTest {
     }
 
     private void check(CudaOptions options, Kind kind, Class<? extends EffconvException> thrown, String... parts) {
-        CudaProblem problem = new CudaProbe(machine, true).problem(options).orElseThrow();
+        CudaProblem problem = new CudaProbe(machine).problem(options).orElseThrow();
         assertEquals(kind, problem.kind());
         EffconvException e = problem.exception("cuda:" + options.ordinal());
         assertEquals(thrown, e.getClass());
@@ -89,12 +96,12 @@ class CudaProbeTest {
             assertTrue(e.getMessage().contains(part), "\"" + e.getMessage() + "\" should mention \"" + part + "\"");
         }
         assertTrue(e.getMessage().matches("device 'cuda:\\d+': .+: found .+; needed: .+; way out: .+"), e.getMessage());
-        assertFalse(new CudaProbe(machine, true).lines().isEmpty(), "info never fails");
+        assertFalse(new CudaProbe(machine).lines().isEmpty(), "info never fails");
     }
 
     @Test
     void aMachineThatLacksNothing() {
-        CudaProbe probe = new CudaProbe(machine, true);
+        CudaProbe probe = new CudaProbe(machine);
         assertEquals(Optional.empty(), probe.problem(card(0)));
         assertEquals(Optional.empty(), probe.problem(new CudaOptions(0, 20L << 30, ConvolutionChoice.CUDNN, true)));
         assertEquals(List.of(H200, OLD), probe.cards());
@@ -110,7 +117,7 @@ class CudaProbeTest {
     void noDriver() {
         machine.driverFailure = "libcuda.so.1: cannot open shared object file: No such file or directory";
         check(card(0), Kind.NO_DRIVER, EffconvException.MissingNative.class, "cannot open shared object file", "install the driver");
-        assertEquals(List.of(), new CudaProbe(machine, true).cards());
+        assertEquals(List.of(), new CudaProbe(machine).cards());
     }
 
     @Test
@@ -140,7 +147,7 @@ class CudaProbeTest {
         check(card(0), Kind.DRIVER_TOO_OLD, EffconvException.MissingNative.class, "a driver for CUDA 12.8", "one for CUDA 13.0 or newer", "PTX");
         machine.driver = 13000;
         machine.code = new DeviceCode("0.1.0", 13010, CODE.targets(), 120);
-        assertEquals(Optional.empty(), new CudaProbe(machine, true).problem(card(0)), "drivers take all toolkits of their major version");
+        assertEquals(Optional.empty(), new CudaProbe(machine).problem(card(0)), "drivers take all toolkits of their major version");
     }
 
     @Test
@@ -171,24 +178,44 @@ class CudaProbeTest {
 
     @Test
     void cudnnIsNeededOnlyWhereItIsAskedFor() {
-        CudaOptions forced = new CudaOptions(0, 0, ConvolutionChoice.CUDNN, true);
+        String wayOut = "or leave convolutions to the project's kernels with --conv own";
         machine.libraries = Map.of("libcublas.so.13", "x");
-        check(forced, Kind.NO_CUDNN, EffconvException.MissingNative.class, "no loadable libcudnn.so.9", "--conv own");
-        assertEquals(Optional.empty(), new CudaProbe(machine, true).problem(card(0)));
+        checkForced(Kind.NO_CUDNN, "cuDNN is missing: found no loadable libcudnn.so.9; needed: libcudnn.so.9 (cuDNN 9) where the dynamic linker"
+                + " finds it; way out: install cuDNN 9 for CUDA 13, " + wayOut);
+        assertEquals(Optional.empty(), new CudaProbe(machine).problem(card(0)));
         machine.libraries = Map.of("libcublas.so.13", "x", "libcudnn.so.8", "y");
-        check(forced, Kind.WRONG_CUDNN, EffconvException.MissingNative.class, "found libcudnn.so.8 (cuDNN 8)", "libcudnn.so.9 (cuDNN 9)");
+        checkForced(Kind.WRONG_CUDNN, "cuDNN is of another major version: found libcudnn.so.8 (cuDNN 8); needed: libcudnn.so.9 (cuDNN 9) where"
+                + " the dynamic linker finds it; way out: install cuDNN 9 for CUDA 13, " + wayOut);
         machine.libraries = Map.of("libcudnn.so.9", "x");
-        check(forced, Kind.NO_CUBLAS, EffconvException.MissingNative.class, "libcublas.so.13");
+        checkForced(Kind.NO_CUBLAS, "cuBLAS, which cuDNN needs, is missing: found no loadable libcublas.so.13; needed: libcublas.so.13 (CUDA 13)"
+                + " where the dynamic linker finds it; way out: install cuBLAS of CUDA 13, " + wayOut);
+        machine.libraries = Map.of("libcudnn.so.9", "x", "libcublas.so.13", "y");
+        machine.cudnnBindingFailure = "no class org.bytedeco.cuda.global.cudnn on the class path";
+        checkForced(Kind.NO_CUDNN_BINDING, "cuDNN cannot be reached from Java: found no class org.bytedeco.cuda.global.cudnn on the class path;"
+                + " needed: the jar org.bytedeco:cuda:13.1-9.19-1.5.13 and the one with its natives (classifier linux-x86_64) on the class path;"
+                + " way out: add both, " + wayOut);
+        assertEquals(Optional.empty(), new CudaProbe(machine).problem(card(0)));
+    }
+
+    private void checkForced(Kind kind, String message) {
+        CudaOptions forced = new CudaOptions(0, 0, ConvolutionChoice.CUDNN, true);
+        check(forced, kind, EffconvException.MissingNative.class);
+        assertEquals("device 'cuda:0': " + message, new CudaProbe(machine).problem(forced).orElseThrow().exception("cuda:0").getMessage());
+        assertTrue(line("cuDNN").endsWith("; the project's own kernels do its work"), line("cuDNN"));
+    }
+
+    private String line(String what) {
+        return new CudaProbe(machine).lines().stream().filter(l -> l.what().equals(what)).findFirst().orElseThrow().text();
     }
 
     @Test
-    void whereTheBackendBindsNoLibraryNobodyIsSentToInstallOne() {
-        CudaProbe probe = new CudaProbe(machine, false);
-        CudaProblem problem = probe.problem(new CudaOptions(0, 0, ConvolutionChoice.CUDNN, true)).orElseThrow();
-        assertEquals(Kind.CUDNN_NOT_BOUND, problem.kind());
-        assertFalse(problem.toString().contains("install"), problem.toString());
-        assertEquals(Optional.empty(), probe.problem(card(0)));
-        assertTrue(probe.lines().stream().anyMatch(l -> l.text().contains("libcudnn.so.9.19.0; not used by this version")), probe.lines().toString());
+    void theLineOfInfoSaysWhatCudnnIsUsedFor() {
+        assertEquals("/usr/lib/libcudnn.so.9.19.0; used with --conv cudnn alone: this path has never run on a card", line("cuDNN"));
+        machine.libraries = Map.of("libcublas.so.13", "x", "libcudnn.so.8", "y");
+        assertEquals("cuDNN is of another major version (libcudnn.so.8 (cuDNN 8)); the project's own kernels do its work", line("cuDNN"));
+        machine.libraries = Map.of();
+        assertEquals("cuDNN is missing (no loadable libcudnn.so.9); the project's own kernels do its work", line("cuDNN"));
+        assertEquals("no loadable libcublas.so.13; only cuDNN needs it", line("cuBLAS"));
     }
 
     @Test

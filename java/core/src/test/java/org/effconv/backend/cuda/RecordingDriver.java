@@ -13,6 +13,7 @@ import java.util.Set;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 import org.effconv.EffconvException.DeviceLost;
+import org.effconv.EffconvException.MissingNative;
 import org.effconv.EffconvException.OutOfDeviceMemory;
 import org.effconv.backend.cpu.HostPointer;
 
@@ -52,6 +53,7 @@ final class RecordingDriver implements Driver {
     private int failures;
     private int failingLaunch;
     String manifest = validManifest();
+    RecordingLibrary library; // null: this card has none
     long free = 1 << 30;
 
     static String validManifest() {
@@ -78,6 +80,15 @@ final class RecordingDriver implements Driver {
     /** How often a call was made. */
     long count(String call) {
         return calls.stream().filter(c -> c.equals(call) || c.startsWith(call + " ")).count();
+    }
+
+    /** Loses the card from here on. */
+    void lose() {
+        lost = 1;
+    }
+
+    boolean capturing() {
+        return capturing;
     }
 
     /** Nothing that was taken is still held. */
@@ -295,6 +306,16 @@ final class RecordingDriver implements Driver {
         byte[] copy = new byte[(int) parameterBytes];
         new BytePointer(HostPointer.at(parameters, parameterBytes)).get(copy);
         launches.add(new Launch(kernel, blocks, threads, sharedBytes, copy, stream, capturing));
+    }
+
+    @Override
+    public ConvolutionLibrary convolutionLibrary(long stream) {
+        note("convolutionLibrary");
+        if (library == null) {
+            throw new MissingNative("there is no library", null);
+        }
+        library.stream = stream;
+        return library;
     }
 
     @Override
