@@ -30,6 +30,7 @@ final class HostDriver implements Driver {
     private final Map<Long, Long> recorded = new HashMap<>(); // timed or not, event -> nanoseconds
     private final Map<Long, List<Runnable>> graphs = new HashMap<>();
     private List<Runnable> capture; // null unless capturing
+    private HostLibrary library;
     private long handles;
     private boolean closed;
     private Thread current;
@@ -293,6 +294,18 @@ final class HostDriver implements Driver {
                 }
             }
         });
+    }
+
+    @Override
+    public ConvolutionLibrary convolutionLibrary(long stream) {
+        requireCurrent();
+        library = new HostLibrary(this::put, this::outsideCapture);
+        return library;
+    }
+
+    /** The library that was opened; null if none was. */
+    HostLibrary library() {
+        return library;
     }
 
     // ---- graphs -----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import org.effconv.Device;
+import org.effconv.EffconvException.MissingNative;
 import org.effconv.EffconvException.OutOfDeviceMemory;
 import org.effconv.Training;
 import org.effconv.data.Dataset;
@@ -89,5 +90,14 @@ class JCudaDriverTest {
             assertTrue(e.getMessage().contains(Long.toString(1L << 50)), e.getMessage());
             assertTrue(backend.seconds(() -> {}) > 0);
         }
+    }
+
+    /** What this machine lacks of cuDNN is said before anything of it is called. */
+    @Test
+    void withoutCudnnTheCardSaysWhatIsMissing() {
+        assumeTrue(CudaProbe.ofThisMachine().libraryProblem().isPresent(), "cuDNN is there");
+        CudaOptions forced = new CudaOptions(0, 0, ConvolutionChoice.CUDNN, true);
+        MissingNative e = assertThrows(MissingNative.class, () -> CudaBackend.over(driver(), forced));
+        assertTrue(e.getMessage().matches("device 'cuda:0': .+: found .+; needed: .+; way out: .+--conv own"), e.getMessage());
     }
 }
