@@ -54,7 +54,7 @@ public final class Settings {
     public static final Setting<Long> GPU_MEMORY = in(Setting.bytes("gpu-memory", 0,
             "most device memory to take, such as 20g; a request beyond it fails; 0: no limit but the card's"));
     public static final Setting<String> CONV = in(Setting.choice("conv", lower(ConvolutionChoice.AUTO),
-            "whose convolutions run on a card: auto and own are the project's; cudnn is refused, this version does not bind it",
+            "whose convolutions run on a card: auto and own are the project's; cudnn takes cuDNN 9 where it serves a shape, and fails if it is missing",
             names(ConvolutionChoice.values())));
     public static final Setting<String> GRAPHS = in(Setting.choice("graphs", "on",
             "whether steps on a card are recorded as CUDA graphs and replayed; results are the same", List.of("on", "off")));

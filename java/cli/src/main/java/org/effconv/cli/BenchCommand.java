@@ -40,7 +40,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = {
             "Times kernels and whole training steps, and says how near they come to the device's roofline.",
-            "Copy and matmul are measured first: they set the roofline. On a card the project's kernels and cuDNN take turns, where this version computes with cuDNN."
+            "Copy and matmul are measured first: they set the roofline. On a card the project's kernels and cuDNN take turns, where cuDNN is there and serves the case."
         },
         footer = {"", "Exit code 1 when a kernel's error is beyond the gate (fp32 1e-5, bf16 1e-2 against fp64) or a step's loss is not finite."})
 final class BenchCommand implements Callable<Integer> {
