@@ -78,6 +78,11 @@ public final class CudaBackend implements Backend {
         return session.memory().peakBytes();
     }
 
+    /** Convolution and linear passes that a library beside our kernels was given; 0 where there is none. Tells who computed. */
+    public long libraryPasses() {
+        return session.convolutions().passes();
+    }
+
     /** Steps held as recordings now. */
     int recordedSteps() {
         return session.recordedSteps();

@@ -30,6 +30,7 @@ final class LibraryConvolutions implements AutoCloseable {
     private final Launcher launcher;
     private final ConvolutionTable table;
     private final ConvolutionLibrary library; // null: our own kernels compute everything
+    private long passes;
     private final Map<ConvolutionRequest, Optional<ConvolutionLibrary.Plan>> plans = new LinkedHashMap<>(16, 0.75f, true);
 
     /** @throws MissingNative if the table needs a library and there is none that can be used */
@@ -67,8 +68,17 @@ final class LibraryConvolutions implements AutoCloseable {
             return false;
         }
         Optional<ConvolutionLibrary.Plan> plan = plan(request);
-        plan.ifPresent(p -> run(p, request, x, w, bias, y));
-        return plan.isPresent();
+        if (plan.isEmpty()) {
+            return false;
+        }
+        run(plan.get(), request, x, w, bias, y);
+        passes++;
+        return true;
+    }
+
+    /** Passes that the library was given so far; those of replayed steps are counted once, when they were recorded. */
+    long passes() {
+        return passes;
     }
 
     private void run(ConvolutionLibrary.Plan plan, ConvolutionRequest request, long x, long w, long bias, long y) {

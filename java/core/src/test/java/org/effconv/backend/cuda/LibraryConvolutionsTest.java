@@ -146,6 +146,7 @@ class LibraryConvolutionsTest {
         assertEquals(1, library.planned.size());
         assertEquals(List.of(), library.runs);
         assertEquals(3, driver.launches.size());
+        assertEquals(0, backend.libraryPasses());
         close();
     }
 
@@ -170,6 +171,7 @@ class LibraryConvolutionsTest {
                 new RecordingLibrary.Run(request(Pass.DATA_GRADIENT, false), x.address(), w.address(), 0, y.address(), room, false),
                 new RecordingLibrary.Run(request(Pass.WEIGHT_GRADIENT, false), x.address(), w.address(), 0, y.address(), room, false)),
                 library.runs);
+        assertEquals(3, backend.libraryPasses());
         long stream = library.stream;
         backend.activation(org.effconv.backend.Activation.RELU, x, x);
         assertEquals(driver.launches.get(0).stream(), stream, "one stream with our own kernels");
