@@ -116,8 +116,9 @@ final class DeviceMemory implements Allocator {
             free = "the card does not say how much is free";
         }
         OutOfDeviceMemory e = new OutOfDeviceMemory(driver.name() + ": no memory for " + words(asked) + ": " + why + ", " + free
-                + ", this backend holds " + words(total) + ", most of it " + largest.words + " (" + words(live.get(largest))
-                + "); a smaller batch, or a larger limit, may help");
+                + ", this backend holds " + words(total)
+                + (total == 0 ? "" : ", most of it " + largest.words + " (" + words(live.get(largest)) + ")")
+                + "; a smaller batch, or a larger limit, may help");
         if (cause != null) {
             e.initCause(cause);
         }
