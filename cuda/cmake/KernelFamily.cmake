@@ -69,6 +69,13 @@ function(effconv_finish_kernel_families)
   target_link_options(effconv_kernels_host_shared PRIVATE LINKER:--exclude-libs,ALL)
   set_target_properties(effconv_kernels_host_shared PROPERTIES OUTPUT_NAME effconv_kernels_host CXX_VISIBILITY_PRESET hidden)
 
+  # The kernels on the host behind the names of the driver API, for tests of what calls that: a libcuda.so.1 of its own folder.
+  add_library(effconv_standin_cuda SHARED EXCLUDE_FROM_ALL ${EC_CUDA_DIR}/../tests/hostdriver/standin/standin_cuda.cpp)
+  target_link_libraries(effconv_standin_cuda PRIVATE effconv_kernels_host)
+  target_link_options(effconv_standin_cuda PRIVATE LINKER:--exclude-libs,ALL)
+  set_target_properties(effconv_standin_cuda PROPERTIES OUTPUT_NAME cuda SOVERSION 1 CXX_VISIBILITY_PRESET hidden
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/standin)
+
   add_executable(effconv_write_manifest EXCLUDE_FROM_ALL src/write_manifest.cpp)
   target_link_libraries(effconv_write_manifest PRIVATE effconv_kernel_manifest)
 
