@@ -174,7 +174,7 @@ java_part() {
   local images=fashion-mnist-sample effort=(--epochs 4) flexnet=(--arch flexnet7 --epochs 6)
   local effconv=("$java_folder/runtime/bin/java" -Djava.awt.headless=true -XX:+UseSerialGC
     "-Deffconv.commit=$(sed -n 's/^commit: //p' "$java_folder/packed.txt")" -cp "$java_folder/lib/*" org.effconv.cli.Effconv)
-  [ "$device" = cpu ] && effort=(--arch lenet --epochs 1 --no-compare) flexnet=(--arch flexnet3 --epochs 1 --train-images 500 --test-images 200)
+  [ "$device" = cpu ] && effort=(--arch lenet --epochs 1 --no-compare) flexnet=(--arch flexnet3 --epochs 1 --polish 0 --train-images 300 --test-images 100 --batch 64)
   [ -d "$java_folder/data/mnist" ] && images=mnist
   step java "effconv info" 30 "$results/info.txt" "${effconv[@]}" info || return
   if ! grep -q "^device $device *there" "$results/info.txt"; then

@@ -30,6 +30,7 @@ import org.slf4j.LoggerFactory;
 public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     private static final Logger LOG = LoggerFactory.getLogger(KernelSizeSearch.class);
     private static final int POLISH_BATCHES = 16;
+    private static final int POLISH_SHARE = 2; // steps of a search per batch judged, which takes a third of a step
 
     static final String PHASE = "search";
 
@@ -150,9 +151,11 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             Phase.Outcome outcome = Phase.run(context, PHASE, network, weights, job.options(context.data(), epochs(settings)),
                     new SoftSizes(weights, cost, budget.target(cost)), Phase.TestPart.NEVER);
             predict(device, weights);
-            FoundSizes found = polished(job, context, network, weights, cost, weights.found());
+            long start = System.nanoTime();
+            FoundSizes found = polished(job, context, network, weights, cost, outcome.steps());
+            double seconds = outcome.seconds() + (System.nanoTime() - start) / 1e9;
             SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(),
-                    plan.parameters(found.sizes()), cost.kind(), found.cost(), found.target(), outcome.seconds(), outcome.steps(),
+                    plan.parameters(found.sizes()), cost.kind(), found.cost(), found.target(), seconds, outcome.steps(),
                     weights.predictedWeights(found.sizes()));
             if (context.folder() != null) {
                 result.toFile().write(context.folder().file("sizes.json"));
@@ -163,8 +166,9 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     // Judged on the validation part where there is one; a search sees each training image few times, so that these serve, too.
     private static FoundSizes polished(
-            Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, FoundSizes found) {
+            Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, long steps) {
         Settings settings = job.settings();
+        FoundSizes found = weights.found();
         int most = settings.get(Settings.POLISH);
         if (most == 0 || Double.isNaN(found.target()) || settings.get(Settings.CEILING)) {
             return found;
@@ -175,11 +179,14 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             return Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
                     Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches);
         });
-        List<SizePolish.Move> moves = polish.polish(found.soft(), found.sizes(), most, POLISH_BATCHES);
+        List<SizePolish.Move> moves = polish.polish(found.soft(), found.sizes(), most, POLISH_BATCHES, steps / POLISH_SHARE);
         weights.judge(null);
         for (SizePolish.Move move : moves) {
             LOG.info(String.format(Locale.ROOT, "polish: %s, loss smaller by %.4f +- %.4f",
                     Arrays.toString(move.sizes()), move.improvement(), move.standardError()));
+        }
+        if (polish.cutShort()) {
+            LOG.info("polish ends here: to judge more would take more than {} batches, half as many as the search had steps", steps / POLISH_SHARE);
         }
         return moves.isEmpty() ? found : found.movedTo(moves.get(moves.size() - 1).sizes(), cost);
     }

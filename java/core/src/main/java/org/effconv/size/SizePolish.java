@@ -26,6 +26,8 @@ public final class SizePolish {
     private final Cost cost;
     private final double target;
     private final Judge judge;
+    private long left; // batches that may still be judged
+    private boolean cutShort;
 
     /** Tells how good a choice is. */
     @FunctionalInterface
@@ -64,26 +66,39 @@ public final class SizePolish {
      * @param soft    soft sizes of the search
      * @param start   their rounding, which meets the budget
      * @param most    moves at most
-     * @param batches to judge by
+     * @param batches to judge a choice by
+     * @param total   batches to judge at most, all choices taken together; a round that might exceed it is not begun
      * @return the moves made, in order; empty if none is clearly better
      */
-    public List<Move> polish(double[] soft, int[] start, int most, int batches) {
+    public List<Move> polish(double[] soft, int[] start, int most, int batches, long total) {
+        left = total;
+        cutShort = false;
         List<Move> moves = new ArrayList<>();
         int[] sizes = start;
-        double[] losses = judge.losses(sizes, batches);
+        double[] losses = losses(sizes, batches);
         List<int[]> choices = new ArrayList<>(SizeRounding.near(soft, -1, 0, cost, target, ROUNDINGS));
         while (moves.size() < most) {
             addNeighbours(sizes, choices);
+            long round = (long) FIRST_BATCHES * choices.size() + (FINALISTS + 1L) * batches;
+            if (round > left) {
+                cutShort = true;
+                break;
+            }
             Move best = best(choices, sizes, losses, batches);
             if (best == null) {
                 break;
             }
             moves.add(best);
             sizes = best.sizes;
-            losses = judge.losses(sizes, batches);
+            losses = losses(sizes, batches);
             choices.clear();
         }
         return moves;
+    }
+
+    /** Whether the last polish ended because judging another round would have taken too many batches. */
+    public boolean cutShort() {
+        return cutShort;
     }
 
     private void addNeighbours(int[] sizes, List<int[]> choices) {
@@ -106,16 +121,22 @@ public final class SizePolish {
     private Move best(List<int[]> choices, int[] sizes, double[] losses, int batches) {
         List<int[]> finalists = choices.stream()
                 .filter(choice -> !Arrays.equals(choice, sizes))
-                .map(choice -> compare(choice, losses, judge.losses(choice, Math.min(FIRST_BATCHES, batches))))
+                .map(choice -> compare(choice, losses, losses(choice, Math.min(FIRST_BATCHES, batches))))
                 .sorted(Comparator.comparingDouble(Move::improvement).reversed())
                 .limit(FINALISTS)
                 .map(Move::sizes)
                 .toList();
         return finalists.stream()
-                .map(choice -> compare(choice, losses, judge.losses(choice, batches)))
+                .map(choice -> compare(choice, losses, losses(choice, batches)))
                 .filter(Move::stands)
                 .max(Comparator.comparingDouble(Move::improvement))
                 .orElse(null);
+    }
+
+    private double[] losses(int[] sizes, int batches) {
+        double[] losses = judge.losses(sizes, batches);
+        left -= losses.length;
+        return losses;
     }
 
     private static Move compare(int[] sizes, double[] before, double[] after) {

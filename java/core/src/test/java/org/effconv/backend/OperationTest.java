@@ -89,6 +89,25 @@ public abstract class OperationTest<B extends Backend> {
         return new Operands(x, w, b, dy, new ConvolutionCase.Reference(c, values(x), values(w), c.bias() ? values(b) : new double[c.k()], values(dy)));
     }
 
+    /** Every pass of a convolution against its sums; outputs poisoned. */
+    protected final void checkConvolution(ConvolutionCase c, DataType type) {
+        Operands o = convolutionOperands(c, type);
+        Convolution what = c.convolution();
+        Tensor y = poisoned(type, c.outputs());
+        backend.convolution(what, o.x(), o.w(), o.bias(), y);
+        o.expected().y.check(y, values(y), c + " forward");
+        Tensor dx = like(o.x());
+        backend.convolutionDataGradient(what, o.dy(), o.w(), dx);
+        o.expected().dx.check(dx, values(dx), c + " data gradient");
+        Tensor dw = like(o.w());
+        Tensor db = c.bias() ? like(o.bias()) : null;
+        backend.convolutionWeightGradient(what, o.x(), o.dy(), dw, db);
+        o.expected().dw.check(dw, values(dw), c + " weight gradient");
+        if (c.bias()) {
+            o.expected().db.check(db, values(db), c + " bias gradient");
+        }
+    }
+
     /** Values that {@code roundedTo} represents, so that a bf16 product differs from the sum in its own rounding alone. */
     private Tensor drawn(Random r, DataType type, DataType roundedTo, int... dims) {
         int count = (int) Shape.of(dims).count();

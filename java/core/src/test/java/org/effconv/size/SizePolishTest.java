@@ -52,7 +52,7 @@ class SizePolishTest {
     private List<SizePolish.Move> polish(int[] optimum, double shared, double own, int most) {
         double[] soft = Arrays.stream(start).asDoubleStream().toArray();
         return new SizePolish(cost, target, (sizes, batches) -> losses(sizes, optimum, batches, shared, own))
-                .polish(soft, start, most, BATCHES);
+                .polish(soft, start, most, BATCHES, 1_000_000);
     }
 
     @Test
@@ -82,7 +82,7 @@ class SizePolishTest {
             moved += new SizePolish(cost, target, (sizes, batches) -> {
                 Random noise = new Random(31L * Arrays.hashCode(sizes) + salt);
                 return noise.doubles(Math.min(batches, BATCHES)).toArray();
-            }).polish(Arrays.stream(start).asDoubleStream().toArray(), start, 1, BATCHES).size();
+            }).polish(Arrays.stream(start).asDoubleStream().toArray(), start, 1, BATCHES, 1_000_000).size();
         }
         assertTrue(moved <= 5, moved + " of 20 polishes moved by noise alone");
     }
@@ -93,5 +93,25 @@ class SizePolishTest {
         optimum[2] = 9;
         optimum[4] = 1;
         assertEquals(1, polish(optimum, 0, 1e-6, 1).size());
+    }
+
+    @Test
+    void judgesNoMoreBatchesThanAllowed() {
+        int[] optimum = start.clone();
+        optimum[2] = 9;
+        optimum[4] = 1;
+        int[] judged = new int[1];
+        double[] soft = Arrays.stream(start).asDoubleStream().toArray();
+        for (long total : new long[] {BATCHES, 100, 500, 1000}) {
+            judged[0] = 0;
+            SizePolish polish = new SizePolish(cost, target, (sizes, batches) -> {
+                judged[0] += batches;
+                return losses(sizes, optimum, batches, 0, 1e-6);
+            });
+            int moves = polish.polish(soft, start, 8, BATCHES, total).size();
+            assertTrue(judged[0] <= total, judged[0] + " batches of " + total);
+            assertEquals(total < 500 ? 0 : 1, Math.min(moves, 1), "moves at " + total);
+            assertTrue(total >= 500 || polish.cutShort());
+        }
     }
 }

@@ -12,31 +12,15 @@ import org.junit.jupiter.api.Test;
 
 /** Convolutions against a naive sum in double over drawn and awkward shapes; outputs poisoned. */
 class ConvolutionContract extends BackendContract {
+    // two threads of a busy processor wait long for each other at each barrier; what one thread does is drawn more often beside it
+    private static final int DRAWN = 30;
+
     @Test
     void allPassesAreTheSum() {
         for (DataType type : productTypes()) {
-            int drawn = provider().emulated() ? 40 : type == DataType.F64 ? 30 : 200;
-            for (ConvolutionCase c : ConvolutionCase.cases(drawn, provider().emulated() ? 300_000 : 1_500_000)) {
-                check(c, type);
+            for (ConvolutionCase c : ConvolutionCase.cases(DRAWN, provider().emulated() ? 300_000 : 1_500_000)) {
+                checkConvolution(c, type);
             }
-        }
-    }
-
-    private void check(ConvolutionCase c, DataType type) {
-        Operands o = convolutionOperands(c, type);
-        Convolution what = c.convolution();
-        Tensor y = poisoned(type, c.outputs());
-        backend.convolution(what, o.x(), o.w(), o.bias(), y);
-        o.expected().y.check(y, values(y), c + " forward");
-        Tensor dx = like(o.x());
-        backend.convolutionDataGradient(what, o.dy(), o.w(), dx);
-        o.expected().dx.check(dx, values(dx), c + " data gradient");
-        Tensor dw = like(o.w());
-        Tensor db = c.bias() ? like(o.bias()) : null;
-        backend.convolutionWeightGradient(what, o.x(), o.dy(), dw, db);
-        o.expected().dw.check(dw, values(dw), c + " weight gradient");
-        if (c.bias()) {
-            o.expected().db.check(db, values(db), c + " bias gradient");
         }
     }
 

@@ -20,7 +20,6 @@ import jcuda.driver.CUmemAllocationType;
 import jcuda.driver.CUmemLocation;
 import jcuda.driver.CUmemLocationType;
 import jcuda.driver.CUmemPoolProps;
-import jcuda.driver.CUmemoryPool;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
@@ -45,7 +44,7 @@ final class JCudaDriver implements Driver {
     private final int ordinal;
     private final CUdevice device = new CUdevice();
     private final CUcontext context = new CUcontext();
-    private final CUmemoryPool pool = new CUmemoryPool();
+    private final JCudaHandles.Pool pool = new JCudaHandles.Pool();
     private final Table<Stream> streams = new Table<>();
     private final Table<CUevent> events = new Table<>();
     private final Table<CUmodule> modules = new Table<>();

@@ -4,6 +4,7 @@ import java.util.HashMap;
 import java.util.Map;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUmemoryPool;
 import jcuda.driver.CUstream;
 
 /** Numbers for JCuda's pointer objects, which keep theirs to themselves. */
@@ -42,6 +43,22 @@ final class JCudaHandles {
     static final class Stream extends CUstream {
         long handle() {
             return getNativePointer();
+        }
+    }
+
+    /**
+     * A memory pool. JCuda 12.6.0's cuMemPoolCreate fills its handle as it fills a {@link Pointer}: behind the address it writes a
+     * byte offset, for which a {@link CUmemoryPool} has no field, so that the zero lands in the header of the next object of
+     * Java's heap, and whoever locks that object waits for ever. The field here stands where a Pointer has its own.
+     */
+    static final class Pool extends CUmemoryPool {
+        private long byteOffset = UNTOUCHED;
+
+        static final long UNTOUCHED = 0x5a5a5a5a5a5a5a5aL;
+
+        /** Whether JCuda wrote behind the address. */
+        boolean writtenBehind() {
+            return byteOffset != UNTOUCHED;
         }
     }
 

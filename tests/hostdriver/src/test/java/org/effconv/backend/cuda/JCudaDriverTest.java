@@ -7,6 +7,11 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
+import jcuda.driver.CUmemAllocationType;
+import jcuda.driver.CUmemLocation;
+import jcuda.driver.CUmemLocationType;
+import jcuda.driver.CUmemPoolProps;
+import jcuda.driver.CUresult;
 import org.effconv.Device;
 import org.effconv.EffconvException.MissingNative;
 import org.effconv.EffconvException.OutOfDeviceMemory;
@@ -99,5 +104,19 @@ class JCudaDriverTest {
         CudaOptions forced = new CudaOptions(0, 0, ConvolutionChoice.CUDNN, true);
         MissingNative e = assertThrows(MissingNative.class, () -> CudaBackend.over(driver(), forced));
         assertTrue(e.getMessage().matches("device 'cuda:0': .+: found .+; needed: .+; way out: .+--conv own"), e.getMessage());
+    }
+
+    @Test
+    void theHandleOfAPoolTakesWhatJCudaWritesBehindIt() {
+        CUmemPoolProps properties = new CUmemPoolProps();
+        properties.allocType = CUmemAllocationType.CU_MEM_ALLOCATION_TYPE_PINNED;
+        properties.location = new CUmemLocation(CUmemLocationType.CU_MEM_LOCATION_TYPE_DEVICE, 0);
+        JCudaHandles.Pool pool = new JCudaHandles.Pool();
+        try (JCudaDriver driver = JCudaDriver.open(0)) {
+            driver.enter();
+            assertEquals(CUresult.CUDA_SUCCESS, jcuda.driver.JCudaDriver.cuMemPoolCreate(pool, properties));
+            assertTrue(pool.writtenBehind(), "JCuda keeps to its handle now: JCudaHandles.Pool has become needless");
+            assertEquals(CUresult.CUDA_SUCCESS, jcuda.driver.JCudaDriver.cuMemPoolDestroy(pool));
+        }
     }
 }
