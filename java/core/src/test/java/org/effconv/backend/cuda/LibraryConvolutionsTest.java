@@ -222,6 +222,8 @@ class LibraryConvolutionsTest {
         assertEquals(LibraryConvolutions.MOST + 1, library.planned.size(), "kept");
         backend.linear(batches.get(0), w, null, batches.get(0));
         assertEquals(LibraryConvolutions.MOST + 2, library.planned.size(), "the one used longest ago went");
+        backend.linear(batches.get(1), w, null, batches.get(1));
+        assertEquals(LibraryConvolutions.MOST + 2, library.planned.size(), "used since, and kept for that");
         close();
     }
 
