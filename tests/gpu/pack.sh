@@ -80,6 +80,7 @@ collect_jars() {
   done
   if [ -n "$device_code" ]; then
     stored "$(ls "$root"/java/cuda/target/*-cuda13.jar)" "$folder/lib"
+    collect_binding
   fi
   junit=$(sed -n 's|.*<junit.version>\(.*\)</junit.version>.*|\1|p' "$root/pom.xml")
   maven -N dependency:copy -Dartifact="org.junit.platform:junit-platform-console-standalone:$junit" -DoutputDirectory="$scratch/junit"
@@ -89,6 +90,18 @@ collect_jars() {
   # its classes alone, which a provider of the suite names; its kernels run on no card
   (cd "$root/tests/hostdriver/target/classes" && find . -name '*.class' >"$scratch/classes" &&
     jar --create --no-compress --file "$folder/test/hostdriver.jar" "@$scratch/classes")
+}
+
+# The binding of cuDNN, which the project can do without; cuDNN itself must be on the other machine.
+collect_binding() {
+  local version artifact jar
+  version=$(sed -n 's|.*<cuda.preset.version>\(.*\)</cuda.preset.version>.*|\1|p' "$root/pom.xml")
+  for artifact in "org.bytedeco:cuda:$version" "org.bytedeco:cuda:$version:jar:linux-x86_64"; do
+    maven -N dependency:copy -Dartifact="$artifact" -DoutputDirectory="$scratch/binding"
+  done
+  for jar in "$scratch"/binding/*.jar; do
+    stored "$jar" "$folder/lib"
+  done
 }
 
 # A runtime that asks the machine for nothing but glibc: system libraries that the JDK was linked against come along.

@@ -214,6 +214,12 @@ if [ -n "$java_folder" ]; then
       break
     fi
   done
+  # cuDNN and cuBLAS, where the dynamic linker does not find them but PyTorch's packages brought them along
+  pytorch_libraries=$(python3 -c 'import glob, importlib.util as u; s = u.find_spec("nvidia")
+print(":".join(sorted(p for r in (s.submodule_search_locations if s else []) for p in glob.glob(r + "/*/lib"))))' 2>/dev/null) || pytorch_libraries=
+  if [ -n "$pytorch_libraries" ] && ! ldconfig -p | grep -q 'libcudnn\.so\.9 '; then
+    export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$pytorch_libraries
+  fi
 fi
 bench_batch=512
 if [ "$device" = cpu ]; then
