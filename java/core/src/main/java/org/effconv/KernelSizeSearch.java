@@ -13,6 +13,7 @@ import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.nn.WeightSource;
+import org.effconv.size.Baselines;
 import org.effconv.size.Budget;
 import org.effconv.size.Cost;
 import org.effconv.size.FoundSizes;
@@ -29,8 +30,8 @@ import org.slf4j.LoggerFactory;
 /** Learns the kernel sizes of an architecture's convolutions under a budget of parameters, multiply-adds or time. */
 public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     private static final Logger LOG = LoggerFactory.getLogger(KernelSizeSearch.class);
-    private static final int POLISH_BATCHES = 16;
-    private static final int POLISH_SHARE = 2; // steps of a search per batch judged, which takes a third of a step
+    private static final int POLISH_BATCHES = 32;
+    private static final int POLISH_LIMIT = 2; // batches judged per step of the search, each about a quarter of a step
 
     static final String PHASE = "search";
 
@@ -164,31 +165,41 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         }
     }
 
-    // Judged on the validation part where there is one; a search sees each training image few times, so that these serve, too.
     private static FoundSizes polished(
             Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, long steps) {
         Settings settings = job.settings();
         FoundSizes found = weights.found();
         int most = settings.get(Settings.POLISH);
-        if (most == 0 || Double.isNaN(found.target()) || settings.get(Settings.CEILING)) {
+        if (most == 0 || settings.get(Settings.CEILING)) {
             return found;
         }
-        Images images = context.data().validation().orElse(context.data().train());
-        SizePolish polish = new SizePolish(cost, found.target(), (sizes, batches) -> {
+        Images images = judging(context.data(), settings.get(Settings.BATCH));
+        SizePolish polish = new SizePolish(cost, found.target(), settings.get(Settings.PRICE), (sizes, batches) -> {
             weights.judge(sizes);
             return Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
                     Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches);
         });
-        List<SizePolish.Move> moves = polish.polish(found.soft(), found.sizes(), most, POLISH_BATCHES, steps / POLISH_SHARE);
+        int[] plain = Double.isNaN(found.target()) ? found.sizes() : Baselines.mixed(cost, found.target());
+        List<SizePolish.Move> moves = polish.polish(weights.proposals(), plain, most, POLISH_BATCHES, POLISH_LIMIT * steps);
         weights.judge(null);
         for (SizePolish.Move move : moves) {
             LOG.info(String.format(Locale.ROOT, "polish: %s, loss smaller by %.4f +- %.4f",
                     Arrays.toString(move.sizes()), move.improvement(), move.standardError()));
         }
         if (polish.cutShort()) {
-            LOG.info("polish ends here: to judge more would take more than {} batches, half as many as the search had steps", steps / POLISH_SHARE);
+            LOG.info("polish ends here: to judge more would take more than {} batches, twice as many as the search had steps", POLISH_LIMIT * steps);
+        } else if (moves.isEmpty()) {
+            LOG.info("polish: {} stays, nothing is clearly better", Arrays.toString(plain));
         }
-        return moves.isEmpty() ? found : found.movedTo(moves.get(moves.size() - 1).sizes(), cost);
+        if (moves.isEmpty()) {
+            return polish.cutShort() ? found : found.movedTo(plain, cost);
+        }
+        return found.movedTo(moves.get(moves.size() - 1).sizes(), cost);
+    }
+
+    // The validation part, if it is large enough; a search sees each training image few times, so that these serve, too.
+    private static Images judging(Dataset data, int batch) {
+        return data.validation().filter(images -> images.count() >= POLISH_BATCHES * batch).orElse(data.train());
     }
 
     // The sizes as the last update left them, also where this process ran no step of the search.

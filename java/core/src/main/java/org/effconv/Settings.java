@@ -94,8 +94,8 @@ public final class Settings {
             "size all layers start at; 0: the uniform one that meets the budget"));
     public static final Setting<Double> FROZEN = in(Setting.number("frozen", SEARCH.frozen(), Range.fromBelow(0, 1),
             "first part of the search, in which sizes stay at their start, as a fraction"));
-    public static final Setting<Double> JITTER = in(Setting.number("jitter", SEARCH.jitter(), Range.atLeast(0),
-            "half-width in pixels of the noise on sizes during the search"));
+    public static final Setting<Double> SPREAD = in(Setting.number("spread", SEARCH.spread(), Range.atLeast(0),
+            "how widely each step of the search draws sizes of equal cost around the predicted ones: standard deviation of their logarithm"));
     public static final Setting<Double> PRICE = in(Setting.number("price", SEARCH.price(), Range.atLeast(0),
             "weight of the cost in the loss, with --budget auto or --size-update gradient"));
     public static final Setting<Boolean> CEILING = in(Setting.flag("ceiling", SEARCH.ceiling(),
@@ -150,7 +150,7 @@ public final class Settings {
                 .update(SearchSettings.Update.valueOf(get(SIZE_UPDATE).toUpperCase(Locale.ROOT)))
                 .start(get(START_SIZE))
                 .frozen(get(FROZEN))
-                .jitter(get(JITTER))
+                .spread(get(SPREAD))
                 .price(get(PRICE))
                 .ceiling(get(CEILING))
                 .build();
@@ -215,7 +215,7 @@ public final class Settings {
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
         return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE,
-                FROZEN, JITTER, PRICE, CEILING, POLISH,
+                FROZEN, SPREAD, PRICE, CEILING, POLISH,
                 WARM_START, COMPARE);
     }
 

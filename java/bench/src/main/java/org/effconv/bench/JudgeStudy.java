@@ -34,7 +34,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Does the loss under predicted kernels rank sizes as trainings of their own do? Trains kernels under jitter around uniform
+ * Does the loss under predicted kernels rank sizes as trainings of their own do? Trains kernels with sizes drawn around uniform
  * sizes, judges choices of equal cost by them, trains a network of each choice, and prints both with their rank correlation.
  */
 @Command(name = "judge-study", mixinStandardHelpOptions = true, showDefaultValues = true)
@@ -67,8 +67,8 @@ final class JudgeStudy implements Callable<Integer> {
     @Option(names = "--epochs", defaultValue = "8")
     private int epochs;
 
-    @Option(names = "--jitter", defaultValue = "2")
-    private double jitter;
+    @Option(names = "--spread", defaultValue = "0.4")
+    private double spread;
 
     @Option(names = "--seeds", split = ",", defaultValue = "1,2")
     private List<Long> seeds;
@@ -140,7 +140,7 @@ final class JudgeStudy implements Callable<Integer> {
     // Mean loss on the held images of each choice. The kernels learn with sizes that stay where they start.
     private double[] judge(
             Device device, NetworkPlan plan, Cost cost, Budget asked, Dataset split, long seed, List<int[]> choices) {
-        SearchSettings settings = SearchSettings.standard().change().jitter(jitter).frozen(Math.nextDown(1.0)).build();
+        SearchSettings settings = SearchSettings.standard().change().spread(spread).frozen(Math.nextDown(1.0)).build();
         OptimizerSettings optimizer = new OptimizerSettings(OptimizerRule.adamW(), RATE, DECAY, Schedule.named("cosine", 0.1));
         Augmentation augmentation = new Augmentation(split.height() / 8, split.channels() == 3);
         TrainingOptions options = new TrainingOptions(searchEpochs, 128, optimizer, 0, augmentation, seed);

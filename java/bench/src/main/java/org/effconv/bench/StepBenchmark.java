@@ -54,8 +54,8 @@ final class StepBenchmark implements Callable<Integer> {
     @Option(names = "--clock", defaultValue = "WALL", description = "${COMPLETION-CANDIDATES}; THREAD: processor time of one thread")
     private PairedTiming.Clock clock;
 
-    @Option(names = "--jitter", description = "of the search's sizes; its default if not given")
-    private Double jitter;
+    @Option(names = "--spread", description = "of the search's sizes; its default if not given")
+    private Double spread;
 
     @Option(names = "--out", description = "writes PATH.md and PATH.json")
     private Path out;
@@ -144,7 +144,7 @@ final class StepBenchmark implements Callable<Integer> {
 
     private SearchSettings searchSettings() {
         SearchSettings settings = SearchSettings.standard();
-        return jitter == null ? settings : settings.change().jitter(jitter).build();
+        return spread == null ? settings : settings.change().spread(spread).build();
     }
 
     private void profile(Configuration c) {

@@ -52,7 +52,7 @@ public final class Baselines {
         }
         double[] ones = new double[cost.layers().size()];
         Arrays.fill(ones, 1);
-        return SizeRounding.repair(scaled(ones, cost, target), cost, target);
+        return SizeRounding.repair(EqualCost.scaled(ones, cost, target), cost, target);
     }
 
     /**
@@ -73,7 +73,7 @@ public final class Baselines {
      */
     public static int[] shuffled(int[] found, Cost cost, double target, long seed) {
         double[] permuted = Arrays.stream(permuted(found, seed)).asDoubleStream().toArray();
-        return SizeRounding.repair(scaled(permuted, cost, target), cost, target);
+        return SizeRounding.repair(EqualCost.scaled(permuted, cost, target), cost, target);
     }
 
     static int[] permuted(int[] sizes, long seed) {
@@ -114,7 +114,7 @@ public final class Baselines {
                 return found;
             }
         }
-        return SizeRounding.repair(scaled(grade(cost.layers().size(), RATIO, falling), cost, target), cost, target);
+        return SizeRounding.repair(EqualCost.scaled(grade(cost.layers().size(), RATIO, falling), cost, target), cost, target);
     }
 
     private static double[] grade(int layers, double ratio, boolean falling) {
@@ -137,21 +137,6 @@ public final class Baselines {
             }
         }
         return best;
-    }
-
-    // A multiple of a shape, each layer within 1..kmax, that costs the budget.
-    private static double[] scaled(double[] shape, Cost cost, double target) {
-        double low = 0;
-        double high = Cost.LARGEST_SIZE / Arrays.stream(shape).min().orElseThrow();
-        for (int i = 0; i < 60; i++) { // bisection down to rounding
-            double middle = (low + high) / 2;
-            if (cost.soft(capped(shape, middle, cost)).total() < target) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        return capped(shape, high, cost);
     }
 
     private static double[] capped(double[] shape, double factor, Cost cost) {

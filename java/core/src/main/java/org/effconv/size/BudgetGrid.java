@@ -8,7 +8,7 @@ import java.util.stream.IntStream;
 
 /**
  * The steady update for a range of budgets: a few of them, spaced evenly in log P, each with its own steady sizes. A step
- * works at one of them (two steps in a row, which share their jitter, at the same), in turn. What pulls on sizes there moves
+ * works at one of them (two steps in a row, which share their draws, at the same), in turn. What pulls on sizes there moves
  * that budget's, and in every second round those of the neighbouring budgets, too: a pull q_l = v_l dL/dv_l is one on log v,
  * and changes slowly along the range. So a budget's pulls are averaged over a quarter, a half and a quarter of it and its
  * neighbours, which keeps the noise of each nearer to that of a search for one budget.

@@ -18,7 +18,7 @@ interface KernelPredictor extends AutoCloseable {
      * What the kernels may know of the sizes; no gradient flows back into it, so the loss reaches a size through the mask
      * alone.
      *
-     * @param v soft sizes, without jitter
+     * @param v soft sizes, as predicted
      * @param u the size predictor's states (L, 2 * hidden)
      */
     record Condition(double[] v, Tensor u) {}

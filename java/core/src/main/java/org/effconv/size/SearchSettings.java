@@ -11,8 +11,9 @@ import org.effconv.backend.MaskKind;
  * @param update        how sizes follow the loss
  * @param start         size that every layer starts at; 0: one size for all layers that meets the budget, or kmax without one
  * @param frozen        first fraction of the search, in which sizes stay at their start and only kernels learn
- * @param jitter        half-width in pixels of the uniform noise added to each size at each step, so that kernels serve the
- *                      neighbouring sizes too and the loss is a smooth function of the sizes
+ * @param spread        of the sizes that each step draws around the predicted ones: standard deviation of log v, before one
+ *                      common factor brings the cost back. So kernels serve other choices of the same cost, too, and the
+ *                      loss is a smooth function of the sizes. Without a budget the cost is not brought back
  * @param travel        STEADY: how far log v may move over the whole search if every step pulled the same way as hard as
  *                      the root mean square of the pulls
  * @param horizon       STEADY: over which fraction of the steps with moving sizes the pull on them is averaged
@@ -32,7 +33,7 @@ public record SearchSettings(
         Update update,
         double start,
         double frozen,
-        double jitter,
+        double spread,
         double travel,
         double horizon,
         double settle,
@@ -68,7 +69,7 @@ public record SearchSettings(
     public SearchSettings {
         check("start", start, start == 0 || start >= 1 && start <= Cost.LARGEST_SIZE, "0 or a size from 1 to 33");
         check("frozen", frozen, frozen >= 0 && frozen < 1, "a fraction, 0 or more and below 1");
-        check("jitter", jitter, jitter >= 0 && jitter <= 8, "0 to 8 pixels");
+        check("spread", spread, spread >= 0 && spread <= 2, "0 to 2");
         check("travel", travel, travel > 0 && travel <= 1000, "a number above 0 and at most 1000");
         check("horizon", horizon, horizon > 0 && horizon <= 1, "a fraction above 0 and at most 1");
         check("settle", settle, settle > 0 && settle <= 1, "a fraction above 0 and at most 1");
@@ -87,7 +88,7 @@ public record SearchSettings(
     /** The defaults. */
     public static SearchSettings standard() {
         return new SearchSettings(
-                MaskKind.RAMP, Kernels.COORDINATE, Update.STEADY, 0, 0.4, 2, 8, 0.1, 0.3, 0.35, false, 0.3, 32, 32, true);
+                MaskKind.RAMP, Kernels.COORDINATE, Update.STEADY, 0, 0.4, 0.4, 8, 0.1, 0.3, 0.35, false, 0.3, 32, 32, true);
     }
 
     /** The same with other values; anything not set stays. */
@@ -102,7 +103,7 @@ public record SearchSettings(
         private Update update;
         private double start;
         private double frozen;
-        private double jitter;
+        private double spread;
         private double travel;
         private double horizon;
         private double settle;
@@ -119,7 +120,7 @@ public record SearchSettings(
             update = s.update;
             start = s.start;
             frozen = s.frozen;
-            jitter = s.jitter;
+            spread = s.spread;
             travel = s.travel;
             horizon = s.horizon;
             settle = s.settle;
@@ -156,8 +157,8 @@ public record SearchSettings(
             return this;
         }
 
-        public Builder jitter(double value) {
-            jitter = value;
+        public Builder spread(double value) {
+            spread = value;
             return this;
         }
 
@@ -210,7 +211,7 @@ public record SearchSettings(
          * @throws InvalidInput if a value is out of range
          */
         public SearchSettings build() {
-            return new SearchSettings(mask, kernels, update, start, frozen, jitter, travel, horizon, settle, price, ceiling,
+            return new SearchSettings(mask, kernels, update, start, frozen, spread, travel, horizon, settle, price, ceiling,
                     sizeRate, features, hidden, spareRing);
         }
     }

@@ -6,25 +6,29 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * The last step of a search: from the sizes found to the best of the neighbouring choices of the same cost, again and again.
+ * The last part of a search: the choice of odd sizes by the class loss under the predicted kernels.
  *
- * <p>A neighbour has one layer a ring larger or smaller, and others moved as little as brings the cost back to the budget;
- * at first, other roundings of the soft sizes are neighbours, too, for odd sizes are coarse and the budget leaves only few of
- * them. Kernels that were trained under jitter have served the neighbouring sizes, so that the class loss under them can
- * compare choices. All choices see the same batches, and only what stands out of the spread of the differences from batch to
- * batch counts: where nothing does, the sizes stay.
+ * <p>Kernels that were trained with sizes drawn from the budget's surface have served many choices of the same cost, so that
+ * the loss under them can compare choices. From the given start the proposals are tried first; then, again and again,
+ * neighbours: one layer a ring larger or smaller, and others moved as little as brings the cost back to the budget. All choices
+ * see the same batches, and only what stands out of the spread of the differences from batch to batch counts: where nothing
+ * does, the sizes stay. Without a budget a choice's loss is its class loss plus a share of price * log P.
  */
 public final class SizePolish {
-    /** By how many standard errors of the mean paired difference a neighbour must be better. */
+    /** By how many standard errors of the mean paired difference a choice must be better than the present one. */
     public static final double SIGNIFICANCE = 2.5;
 
-    private static final int ROUNDINGS = 12; // other roundings tried
+    // Of the price at which sizes follow the loss. That one has to stand up to the noise of single steps; whole choices differ
+    // by a multiple in cost, and at the full price the smallest would win over any that solves the task.
+    private static final double SHARE_OF_PRICE = 0.3;
     private static final int WAYS = 2; // of bringing the cost back after a layer has moved
-    private static final int FINALISTS = 8; // neighbours that are judged on all batches; the others on the first few
-    private static final int FIRST_BATCHES = 3;
+    private static final int FIRST_BATCHES = 3; // that all choices of a round are judged by
+    private static final int KEPT = 4; // of so many one goes on to the next heat of a round
+    private static final int LEAST_CHOICES = 4; // a round of fewer is not worth it, unless there are no more
 
     private final Cost cost;
     private final double target;
+    private final double price;
     private final Judge judge;
     private long left; // batches that may still be judged
     private boolean cutShort;
@@ -54,44 +58,47 @@ public final class SizePolish {
     }
 
     /**
-     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it
+     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it. NaN: any cost, at a price
+     * @param price  of log P in a search without a target, of which a share of 0.3 counts here
      */
-    public SizePolish(Cost cost, double target, Judge judge) {
+    public SizePolish(Cost cost, double target, double price, Judge judge) {
         this.cost = cost;
         this.target = target;
+        this.price = Double.isNaN(target) ? SHARE_OF_PRICE * price : 0;
         this.judge = judge;
     }
 
     /**
-     * @param soft    soft sizes of the search
-     * @param start   their rounding, which meets the budget
-     * @param most    moves at most
-     * @param batches to judge a choice by
-     * @param total   batches to judge at most, all choices taken together; a round that might exceed it is not begun
+     * @param proposals tried first
+     * @param start     present choice, which meets the budget
+     * @param most      moves at most
+     * @param batches   to judge a choice by
+     * @param total     batches to judge at most, all choices taken together; a round has as many choices as that allows
      * @return the moves made, in order; empty if none is clearly better
      */
-    public List<Move> polish(double[] soft, int[] start, int most, int batches, long total) {
+    public List<Move> polish(List<int[]> proposals, int[] start, int most, int batches, long total) {
         left = total;
         cutShort = false;
         List<Move> moves = new ArrayList<>();
         int[] sizes = start;
-        double[] losses = losses(sizes, batches);
-        List<int[]> choices = new ArrayList<>(SizeRounding.near(soft, -1, 0, cost, target, ROUNDINGS));
+        List<int[]> choices = new ArrayList<>(proposals);
+        addNeighbours(sizes, choices);
         while (moves.size() < most) {
-            addNeighbours(sizes, choices);
-            long round = (long) FIRST_BATCHES * choices.size() + (FINALISTS + 1L) * batches;
-            if (round > left) {
+            int[] present = sizes;
+            choices.removeIf(choice -> Arrays.equals(choice, present));
+            int tried = affordable(choices.size(), batches);
+            if (tried < Math.min(LEAST_CHOICES, choices.size())) {
                 cutShort = true;
                 break;
             }
-            Move best = best(choices, sizes, losses, batches);
+            Move best = best(choices.subList(0, tried), sizes, batches);
             if (best == null) {
                 break;
             }
             moves.add(best);
             sizes = best.sizes;
-            losses = losses(sizes, batches);
             choices.clear();
+            addNeighbours(sizes, choices);
         }
         return moves;
     }
@@ -101,13 +108,36 @@ public final class SizePolish {
         return cutShort;
     }
 
+    private int affordable(int choices, int batches) {
+        int tried = choices;
+        while (tried > 0 && batchesFor(tried, batches) > left) {
+            tried--;
+        }
+        return tried;
+    }
+
+    private static long batchesFor(int choices, int batches) {
+        long sum = batches; // of the present choice
+        int heat = Math.min(FIRST_BATCHES, batches);
+        for (int n = choices; n > 0; n = kept(n)) {
+            sum += (long) n * heat;
+            if (heat == batches) {
+                break;
+            }
+            heat = Math.min(KEPT * heat, batches);
+        }
+        return sum;
+    }
+
+    private static int kept(int choices) {
+        return (choices + KEPT - 1) / KEPT;
+    }
+
     private void addNeighbours(int[] sizes, List<int[]> choices) {
         for (int l = 0; l < sizes.length; l++) {
             for (int size : new int[] {sizes[l] - 2, sizes[l] + 2}) {
                 if (size >= 1 && size <= cost.layers().get(l).kmax()) {
-                    double[] v = Arrays.stream(sizes).asDoubleStream().toArray();
-                    v[l] = size;
-                    for (int[] choice : SizeRounding.near(v, l, size, cost, target, WAYS)) {
+                    for (int[] choice : moved(sizes, l, size)) {
                         if (choices.stream().noneMatch(known -> Arrays.equals(known, choice))) {
                             choices.add(choice);
                         }
@@ -117,26 +147,37 @@ public final class SizePolish {
         }
     }
 
-    // A race: all on a few batches, the best of them on all.
-    private Move best(List<int[]> choices, int[] sizes, double[] losses, int batches) {
-        List<int[]> finalists = choices.stream()
-                .filter(choice -> !Arrays.equals(choice, sizes))
-                .map(choice -> compare(choice, losses, losses(choice, Math.min(FIRST_BATCHES, batches))))
-                .sorted(Comparator.comparingDouble(Move::improvement).reversed())
-                .limit(FINALISTS)
-                .map(Move::sizes)
-                .toList();
-        return finalists.stream()
-                .map(choice -> compare(choice, losses, losses(choice, batches)))
-                .filter(Move::stands)
-                .max(Comparator.comparingDouble(Move::improvement))
-                .orElse(null);
+    private List<int[]> moved(int[] sizes, int layer, int size) {
+        int[] moved = sizes.clone();
+        moved[layer] = size;
+        return Double.isNaN(target) ? List.of(moved)
+                : SizeRounding.near(Arrays.stream(moved).asDoubleStream().toArray(), layer, size, cost, target, WAYS);
+    }
+
+    // Heats: all choices on a few batches, a quarter of them on four times as many, and so on, the last on all.
+    private Move best(List<int[]> choices, int[] sizes, int batches) {
+        double[] present = losses(sizes, batches);
+        int heat = Math.min(FIRST_BATCHES, batches);
+        List<int[]> running = choices;
+        while (true) {
+            int n = heat;
+            List<Move> compared = running.stream()
+                    .map(choice -> compare(choice, present, losses(choice, n)))
+                    .sorted(Comparator.comparingDouble(Move::improvement).reversed())
+                    .toList();
+            if (heat == batches) {
+                return compared.stream().filter(Move::stands).findFirst().orElse(null);
+            }
+            running = compared.stream().limit(kept(compared.size())).map(Move::sizes).toList();
+            heat = Math.min(KEPT * heat, batches);
+        }
     }
 
     private double[] losses(int[] sizes, int batches) {
         double[] losses = judge.losses(sizes, batches);
         left -= losses.length;
-        return losses;
+        double priced = price == 0 ? 0 : price * Math.log(cost.at(sizes));
+        return Arrays.stream(losses).map(loss -> loss + priced).toArray();
     }
 
     private static Move compare(int[] sizes, double[] before, double[] after) {

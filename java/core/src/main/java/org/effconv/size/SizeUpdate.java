@@ -13,8 +13,8 @@ interface SizeUpdate {
     /**
      * One step.
      *
-     * @param v        sizes at which the gradient was taken, without jitter
-     * @param gradient dL/dv of the class loss
+     * @param v        predicted sizes, around which those were drawn that the gradient was taken at
+     * @param gradient dL/dv of the class loss by these
      * @param fraction how far the steps with moving sizes have come, 0 to 1
      * @param steps    how many of them there are
      */

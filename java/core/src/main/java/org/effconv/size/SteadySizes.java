@@ -16,8 +16,8 @@ import org.effconv.nn.SizedLayer;
  */
 final class SteadySizes implements SizeUpdate {
     private static final double LARGEST_PULL = 3; // of a layer's mean pull, in root mean squares
-    // Fraction of the moving steps over which a start off the budget moves onto it, or the price rises to its full height. A
-    // price that is there before the kernels serve their sizes shrinks what the task would need, for good.
+    // Fraction of the moving steps over which the price rises to its full height. One that is there before the kernels serve
+    // their sizes shrinks what the task would need, for good.
     private static final double ANNEALED_BY = 0.5;
 
     private final SearchSettings settings;
@@ -33,10 +33,9 @@ final class SteadySizes implements SizeUpdate {
     private double square;
     private double squareWeight;
     private double settledSteps;
-    private double startCost;
 
     /**
-     * @param start  sizes that the search starts at
+     * @param start  sizes that the search starts at; with a budget, a multiple of them that meets it
      * @param target P*, or NaN
      */
     SteadySizes(SearchSettings settings, Cost cost, double target, double[] start) {
@@ -49,10 +48,10 @@ final class SteadySizes implements SizeUpdate {
         for (int l = 0; l < x.length; l++) {
             x[l] = clamp(x[l], l);
         }
+        restore();
         mean = new double[x.length];
         squares = new double[x.length];
         settled = new double[x.length];
-        startCost = cost.soft(start).total();
     }
 
     @Override
@@ -97,7 +96,7 @@ final class SteadySizes implements SizeUpdate {
                 x[l] = clamp(x[l] - step * relative, l);
             }
         }
-        restore(fraction);
+        restore();
         if (fraction >= 1 - settings.settle()) {
             settledSteps++;
             for (int l = 0; l < x.length; l++) {
@@ -170,39 +169,16 @@ final class SteadySizes implements SizeUpdate {
         }
     }
 
-    private void restore(double fraction) {
-        if (!hasBudget()) {
-            return;
-        }
-        double way = Math.min(1, fraction / ANNEALED_BY);
-        double wanted = Math.exp(Math.log(startCost) * (1 - way) + Math.log(target) * way);
-        if (!settings.ceiling() || cost.soft(sizes()).total() > wanted) {
-            meet(x, wanted);
+    private void restore() {
+        if (hasBudget() && (!settings.ceiling() || cost.soft(sizes()).total() > target)) {
+            meet(x, target);
         }
     }
 
-    // One common factor on all sizes, by bisection; a layer at the end of its range stays there.
+    // One common factor on all sizes; a layer at the end of its range stays there.
     private void meet(double[] logs, double wanted) {
-        double low = -Math.log(Cost.LARGEST_SIZE) - 1;
-        double high = -low;
-        double[] shifted = new double[logs.length];
-        for (int i = 0; i < 60; i++) {
-            double middle = (low + high) / 2;
-            shift(logs, middle, shifted);
-            if (cost.soft(exponential(shifted)).total() < wanted) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        shift(logs, (low + high) / 2, shifted);
-        System.arraycopy(shifted, 0, logs, 0, logs.length);
-    }
-
-    private void shift(double[] logs, double by, double[] out) {
-        for (int l = 0; l < logs.length; l++) {
-            out[l] = clamp(logs[l] + by, l);
-        }
+        double[] v = EqualCost.scaled(exponential(logs), cost, wanted);
+        Arrays.setAll(logs, l -> Math.log(v[l]));
     }
 
     private double clamp(double value, int l) {
@@ -228,7 +204,7 @@ final class SteadySizes implements SizeUpdate {
                 "steady.mean", mean.clone(),
                 "steady.squares", squares.clone(),
                 "steady.settled", settled.clone(),
-                "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps, startCost});
+                "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps});
     }
 
     @Override
@@ -243,22 +219,12 @@ final class SteadySizes implements SizeUpdate {
         square = scalars[2];
         squareWeight = scalars[3];
         settledSteps = scalars[4];
-        startCost = scalars[5];
     }
 
     /** Uniform size at which the network costs {@code target}; layers whose kmax is smaller stay there. */
     static double uniform(Cost cost, double target) {
-        double low = 1;
-        double high = Cost.LARGEST_SIZE;
-        double[] v = new double[cost.layers().size()];
-        for (int i = 0; i < 60; i++) {
-            Arrays.fill(v, (low + high) / 2);
-            if (cost.soft(v).total() < target) {
-                low = v[0];
-            } else {
-                high = v[0];
-            }
-        }
-        return high;
+        double[] ones = new double[cost.layers().size()];
+        Arrays.fill(ones, 1);
+        return Arrays.stream(EqualCost.scaled(ones, cost, target)).max().orElseThrow();
     }
 }

@@ -22,7 +22,7 @@ import org.effconv.tensor.Tensor;
 
 /**
  * The weights of a search: predicted sizes, predicted kernels, masks between them. In the first part of a search the sizes
- * stay at their start; then both learn. All randomness derives from (seed, step). In inference sizes are used without jitter.
+ * stay at their start; then both learn. All randomness derives from (seed, step). In inference sizes are used as predicted.
  */
 public final class SynthesisedWeights implements WeightSource {
     private static final int START_ROUNDS = 100;
@@ -33,6 +33,7 @@ public final class SynthesisedWeights implements WeightSource {
     private final Cost cost;
     private final SearchSettings settings;
     private final double target;
+    private final double[] start;
     private final long seed;
     private final SizePredictor sizePredictor;
     private final KernelPredictor kernelPredictor;
@@ -41,14 +42,16 @@ public final class SynthesisedWeights implements WeightSource {
     private final SizeFollower follower;
 
     private boolean direct; // sizes come from the steady update, not from the predictor that follows it
-    private double[] sizes; // of the step begun last, without jitter
+    private double[] sizes; // predicted, of the step begun last
+    private double[] used; // what its masks have: drawn around those, or judged
     private double[] fixedSizes; // null: the predictor's
-    private double[] judgedSizes; // what the masks have in place of the drawn sizes; null: the drawn ones
-    private Variable sizeLeaf; // where the class loss leaves dL/dv for the steady update; null while sizes do not learn
+    private double[] judgedSizes; // null: sizes are drawn
+    private Variable sizeLeaf; // drawn sizes, where the class loss leaves dL/dv for the steady update; null while sizes do not learn
     private Variable penalty;
     private List<Variable> weights = List.of();
     private double[] heldSizes; // null unless the condition is held
     private Tensor heldState;
+    private double[] heldFactors;
 
     /**
      * @param type   of the parameters: F32, or F64 to verify gradients
@@ -82,7 +85,7 @@ public final class SynthesisedWeights implements WeightSource {
         this.target = target;
         this.grid = grid;
         layers = cost.layers();
-        double[] start = grid == null ? start(settings, cost, target) : grid.start(BudgetGrid.middle());
+        start = grid == null ? start(settings, cost, target) : grid.start(BudgetGrid.middle());
         Random random = new Random(seed);
         sizePredictor = new SizePredictor(backend, type, layers, start, grid != null, random);
         kernelPredictor = settings.kernels() == SearchSettings.Kernels.ELASTIC
@@ -123,7 +126,9 @@ public final class SynthesisedWeights implements WeightSource {
     private static double[] start(SearchSettings settings, Cost cost, double target) {
         double uniform = settings.start() > 0 ? settings.start()
                 : Double.isNaN(target) ? Cost.LARGEST_SIZE : SteadySizes.uniform(cost, target);
-        return cost.layers().stream().mapToDouble(layer -> Math.min(uniform, layer.kmax())).toArray();
+        double[] start = cost.layers().stream().mapToDouble(layer -> Math.min(uniform, layer.kmax())).toArray();
+        boolean off = !Double.isNaN(target) && (!settings.ceiling() || cost.soft(start).total() > target);
+        return off ? EqualCost.scaled(start, cost, target) : start;
     }
 
     @Override
@@ -138,44 +143,56 @@ public final class SynthesisedWeights implements WeightSource {
         }
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
         sizes = fixedSizes != null ? fixedSizes.clone() : direct ? steady.sizes() : backend.readDoubles(predicted.v().value());
-        Variable v = throughTape ? predicted.v() : sizeLeaf(tape, learning);
+        used = judgedSizes != null ? judgedSizes : tape.recording() ? drawn(progress.step()) : sizes;
+        Variable v = throughTape ? moved(tape, predicted.v()) : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, cost, target, settings) : null;
-        double[] used = judgedSizes != null ? judgedSizes : tape.recording() ? jittered(progress.step()) : sizes;
-        Variable drawn = used == sizes ? v : shifted(tape, v, used);
         KernelPredictor.Condition condition =
                 heldSizes == null ? new KernelPredictor.Condition(sizes, predicted.u())
                         : new KernelPredictor.Condition(heldSizes, heldState);
-        weights = synthesise(tape, drawn, used, condition, learning && settings.spareRing() ? Support.SIGNAL : Support.MASK);
+        weights = synthesise(tape, v, used, condition, learning && settings.spareRing() ? Support.SIGNAL : Support.MASK);
     }
 
     private Variable sizeLeaf(Tape tape, boolean learning) {
-        Tensor v = tape.allocate(type, Shape.of(sizes.length));
-        backend.write(v, sizes);
+        Tensor v = tape.allocate(type, Shape.of(used.length));
+        backend.write(v, used);
         return learning ? tape.input(v) : tape.constant(v);
     }
 
-    private double[] jittered(long step) {
-        if (settings.jitter() == 0) {
+    // Two steps share their draws with opposite signs, so that what a draw of all layers does to a gradient cancels.
+    private double[] drawn(long step) {
+        if (heldFactors != null) {
+            return times(sizes, heldFactors);
+        }
+        if (settings.spread() == 0) {
             return sizes;
         }
-        // Two steps share their draws with opposite signs, so that what a draw of all layers does to a gradient cancels.
-        SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + step / 2);
-        double sign = step % 2 == 0 ? 1 : -1;
-        random.nextLong(); // neighbouring seeds start alike
-        double[] drawn = new double[sizes.length];
-        for (int l = 0; l < drawn.length; l++) {
-            double v = sizes[l] + sign * settings.jitter() * (2 * random.nextDouble() - 1);
-            drawn[l] = Math.max(SizePredictor.SMALLEST, v);
-        }
-        return drawn;
+        double spread = step % 2 == 0 ? settings.spread() : -settings.spread();
+        return EqualCost.drawn(sizes, spread, EqualCost.normals(sizes.length, seed, step / 2), cost, grid == null && Double.isNaN(target));
     }
 
-    // v with the drawn values, its gradient passed on as it is.
-    private Variable shifted(Tape tape, Variable v, double[] values) {
-        Tensor shifted = tape.allocate(type, v.shape());
-        backend.write(shifted, values);
-        return tape.record(shifted, v.needsGradient(), dv -> tape.addGradient(v, dv));
+    // The predicted sizes moved to the drawn ones: a factor on each, which its gradient takes, too.
+    private Variable moved(Tape tape, Variable v) {
+        double[] factors = factors();
+        Tensor moved = tape.allocate(type, v.shape());
+        backend.write(moved, used);
+        return tape.record(moved, v.needsGradient(), dv -> {
+            Tensor scaled = tape.allocate(type, v.shape());
+            backend.write(scaled, times(backend.readDoubles(dv), factors));
+            tape.addGradient(v, scaled);
+        });
+    }
+
+    private double[] factors() {
+        double[] factors = new double[sizes.length];
+        Arrays.setAll(factors, l -> used[l] / sizes[l]);
+        return factors;
+    }
+
+    private static double[] times(double[] a, double[] b) {
+        double[] product = new double[a.length];
+        Arrays.setAll(product, l -> a[l] * b[l]);
+        return product;
     }
 
     private List<Variable> synthesise(
@@ -212,7 +229,7 @@ public final class SynthesisedWeights implements WeightSource {
         }
         double moving = progress.totalSteps() * (1 - settings.frozen());
         double done = progress.step() - progress.totalSteps() * settings.frozen();
-        steady.update(sizes, backend.readDoubles(sizeLeaf.gradient()), Math.max(0, done / moving), moving);
+        steady.update(sizes, sizeGradient(), Math.max(0, done / moving), moving);
         if (grid == null) {
             follower.moveTo(steady.sizes());
         } else {
@@ -220,6 +237,11 @@ public final class SynthesisedWeights implements WeightSource {
                 follow(g);
             }
         }
+    }
+
+    /** Of the last step's class loss by the predicted sizes, the factors of the draw taken as constants. */
+    double[] sizeGradient() {
+        return times(backend.readDoubles(sizeLeaf.gradient()), factors());
     }
 
     /** With the steady update the size predictor is moved here and gets no gradient on the tape. */
@@ -239,7 +261,7 @@ public final class SynthesisedWeights implements WeightSource {
         direct = true;
     }
 
-    /** Soft sizes of the step begun last, without jitter. */
+    /** Soft sizes of the step begun last, as predicted. */
     public double[] sizes() {
         return sizes.clone();
     }
@@ -260,6 +282,12 @@ public final class SynthesisedWeights implements WeightSource {
         boolean fits = Double.isNaN(target) || settings.ceiling() && cost.at(rounded) <= target;
         int[] repaired = fits ? rounded : SizeRounding.repair(soft, cost, target);
         return new FoundSizes(soft, rounded, repaired, cost.at(repaired), target);
+    }
+
+    /** Choices to judge, the likeliest first; those with a budget meet it. */
+    public List<int[]> proposals() {
+        double[] soft = settings.update() == Update.STEADY ? steady.answer() : sizes();
+        return SizeProposals.of(soft, start, cost, target, settings.spread(), seed);
     }
 
     /**
@@ -286,7 +314,7 @@ public final class SynthesisedWeights implements WeightSource {
 
     /**
      * From now on the masks have these sizes, one per layer, while kernels still know the predictor's own, as they do when
-     * sizes are jittered; null: as before. To judge a choice by the loss it gives.
+     * sizes are drawn around those; null: as before. To judge a choice by the loss it gives.
      */
     public void judge(int[] chosen) {
         judgedSizes = chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
@@ -331,22 +359,20 @@ public final class SynthesisedWeights implements WeightSource {
         return out;
     }
 
-    /** Holds what kernels know of the sizes at its present value, as the stopped gradient does: for gradient checks. */
-    void holdCondition() {
+    /** Holds what kernels know of the sizes, and a step's draw, as the stopped gradient does: for gradient checks. */
+    void holdCondition(long step) {
         SizePredictor.Sizes predicted = follower.predict();
         heldState = Tensor.allocate(backend.memory(), type, predicted.u().shape());
         backend.copy(predicted.u(), heldState);
         heldSizes = backend.readDoubles(predicted.v().value());
+        sizes = heldSizes;
+        used = drawn(step);
+        heldFactors = factors();
     }
 
     /** Soft sizes to use in place of the predicted ones, or null; the loss still leaves its gradient. */
     void setSoftSizes(double[] v) {
         fixedSizes = v == null ? null : v.clone();
-    }
-
-    /** Where the last step's class loss left its gradient by the sizes. */
-    Variable sizeLeaf() {
-        return sizeLeaf;
     }
 
     @Override

@@ -56,7 +56,7 @@ class BudgetGridTest {
         int[] visits = new int[BudgetGrid.COUNT];
         for (int step = 0; step < 100; step++) {
             int g = grid.begin(step);
-            assertEquals(g, grid.begin(step | 1), "two steps that share their jitter share their budget");
+            assertEquals(g, grid.begin(step | 1), "two steps that share their draws share their budget");
             visits[g]++;
         }
         assertTrue(Arrays.stream(visits).allMatch(n -> n == 100 / BudgetGrid.COUNT), Arrays.toString(visits));

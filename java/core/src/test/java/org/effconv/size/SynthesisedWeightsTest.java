@@ -119,7 +119,7 @@ class SynthesisedWeightsTest {
             double drawn = search.loss(progress);
             search.weights.judge(new int[] {7, 3, 5});
             double judged = search.loss(progress);
-            assertEquals(judged, search.loss(new Progress(STEPS / 2 + 1, STEPS)), 0, "no jitter while judging");
+            assertEquals(judged, search.loss(new Progress(STEPS / 2 + 1, STEPS)), 0, "no draws while judging");
             assertNotEquals(judged, drawn);
             search.weights.judge(new int[] {5, 3, 7});
             assertNotEquals(judged, search.loss(progress));

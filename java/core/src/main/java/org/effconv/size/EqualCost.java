@@ -1,0 +1,57 @@
+package org.effconv.size;
+
+import java.util.Arrays;
+import java.util.Random;
+import java.util.SplittableRandom;
+
+/** Soft sizes that cost the same: on the surface P(v) = P*. */
+final class EqualCost {
+    private static final int HALVINGS = 60; // down to rounding
+
+    private EqualCost() {}
+
+    /** A multiple of {@code sizes} (above 0), each layer within 1..kmax, that costs {@code target}, or the nearest to it. */
+    static double[] scaled(double[] sizes, Cost cost, double target) {
+        double least = Arrays.stream(sizes).min().orElseThrow();
+        double largest = Arrays.stream(sizes).max().orElseThrow();
+        double low = Math.log(SizePredictor.SMALLEST / largest);
+        double high = Math.log(Cost.LARGEST_SIZE / least);
+        for (int i = 0; i < HALVINGS; i++) {
+            double middle = (low + high) / 2;
+            if (cost.soft(times(sizes, Math.exp(middle), cost)).total() < target) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        return times(sizes, Math.exp(high), cost);
+    }
+
+    /**
+     * Sizes around given ones: v_l exp(spread z_l), z standard normal, times a common factor that brings the cost back to
+     * that of v.
+     *
+     * @param free whether the cost is let go: no common factor
+     */
+    static double[] drawn(double[] v, double spread, double[] z, Cost cost, boolean free) {
+        double[] away = new double[v.length];
+        Arrays.setAll(away, l -> v[l] * Math.exp(spread * z[l]));
+        return free ? times(away, 1, cost) : scaled(away, cost, cost.soft(v).total());
+    }
+
+    /** Standard normal deviates of a step or of another index, one per layer. */
+    static double[] normals(int layers, long seed, long index) {
+        SplittableRandom mixed = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + index);
+        mixed.nextLong(); // neighbouring seeds start alike
+        Random random = new Random(mixed.nextLong());
+        double[] z = new double[layers];
+        Arrays.setAll(z, l -> random.nextGaussian());
+        return z;
+    }
+
+    private static double[] times(double[] sizes, double factor, Cost cost) {
+        double[] v = new double[sizes.length];
+        Arrays.setAll(v, l -> Math.max(SizePredictor.SMALLEST, Math.min(cost.layers().get(l).kmax(), factor * sizes[l])));
+        return v;
+    }
+}

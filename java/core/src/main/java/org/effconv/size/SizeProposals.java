@@ -1,0 +1,92 @@
+package org.effconv.size;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * Choices of odd sizes that a search puts before its judge, each at most once, the likeliest first: roundings of the soft sizes, of
+ * sizes further along the way they went and of sizes that rise or fall with depth, and sizes drawn at random.
+ */
+final class SizeProposals {
+    private static final int ROUNDINGS = 8; // of the soft sizes
+    private static final double[] FURTHER = {2, 3, 4}; // times the way that the soft sizes went
+    private static final double[] RATIOS = {1.5, 2, 3}; // of the last size over the first, and the reverse
+    private static final int DRAWS = 24;
+
+    private final Cost cost;
+    private final double target;
+    private final Map<List<Integer>, int[]> found = new LinkedHashMap<>();
+
+    private SizeProposals(Cost cost, double target) {
+        this.cost = cost;
+        this.target = target;
+    }
+
+    /**
+     * @param soft   where the search ended
+     * @param start  soft sizes where it began
+     * @param target P*, which all proposals meet; or NaN: then soft sizes times a common factor, rounded
+     * @param spread of the draws, see {@link EqualCost#drawn}
+     * @param seed   of the draws
+     */
+    static List<int[]> of(double[] soft, double[] start, Cost cost, double target, double spread, long seed) {
+        SizeProposals proposals = new SizeProposals(cost, target);
+        if (Double.isNaN(target)) {
+            proposals.addMultiples(soft);
+        } else {
+            proposals.add(SizeRounding.near(soft, -1, 0, cost, target, ROUNDINGS));
+            proposals.addFurther(soft, start);
+            proposals.addGraded();
+            proposals.addDrawn(soft, start, spread, seed);
+        }
+        return List.copyOf(proposals.found.values());
+    }
+
+    private void add(List<int[]> choices) {
+        choices.forEach(sizes -> found.putIfAbsent(Arrays.stream(sizes).boxed().collect(Collectors.toList()), sizes));
+    }
+
+    private void addNearest(double[] v) {
+        add(SizeRounding.near(EqualCost.scaled(v, cost, target), -1, 0, cost, target, 1));
+    }
+
+    private void addMultiples(double[] soft) {
+        int largest = SizeRounding.round(soft, cost.layers())[IntStream.range(0, soft.length)
+                .boxed().max((a, b) -> Double.compare(soft[a], soft[b])).orElseThrow()];
+        double most = Arrays.stream(soft).max().orElseThrow();
+        for (int k = Math.min(largest + 2, Cost.LARGEST_SIZE); k >= 1; k -= 2) {
+            double factor = k / most;
+            add(List.of(SizeRounding.round(Arrays.stream(soft).map(v -> factor * v).toArray(), cost.layers())));
+        }
+    }
+
+    private void addFurther(double[] soft, double[] start) {
+        for (double times : FURTHER) {
+            double[] v = new double[soft.length];
+            Arrays.setAll(v, l -> start[l] * Math.pow(soft[l] / start[l], times));
+            addNearest(v);
+        }
+    }
+
+    private void addGraded() {
+        int last = Math.max(1, cost.layers().size() - 1);
+        for (double ratio : RATIOS) {
+            for (double way : new double[] {ratio, 1 / ratio}) {
+                double[] v = new double[cost.layers().size()];
+                Arrays.setAll(v, l -> Math.pow(way, (double) l / last));
+                addNearest(v);
+            }
+        }
+    }
+
+    private void addDrawn(double[] soft, double[] start, double spread, long seed) {
+        for (int draw = 0; draw < DRAWS; draw++) {
+            double[] z = EqualCost.normals(soft.length, seed, ~draw); // steps have the indices from 0 on
+            addNearest(EqualCost.drawn(draw % 2 == 0 ? soft : start, spread, z, cost, false));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package org.effconv.size;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import org.effconv.backend.Backend;
+import org.effconv.backend.cpu.CpuBackend;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class EqualCostTest {
+    private final Backend backend = CpuBackend.open(1);
+
+    @AfterEach
+    void close() {
+        backend.close();
+    }
+
+    private Cost cost(String architecture) {
+        return Cost.parameters(backend, SmallSearch.plan(architecture, 32, 32, 3, 10));
+    }
+
+    private static double[] uniform(Cost cost, double v) {
+        double[] sizes = new double[cost.layers().size()];
+        Arrays.fill(sizes, v);
+        return sizes;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cnn6", "resnet20", "dwnet", "planted1"})
+    void drawsCostWhatTheSizesCost(String architecture) {
+        Cost cost = cost(architecture);
+        for (double size : new double[] {2.4, 5, 8.7}) {
+            double[] v = uniform(cost, size);
+            for (long index = 0; index < 20; index++) {
+                double[] drawn = EqualCost.drawn(v, 0.4, EqualCost.normals(v.length, 3, index), cost, false);
+                assertEquals(cost.soft(v).total(), cost.soft(drawn).total(), 1e-9 * cost.soft(v).total());
+            }
+        }
+    }
+
+    @Test
+    void drawsSpreadInLogarithmsAsWidelyAsAsked() {
+        Cost cost = cost("resnet20");
+        double[] v = uniform(cost, 7);
+        double square = 0;
+        int draws = 400;
+        for (long index = 0; index < draws; index++) {
+            for (double drawn : EqualCost.drawn(v, 0.3, EqualCost.normals(v.length, 1, index), cost, false)) {
+                square += Math.pow(Math.log(drawn / 7), 2) / (draws * v.length);
+            }
+        }
+        assertEquals(0.3, Math.sqrt(square), 0.03); // the common factor takes a little
+    }
+
+    @Test
+    void withoutABudgetOppositeDrawsAreOppositeFactors() {
+        Cost cost = cost("cnn6");
+        double[] v = uniform(cost, 5);
+        double[] z = EqualCost.normals(v.length, 1, 4);
+        double[] up = EqualCost.drawn(v, 0.2, z, cost, true);
+        double[] down = EqualCost.drawn(v, -0.2, z, cost, true);
+        for (int l = 0; l < v.length; l++) {
+            assertEquals(25, up[l] * down[l], 1e-9);
+            assertEquals(5 * Math.exp(0.2 * z[l]), up[l], 1e-9);
+        }
+    }
+
+    @Test
+    void oneFactorScalesAllThatAreWithinTheirRange() {
+        Cost cost = cost("cnn6");
+        double[] shape = {1, 2, 3, 2, 1, 2};
+        double[] scaled = EqualCost.scaled(shape, cost, cost.uniform(5));
+        assertEquals(cost.uniform(5), cost.soft(scaled).total(), 1e-6);
+        double factor = scaled[0];
+        assertArrayEquals(Arrays.stream(shape).map(s -> s * factor).toArray(), scaled, 1e-9);
+        assertArrayEquals(uniform(cost, 1), EqualCost.scaled(shape, cost, 1), 0, "less than the least there is");
+    }
+
+    @Test
+    void drawsDependOnSeedAndIndexAlone() {
+        assertArrayEquals(EqualCost.normals(5, 1, 7), EqualCost.normals(5, 1, 7), 0);
+        assertNotEquals(EqualCost.normals(5, 1, 7)[0], EqualCost.normals(5, 1, 8)[0]);
+        assertNotEquals(EqualCost.normals(5, 1, 7)[0], EqualCost.normals(5, 2, 7)[0]);
+        double mean = 0;
+        for (long index = -500; index < 500; index++) {
+            mean += EqualCost.normals(1, 1, index)[0] / 1000;
+        }
+        assertTrue(Math.abs(mean) < 0.12, "neighbouring indices start alike: mean " + mean);
+    }
+}

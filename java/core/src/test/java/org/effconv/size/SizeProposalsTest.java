@@ -1,0 +1,90 @@
+package org.effconv.size;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.effconv.backend.Backend;
+import org.effconv.backend.cpu.CpuBackend;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SizeProposalsTest {
+    private final Backend backend = CpuBackend.open(1);
+
+    @AfterEach
+    void close() {
+        backend.close();
+    }
+
+    private Cost cost(String architecture) {
+        return Cost.parameters(backend, SmallSearch.plan(architecture, 32, 32, 3, 10));
+    }
+
+    private static double[] uniform(Cost cost, double v) {
+        double[] sizes = new double[cost.layers().size()];
+        Arrays.fill(sizes, v);
+        return sizes;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cnn6", "resnet20", "dwnet"})
+    void meetTheBudgetAndDiffer(String architecture) {
+        Cost cost = cost(architecture);
+        double target = cost.uniform(5);
+        List<int[]> proposals = SizeProposals.of(uniform(cost, 5), uniform(cost, 5), cost, target, 0.4, 1);
+        Set<String> distinct = new HashSet<>();
+        for (int[] sizes : proposals) {
+            assertTrue(SizeRounding.meets(cost.at(sizes), cost, target), Arrays.toString(sizes));
+            assertTrue(distinct.add(Arrays.toString(sizes)), "twice: " + Arrays.toString(sizes));
+        }
+        assertTrue(proposals.size() >= 12, proposals.size() + " proposals");
+        int last = cost.layers().size() - 1;
+        assertTrue(proposals.stream().anyMatch(sizes -> sizes[last] > sizes[0] + 2), "none that rises");
+        assertTrue(proposals.stream().anyMatch(sizes -> sizes[0] > sizes[last] + 2), "none that falls");
+    }
+
+    @Test
+    void goFurtherTheWayThatTheSizesWent() {
+        Cost cost = cost("resnet20");
+        double target = cost.uniform(5);
+        double[] start = uniform(cost, 5);
+        double[] soft = start.clone();
+        soft[3] = 6.5;
+        soft[9] = 4;
+        List<int[]> proposals = SizeProposals.of(EqualCost.scaled(soft, cost, target), start, cost, target, 1e-9, 1);
+        assertEquals(7, proposals.get(0)[3], "the plain rounding comes first");
+        assertTrue(proposals.stream().anyMatch(sizes -> sizes[3] >= 9 && sizes[9] <= 3));
+    }
+
+    @Test
+    void drawsAreTheSeeds() {
+        Cost cost = cost("cnn6");
+        List<int[]> one = SizeProposals.of(uniform(cost, 5), uniform(cost, 5), cost, cost.uniform(5), 0.4, 1);
+        List<int[]> same = SizeProposals.of(uniform(cost, 5), uniform(cost, 5), cost, cost.uniform(5), 0.4, 1);
+        List<int[]> other = SizeProposals.of(uniform(cost, 5), uniform(cost, 5), cost, cost.uniform(5), 0.4, 2);
+        assertEquals(describe(one), describe(same));
+        assertTrue(!describe(one).equals(describe(other)));
+    }
+
+    private static String describe(List<int[]> choices) {
+        return Arrays.deepToString(choices.toArray());
+    }
+
+    @Test
+    void withoutABudgetAllMultiplesOfTheSoftSizes() {
+        Cost one = cost("planted1");
+        assertArrayEquals(new int[] {11, 9, 7, 5, 3, 1},
+                SizeProposals.of(new double[] {9.2}, new double[] {33}, one, Double.NaN, 0.4, 1).stream()
+                        .mapToInt(sizes -> sizes[0]).toArray());
+        List<int[]> three = SizeProposals.of(new double[] {3, 6.6, 4}, new double[] {9, 9, 9}, cost("planted3"), Double.NaN, 0.4, 1);
+        assertArrayEquals(new int[] {5, 9, 5}, three.get(0)); // 3, 6.6 and 4, times 9 / 6.6
+        assertArrayEquals(new int[] {1, 1, 1}, three.get(three.size() - 1));
+    }
+}
