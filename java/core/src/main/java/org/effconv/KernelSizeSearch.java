@@ -170,16 +170,16 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         Settings settings = job.settings();
         FoundSizes found = weights.found();
         int most = settings.get(Settings.POLISH);
-        if (most == 0 || settings.get(Settings.CEILING)) {
+        if (most == 0 || Double.isNaN(found.target()) || settings.get(Settings.CEILING)) {
             return found;
         }
         Images images = judging(context.data(), settings.get(Settings.BATCH));
-        SizePolish polish = new SizePolish(cost, found.target(), settings.get(Settings.PRICE), (sizes, batches) -> {
+        SizePolish polish = new SizePolish(cost, found.target(), (sizes, batches) -> {
             weights.judge(sizes);
             return Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
                     Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches);
         });
-        int[] plain = Double.isNaN(found.target()) ? found.sizes() : Baselines.mixed(cost, found.target());
+        int[] plain = Baselines.mixed(cost, found.target());
         List<SizePolish.Move> moves = polish.polish(weights.proposals(), plain, most, POLISH_BATCHES, POLISH_LIMIT * steps);
         weights.judge(null);
         for (SizePolish.Move move : moves) {

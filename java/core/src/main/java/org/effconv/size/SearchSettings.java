@@ -13,7 +13,8 @@ import org.effconv.backend.MaskKind;
  * @param frozen        first fraction of the search, in which sizes stay at their start and only kernels learn
  * @param spread        of the sizes that each step draws around the predicted ones: standard deviation of log v, before one
  *                      common factor brings the cost back. So kernels serve other choices of the same cost, too, and the
- *                      loss is a smooth function of the sizes. Without a budget the cost is not brought back
+ *                      loss is a smooth function of the sizes. Without a budget the cost is not brought back, and the
+ *                      deviation is 0.375 of this
  * @param travel        STEADY: how far log v may move over the whole search if every step pulled the same way as hard as
  *                      the root mean square of the pulls
  * @param horizon       STEADY: over which fraction of the steps with moving sizes the pull on them is averaged

@@ -12,15 +12,12 @@ import java.util.List;
  * the loss under them can compare choices. From the given start the proposals are tried first; then, again and again,
  * neighbours: one layer a ring larger or smaller, and others moved as little as brings the cost back to the budget. All choices
  * see the same batches, and only what stands out of the spread of the differences from batch to batch counts: where nothing
- * does, the sizes stay. Without a budget a choice's loss is its class loss plus a share of price * log P.
+ * does, the sizes stay.
  */
 public final class SizePolish {
     /** By how many standard errors of the mean paired difference a choice must be better than the present one. */
     public static final double SIGNIFICANCE = 2.5;
 
-    // Of the price at which sizes follow the loss. That one has to stand up to the noise of single steps; whole choices differ
-    // by a multiple in cost, and at the full price the smallest would win over any that solves the task.
-    private static final double SHARE_OF_PRICE = 0.3;
     private static final int WAYS = 2; // of bringing the cost back after a layer has moved
     private static final int FIRST_BATCHES = 3; // that all choices of a round are judged by
     private static final int KEPT = 4; // of so many one goes on to the next heat of a round
@@ -28,7 +25,6 @@ public final class SizePolish {
 
     private final Cost cost;
     private final double target;
-    private final double price;
     private final Judge judge;
     private long left; // batches that may still be judged
     private boolean cutShort;
@@ -58,13 +54,11 @@ public final class SizePolish {
     }
 
     /**
-     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it. NaN: any cost, at a price
-     * @param price  of log P in a search without a target, of which a share of 0.3 counts here
+     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it
      */
-    public SizePolish(Cost cost, double target, double price, Judge judge) {
+    public SizePolish(Cost cost, double target, Judge judge) {
         this.cost = cost;
         this.target = target;
-        this.price = Double.isNaN(target) ? SHARE_OF_PRICE * price : 0;
         this.judge = judge;
     }
 
@@ -137,7 +131,9 @@ public final class SizePolish {
         for (int l = 0; l < sizes.length; l++) {
             for (int size : new int[] {sizes[l] - 2, sizes[l] + 2}) {
                 if (size >= 1 && size <= cost.layers().get(l).kmax()) {
-                    for (int[] choice : moved(sizes, l, size)) {
+                    double[] v = Arrays.stream(sizes).asDoubleStream().toArray();
+                    v[l] = size;
+                    for (int[] choice : SizeRounding.near(v, l, size, cost, target, WAYS)) {
                         if (choices.stream().noneMatch(known -> Arrays.equals(known, choice))) {
                             choices.add(choice);
                         }
@@ -145,13 +141,6 @@ public final class SizePolish {
                 }
             }
         }
-    }
-
-    private List<int[]> moved(int[] sizes, int layer, int size) {
-        int[] moved = sizes.clone();
-        moved[layer] = size;
-        return Double.isNaN(target) ? List.of(moved)
-                : SizeRounding.near(Arrays.stream(moved).asDoubleStream().toArray(), layer, size, cost, target, WAYS);
     }
 
     // Heats: all choices on a few batches, a quarter of them on four times as many, and so on, the last on all.
@@ -176,8 +165,7 @@ public final class SizePolish {
     private double[] losses(int[] sizes, int batches) {
         double[] losses = judge.losses(sizes, batches);
         left -= losses.length;
-        double priced = price == 0 ? 0 : price * Math.log(cost.at(sizes));
-        return Arrays.stream(losses).map(loss -> loss + priced).toArray();
+        return losses;
     }
 
     private static Move compare(int[] sizes, double[] before, double[] after) {

@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 
 /**
  * Choices of odd sizes that a search puts before its judge, each at most once, the likeliest first: roundings of the soft sizes, of
@@ -29,20 +28,16 @@ final class SizeProposals {
     /**
      * @param soft   where the search ended
      * @param start  soft sizes where it began
-     * @param target P*, which all proposals meet; or NaN: then soft sizes times a common factor, rounded
+     * @param target P*, which all proposals meet
      * @param spread of the draws, see {@link EqualCost#drawn}
      * @param seed   of the draws
      */
     static List<int[]> of(double[] soft, double[] start, Cost cost, double target, double spread, long seed) {
         SizeProposals proposals = new SizeProposals(cost, target);
-        if (Double.isNaN(target)) {
-            proposals.addMultiples(soft);
-        } else {
-            proposals.add(SizeRounding.near(soft, -1, 0, cost, target, ROUNDINGS));
-            proposals.addFurther(soft, start);
-            proposals.addGraded();
-            proposals.addDrawn(soft, start, spread, seed);
-        }
+        proposals.add(SizeRounding.near(soft, -1, 0, cost, target, ROUNDINGS));
+        proposals.addFurther(soft, start);
+        proposals.addGraded();
+        proposals.addDrawn(soft, start, spread, seed);
         return List.copyOf(proposals.found.values());
     }
 
@@ -52,16 +47,6 @@ final class SizeProposals {
 
     private void addNearest(double[] v) {
         add(SizeRounding.near(EqualCost.scaled(v, cost, target), -1, 0, cost, target, 1));
-    }
-
-    private void addMultiples(double[] soft) {
-        int largest = SizeRounding.round(soft, cost.layers())[IntStream.range(0, soft.length)
-                .boxed().max((a, b) -> Double.compare(soft[a], soft[b])).orElseThrow()];
-        double most = Arrays.stream(soft).max().orElseThrow();
-        for (int k = Math.min(largest + 2, Cost.LARGEST_SIZE); k >= 1; k -= 2) {
-            double factor = k / most;
-            add(List.of(SizeRounding.round(Arrays.stream(soft).map(v -> factor * v).toArray(), cost.layers())));
-        }
     }
 
     private void addFurther(double[] soft, double[] start) {

@@ -111,7 +111,9 @@ final class SteadySizes implements SizeUpdate {
 
     // d log P / d log v.
     private double[] normal(double[] v) {
-        Cost.Soft soft = cost.soft(v);
+        double[] inside = new double[v.length]; // at its largest size a layer can only shrink: the slope from there
+        Arrays.setAll(inside, l -> Math.min(v[l], cost.layers().get(l).kmax() * (1 - 1e-9)));
+        Cost.Soft soft = cost.soft(inside);
         double[] normal = new double[v.length];
         for (int l = 0; l < v.length; l++) {
             normal[l] = v[l] * soft.slopes()[l] / soft.total();

@@ -26,6 +26,9 @@ import org.effconv.tensor.Tensor;
  */
 public final class SynthesisedWeights implements WeightSource {
     private static final int START_ROUNDS = 100;
+    // Of the spread, without a budget: nothing makes up there for a layer that is drawn too small for its task, and wide draws
+    // end below what the task needs.
+    private static final double FREE_SHARE = 0.375;
 
     private final Backend backend;
     private final DataType type;
@@ -148,7 +151,7 @@ public final class SynthesisedWeights implements WeightSource {
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, cost, target, settings) : null;
         KernelPredictor.Condition condition =
-                heldSizes == null ? new KernelPredictor.Condition(sizes, predicted.u())
+                heldSizes == null ? new KernelPredictor.Condition(used, predicted.u())
                         : new KernelPredictor.Condition(heldSizes, heldState);
         weights = synthesise(tape, v, used, condition, learning && settings.spareRing() ? Support.SIGNAL : Support.MASK);
     }
@@ -167,8 +170,9 @@ public final class SynthesisedWeights implements WeightSource {
         if (settings.spread() == 0) {
             return sizes;
         }
-        double spread = step % 2 == 0 ? settings.spread() : -settings.spread();
-        return EqualCost.drawn(sizes, spread, EqualCost.normals(sizes.length, seed, step / 2), cost, grid == null && Double.isNaN(target));
+        boolean free = grid == null && Double.isNaN(target);
+        double spread = (step % 2 == 0 ? 1 : -1) * (free ? FREE_SHARE : 1) * settings.spread();
+        return EqualCost.drawn(sizes, spread, EqualCost.normals(sizes.length, seed, step / 2), cost, free);
     }
 
     // The predicted sizes moved to the drawn ones: a factor on each, which its gradient takes, too.

@@ -50,7 +50,7 @@ class SizePolishTest {
     }
 
     private List<SizePolish.Move> polish(int[] optimum, double shared, double own, int most) {
-        return new SizePolish(cost, target, 0, (sizes, batches) -> losses(sizes, optimum, batches, shared, own))
+        return new SizePolish(cost, target, (sizes, batches) -> losses(sizes, optimum, batches, shared, own))
                 .polish(List.of(), start, most, BATCHES, 1_000_000);
     }
 
@@ -78,7 +78,7 @@ class SizePolishTest {
         int moved = 0;
         for (int seed = 0; seed < 20; seed++) {
             int salt = seed;
-            moved += new SizePolish(cost, target, 0, (sizes, batches) -> {
+            moved += new SizePolish(cost, target, (sizes, batches) -> {
                 Random noise = new Random(31L * Arrays.hashCode(sizes) + salt);
                 return noise.doubles(Math.min(batches, BATCHES)).toArray();
             }).polish(List.of(), start, 1, BATCHES, 1_000_000).size();
@@ -102,7 +102,7 @@ class SizePolishTest {
         int[] judged = new int[1];
         for (long total : new long[] {BATCHES, 100, 500, 1000}) {
             judged[0] = 0;
-            SizePolish polish = new SizePolish(cost, target, 0, (sizes, batches) -> {
+            SizePolish polish = new SizePolish(cost, target, (sizes, batches) -> {
                 judged[0] += batches;
                 return losses(sizes, optimum, batches, 0, 1e-6);
             });

@@ -1,6 +1,5 @@
 package org.effconv.size;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -75,16 +74,5 @@ class SizeProposalsTest {
 
     private static String describe(List<int[]> choices) {
         return Arrays.deepToString(choices.toArray());
-    }
-
-    @Test
-    void withoutABudgetAllMultiplesOfTheSoftSizes() {
-        Cost one = cost("planted1");
-        assertArrayEquals(new int[] {11, 9, 7, 5, 3, 1},
-                SizeProposals.of(new double[] {9.2}, new double[] {33}, one, Double.NaN, 0.4, 1).stream()
-                        .mapToInt(sizes -> sizes[0]).toArray());
-        List<int[]> three = SizeProposals.of(new double[] {3, 6.6, 4}, new double[] {9, 9, 9}, cost("planted3"), Double.NaN, 0.4, 1);
-        assertArrayEquals(new int[] {5, 9, 5}, three.get(0)); // 3, 6.6 and 4, times 9 / 6.6
-        assertArrayEquals(new int[] {1, 1, 1}, three.get(three.size() - 1));
     }
 }

@@ -68,6 +68,20 @@ class SteadySizesTest {
     }
 
     @Test
+    void aPriceShrinksLayersThatBeginAtTheirLargestSize() {
+        double[] largest = Arrays.stream(cost.plan().largestSizes()).asDoubleStream().toArray();
+        SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, Double.NaN, largest);
+        double[] noise = new double[n];
+        for (int step = 0; step < 200; step++) {
+            Arrays.fill(noise, step % 2 == 0 ? 1e-3 : -1e-3);
+            steady.update(steady.sizes(), noise, step / 200.0, 200);
+        }
+        for (int l = 0; l < n; l++) {
+            assertTrue(steady.sizes()[l] < largest[l] - 2, Arrays.toString(steady.sizes()));
+        }
+    }
+
+    @Test
     void staysUnderACeiling() {
         double target = cost.uniform(5);
         SearchSettings settings = SearchSettings.standard().change().ceiling(true).build();
