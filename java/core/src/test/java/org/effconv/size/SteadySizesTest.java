@@ -74,7 +74,8 @@ class SteadySizesTest {
         double[] noise = new double[n];
         for (int step = 0; step < 200; step++) {
             Arrays.fill(noise, step % 2 == 0 ? 1e-3 : -1e-3);
-            steady.update(steady.sizes(), noise, step / 200.0, 200);
+            double[] v = Arrays.stream(steady.sizes()).map(size -> (float) size).toArray(); // as a predictor says them
+            steady.update(v, noise, step / 200.0, 200);
         }
         for (int l = 0; l < n; l++) {
             assertTrue(steady.sizes()[l] < largest[l] - 2, Arrays.toString(steady.sizes()));
