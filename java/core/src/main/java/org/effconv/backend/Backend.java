@@ -217,6 +217,18 @@ public interface Backend extends AutoCloseable {
      */
     DoubleSupplier update(OptimizerRule rule, long step, List<OptimizerSlot> slots);
 
+    /**
+     * The same with a count and rates that may differ each time a recorded {@link #step} is repeated.
+     *
+     * @param now asked for each time; the rates stand in place of those of the slots
+     * @return asked after each step, starts reading that step's norm, and gives what waits for it
+     */
+    default Supplier<DoubleSupplier> update(OptimizerRule rule, Supplier<OptimizerRates> now, List<OptimizerSlot> slots) {
+        OptimizerRates rates = now.get();
+        DoubleSupplier norm = update(rule, rates.step(), rates.in(slots));
+        return () -> norm;
+    }
+
     /** {@link #update}, and waits for the norm. */
     default double optimizerStep(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
         return update(rule, step, slots).getAsDouble();
@@ -239,7 +251,7 @@ public interface Backend extends AutoCloseable {
      * Runs one step of a loop. A device may record what {@code body} asks of it and, when an equal key comes again, repeat the
      * recording in place of calling {@code body}. So a body under an equal key has to ask for the same operations, with the same
      * numbers, on memory that lives as long as the loop; it must neither write to the device nor read from it. What changes
-     * from step to step stands in tensors that are written before, or comes from a supplier ({@link #dropout}).
+     * from step to step stands in tensors that are written before, or comes from a supplier ({@link #dropout}, {@link #update}).
      *
      * @param key equal keys, equal steps; null for a step that is never repeated
      * @return what {@code body} returned when it was called last under an equal key

@@ -69,9 +69,8 @@ public final class StepRun implements AutoCloseable {
     /** As in {@link org.effconv.train.TrainingLoop}, so that a device which records steps repeats this one, too. */
     public void run() {
         WeightSource.Progress progress = new WeightSource.Progress(step++, STEPS);
-        Object key = source.stepKey(progress);
-        Map<Parameter, Tensor> gradients = key == null ? gradients(progress) : backend.step(key, () -> lasting(gradients(progress)));
-        optimizer.step(gradients::get, p -> source.learningRateFactor(p, progress), 1);
+        optimizer.begin(p -> source.learningRateFactor(p, progress), 1);
+        backend.step(source.stepKey(progress), () -> optimizer.update(gradients(progress)::get));
     }
 
     private Map<Parameter, Tensor> gradients(WeightSource.Progress progress) {
@@ -86,11 +85,6 @@ public final class StepRun implements AutoCloseable {
         source.afterBackward(tape, progress);
         Map<Parameter, Tensor> gradients = new IdentityHashMap<>();
         parameters.forEach(p -> gradients.put(p, tape.gradient(p)));
-        return gradients;
-    }
-
-    private Map<Parameter, Tensor> lasting(Map<Parameter, Tensor> gradients) {
-        gradients.replaceAll((p, gradient) -> gradient == null ? null : arena.lasting(gradient));
         return gradients;
     }
 

@@ -137,13 +137,13 @@ public final class TrainingLoop implements AutoCloseable {
         Progress progress = at((long) epochsDone * loader.batches() + index);
         tensors.load(batch);
         dropoutSeed = mix(options.seed(), progress.step());
-        Object key = weights.stepKey(progress);
-        Map<Parameter, Tensor> gradients = key == null ? gradients(batch.size(), progress)
-                : backend.step(new StepKey(batch.size(), key), () -> lasting(gradients(batch.size(), progress)));
         double factor = options.optimizer().schedule().factor(progress.step(), progress.totalSteps());
         sums.rate = options.optimizer().learningRate() * factor;
-        DoubleSupplier norm = optimizer.step(gradients::get, p -> weights.learningRateFactor(p, progress), factor);
-        return new Pending(backend.readLater(loss), backend.readLater(correct), norm);
+        optimizer.begin(p -> weights.learningRateFactor(p, progress), factor);
+        Object key = weights.stepKey(progress);
+        Supplier<DoubleSupplier> norm = backend.step(key == null ? null : new StepKey(batch.size(), key),
+                () -> optimizer.update(gradients(batch.size(), progress)::get));
+        return new Pending(backend.readLater(loss), backend.readLater(correct), norm.get());
     }
 
     private record StepKey(int batch, Object weights) {}
@@ -165,11 +165,6 @@ public final class TrainingLoop implements AutoCloseable {
         for (Parameter p : parameters) {
             gradients.put(p, tape.gradient(p));
         }
-        return gradients;
-    }
-
-    private Map<Parameter, Tensor> lasting(Map<Parameter, Tensor> gradients) {
-        gradients.replaceAll((p, gradient) -> gradient == null ? null : arena.lasting(gradient));
         return gradients;
     }
 

@@ -80,7 +80,7 @@ public final class CudaBackend implements Backend {
 
     /** Convolution and linear passes that a library beside our kernels was given; 0 where there is none. Tells who computed. */
     public long libraryPasses() {
-        return session.convolutions().passes();
+        return session.products().libraryPasses();
     }
 
     /** Steps held as recordings now. */
@@ -138,7 +138,7 @@ public final class CudaBackend implements Backend {
         return t;
     }
 
-    private static long at(Tensor t) {
+    static long at(Tensor t) {
         return t == null ? 0 : t.address();
     }
 
@@ -244,65 +244,37 @@ public final class CudaBackend implements Backend {
     @Override
     public void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
         Operands.convolution(c, x, w, bias, y);
-        convolve(Pass.FORWARD, c, x, w, bias, y);
+        use(() -> session.products().convolution(Pass.FORWARD, c, served(x), w, bias, y));
     }
 
     @Override
     public void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
         Operands.convolution(c, dx, w, null, dy);
-        convolve(Pass.DATA_GRADIENT, c, dx, w, null, dy);
+        use(() -> session.products().convolution(Pass.DATA_GRADIENT, c, served(dx), w, null, dy));
     }
 
     @Override
     public void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Operands.convolution(c, x, dw, dbias, dy);
-        convolve(Pass.WEIGHT_GRADIENT, c, x, dw, dbias, dy);
-    }
-
-    private void convolve(Pass pass, Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        Shape s = x.shape();
-        byLibraryOr(ConvolutionRequest.of(pass, c, served(x), w, bias), x, w, bias, y, () -> ec_plan_convolution(
-                plan(), type(x), code(pass), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(), c.groups(),
-                at(x), at(w), at(bias), at(y)));
+        use(() -> session.products().convolution(Pass.WEIGHT_GRADIENT, c, served(x), dw, dbias, dy));
     }
 
     @Override
     public void linear(Tensor x, Tensor w, Tensor bias, Tensor y) {
         Operands.linear(x, w, bias, y);
-        linear(Pass.FORWARD, x, w, bias, y);
+        use(() -> session.products().linear(Pass.FORWARD, served(x), w, bias, y));
     }
 
     @Override
     public void linearDataGradient(Tensor dy, Tensor w, Tensor dx) {
         Operands.linear(dx, w, null, dy);
-        linear(Pass.DATA_GRADIENT, dx, w, null, dy);
+        use(() -> session.products().linear(Pass.DATA_GRADIENT, served(dx), w, null, dy));
     }
 
     @Override
     public void linearWeightGradient(Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Operands.linear(x, dw, dbias, dy);
-        linear(Pass.WEIGHT_GRADIENT, x, dw, dbias, dy);
-    }
-
-    private void linear(Pass pass, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        byLibraryOr(ConvolutionRequest.linear(pass, served(x), w, bias), x, w, bias, y, () -> ec_plan_linear(
-                plan(), type(x), code(pass), x.shape().dim(0), x.shape().dim(1), w.shape().dim(0), at(x), at(w), at(bias), at(y)));
-    }
-
-    private static int code(Pass pass) {
-        return switch (pass) {
-            case FORWARD -> EC_FORWARD;
-            case DATA_GRADIENT -> EC_DATA_GRADIENT;
-            case WEIGHT_GRADIENT -> EC_WEIGHT_GRADIENT;
-        };
-    }
-
-    private void byLibraryOr(ConvolutionRequest request, Tensor x, Tensor w, Tensor bias, Tensor y, IntSupplier plan) {
-        use(() -> {
-            if (!session.convolutions().run(request, at(x), at(w), at(bias), at(y))) {
-                session.launcher().run(plan);
-            }
-        });
+        use(() -> session.products().linear(Pass.WEIGHT_GRADIENT, served(x), dw, dbias, dy));
     }
 
     // ---- normalisation ----------------------------------------------------------------------------------------
@@ -449,6 +421,15 @@ public final class CudaBackend implements Backend {
     public DoubleSupplier update(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
         Supplier<double[]> later = get(() -> method().update(rule, step, slots));
         return () -> get(later)[0];
+    }
+
+    @Override
+    public Supplier<DoubleSupplier> update(OptimizerRule rule, Supplier<OptimizerRates> now, List<OptimizerSlot> slots) {
+        Supplier<Supplier<double[]>> norm = get(() -> method().update(rule, now, slots));
+        return () -> {
+            Supplier<double[]> later = get(norm);
+            return () -> get(later)[0];
+        };
     }
 
     @Override

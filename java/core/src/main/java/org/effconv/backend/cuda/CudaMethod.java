@@ -11,11 +11,13 @@ import org.effconv.backend.CoordinateLayer;
 import org.effconv.backend.GruDirection;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.Operands;
+import org.effconv.backend.OptimizerRates;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.OptimizerSlot;
 import org.effconv.backend.OptimizerTable;
 import org.effconv.backend.SizeHead;
 import org.effconv.backend.SynthesisLayer;
+import org.effconv.backend.cpu.NativeStatus;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -129,16 +131,30 @@ final class CudaMethod implements AutoCloseable {
 
     /** @return the norm, once asked for */
     Supplier<double[]> update(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
-        memory.requireUnsealed("an update of parameters, whose rates change from step to step");
+        memory.requireUnsealed("an update of parameters whose rates may not change");
+        double[] rates = slots.stream().mapToDouble(OptimizerSlot::learningRate).toArray();
+        return update(rule, () -> new OptimizerRates(step, rates), slots).get();
+    }
+
+    /** @return what starts the reading of the norm, and gives it once asked for */
+    Supplier<Supplier<double[]>> update(OptimizerRule rule, Supplier<OptimizerRates> now, List<OptimizerSlot> slots) {
         if (slots.isEmpty()) {
-            return () -> new double[] {0};
+            return () -> () -> new double[] {0};
         }
         long norm = norm();
-        OptimizerTable t = OptimizerTable.of(rule, DataType.F32, slots);
+        OptimizerRates first = now.get();
+        OptimizerTable t = OptimizerTable.of(rule, DataType.F32, first.in(slots));
+        int count = slots.size();
+        long groups = launcher.live(ec_optimizer_group_bytes(count), host -> {
+            OptimizerRates rates = now.get();
+            NativeStatus.check(ec_optimizer_groups(
+                    rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0, rates.step(), count,
+                    rates.rates(), t.decays(), host));
+        });
         launcher.run(() -> ec_plan_optimizer_step(
                 plan(), rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0, rule.clipNorm(),
-                step, slots.size(), t.addresses(), t.counts(), t.rates(), t.decays(), norm));
-        return data.later(norm, DataType.F32, 1);
+                first.step(), count, t.addresses(), t.counts(), t.rates(), t.decays(), norm, groups));
+        return () -> data.later(norm, DataType.F32, 1);
     }
 
     // Room for a norm; each is copied from there in the order of the stream before the next is written.
