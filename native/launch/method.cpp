@@ -128,6 +128,27 @@ ec_status ec_plan_optimizer_step(ec_plan* plan, ec_optimizer kind, double beta1,
     });
 }
 
+namespace {
+
+/// The step's first launch alone: only gradients are read, and the step that would write the others is left out.
+ec_status addNorm(ec_plan* plan, std::int32_t tensors, const std::int64_t* addresses, const std::int64_t* counts,
+                  std::int64_t norm) {
+    OptimizerGroup none;
+    none.kind = kSgd;
+    none.beta1 = 0;
+    const std::vector<OptimizerGroup> groups(static_cast<std::size_t>(tensors), none);
+    std::vector<OptimizerTensor> described(static_cast<std::size_t>(tensors));
+    for (std::int32_t i = 0; i < tensors; ++i) {
+        OptimizerTensor& tensor = described[static_cast<std::size_t>(i)];
+        tensor.gradient = tensor.parameter = tensor.first = at<float>(addresses[i]);
+        tensor.count = counts[i];
+        tensor.group = i;
+    }
+    return addStep(plan, described, groups, 0, norm, true);
+}
+
+}  // namespace
+
 ec_status ec_plan_norm(ec_plan* plan, std::int32_t tensors, const std::int64_t* addresses, const std::int64_t* counts,
                        std::int64_t norm) {
     const char* operation = "norm";
@@ -136,19 +157,32 @@ ec_status ec_plan_norm(ec_plan* plan, std::int32_t tensors, const std::int64_t* 
             return ec_fail(EC_INVALID_ARGUMENT, "%s: %d tensors; expected at least 1, with addresses, counts and a result",
                            operation, tensors);
         }
-        OptimizerGroup none;
-        none.kind = kSgd;
-        none.beta1 = 0;
-        const std::vector<OptimizerGroup> groups(static_cast<std::size_t>(tensors), none);
-        std::vector<OptimizerTensor> described(static_cast<std::size_t>(tensors));
-        for (std::int32_t i = 0; i < tensors; ++i) {
-            OptimizerTensor& tensor = described[static_cast<std::size_t>(i)];
-            // Only gradients are read; the step that would write the others is not launched.
-            tensor.gradient = tensor.parameter = tensor.first = at<float>(addresses[i]);
-            tensor.count = counts[i];
-            tensor.group = i;
+        return addNorm(plan, tensors, addresses, counts, norm);
+    });
+}
+
+ec_status ec_plan_accumulate_normalised(ec_plan* plan, std::int32_t tensors, const std::int64_t* from, double factor,
+                                        std::int64_t factorOnDevice, const std::int64_t* to, const std::int64_t* counts,
+                                        std::int64_t norm) {
+    const char* operation = "accumulate_normalised";
+    return planned(operation, plan, [&] {
+        if (tensors < 1 || from == nullptr || to == nullptr || counts == nullptr || norm == 0) {
+            return ec_fail(EC_INVALID_ARGUMENT, "%s: %d tensors; expected at least 1, with addresses, counts and a norm", operation,
+                           tensors);
         }
-        return addStep(plan, described, groups, 0, norm, true);
+        if (const ec_status refused = addNorm(plan, tensors, from, counts, norm)) return refused;
+        for (std::int32_t i = 0; i < tensors; ++i) {
+            ElementwiseParams p;
+            p.a = at<void>(from[i]);
+            p.y = at<void>(to[i]);
+            p.count = counts[i];
+            p.value = factor;
+            p.valuePointer = at<double>(factorOnDevice);
+            p.normPointer = at<float>(norm);
+            const LaunchSequence sequence = planElementwise(p, ElementwiseOperation::kAccumulate, plan->limits);
+            if (const ec_status refused = plan->add(sequence, p)) return refused;
+        }
+        return ec_status(EC_OK);
     });
 }
 
@@ -248,6 +282,7 @@ struct SynthesisRequest {
     const char* operation;
     std::int32_t mask;
     const float* v;
+    const float* scales;
     std::int64_t sizes;
     bool gradient;
     float* dv;
@@ -281,6 +316,7 @@ ec_status planSynthesisRound(ec_plan* plan, const SynthesisRequest& r, const std
     SynthesisParams p;
     p.layers = plan->enter(described.data(), count);
     p.sizes = r.v;
+    p.scales = r.scales;
     p.features = arrays.features.pointer<float>();
     p.coefficients = arrays.sources.pointer<float>();
     p.layerCount = count;
@@ -350,16 +386,18 @@ ec_status planSynthesisRounds(ec_plan* plan, SynthesisRequest r, const ec_synthe
 
 }  // namespace
 
-ec_status ec_plan_synthesis(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t sizes,
+ec_status ec_plan_synthesis(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t scales, std::int64_t sizes,
                             const ec_synthesis_layer* layers, std::int32_t count) {
     return planned("synthesis", plan, [&] {
-        return planSynthesisRounds(plan, {"synthesis", mask, at<float>(v), sizes, false, nullptr}, layers, count);
+        return planSynthesisRounds(plan, {"synthesis", mask, at<float>(v), at<float>(scales), sizes, false, nullptr}, layers, count);
     });
 }
 
-ec_status ec_plan_synthesis_gradient(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t sizes,
-                                     const ec_synthesis_layer* layers, std::int32_t count, std::int64_t dv) {
+ec_status ec_plan_synthesis_gradient(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t scales,
+                                     std::int64_t sizes, const ec_synthesis_layer* layers, std::int32_t count,
+                                     std::int64_t dv) {
     return planned("synthesis_gradient", plan, [&] {
-        return planSynthesisRounds(plan, {"synthesis_gradient", mask, at<float>(v), sizes, true, at<float>(dv)}, layers, count);
+        return planSynthesisRounds(plan, {"synthesis_gradient", mask, at<float>(v), at<float>(scales), sizes, true, at<float>(dv)},
+                                   layers, count);
     });
 }

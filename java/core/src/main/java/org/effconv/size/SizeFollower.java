@@ -66,10 +66,9 @@ final class SizeFollower implements AutoCloseable {
         }
         tape.backward(seed(gradient));
         List<Parameter> parameters = predictor.parameters();
-        double length = backend.sumOfSquares(parameters.stream().map(tape::gradient).toList());
-        for (Parameter p : parameters) {
-            backend.accumulate(tape.gradient(p), -square / length, p.value());
-        }
+        double norm = square;
+        backend.accumulateNormalised(
+                parameters.stream().map(tape::gradient).toList(), () -> -norm, parameters.stream().map(Parameter::value).toList());
         invalidate();
     }
 

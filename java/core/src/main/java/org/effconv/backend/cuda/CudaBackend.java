@@ -185,6 +185,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public boolean readsLate() {
+        return true;
+    }
+
+    @Override
     public Supplier<double[]> readLater(Tensor t) {
         Supplier<double[]> later = get(() -> data().readLater(served(t)));
         return () -> get(later);
@@ -433,6 +438,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void accumulateNormalised(List<Tensor> from, DoubleSupplier factor, List<Tensor> to) {
+        use(() -> method().accumulateNormalised(from, factor, to));
+    }
+
+    @Override
     public double sumOfSquares(List<Tensor> tensors) {
         return get(() -> method().sumOfSquares(tensors));
     }
@@ -448,12 +458,23 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers) {
-        use(() -> method().synthesis(mask, served(v), layers));
+        synthesis(mask, v, null, layers);
+    }
+
+    @Override
+    public void synthesis(MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers) {
+        use(() -> method().synthesis(mask, served(v), scales, layers));
     }
 
     @Override
     public void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
-        use(() -> method().synthesisGradient(mask, served(v), layers, dlayers, dv));
+        synthesisGradient(mask, v, null, layers, dlayers, dv);
+    }
+
+    @Override
+    public void synthesisGradient(
+            MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+        use(() -> method().synthesisGradient(mask, served(v), scales, layers, dlayers, dv));
     }
 
     @Override

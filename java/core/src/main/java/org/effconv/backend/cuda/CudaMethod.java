@@ -5,6 +5,7 @@ import static org.effconv.backend.cpu.SynthesisTables.describe;
 import static org.effconv.backend.cpu.SynthesisTables.expect;
 
 import java.util.List;
+import java.util.function.DoubleSupplier;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.DoublePointer;
 import org.effconv.backend.CoordinateLayer;
@@ -46,20 +47,33 @@ final class CudaMethod implements AutoCloseable {
 
     // ---- synthesis --------------------------------------------------------------------------------------------
 
-    void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers) {
+    /** @param scales null: those of the layers */
+    void synthesis(MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers) {
         int sizes = elements(v, "v");
+        long at = scales(v, scales);
         try (ec_synthesis_layer table = describe(v, layers, null)) {
-            launcher.run(() -> ec_plan_synthesis(plan(), mask.ordinal(), v.address(), sizes, table, layers.size()));
+            launcher.run(() -> ec_plan_synthesis(plan(), mask.ordinal(), v.address(), at, sizes, table, layers.size()));
         }
     }
 
-    void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+    private static long scales(Tensor v, Tensor scales) {
+        if (scales == null) {
+            return 0;
+        }
+        expect(scales, "scales", v.type(), v.shape());
+        return scales.address();
+    }
+
+    /** @param scales null: those of the layers */
+    void synthesisGradient(
+            MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
         int sizes = elements(v, "v");
+        long at = scales(v, scales);
         expect(dv, "dv", v.type(), v.shape());
         data.fill(dv, 0); // the launches write the sizes that a layer uses
         try (ec_synthesis_layer table = describe(v, layers, dlayers)) {
             launcher.run(() -> ec_plan_synthesis_gradient(
-                    plan(), mask.ordinal(), v.address(), sizes, table, layers.size(), dv.address()));
+                    plan(), mask.ordinal(), v.address(), at, sizes, table, layers.size(), dv.address()));
         }
     }
 
@@ -170,18 +184,33 @@ final class CudaMethod implements AutoCloseable {
         if (tensors.isEmpty()) {
             return 0;
         }
-        long[] addresses = new long[tensors.size()];
-        long[] counts = new long[tensors.size()];
-        for (int i = 0; i < addresses.length; i++) {
-            Tensor t = tensors.get(i);
-            elements(t, "a tensor to be summed");
-            addresses[i] = t.address();
-            counts[i] = t.count();
-        }
         long norm = norm();
-        launcher.run(() -> ec_plan_norm(plan(), addresses.length, addresses, counts, norm));
+        launcher.run(() -> ec_plan_norm(plan(), tensors.size(), addresses(tensors), counts(tensors), norm));
         double length = data.later(norm, DataType.F32, 1).get()[0];
         return length * length;
+    }
+
+    void accumulateNormalised(List<Tensor> from, DoubleSupplier factor, List<Tensor> to) {
+        Operands.require(from.size() == to.size(), from.size() + " tensors onto " + to.size());
+        for (int i = 0; i < from.size(); i++) {
+            Operands.sameCount(from.get(i), "from", to.get(i), "to");
+        }
+        if (from.isEmpty()) {
+            return;
+        }
+        long norm = norm();
+        double now = factor.getAsDouble();
+        long live = launcher.value(() -> Double.doubleToRawLongBits(factor.getAsDouble()));
+        launcher.run(() -> ec_plan_accumulate_normalised(
+                plan(), from.size(), addresses(from), now, live, addresses(to), counts(from), norm));
+    }
+
+    private static long[] addresses(List<Tensor> tensors) {
+        return tensors.stream().mapToLong(Tensor::address).toArray();
+    }
+
+    private static long[] counts(List<Tensor> tensors) {
+        return tensors.stream().mapToLong(t -> elements(t, "a tensor of sums")).toArray();
     }
 
     @Override
