@@ -34,6 +34,7 @@ public final class StepRun implements AutoCloseable {
     private static final double DECAY = 5e-4;
     private static final long STEPS = 100_000; // a search is in its second half, where sizes move too
 
+    private final Object identity = new Object();
     private final Backend backend;
     private final Arena arena;
     private final Network network;
@@ -70,7 +71,10 @@ public final class StepRun implements AutoCloseable {
     public void run() {
         WeightSource.Progress progress = new WeightSource.Progress(step++, STEPS);
         optimizer.begin(p -> source.learningRateFactor(p, progress), 1);
-        backend.step(source.stepKey(progress), () -> optimizer.update(gradients(progress)::get));
+        source.prepare(progress);
+        Object key = source.stepKey(progress);
+        backend.step(key == null ? null : List.of(identity, key), () -> optimizer.update(gradients(progress)::get));
+        source.afterStep(progress);
     }
 
     private Map<Parameter, Tensor> gradients(WeightSource.Progress progress) {

@@ -39,6 +39,7 @@ public final class SynthesisedWeights implements WeightSource {
     private final SizeUpdate steady;
     private final BudgetGrid grid; // null with one budget
     private final SizeFollower follower;
+    private final LateSizes late; // null: values are read where they are needed
 
     private boolean direct; // sizes come from the steady update, not from the predictor that follows it
     private double[] sizes; // of the step begun last, without jitter
@@ -90,6 +91,9 @@ public final class SynthesisedWeights implements WeightSource {
                 : new CoordinateNetwork(backend, type, layers, settings, random);
         steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
         follower = new SizeFollower(backend, sizePredictor);
+        boolean recordable = grid == null && settings.update() == Update.STEADY;
+        late = recordable && backend.readsLate()
+                ? new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady) : null;
         sizes = start;
         if (grid != null) {
             learnStarts();
@@ -126,8 +130,60 @@ public final class SynthesisedWeights implements WeightSource {
         return cost.layers().stream().mapToDouble(layer -> Math.min(uniform, layer.kmax())).toArray();
     }
 
+    /** On a device that hands values over late, the steady update works late ({@link LateSizes}), and its steps can be recorded. */
+    @Override
+    public void prepare(Progress progress) {
+        if (late != null) {
+            double[] predicted = late.sizes();
+            sizes = direct ? steady.sizes() : predicted;
+            late.prepare(sizes, jittered(progress.step()), progress.fraction() >= settings.frozen());
+        }
+    }
+
+    @Override
+    public Object stepKey(Progress progress) {
+        return late == null ? null : late.key();
+    }
+
+    private void beginPrepared(Tape tape) {
+        Variable v = late.learning() ? tape.input(late.v()) : tape.constant(late.v());
+        sizeLeaf = late.learning() ? v : null;
+        penalty = null;
+        Variable drawn = tape.record(late.drawn(), v.needsGradient(), dv -> tape.addGradient(v, dv));
+        weights = WeightSynthesis.record(tape, settings.mask(), layers, drawn, late.grids(), late.scales(),
+                kernelPredictor.kernels(tape, late.grids(), late.condition()));
+    }
+
+    @Override
+    public void afterStep(Progress progress) {
+        if (late != null) {
+            late.afterStep(movingFraction(progress), movingSteps(progress));
+        }
+    }
+
+    @Override
+    public void finishEpoch() {
+        if (late != null) {
+            late.finish();
+        }
+    }
+
+    private double movingSteps(Progress progress) {
+        return progress.totalSteps() * (1 - settings.frozen());
+    }
+
+    private double movingFraction(Progress progress) {
+        double done = progress.step() - progress.totalSteps() * settings.frozen();
+        return Math.max(0, done / movingSteps(progress));
+    }
+
     @Override
     public void begin(Tape tape, Progress progress) {
+        if (late != null && late.prepared()) {
+            beginPrepared(tape);
+            return;
+        }
+        finishEpoch();
         boolean learning = tape.recording() && judgedSizes == null && progress.fraction() >= settings.frozen();
         boolean throughTape = learning && settings.update() == Update.GRADIENT;
         if (settings.update() == Update.GRADIENT) {
@@ -180,16 +236,11 @@ public final class SynthesisedWeights implements WeightSource {
 
     private List<Variable> synthesise(
             Tape tape, Variable v, double[] values, KernelPredictor.Condition condition, Support support) {
-        int n = layers.size();
-        int[] grids = new int[n];
-        double[] taps = new double[n];
-        backend.softTaps(condition.v(), taps, new double[n]);
-        double[] scales = new double[n];
-        for (int l = 0; l < n; l++) {
+        int[] grids = new int[layers.size()];
+        for (int l = 0; l < grids.length; l++) {
             grids[l] = backend.supportGrid(settings.mask(), type, values[l], layers.get(l).kmax(), support);
-            // Variance 2 / (C k^2), He's for ReLU, over the taps of the size as it stands; w^ has variance 1.
-            scales[l] = Math.sqrt(2 / (layers.get(l).fanIn(1) * taps[l]));
         }
+        double[] scales = WeightSynthesis.scales(backend, layers, condition.v());
         List<KernelPredictor.Kernel> kernels = kernelPredictor.kernels(tape, grids, condition);
         return WeightSynthesis.record(tape, settings.mask(), layers, v, grids, scales, kernels);
     }
@@ -210,9 +261,11 @@ public final class SynthesisedWeights implements WeightSource {
         if (sizeLeaf == null || sizeLeaf.gradient() == null) {
             return;
         }
-        double moving = progress.totalSteps() * (1 - settings.frozen());
-        double done = progress.step() - progress.totalSteps() * settings.frozen();
-        steady.update(sizes, backend.readDoubles(sizeLeaf.gradient()), Math.max(0, done / moving), moving);
+        if (late != null && late.prepared()) {
+            backend.copy(sizeLeaf.gradient(), late.gradient());
+            return;
+        }
+        steady.update(sizes, backend.readDoubles(sizeLeaf.gradient()), movingFraction(progress), movingSteps(progress));
         if (grid == null) {
             follower.moveTo(steady.sizes());
         } else {
@@ -301,34 +354,13 @@ public final class SynthesisedWeights implements WeightSource {
             List<float[]> cropped = new ArrayList<>();
             for (int l = 0; l < layers.size(); l++) {
                 Tensor w = weights.get(l).value();
-                cropped.add(centre(backend.readFloats(w), w.shape(), chosen[l]));
+                cropped.add(WeightSynthesis.centre(backend.readFloats(w), w.shape(), chosen[l]));
             }
             return cropped;
         } finally {
             fixedSizes = before;
             weights = List.of();
         }
-    }
-
-    // Soft masks reach beyond the integer kernel; what they weigh there is left out.
-    private static float[] centre(float[] w, Shape shape, int k) {
-        int grid = shape.dim(1);
-        int channels = shape.dim(3);
-        float[] out = new float[shape.dim(0) * k * k * channels];
-        int shift = (grid - k) / 2;
-        for (int o = 0; o < shape.dim(0); o++) {
-            for (int row = 0; row < k; row++) {
-                for (int column = 0; column < k; column++) {
-                    int r = row + shift;
-                    int c = column + shift;
-                    if (r >= 0 && r < grid && c >= 0 && c < grid) {
-                        System.arraycopy(w, ((o * grid + r) * grid + c) * channels, out,
-                                ((o * k + row) * k + column) * channels, channels);
-                    }
-                }
-            }
-        }
-        return out;
     }
 
     /** Holds what kernels know of the sizes at its present value, as the stopped gradient does: for gradient checks. */
@@ -351,11 +383,15 @@ public final class SynthesisedWeights implements WeightSource {
 
     @Override
     public Map<String, double[]> state() {
+        finishEpoch();
         return steady.state();
     }
 
     @Override
     public void restore(Map<String, double[]> state) {
+        if (late != null) {
+            late.forget();
+        }
         steady.restore(state);
         follower.invalidate();
     }
@@ -364,6 +400,9 @@ public final class SynthesisedWeights implements WeightSource {
     public void close() {
         if (heldState != null) {
             heldState.close();
+        }
+        if (late != null) {
+            late.close();
         }
         follower.close();
         sizePredictor.close();

@@ -29,6 +29,7 @@ import org.effconv.tensor.Tensor;
  * (seed, epoch, step), so an epoch can be run after a restart as if nothing had happened. Belongs to its device's thread.
  */
 public final class TrainingLoop implements AutoCloseable {
+    private final Object identity = new Object(); // a device outlives its loops
     private final Backend backend;
     private final Network network;
     private final WeightSource weights;
@@ -116,6 +117,7 @@ public final class TrainingLoop implements AutoCloseable {
             index++;
         }
         read(pending, index - 1, sums);
+        weights.finishEpoch();
         epochsDone++;
         long images = (long) index * loader.batchSize();
         return new Epoch(
@@ -140,13 +142,16 @@ public final class TrainingLoop implements AutoCloseable {
         double factor = options.optimizer().schedule().factor(progress.step(), progress.totalSteps());
         sums.rate = options.optimizer().learningRate() * factor;
         optimizer.begin(p -> weights.learningRateFactor(p, progress), factor);
+        weights.prepare(progress);
         Object key = weights.stepKey(progress);
-        Supplier<DoubleSupplier> norm = backend.step(key == null ? null : new StepKey(batch.size(), key),
+        Supplier<DoubleSupplier> norm = backend.step(key == null ? null : new StepKey(identity, batch.size(), key),
                 () -> optimizer.update(gradients(batch.size(), progress)::get));
-        return new Pending(backend.readLater(loss), backend.readLater(correct), norm.get());
+        Pending pending = new Pending(backend.readLater(loss), backend.readLater(correct), norm.get());
+        weights.afterStep(progress);
+        return pending;
     }
 
-    private record StepKey(int batch, Object weights) {}
+    private record StepKey(Object loop, int batch, Object weights) {}
 
     /** Forwards and backwards on the batch that was loaded last. */
     private Map<Parameter, Tensor> gradients(int batch, Progress progress) {
