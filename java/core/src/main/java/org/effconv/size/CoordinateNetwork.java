@@ -63,8 +63,10 @@ final class CoordinateNetwork implements KernelPredictor {
         inputs.add(modulation);
         DataType type = w1.value().type();
         List<Tensor> rows = new ArrayList<>();
-        for (int grid : grids) {
-            rows.add(tape.allocate(type, Shape.of(grid * grid, features)));
+        for (int l = 0; l < grids.length; l++) {
+            int grid = grids[l];
+            int largest = condition.relative() == null ? grid : layers.get(l).kmax();
+            rows.add(tape.allocate(type, Shape.of(grid * grid, features), Shape.of(largest * largest, features)));
         }
         List<CoordinateLayer> values = slices(grids, inputs.stream().map(Variable::value).toList(), rows);
         backend.coordinateFeatures(values);

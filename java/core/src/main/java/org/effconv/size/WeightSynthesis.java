@@ -54,7 +54,8 @@ final class WeightSynthesis {
         Backend backend = tape.backend();
         List<Tensor> weights = new ArrayList<>();
         for (int l = 0; l < layers.size(); l++) {
-            weights.add(tape.allocate(v.value().type(), layers.get(l).weightShape(grids[l])));
+            SizedLayer layer = layers.get(l);
+            weights.add(tape.allocate(v.value().type(), layer.weightShape(grids[l]), layer.weightShape(now == null ? grids[l] : layer.kmax())));
         }
         List<Tensor> features = new ArrayList<>();
         List<Tensor> sources = new ArrayList<>();
@@ -75,10 +76,10 @@ final class WeightSynthesis {
             List<Tensor> dfeatures = new ArrayList<>();
             List<Tensor> dsources = new ArrayList<>();
             for (int l = 0; l < layers.size(); l++) {
-                dfeatures.add(features.get(l) == null ? null : like(tape, features.get(l)));
-                dsources.add(like(tape, sources.get(l)));
+                dfeatures.add(features.get(l) == null ? null : tape.allocateLike(features.get(l)));
+                dsources.add(tape.allocateLike(sources.get(l)));
             }
-            Tensor dv = like(tape, v.value());
+            Tensor dv = tape.allocateLike(v.value());
             List<SynthesisLayer> given = describe(layers, grids, scales, features, sources, dweights);
             List<SynthesisLayer> gradients = describe(layers, grids, scales, dfeatures, dsources, dweights);
             if (now == null) {
@@ -115,10 +116,6 @@ final class WeightSynthesis {
             }
         }
         return out;
-    }
-
-    private static Tensor like(Tape tape, Tensor t) {
-        return tape.allocate(t.type(), t.shape());
     }
 
     private static List<SynthesisLayer> describe(List<SizedLayer> layers, int[] grids, double[] scales,

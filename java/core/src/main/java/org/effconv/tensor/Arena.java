@@ -27,10 +27,15 @@ public final class Arena implements AutoCloseable {
 
     /** A tensor of this step, contents undefined. */
     public Tensor allocate(DataType type, Shape shape) {
+        return allocate(type, shape, 0);
+    }
+
+    /** A tensor of this step, contents undefined, in a block of at least {@code room} bytes: one that is larger at other steps. */
+    public Tensor allocate(DataType type, Shape shape, long room) {
         if (closed) {
             throw new IllegalStateException("use after close: Arena");
         }
-        long size = sizeClass(shape.count() * type.bytes());
+        long size = sizeClass(Math.max(room, shape.count() * type.bytes()));
         ArrayDeque<Long> spare = free.get(size);
         long address;
         if (spare != null && !spare.isEmpty()) {
@@ -47,6 +52,11 @@ public final class Arena implements AutoCloseable {
     /** Whether {@code t} was taken from this arena in the present step and not recycled since; false for views. */
     public boolean holds(Tensor t) {
         return t.arena() == this && t.isLive();
+    }
+
+    /** Bytes of the block behind a tensor of the present step; 0 if it is not of this arena, or a view. */
+    public long room(Tensor t) {
+        return holds(t) ? inUse.get(t.address()) : 0;
     }
 
     /** Gives one tensor's memory back within the step, for reuse; reading the tensor or a view of it then throws. */

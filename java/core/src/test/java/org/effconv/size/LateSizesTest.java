@@ -117,6 +117,23 @@ class LateSizesTest {
     }
 
     @Test
+    void stepsKeepTheirMemoryWhateverTheGrids() {
+        try (SmallSearch search = late()) {
+            List<Object> grids = new ArrayList<>();
+            steps(search, MOVING_FROM, MOVING_FROM + 1);
+            long bytes = search.stepBytes();
+            for (int i = MOVING_FROM + 1; i < STEPS; i++) {
+                Progress progress = new Progress(i, STEPS);
+                search.weights.prepare(progress);
+                grids.add(search.weights.stepKey(progress));
+                steps(search, i, i + 1);
+            }
+            assertTrue(grids.stream().distinct().count() > 1, "grids changed: " + grids);
+            assertEquals(bytes, search.stepBytes());
+        }
+    }
+
+    @Test
     void gridsThatAreHeldGiveTheGradientsOfTheirOwn() {
         try (SmallSearch late = late();
                 SmallSearch plain = new SmallSearch(DataType.F64, "k5", settings())) {

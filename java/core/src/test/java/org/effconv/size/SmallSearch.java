@@ -72,6 +72,11 @@ final class SmallSearch implements AutoCloseable {
         return new Run(tape, penalty == null ? loss : Ops.sum(tape, loss, penalty));
     }
 
+    /** What the steps so far hold. */
+    long stepBytes() {
+        return arena.bytes();
+    }
+
     double loss(Progress progress) {
         return backend.readDoubles(run(progress).loss().value())[0];
     }
