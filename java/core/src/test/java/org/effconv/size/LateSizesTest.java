@@ -95,6 +95,70 @@ class LateSizesTest {
         }
     }
 
+    /** The late sizes alone, under gradients of the test's own; beside them a predictor that follows at once. */
+    private static final class Alone implements AutoCloseable {
+        final SmallSearch search = late();
+        final Backend backend = search.backend;
+        final double[] start = {5, 5, 5};
+        final SizePredictor predictor = predictor();
+        final SizeFollower eager = new SizeFollower(backend, predictor);
+        final LateSizes late = new LateSizes(backend, DataType.F64, search.cost.layers(), settings(), predictor, eager,
+                new SteadySizes(settings(), search.cost, search.cost.uniform(5), start));
+
+        SizePredictor predictor() {
+            return new SizePredictor(backend, DataType.F64, search.cost.layers(), start, false, new Random(7));
+        }
+
+        @Override
+        public void close() {
+            late.close();
+            eager.close();
+            predictor.close();
+            search.close();
+        }
+    }
+
+    @Test
+    void kernelsKnowTheStatesBehindTheirSizes() {
+        try (Alone alone = new Alone();
+                SizePredictor predictor = alone.predictor();
+                SizeFollower follower = new SizeFollower(alone.backend, predictor)) {
+            SteadySizes model = new SteadySizes(settings(), alone.search.cost, alone.search.cost.uniform(5), alone.start);
+            double[] gradient = {-1, 0.5, 2};
+            List<double[]> sizes = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+                sizes.add(alone.late.sizes());
+                if (i >= 3) {
+                    model.update(sizes.get(i - 3), gradient, (i - 3) / 20.0, 20);
+                    follower.moveTo(model.sizes());
+                }
+                alone.late.prepare(sizes.get(i), sizes.get(i), true);
+                SizePredictor.Sizes expected = follower.predict();
+                assertArrayEquals(alone.backend.readDoubles(expected.v().value()), sizes.get(i), 1e-12, "sizes of step " + i);
+                assertArrayEquals(alone.backend.readDoubles(expected.u()), alone.backend.readDoubles(alone.late.condition().u()), 1e-12,
+                        "states of step " + i);
+                alone.backend.write(alone.late.gradient(), gradient);
+                alone.late.afterStep(i / 20.0, 20);
+            }
+            assertTrue(Math.abs(sizes.get(7)[0] - sizes.get(0)[0]) > 1e-3, Arrays.toString(sizes.get(7)));
+        }
+    }
+
+    @Test
+    void gridsOfAnEpochDependOnNothingBefore() {
+        try (Alone alone = new Alone()) {
+            double[] below = {4.95, 4.95, 4.95};
+            alone.late.prepare(below, below, true);
+            Object fresh = alone.late.key();
+            alone.late.prepare(new double[] {5.05, 5.05, 5.05}, below, true);
+            alone.late.prepare(below, below, true);
+            assertNotEquals(fresh, alone.late.key(), "held");
+            alone.late.finish();
+            alone.late.prepare(below, below, true);
+            assertEquals(fresh, alone.late.key());
+        }
+    }
+
     @Test
     void aSearchTakenUpAfterAnEpochIsBitEqual() {
         try (SmallSearch first = late();
