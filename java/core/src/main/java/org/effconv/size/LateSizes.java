@@ -13,8 +13,8 @@ import org.effconv.tensor.Tensor;
 /**
  * The steady update on a device that hands values over late ({@link Backend#readsLate}), so that no step waits for the one
  * before: once a step is under way, the update takes the gradient of the step before it and the predictor moves; the sizes that
- * it then says are those of the step after the next. So a gradient shows in the sizes two steps later than it does
- * where values are read at once. At the end of an epoch nothing is left open.
+ * it then says are on their way during the next step, and those of the step after it. So the gradient of step i shows in the
+ * sizes of step i + 3, where values that are read at once show in step i + 1. At the end of an epoch nothing is left open.
  *
  * <p>What a step draws stands in tensors that are written before it, on grids that are {@linkplain HeldGrids held}: such
  * steps can be recorded and repeated.

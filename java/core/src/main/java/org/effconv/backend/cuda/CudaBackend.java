@@ -219,29 +219,20 @@ public final class CudaBackend implements Backend {
     @Override
     public void augment(Tensor images, Tensor draws, float[] mean, float[] std, Tensor y) {
         Operands.augment(images, draws, mean, std, y);
+        images(images, null, draws, mean, std, y);
+    }
+
+    /** @param numbers of the images to take; null: all */
+    void images(Tensor images, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
         Shape s = images.shape();
         launch(() -> ec_plan_augment(
-                plan(), type(y), s.dim(0), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(images), 0, at(draws), mean, std, at(y)));
+                plan(), type(y), s.dim(0), y.shape().dim(0), s.dim(1), s.dim(2), s.dim(3), at(images), at(numbers), at(draws), mean, std,
+                at(y)));
     }
 
     @Override
     public Optional<DatasetMemory> datasetMemory() {
-        return Optional.of(new DatasetMemory() {
-            // Half of what is left: networks and batches need the rest.
-            @Override
-            public boolean hasRoomFor(long bytes) {
-                return get(() -> bytes <= session.memory().room() / 2);
-            }
-
-            @Override
-            public void augment(Tensor dataset, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
-                Operands.augmentChosen(dataset, numbers, draws, mean, std, y);
-                Shape s = dataset.shape();
-                launch(() -> ec_plan_augment(
-                        plan(), type(y), s.dim(0), y.shape().dim(0), s.dim(1), s.dim(2), s.dim(3), at(dataset), at(numbers), at(draws),
-                        mean, std, at(y)));
-            }
-        });
+        return Optional.of(new CudaImages(this, () -> get(session.memory()::room)));
     }
 
     // ---- convolution and linear -------------------------------------------------------------------------------
