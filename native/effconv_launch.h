@@ -121,20 +121,35 @@ EC_API ec_status ec_plan_softmax_cross_entropy(ec_plan* plan, ec_type type, int6
                                                int64_t labels, double smoothing, int64_t loss, int64_t correct,
                                                int64_t dlogits);
 
+// The settings of a step of `tensors` tensors, `rates` and `decays` one of each per tensor, into host bytes for the device:
+// what changes from step to step, so that launches recorded once can be repeated with another step's.
+EC_API int64_t ec_optimizer_group_bytes(int32_t tensors);
+EC_API ec_status ec_optimizer_groups(ec_optimizer kind, double beta1, double beta2, double epsilon, int32_t nesterov,
+                                     int64_t step, int32_t tensors, const double* rates, const double* decays,
+                                     void* groups);
 // As ec_optimizer_step; `norm` is the device address of one float that receives the global gradient norm before clipping.
+// groups: device address, aligned to 16, of what ec_optimizer_groups wrote, read when the launches run; 0: step, rates and
+// decays are those given here.
 EC_API ec_status ec_plan_optimizer_step(ec_plan* plan, ec_optimizer kind, double beta1, double beta2, double epsilon,
                                         int32_t nesterov, double clip_norm, int64_t step, int32_t tensors,
                                         const int64_t* slots, const int64_t* counts, const double* rates,
-                                        const double* decays, int64_t norm);
+                                        const double* decays, int64_t norm, int64_t groups);
 
 // The square root of the sum of squares of all elements of EC_F32 tensors, given by addresses and counts, into one float.
 EC_API ec_status ec_plan_norm(ec_plan* plan, int32_t tensors, const int64_t* addresses, const int64_t* counts, int64_t norm);
 
-// As ec_synthesis; all arrays named in `layers` are on the device, weights all of one type.
-EC_API ec_status ec_plan_synthesis(ec_plan* plan, int32_t mask, int64_t v, int64_t sizes, const ec_synthesis_layer* layers,
-                                   int32_t count);
+// to += factor / |from|^2 * from, EC_F32, |from| over all tensors together, which `norm` receives. factor_address: device
+// address of the factor (double), read when the launches run; 0: `factor` itself.
+EC_API ec_status ec_plan_accumulate_normalised(ec_plan* plan, int32_t tensors, const int64_t* from, double factor,
+                                               int64_t factor_address, const int64_t* to, const int64_t* counts,
+                                               int64_t norm);
+
+// As ec_synthesis; all arrays named in `layers` are on the device, weights all of one type. scales: device address, aligned to
+// 16, of one scale (float) per size, read when the launches run in place of those of the layers; 0: those.
+EC_API ec_status ec_plan_synthesis(ec_plan* plan, int32_t mask, int64_t v, int64_t scales, int64_t sizes,
+                                   const ec_synthesis_layer* layers, int32_t count);
 // dv is written for the sizes that the layers use.
-EC_API ec_status ec_plan_synthesis_gradient(ec_plan* plan, int32_t mask, int64_t v, int64_t sizes,
+EC_API ec_status ec_plan_synthesis_gradient(ec_plan* plan, int32_t mask, int64_t v, int64_t scales, int64_t sizes,
                                             const ec_synthesis_layer* layers, int32_t count, int64_t dv);
 
 EC_API ec_status ec_plan_coordinate_features(ec_plan* plan, const ec_coordinate_layer* layers, int32_t count);

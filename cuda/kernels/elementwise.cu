@@ -2,15 +2,15 @@
 //
 //   ec_fill                      y = value, any type
 //   ec_copy_to_*                 y = a, converted (bf16: to nearest, ties to even)
-//   ec_accumulate_*              y += factor * a, types may differ
+//   ec_accumulate_*              y += factor * a, types may differ; factor = value, or value / norm^2
 //   ec_activation_*              y = act(a): ReLU, or GELU with the error function
 //   ec_activation_gradient_*     y = b act'(a); ReLU's slope at 0 is 0, and NaN passes
 //   ec_add_*                     y = act(a + b)
 //   ec_dropout_*                 y = a keep / (1 - rate); keep of element i is word i of the stream (seed, 0) of random.h
 //
 // A thread takes 8 neighbouring elements, with 16-byte accesses where every array is aligned to them, else one by one; the
-// grid walks over the array. Dropout draws two random blocks for its 8 elements. Its seed may stand in device memory, so
-// that a captured launch can be repeated with another one.
+// grid walks over the array. Dropout draws two random blocks for its 8 elements. Its seed, and the numbers that make
+// accumulate's factor, may stand in device memory, so that a captured launch can be repeated with others.
 //
 // Floor: memory. dropout of 512 x 1024 bf16 on an H200 (4.3 TB/s): 0.5 us, so the launch is what it costs; ReLU of
 // N 512, 64 channels, 32x32 in bf16: 31 us.
@@ -149,6 +149,16 @@ __device__ __forceinline__ void copy(const ElementwiseParams& p) {
 
 template <typename T>
 __device__ __forceinline__ void accumulate(const ElementwiseParams& p) {
+    double value = p.valuePointer != nullptr ? *p.valuePointer : p.value;
+    if (p.normPointer != nullptr) {
+#ifdef EC_FAULT_plain_norm
+        value /= *p.normPointer;
+#else
+        const double norm = *p.normPointer;
+        value /= norm * norm;
+#endif
+    }
+    const float factor = static_cast<float>(value);
     eachPiece(p, [&](std::int64_t first, int count) {
         float added[kPer], values[kPer];
         if (p.aType == kBf16) {
@@ -159,7 +169,7 @@ __device__ __forceinline__ void accumulate(const ElementwiseParams& p) {
         T* y = static_cast<T*>(p.y) + first;
         load(y, count, p.wide != 0, values);
 #pragma unroll
-        for (int i = 0; i < kPer; ++i) values[i] += p.factor * added[i];
+        for (int i = 0; i < kPer; ++i) values[i] += factor * added[i];
         store(y, count, p.wide != 0, values);
     });
 }

@@ -35,6 +35,15 @@ __device__ SharedTile sharedTile() {
     return tile;
 }
 
+/// The layer of a task, with the scale that holds in this launch.
+__device__ __forceinline__ SynthesisLayer layerOf(const SynthesisParams& p, const SynthesisItem& item) {
+    SynthesisLayer layer = p.layers[item.layer];
+#ifndef EC_FAULT_own_scale
+    if (p.scales != nullptr) layer.scale = p.scales[layer.sizeIndex];
+#endif
+    return layer;
+}
+
 __device__ __forceinline__ float loadWeight(const SynthesisParams& p, std::int64_t offset) {
     if (p.weightsAreBf16) return floatFromBf16(static_cast<const std::uint16_t*>(p.weightGradients)[offset]);
     return static_cast<const float*>(p.weightGradients)[offset];

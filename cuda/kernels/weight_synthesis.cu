@@ -241,7 +241,7 @@ using namespace effconv;
 extern "C" __global__ void __launch_bounds__(kSynthesisThreads, 4)
     ec_weight_synthesis_forward(const SynthesisParams p) {
     const SynthesisItem item = p.items[blockIdx.x];
-    const SynthesisLayer layer = p.layers[item.layer];
+    const SynthesisLayer layer = layerOf(p, item);
     const SharedTile tile = sharedTile();
     const std::int64_t columns = static_cast<std::int64_t>(layer.cout) * layer.cin;
     const int liveColumns = static_cast<int>(min(columns - item.column, static_cast<std::int64_t>(kSynthesisColumns)));
@@ -272,7 +272,7 @@ extern "C" __global__ void __launch_bounds__(kSynthesisThreads, 3)
         for (int index = threadIdx.x; index < p.layerCount; index += kSynthesisThreads) p.counters[index] = 0;
     }
     const SynthesisItem item = p.items[blockIdx.x];
-    const SynthesisLayer layer = p.layers[item.layer];
+    const SynthesisLayer layer = layerOf(p, item);
     const SharedTile tile = sharedTile();
     if (item.role == kFeatureTile) {
         featureTile(p, layer, item, tile);
@@ -296,7 +296,7 @@ extern "C" __global__ void __launch_bounds__(kSynthesisThreads, 4)
     EC_DYN_SHARED(float, scratch);
     int* ticket = reinterpret_cast<int*>(scratch + kSynthesisThreads);
     const SynthesisItem item = p.items[blockIdx.x];
-    const SynthesisLayer layer = p.layers[item.layer];
+    const SynthesisLayer layer = layerOf(p, item);
     const float v = p.sizes[layer.sizeIndex];
     if (item.role == kReduceFeatures) {
         const std::int64_t pitch = static_cast<std::int64_t>(layer.kgrid) * layer.kgrid * layer.features;

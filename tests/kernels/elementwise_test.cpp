@@ -77,6 +77,8 @@ struct Request {
     double value = 0;
     std::uint64_t seed = 0;
     bool seedInMemory = false, inPlace = false;
+    bool valueInMemory = false;
+    float norm = 0;        ///< accumulate: in memory, unless 0
 };
 
 std::string describe(const Request& r) {
@@ -99,6 +101,13 @@ Doubles run(const Request& r, const Doubles& a, const Doubles& b, const Doubles&
     p.value = r.value;
     p.seed = r.seedInMemory ? ~r.seed : r.seed;
     if (r.seedInMemory) p.seedPointer = seed.data();
+    DeviceBuffer<double> value(std::vector<double>{r.value});
+    DeviceBuffer<float> norm(std::vector<float>{r.norm});
+    if (r.valueInMemory) {
+        p.valuePointer = value.data();
+        p.value = NAN;
+    }
+    if (r.norm != 0) p.normPointer = norm.data();
     const LaunchSequence sequence = planElementwise(p, r.operation, deviceLimits());
     Doubles first;
     forEachThreadOrder([&](int order) {
@@ -145,8 +154,9 @@ void checkReal(const Request& r, Random& random) {
     Doubles want(r.count), magnitude(r.count);
     for (std::int64_t i = 0; i < r.count; ++i) {
         if (r.operation == Op::kAccumulate) {
-            want[i] = before[i] + static_cast<float>(r.value) * a[i];
-            magnitude[i] = std::fabs(before[i]) + std::fabs(r.value * a[i]);
+            const double factor = r.norm != 0 ? r.value / (static_cast<double>(r.norm) * r.norm) : r.value;
+            want[i] = before[i] + static_cast<float>(factor) * a[i];
+            magnitude[i] = std::fabs(before[i]) + std::fabs(factor * a[i]);
         } else if (r.operation == Op::kAdd) {
             want[i] = activated(r.activation, a[i] + b[i]);
             magnitude[i] = std::fabs(a[i]) + std::fabs(b[i]);
@@ -265,6 +275,8 @@ EC_TEST(elementwise_drawn_shapes) {
         r.seed = random.bits();
         r.seedInMemory = random.integer(0, 1) == 1;
         r.inPlace = r.operation >= Op::kActivation && random.integer(0, 1) == 1;
+        r.valueInMemory = r.operation == Op::kAccumulate && random.integer(0, 1) == 1;
+        if (r.operation == Op::kAccumulate) r.norm = random.pick({0.0f, 0.3f, 7.0f});
         if (r.operation == Op::kCopy) std::tie(r.aType, r.yType) = kCopies[random.integer(0, 10)];
         check(r, random);
     }
@@ -326,6 +338,7 @@ EC_TEST(elementwise_bad_requests_are_refused) {
     refuse(Op::kActivation, Status::kUnsupported, "activation is 3", [](P& p, L&) { p.activation = 3; });
     refuse(Op::kActivation, Status::kUnsupported, "yType is 3", [](P& p, L&) { p.yType = kI32; });
     refuse(Op::kAccumulate, Status::kUnsupported, "aType is 2", [](P& p, L&) { p.aType = 2; });
+    refuse(Op::kAccumulate, Status::kMisaligned, "valuePointer", [](P& p, L&) { p.valuePointer = reinterpret_cast<const double*>(4); });
     refuse(Op::kCopy, Status::kUnsupported, "floating values", [](P& p, L&) { p.yType = kI32; });
     refuse(Op::kCopy, Status::kUnsupported, "i32 values", [](P& p, L&) { p.aType = kI32, p.yType = kU8; });
     refuse(Op::kFill, Status::kInvalidShape, "2.5 does not go into i32", [](P& p, L&) { p.yType = kI32, p.value = 2.5; });

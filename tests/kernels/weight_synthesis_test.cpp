@@ -16,6 +16,7 @@ using Doubles = std::vector<double>;
 struct Problem {
     std::vector<SynthesisLayer> layers;
     Floats sizes, features, coefficients, gradients;
+    bool scalesInMemory = false;  ///< by size, where the layers' own are wrong
     std::size_t weightCount = 0;
     bool bf16 = false;
 };
@@ -182,7 +183,14 @@ Outputs runKernels(const Problem& problem) {
     std::vector<SynthesisItem> forward(tables.forwardItems), backward(tables.backwardItems), reduce(tables.reduceItems);
     EC_CHECK(planSynthesis(problem.layers.data(), count, tables, forward.data(), backward.data(), reduce.data()).ok());
 
-    DeviceBuffer<SynthesisLayer> layers(problem.layers);
+    std::vector<SynthesisLayer> described = problem.layers;
+    Floats scaleOf(problem.sizes.size());
+    for (SynthesisLayer& layer : described) {
+        scaleOf[layer.sizeIndex] = layer.scale;
+        if (problem.scalesInMemory) layer.scale = NAN;
+    }
+    DeviceBuffer<SynthesisLayer> layers(described);
+    DeviceBuffer<float> scales(scaleOf);
     DeviceBuffer<SynthesisItem> forwardItems(forward), backwardItems(backward), reduceItems(reduce);
     DeviceBuffer<float> sizes(problem.sizes), features(problem.features), coefficients(problem.coefficients);
     TypedBuffer weights(problem.weightCount, problem.bf16), gradients(problem.gradients, problem.bf16);
@@ -193,6 +201,7 @@ Outputs runKernels(const Problem& problem) {
     SynthesisParams params;
     params.layers = layers.data();
     params.sizes = sizes.data();
+    if (problem.scalesInMemory) params.scales = scales.data();
     params.features = features.data();
     params.coefficients = coefficients.data();
     params.weights = weights.data();
@@ -272,6 +281,7 @@ EC_TEST(weight_synthesis_drawn_layers) {
     for (int draw = 0; draw < 150; ++draw) {
         Problem problem;
         problem.bf16 = draw % 2 == 1;
+        problem.scalesInMemory = draw / 2 % 2 == 1;
         const int layers = random.integer(1, 4);
         for (int l = 0; l < layers; ++l) addLayer(problem, drawLayer(random, draw % 6 == 0 ? 33 : 9), random);
         fill(problem, random);
@@ -428,6 +438,7 @@ EC_TEST(weight_synthesis_refuses_bad_launches) {
     refuse(kSynthesisForward, Status::kMisaligned, "coefficients must be aligned",
            [](SynthesisParams& p) { ++p.coefficients; });
     refuse(kSynthesisForward, Status::kMisaligned, "features must be aligned", [](SynthesisParams& p) { ++p.features; });
+    refuse(kSynthesisForward, Status::kMisaligned, "scales must be aligned", [](SynthesisParams& p) { p.scales = p.sizes + 1; });
     refuse(kSynthesisForward, Status::kInvalidShape, "itemCount is 0", [](SynthesisParams& p) { p.itemCount = 0; });
     refuse(kSynthesisBackward, Status::kNullPointer, "weightGradients is null", [](SynthesisParams&) {});
     refuse(kSynthesisReduce, Status::kNullPointer, "sizeGradients is null", [](SynthesisParams&) {});

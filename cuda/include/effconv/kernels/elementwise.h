@@ -19,7 +19,7 @@ enum ActivationKind : std::int32_t { kNoActivation = 0, kRelu = 1, kGelu = 2 };
 enum class ElementwiseOperation : std::int32_t {
     kFill = 0,                ///< y = value
     kCopy = 1,                ///< y = a, converted
-    kAccumulate = 2,          ///< y = y + value * a, fp32 or bf16 each
+    kAccumulate = 2,          ///< y = y + factor * a, fp32 or bf16 each; factor = value, or value / norm^2
     kActivation = 3,          ///< y = act(a)
     kActivationGradient = 4,  ///< y = b * act'(a): a the forward input, b the gradient of the output
     kAdd = 5,                 ///< y = act(a + b), none or ReLU
@@ -33,16 +33,18 @@ struct ElementwiseParams {
     const void* b = nullptr;
     void* y = nullptr;
     const std::uint64_t* seedPointer = nullptr;  ///< dropout: where the seed stands when the kernel runs; null: `seed`
+    const double* valuePointer = nullptr;  ///< accumulate: where the value stands when the kernel runs; null: `value`
+    const float* normPointer = nullptr;    ///< accumulate: where the norm stands then; null: the value is not divided
     std::uint64_t seed = 0;
     std::int64_t count = 0;
-    double value = 0;                ///< fill: the value; accumulate: the factor; dropout: the rate, 0 to below 1
+    double value = 0;                ///< fill: the value; accumulate: see there; dropout: the rate, 0 to below 1
     std::int32_t aType = kF32;       ///< copy and accumulate; other operations take yType throughout
     std::int32_t yType = kF32;
     std::int32_t activation = kNoActivation;
     // -----------------------------------------------------------------------------------------------------------------
     std::int32_t wide = 0;           ///< whether every array is aligned to 16 bytes
     std::uint32_t pattern = 0;       ///< fill: four bytes of the value, repeated where it has fewer
-    float factor = 0;                ///< accumulate: the factor; dropout: 1 / (1 - rate)
+    float factor = 0;                ///< dropout: 1 / (1 - rate)
     float threshold = 0;             ///< dropout: draws below it are dropped
     std::int32_t reserved = 0;
 };
@@ -149,6 +151,11 @@ inline Result checkRequest(ElementwiseParams& p, ElementwiseOperation operation)
             return Result::fail(Status::kMisaligned, "%s: seedPointer must be aligned to 8 bytes", kFamily);
         }
     }
+    if (operation == Op::kAccumulate) {
+        if (reinterpret_cast<std::uintptr_t>(p.valuePointer) % 8 != 0 || reinterpret_cast<std::uintptr_t>(p.normPointer) % 4 != 0) {
+            return Result::fail(Status::kMisaligned, "%s: valuePointer and normPointer must be aligned to their numbers", kFamily);
+        }
+    }
     if (operation == Op::kFill) return setPattern(p);
     return copies ? checkCopy(p) : Result();
 }
@@ -175,7 +182,7 @@ inline LaunchSequence planElementwise(ElementwiseParams& p, ElementwiseOperation
     const Result result = elementwise_detail::checkRequest(p, operation);
     if (!result.ok()) return LaunchSequence::refused(result);
     p.wide = isAligned(p.a) && isAligned(p.b) && isAligned(p.y);
-    p.factor = static_cast<float>(operation == ElementwiseOperation::kDropout ? 1 / (1 - p.value) : p.value);
+    p.factor = operation == ElementwiseOperation::kDropout ? static_cast<float>(1 / (1 - p.value)) : 0.0f;
     p.threshold = static_cast<float>(p.value);
     constexpr std::int64_t kPerBlock = std::int64_t(kElementwiseThreads) * kElementwisePerThread;
     LaunchSequence sequence;

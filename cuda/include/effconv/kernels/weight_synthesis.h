@@ -58,6 +58,7 @@ struct SynthesisParams {
     const SynthesisLayer* layers = nullptr;  ///< [layerCount]
     const SynthesisItem* items = nullptr;    ///< [itemCount] of this launch
     const float* sizes = nullptr;            ///< soft sizes v
+    const float* scales = nullptr;           ///< s by size index, in place of the layers' own; null: those
     const float* features = nullptr;         ///< H
     const float* coefficients = nullptr;     ///< A, and elastic tables
     void* weights = nullptr;                 ///< forward: w
@@ -245,6 +246,7 @@ inline LaunchSequence planSynthesisPass(SynthesisPass pass, const SynthesisParam
         {"layers", params.layers, true},
         {"items", params.items, true},
         {"sizes", params.sizes, true},
+        {"scales", params.scales, false},
         {"coefficients", params.coefficients, true},
         {"weights", params.weights, pass == kSynthesisForward},
         {"weightGradients", params.weightGradients, pass == kSynthesisBackward},

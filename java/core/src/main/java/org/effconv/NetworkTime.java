@@ -50,7 +50,7 @@ final class NetworkTime {
                 Variable loss = Ops.softmaxCrossEntropy(tape, logits, labels, 0).loss();
                 if (pass == Pass.TRAINING) {
                     tape.backward(loss);
-                    optimizer.step(tape::gradient, p -> 1, 1);
+                    optimizer.step(tape::gradient, p -> 1, 1).getAsDouble();
                 }
                 backend.readDoubles(loss.value()); // computed by then
                 samples[Math.max(0, i)] = (System.nanoTime() - start) / 1e6;

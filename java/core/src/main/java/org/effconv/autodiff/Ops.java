@@ -338,7 +338,7 @@ public final class Ops {
     }
 
     private static Tensor like(Tape tape, Variable v) {
-        return tape.allocate(v.value().type(), v.shape());
+        return tape.allocateLike(v.value());
     }
 
     private static Tensor valueOf(Variable v) {

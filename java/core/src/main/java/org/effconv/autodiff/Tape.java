@@ -60,6 +60,20 @@ public final class Tape {
         return arena.allocate(type, shape);
     }
 
+    /**
+     * The same where the shape changes from step to step.
+     *
+     * @param largest it may have; the step keeps room for that, so that its memory stays where it is
+     */
+    public Tensor allocate(DataType type, Shape shape, Shape largest) {
+        return arena.allocate(type, shape, largest.count() * type.bytes());
+    }
+
+    /** A tensor of this step of a shape and type that are {@code t}'s, with as much room; contents undefined. */
+    public Tensor allocateLike(Tensor t) {
+        return arena.allocate(t.type(), t.shape(), arena.room(t));
+    }
+
     /** A value no gradient flows into. */
     public Variable constant(Tensor value) {
         return new Variable(value, false, null);

@@ -58,8 +58,16 @@ public interface Backend extends AutoCloseable {
     int[] readInts(Tensor t);
 
     /**
-     * The values of a few elements (at most 256 bytes) as they are now, for later: a device hands them over while it works on,
-     * and asking for them waits for them alone.
+     * Whether reading a value makes work that is under way wait, so that a loop had better use it a step late, by
+     * {@link #readLater}.
+     */
+    default boolean readsLate() {
+        return false;
+    }
+
+    /**
+     * The values of a few elements (at most 4096 bytes) as they are now, for later: a device hands them over while it works on,
+     * and asking for them waits for them alone. Each has to be asked for.
      */
     default Supplier<double[]> readLater(Tensor t) {
         double[] values = t.type() == DataType.I32 ? Arrays.stream(readInts(t)).asDoubleStream().toArray() : readDoubles(t);
@@ -217,9 +225,33 @@ public interface Backend extends AutoCloseable {
      */
     DoubleSupplier update(OptimizerRule rule, long step, List<OptimizerSlot> slots);
 
+    /**
+     * The same with a count and rates that may differ each time a recorded {@link #step} is repeated.
+     *
+     * @param now asked for each time; the rates stand in place of those of the slots
+     * @return asked after each step, starts reading that step's norm, and gives what waits for it
+     */
+    default Supplier<DoubleSupplier> update(OptimizerRule rule, Supplier<OptimizerRates> now, List<OptimizerSlot> slots) {
+        OptimizerRates rates = now.get();
+        DoubleSupplier norm = update(rule, rates.step(), rates.in(slots));
+        return () -> norm;
+    }
+
     /** {@link #update}, and waits for the norm. */
     default double optimizerStep(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
         return update(rule, step, slots).getAsDouble();
+    }
+
+    /**
+     * to += factor / |from|^2 * from, |from| over all tensors together, in P.
+     *
+     * @param factor asked for each time a recorded {@link #step} is repeated
+     */
+    default void accumulateNormalised(List<Tensor> from, DoubleSupplier factor, List<Tensor> to) {
+        double by = factor.getAsDouble() / sumOfSquares(from);
+        for (int i = 0; i < from.size(); i++) {
+            accumulate(from.get(i), by, to.get(i));
+        }
     }
 
     /** Sum of the squares of all elements of floating tensors; waits for the device. */
@@ -239,7 +271,8 @@ public interface Backend extends AutoCloseable {
      * Runs one step of a loop. A device may record what {@code body} asks of it and, when an equal key comes again, repeat the
      * recording in place of calling {@code body}. So a body under an equal key has to ask for the same operations, with the same
      * numbers, on memory that lives as long as the loop; it must neither write to the device nor read from it. What changes
-     * from step to step stands in tensors that are written before, or comes from a supplier ({@link #dropout}).
+     * from step to step stands in tensors that are written before, or comes from a supplier ({@link #dropout}, {@link #update},
+     * {@link #accumulateNormalised}).
      *
      * @param key equal keys, equal steps; null for a step that is never repeated
      * @return what {@code body} returned when it was called last under an equal key
@@ -259,6 +292,22 @@ public interface Backend extends AutoCloseable {
      * @param dv      (L) in P, overwritten; 0 for sizes no layer uses
      */
     void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv);
+
+    /**
+     * {@link #synthesis(MaskKind, Tensor, List)} with scales that a recorded {@link #step} takes as they are each time it is
+     * repeated.
+     *
+     * @param scales in P, one per size, in place of those of the layers
+     */
+    default void synthesis(MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers) {
+        synthesis(mask, v, SynthesisLayer.scaled(layers, readDoubles(scales)));
+    }
+
+    /** The gradient under the same scales. */
+    default void synthesisGradient(
+            MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+        synthesisGradient(mask, v, SynthesisLayer.scaled(layers, readDoubles(scales)), dlayers, dv);
+    }
 
     /** Features of every tap, all layers in one call. */
     void coordinateFeatures(List<CoordinateLayer> layers);

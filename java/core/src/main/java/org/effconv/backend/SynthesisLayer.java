@@ -1,5 +1,6 @@
 package org.effconv.backend;
 
+import java.util.List;
 import org.effconv.tensor.Tensor;
 
 /**
@@ -26,4 +27,10 @@ public record SynthesisLayer(
         int sizeIndex,
         Tensor features,
         Tensor source,
-        Tensor weights) {}
+        Tensor weights) {
+    /** The same layers, each with the scale of its size. */
+    public static List<SynthesisLayer> scaled(List<SynthesisLayer> layers, double[] scales) {
+        return layers.stream().map(l -> new SynthesisLayer(l.outputChannels, l.inputChannels, l.grid, l.kmax, scales[l.sizeIndex], l.sizeIndex,
+                l.features, l.source, l.weights)).toList();
+    }
+}

@@ -34,6 +34,7 @@ public final class StepRun implements AutoCloseable {
     private static final double DECAY = 5e-4;
     private static final long STEPS = 100_000; // a search is in its second half, where sizes move too
 
+    private final Object identity = new Object();
     private final Backend backend;
     private final Arena arena;
     private final Network network;
@@ -69,9 +70,11 @@ public final class StepRun implements AutoCloseable {
     /** As in {@link org.effconv.train.TrainingLoop}, so that a device which records steps repeats this one, too. */
     public void run() {
         WeightSource.Progress progress = new WeightSource.Progress(step++, STEPS);
+        optimizer.begin(p -> source.learningRateFactor(p, progress), 1);
+        source.prepare(progress);
         Object key = source.stepKey(progress);
-        Map<Parameter, Tensor> gradients = key == null ? gradients(progress) : backend.step(key, () -> lasting(gradients(progress)));
-        optimizer.step(gradients::get, p -> source.learningRateFactor(p, progress), 1);
+        backend.step(key == null ? null : List.of(identity, key), () -> optimizer.update(gradients(progress)::get));
+        source.afterStep(progress);
     }
 
     private Map<Parameter, Tensor> gradients(WeightSource.Progress progress) {
@@ -86,11 +89,6 @@ public final class StepRun implements AutoCloseable {
         source.afterBackward(tape, progress);
         Map<Parameter, Tensor> gradients = new IdentityHashMap<>();
         parameters.forEach(p -> gradients.put(p, tape.gradient(p)));
-        return gradients;
-    }
-
-    private Map<Parameter, Tensor> lasting(Map<Parameter, Tensor> gradients) {
-        gradients.replaceAll((p, gradient) -> gradient == null ? null : arena.lasting(gradient));
         return gradients;
     }
 

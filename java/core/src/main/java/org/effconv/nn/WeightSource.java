@@ -13,14 +13,20 @@ import org.effconv.backend.Backend;
  */
 public interface WeightSource extends AutoCloseable {
     /**
+     * Called by a loop before each of its steps, outside of what a device may record: what a source draws or writes anew for it.
+     * Where it was not called, {@link #begin} does that.
+     */
+    default void prepare(Progress progress) {}
+
+    /**
      * Equal for steps in which this source asks for the same operations on the same memory (see {@link Backend#step}); null where
-     * each step differs from the one before.
+     * the step that was prepared differs from all others.
      */
     default Object stepKey(Progress progress) {
         return null;
     }
 
-    /** Called once before each forward pass: draws sizes, synthesises weights. */
+    /** Called once before each forward pass: draws sizes unless they were prepared, synthesises weights. */
     void begin(Tape tape, Progress progress);
 
     /** Weights (K, k, k, C / groups) in the parameter type of sized layer {@code index} (0-based, in network order). */
@@ -31,6 +37,12 @@ public interface WeightSource extends AutoCloseable {
 
     /** Called after the backward pass, before the optimiser: what a source does with gradients beyond the optimiser's update. */
     void afterBackward(Tape tape, Progress progress);
+
+    /** Called by a loop once a step that was prepared is under way; what is read of it here is read late. */
+    default void afterStep(Progress progress) {}
+
+    /** Called by a loop after the last step of an epoch: what a source has put off is done when this returns. */
+    default void finishEpoch() {}
 
     /** Everything the optimiser updates. */
     List<Parameter> parameters();

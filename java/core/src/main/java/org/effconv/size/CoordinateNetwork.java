@@ -1,6 +1,7 @@
 package org.effconv.size;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -62,8 +63,10 @@ final class CoordinateNetwork implements KernelPredictor {
         inputs.add(modulation);
         DataType type = w1.value().type();
         List<Tensor> rows = new ArrayList<>();
-        for (int grid : grids) {
-            rows.add(tape.allocate(type, Shape.of(grid * grid, features)));
+        for (int l = 0; l < grids.length; l++) {
+            int grid = grids[l];
+            int largest = condition.relative() == null ? grid : layers.get(l).kmax();
+            rows.add(tape.allocate(type, Shape.of(grid * grid, features), Shape.of(largest * largest, features)));
         }
         List<CoordinateLayer> values = slices(grids, inputs.stream().map(Variable::value).toList(), rows);
         backend.coordinateFeatures(values);
@@ -87,13 +90,11 @@ final class CoordinateNetwork implements KernelPredictor {
     // would add up to a modulation that an optimiser tunes to the states as they are, and the first move of the size
     // predictor would wreck all kernels.
     private Variable modulation(Tape tape, Condition condition) {
-        int n = layers.size();
-        double[] relative = new double[n];
-        for (int l = 0; l < n; l++) {
-            relative[l] = condition.v()[l] / layers.get(l).kmax();
+        Tensor sizes = condition.relative();
+        if (sizes == null) {
+            sizes = tape.allocate(w1.value().type(), Shape.of(layers.size(), 1));
+            backend.write(sizes, relative(layers, condition.v()));
         }
-        Tensor sizes = tape.allocate(w1.value().type(), Shape.of(n, 1));
-        backend.write(sizes, relative);
         Tensor states = tape.allocate(w1.value().type(), condition.u().shape());
         backend.fill(states, 0);
         backend.accumulate(condition.u(), 1.0 / condition.u().shape().dim(1), states);
@@ -101,6 +102,13 @@ final class CoordinateNetwork implements KernelPredictor {
                 tape,
                 Ops.linear(tape, tape.constant(states), tape.parameter(fromState), null),
                 Ops.linear(tape, tape.constant(sizes), tape.parameter(fromSize), null));
+    }
+
+    /** v over kmax of every layer. */
+    static double[] relative(List<SizedLayer> layers, double[] v) {
+        double[] relative = new double[v.length];
+        Arrays.setAll(relative, l -> v[l] / layers.get(l).kmax());
+        return relative;
     }
 
     private List<CoordinateLayer> slices(int[] grids, List<Tensor> stacked, List<Tensor> rows) {

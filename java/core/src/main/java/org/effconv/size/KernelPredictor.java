@@ -20,8 +20,13 @@ interface KernelPredictor extends AutoCloseable {
      *
      * @param v soft sizes, as predicted
      * @param u the size predictor's states (L, 2 * hidden)
+     * @param relative v over kmax (L, 1) on the device; null: to be written
      */
-    record Condition(double[] v, Tensor u) {}
+    record Condition(double[] v, Tensor u, Tensor relative) {
+        Condition(double[] v, Tensor u) {
+            this(v, u, null);
+        }
+    }
 
     /**
      * @param grids support grid of every layer

@@ -1,6 +1,8 @@
 package org.effconv.size;
 
 import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.DoubleSupplier;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
@@ -51,37 +53,50 @@ final class SizeFollower implements AutoCloseable {
 
     /** One step of the predictor of {@link #predict} towards sizes {@code wanted}. */
     void moveTo(double[] wanted) {
-        double[] v = backend.readDoubles(predicted.v().value());
-        double[] error = new double[v.length];
+        Error error = error(predictor, backend.readDoubles(predicted.v().value()), wanted);
+        if (error.square != 0) {
+            step(predictor, tape, predicted.v(), dv -> backend.write(dv, error.gradient), () -> -error.square);
+            invalidate();
+        }
+    }
+
+    /**
+     * How far predicted sizes are from wanted ones.
+     *
+     * @param gradient by the sizes, of half the squared error of the logits
+     * @param square   e.e
+     */
+    record Error(double[] gradient, double square) {}
+
+    static Error error(SizePredictor predictor, double[] v, double[] wanted) {
         double[] gradient = new double[v.length];
         double square = 0;
         for (int l = 0; l < v.length; l++) {
             double difference = predictor.logit(l, v[l]) - predictor.logit(l, wanted[l]);
-            error[l] = Math.max(-LARGEST_STEP, Math.min(LARGEST_STEP, difference));
-            gradient[l] = error[l] / predictor.slope(l, v[l]);
-            square += error[l] * error[l];
+            double error = Math.max(-LARGEST_STEP, Math.min(LARGEST_STEP, difference));
+            gradient[l] = error / predictor.slope(l, v[l]);
+            square += error * error;
         }
-        if (square == 0) {
-            return;
-        }
-        tape.backward(seed(gradient));
-        List<Parameter> parameters = predictor.parameters();
-        double length = backend.sumOfSquares(parameters.stream().map(tape::gradient).toList());
-        for (Parameter p : parameters) {
-            backend.accumulate(tape.gradient(p), -square / length, p.value());
-        }
-        invalidate();
+        return new Error(gradient, square);
     }
 
-    // A scalar whose gradient by v is the given one.
-    private Variable seed(double[] gradient) {
-        Variable v = predicted.v();
-        Tensor scalar = tape.allocate(v.value().type(), Shape.of(1));
-        return tape.record(scalar, true, ignored -> {
+    /**
+     * The step.
+     *
+     * @param v        what the predictor said, on {@code tape}
+     * @param gradient puts {@link Error#gradient} into a tensor
+     * @param factor   -{@link Error#square}
+     */
+    static void step(SizePredictor predictor, Tape tape, Variable v, Consumer<Tensor> gradient, DoubleSupplier factor) {
+        Tensor scalar = tape.allocate(v.value().type(), Shape.of(1)); // its gradient by v is the given one
+        tape.backward(tape.record(scalar, true, ignored -> {
             Tensor dv = tape.allocate(v.value().type(), v.shape());
-            backend.write(dv, gradient);
+            gradient.accept(dv);
             tape.addGradient(v, dv);
-        });
+        }));
+        List<Parameter> parameters = predictor.parameters();
+        tape.backend().accumulateNormalised(
+                parameters.stream().map(tape::gradient).toList(), factor, parameters.stream().map(Parameter::value).toList());
     }
 
     @Override

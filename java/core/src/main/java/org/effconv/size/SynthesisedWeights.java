@@ -43,6 +43,7 @@ public final class SynthesisedWeights implements WeightSource {
     private final SizeUpdate steady;
     private final BudgetGrid grid; // null with one budget
     private final SizeFollower follower;
+    private final LateSizes late; // null: values are read where they are needed
 
     private boolean direct; // sizes come from the steady update, not from the predictor that follows it
     private double[] sizes; // predicted, of the step begun last
@@ -96,6 +97,9 @@ public final class SynthesisedWeights implements WeightSource {
                 : new CoordinateNetwork(backend, type, layers, settings, random);
         steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
         follower = new SizeFollower(backend, sizePredictor);
+        boolean recordable = grid == null && settings.update() == Update.STEADY;
+        late = recordable && backend.readsLate()
+                ? new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady) : null;
         sizes = start;
         if (grid != null) {
             learnStarts();
@@ -134,8 +138,60 @@ public final class SynthesisedWeights implements WeightSource {
         return off ? EqualCost.scaled(start, cost, target) : start;
     }
 
+    /** On a device that hands values over late, the steady update works late ({@link LateSizes}), and its steps can be recorded. */
+    @Override
+    public void prepare(Progress progress) {
+        if (late != null) {
+            double[] predicted = late.sizes();
+            sizes = direct ? steady.sizes() : predicted;
+            used = drawn(progress.step());
+            late.prepare(sizes, used, progress.fraction() >= settings.frozen());
+        }
+    }
+
+    @Override
+    public Object stepKey(Progress progress) {
+        return late == null ? null : late.key();
+    }
+
+    private void beginPrepared(Tape tape) {
+        Variable v = late.learning() ? tape.input(late.drawn()) : tape.constant(late.drawn());
+        sizeLeaf = late.learning() ? v : null;
+        penalty = null;
+        weights = WeightSynthesis.record(tape, settings.mask(), layers, v, late.grids(), late.scales(),
+                kernelPredictor.kernels(tape, late.grids(), late.condition()));
+    }
+
+    @Override
+    public void afterStep(Progress progress) {
+        if (late != null) {
+            late.afterStep(movingFraction(progress), movingSteps(progress));
+        }
+    }
+
+    @Override
+    public void finishEpoch() {
+        if (late != null) {
+            late.finish();
+        }
+    }
+
+    private double movingSteps(Progress progress) {
+        return progress.totalSteps() * (1 - settings.frozen());
+    }
+
+    private double movingFraction(Progress progress) {
+        double done = progress.step() - progress.totalSteps() * settings.frozen();
+        return Math.max(0, done / movingSteps(progress));
+    }
+
     @Override
     public void begin(Tape tape, Progress progress) {
+        if (late != null && late.prepared()) {
+            beginPrepared(tape);
+            return;
+        }
+        finishEpoch();
         boolean learning = tape.recording() && judgedSizes == null && progress.fraction() >= settings.frozen();
         boolean throughTape = learning && settings.update() == Update.GRADIENT;
         if (settings.update() == Update.GRADIENT) {
@@ -151,7 +207,7 @@ public final class SynthesisedWeights implements WeightSource {
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, cost, target, settings) : null;
         KernelPredictor.Condition condition =
-                heldSizes == null ? new KernelPredictor.Condition(used, predicted.u())
+                heldSizes == null ? new KernelPredictor.Condition(sizes, predicted.u())
                         : new KernelPredictor.Condition(heldSizes, heldState);
         weights = synthesise(tape, v, used, condition, learning && settings.spareRing() ? Support.SIGNAL : Support.MASK);
     }
@@ -177,7 +233,7 @@ public final class SynthesisedWeights implements WeightSource {
 
     // The predicted sizes moved to the drawn ones: a factor on each, which its gradient takes, too.
     private Variable moved(Tape tape, Variable v) {
-        double[] factors = factors();
+        double[] factors = factors(sizes, used);
         Tensor moved = tape.allocate(type, v.shape());
         backend.write(moved, used);
         return tape.record(moved, v.needsGradient(), dv -> {
@@ -187,13 +243,14 @@ public final class SynthesisedWeights implements WeightSource {
         });
     }
 
-    private double[] factors() {
+    /** By which each drawn size is larger than the predicted one. */
+    static double[] factors(double[] sizes, double[] drawn) {
         double[] factors = new double[sizes.length];
-        Arrays.setAll(factors, l -> used[l] / sizes[l]);
+        Arrays.setAll(factors, l -> drawn[l] / sizes[l]);
         return factors;
     }
 
-    private static double[] times(double[] a, double[] b) {
+    static double[] times(double[] a, double[] b) {
         double[] product = new double[a.length];
         Arrays.setAll(product, l -> a[l] * b[l]);
         return product;
@@ -201,16 +258,11 @@ public final class SynthesisedWeights implements WeightSource {
 
     private List<Variable> synthesise(
             Tape tape, Variable v, double[] values, KernelPredictor.Condition condition, Support support) {
-        int n = layers.size();
-        int[] grids = new int[n];
-        double[] taps = new double[n];
-        backend.softTaps(condition.v(), taps, new double[n]);
-        double[] scales = new double[n];
-        for (int l = 0; l < n; l++) {
+        int[] grids = new int[layers.size()];
+        for (int l = 0; l < grids.length; l++) {
             grids[l] = backend.supportGrid(settings.mask(), type, values[l], layers.get(l).kmax(), support);
-            // Variance 2 / (C k^2), He's for ReLU, over the taps of the size as it stands; w^ has variance 1.
-            scales[l] = Math.sqrt(2 / (layers.get(l).fanIn(1) * taps[l]));
         }
+        double[] scales = WeightSynthesis.scales(backend, layers, condition.v());
         List<KernelPredictor.Kernel> kernels = kernelPredictor.kernels(tape, grids, condition);
         return WeightSynthesis.record(tape, settings.mask(), layers, v, grids, scales, kernels);
     }
@@ -231,9 +283,11 @@ public final class SynthesisedWeights implements WeightSource {
         if (sizeLeaf == null || sizeLeaf.gradient() == null) {
             return;
         }
-        double moving = progress.totalSteps() * (1 - settings.frozen());
-        double done = progress.step() - progress.totalSteps() * settings.frozen();
-        steady.update(sizes, sizeGradient(), Math.max(0, done / moving), moving);
+        if (late != null && late.prepared()) {
+            backend.copy(sizeLeaf.gradient(), late.gradient());
+            return;
+        }
+        steady.update(sizes, sizeGradient(), movingFraction(progress), movingSteps(progress));
         if (grid == null) {
             follower.moveTo(steady.sizes());
         } else {
@@ -243,9 +297,12 @@ public final class SynthesisedWeights implements WeightSource {
         }
     }
 
-    /** Of the last step's class loss by the predicted sizes, the factors of the draw taken as constants. */
+    /** Of the last step's class loss by the predicted sizes, the factors of the draw taken as constants; null: sizes do not learn. */
     double[] sizeGradient() {
-        return times(backend.readDoubles(sizeLeaf.gradient()), factors());
+        if (sizeLeaf == null || sizeLeaf.gradient() == null) {
+            return null;
+        }
+        return times(backend.readDoubles(sizeLeaf.gradient()), factors(sizes, used));
     }
 
     /** With the steady update the size predictor is moved here and gets no gradient on the tape. */
@@ -333,34 +390,13 @@ public final class SynthesisedWeights implements WeightSource {
             List<float[]> cropped = new ArrayList<>();
             for (int l = 0; l < layers.size(); l++) {
                 Tensor w = weights.get(l).value();
-                cropped.add(centre(backend.readFloats(w), w.shape(), chosen[l]));
+                cropped.add(WeightSynthesis.centre(backend.readFloats(w), w.shape(), chosen[l]));
             }
             return cropped;
         } finally {
             fixedSizes = before;
             weights = List.of();
         }
-    }
-
-    // Soft masks reach beyond the integer kernel; what they weigh there is left out.
-    private static float[] centre(float[] w, Shape shape, int k) {
-        int grid = shape.dim(1);
-        int channels = shape.dim(3);
-        float[] out = new float[shape.dim(0) * k * k * channels];
-        int shift = (grid - k) / 2;
-        for (int o = 0; o < shape.dim(0); o++) {
-            for (int row = 0; row < k; row++) {
-                for (int column = 0; column < k; column++) {
-                    int r = row + shift;
-                    int c = column + shift;
-                    if (r >= 0 && r < grid && c >= 0 && c < grid) {
-                        System.arraycopy(w, ((o * grid + r) * grid + c) * channels, out,
-                                ((o * k + row) * k + column) * channels, channels);
-                    }
-                }
-            }
-        }
-        return out;
     }
 
     /** Holds what kernels know of the sizes, and a step's draw, as the stopped gradient does: for gradient checks. */
@@ -371,7 +407,7 @@ public final class SynthesisedWeights implements WeightSource {
         heldSizes = backend.readDoubles(predicted.v().value());
         sizes = heldSizes;
         used = drawn(step);
-        heldFactors = factors();
+        heldFactors = factors(sizes, used);
     }
 
     /** Soft sizes to use in place of the predicted ones, or null; the loss still leaves its gradient. */
@@ -381,11 +417,15 @@ public final class SynthesisedWeights implements WeightSource {
 
     @Override
     public Map<String, double[]> state() {
+        finishEpoch();
         return steady.state();
     }
 
     @Override
     public void restore(Map<String, double[]> state) {
+        if (late != null) {
+            late.forget();
+        }
         steady.restore(state);
         follower.invalidate();
     }
@@ -394,6 +434,9 @@ public final class SynthesisedWeights implements WeightSource {
     public void close() {
         if (heldState != null) {
             heldState.close();
+        }
+        if (late != null) {
+            late.close();
         }
         follower.close();
         sizePredictor.close();

@@ -1,6 +1,7 @@
 package org.effconv.size;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
@@ -8,6 +9,7 @@ import org.effconv.backend.Backend;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.SynthesisLayer;
 import org.effconv.nn.SizedLayer;
+import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /** Masked weights of all layers as one operation on a tape: w = s m(v) w^. */
@@ -22,10 +24,38 @@ final class WeightSynthesis {
      */
     static List<Variable> record(Tape tape, MaskKind mask, List<SizedLayer> layers, Variable v, int[] grids,
             double[] scales, List<KernelPredictor.Kernel> kernels) {
+        return record(tape, mask, layers, v, grids, scales, null, kernels);
+    }
+
+    /**
+     * The same where steps are recorded.
+     *
+     * @param scales s of every layer (L), read at each repetition
+     */
+    static List<Variable> record(Tape tape, MaskKind mask, List<SizedLayer> layers, Variable v, int[] grids,
+            Tensor scales, List<KernelPredictor.Kernel> kernels) {
+        double[] none = new double[layers.size()];
+        Arrays.fill(none, 1);
+        return record(tape, mask, layers, v, grids, none, scales, kernels);
+    }
+
+    /** Of kernels whose w^ has variance 1: variance 2 / (C k^2), He's for ReLU, over the taps of sizes v as they stand. */
+    static double[] scales(Backend backend, List<SizedLayer> layers, double[] v) {
+        int n = layers.size();
+        double[] taps = new double[n];
+        backend.softTaps(v, taps, new double[n]);
+        double[] scales = new double[n];
+        Arrays.setAll(scales, l -> Math.sqrt(2 / (layers.get(l).fanIn(1) * taps[l])));
+        return scales;
+    }
+
+    private static List<Variable> record(Tape tape, MaskKind mask, List<SizedLayer> layers, Variable v, int[] grids,
+            double[] scales, Tensor now, List<KernelPredictor.Kernel> kernels) {
         Backend backend = tape.backend();
         List<Tensor> weights = new ArrayList<>();
         for (int l = 0; l < layers.size(); l++) {
-            weights.add(tape.allocate(v.value().type(), layers.get(l).weightShape(grids[l])));
+            SizedLayer layer = layers.get(l);
+            weights.add(tape.allocate(v.value().type(), layer.weightShape(grids[l]), layer.weightShape(now == null ? grids[l] : layer.kmax())));
         }
         List<Tensor> features = new ArrayList<>();
         List<Tensor> sources = new ArrayList<>();
@@ -33,7 +63,12 @@ final class WeightSynthesis {
             features.add(kernel.features() == null ? null : kernel.features().value());
             sources.add(kernel.source().value());
         }
-        backend.synthesis(mask, v.value(), describe(layers, grids, scales, features, sources, weights));
+        List<SynthesisLayer> described = describe(layers, grids, scales, features, sources, weights);
+        if (now == null) {
+            backend.synthesis(mask, v.value(), described);
+        } else {
+            backend.synthesis(mask, v.value(), now, described);
+        }
         if (!tape.recording()) {
             return weights.stream().map(tape::constant).toList();
         }
@@ -41,16 +76,17 @@ final class WeightSynthesis {
             List<Tensor> dfeatures = new ArrayList<>();
             List<Tensor> dsources = new ArrayList<>();
             for (int l = 0; l < layers.size(); l++) {
-                dfeatures.add(features.get(l) == null ? null : like(tape, features.get(l)));
-                dsources.add(like(tape, sources.get(l)));
+                dfeatures.add(features.get(l) == null ? null : tape.allocateLike(features.get(l)));
+                dsources.add(tape.allocateLike(sources.get(l)));
             }
-            Tensor dv = like(tape, v.value());
-            backend.synthesisGradient(
-                    mask,
-                    v.value(),
-                    describe(layers, grids, scales, features, sources, dweights),
-                    describe(layers, grids, scales, dfeatures, dsources, dweights),
-                    dv);
+            Tensor dv = tape.allocateLike(v.value());
+            List<SynthesisLayer> given = describe(layers, grids, scales, features, sources, dweights);
+            List<SynthesisLayer> gradients = describe(layers, grids, scales, dfeatures, dsources, dweights);
+            if (now == null) {
+                backend.synthesisGradient(mask, v.value(), given, gradients, dv);
+            } else {
+                backend.synthesisGradient(mask, v.value(), now, given, gradients, dv);
+            }
             tape.addGradient(v, dv);
             for (int l = 0; l < layers.size(); l++) {
                 if (dfeatures.get(l) != null) {
@@ -61,8 +97,25 @@ final class WeightSynthesis {
         });
     }
 
-    private static Tensor like(Tape tape, Tensor t) {
-        return tape.allocate(t.type(), t.shape());
+    /** The central (K, k, k, C) of weights on a larger grid: soft masks reach beyond the integer kernel, which is left out. */
+    static float[] centre(float[] w, Shape shape, int k) {
+        int grid = shape.dim(1);
+        int channels = shape.dim(3);
+        float[] out = new float[shape.dim(0) * k * k * channels];
+        int shift = (grid - k) / 2;
+        for (int o = 0; o < shape.dim(0); o++) {
+            for (int row = 0; row < k; row++) {
+                for (int column = 0; column < k; column++) {
+                    int r = row + shift;
+                    int c = column + shift;
+                    if (r >= 0 && r < grid && c >= 0 && c < grid) {
+                        System.arraycopy(w, ((o * grid + r) * grid + c) * channels, out,
+                                ((o * k + row) * k + column) * channels, channels);
+                    }
+                }
+            }
+        }
+        return out;
     }
 
     private static List<SynthesisLayer> describe(List<SizedLayer> layers, int[] grids, double[] scales,

@@ -12,7 +12,6 @@ import java.util.Map;
  */
 public final class Arena implements AutoCloseable {
     private static final long SMALLEST = 256;
-    private static final long LASTING = -1;
 
     private final Allocator allocator;
     private final Map<Long, ArrayDeque<Long>> free = new HashMap<>(); // block size -> addresses
@@ -28,10 +27,15 @@ public final class Arena implements AutoCloseable {
 
     /** A tensor of this step, contents undefined. */
     public Tensor allocate(DataType type, Shape shape) {
+        return allocate(type, shape, 0);
+    }
+
+    /** A tensor of this step, contents undefined, in a block of at least {@code room} bytes: one that is larger at other steps. */
+    public Tensor allocate(DataType type, Shape shape, long room) {
         if (closed) {
             throw new IllegalStateException("use after close: Arena");
         }
-        long size = sizeClass(shape.count() * type.bytes());
+        long size = sizeClass(Math.max(room, shape.count() * type.bytes()));
         ArrayDeque<Long> spare = free.get(size);
         long address;
         if (spare != null && !spare.isEmpty()) {
@@ -47,7 +51,12 @@ public final class Arena implements AutoCloseable {
 
     /** Whether {@code t} was taken from this arena in the present step and not recycled since; false for views. */
     public boolean holds(Tensor t) {
-        return t.arena() == this && t.isLive() && !t.isLasting();
+        return t.arena() == this && t.isLive();
+    }
+
+    /** Bytes of the block behind a tensor of the present step; 0 if it is not of this arena, or a view. */
+    public long room(Tensor t) {
+        return holds(t) ? inUse.get(t.address()) : 0;
     }
 
     /** Gives one tensor's memory back within the step, for reuse; reading the tensor or a view of it then throws. */
@@ -63,17 +72,6 @@ public final class Arena implements AutoCloseable {
         t.markRecycled();
     }
 
-    /**
-     * The same memory as a tensor that the end of the step does not void: for a step that a device has recorded, and that writes
-     * there again each time it is repeated. Between repetitions others may write there.
-     */
-    public Tensor lasting(Tensor t) {
-        if (!holds(t.root())) {
-            throw new IllegalArgumentException(t + " is not of this arena's present step");
-        }
-        return Tensor.inArena(this, LASTING, t.type(), t.shape(), t.address());
-    }
-
     /** Ends the step: every tensor taken since the last reset is void, the memory is kept for the next step. */
     public void reset() {
         inUse.forEach((address, size) -> free.computeIfAbsent(size, s -> new ArrayDeque<>()).push(address));
@@ -82,7 +80,7 @@ public final class Arena implements AutoCloseable {
     }
 
     boolean isPresent(long stepOfTensor) {
-        return stepOfTensor == generation || stepOfTensor == LASTING && !closed;
+        return stepOfTensor == generation;
     }
 
     /** Bytes this arena holds from its device, used or spare. */

@@ -109,15 +109,6 @@ public final class Tensor implements AutoCloseable {
         return !closed && (arena == null || arena.isPresent(generation));
     }
 
-    /** What this is a view of; itself if it is none. */
-    Tensor root() {
-        return base == null ? this : base.root();
-    }
-
-    boolean isLasting() {
-        return generation < 0;
-    }
-
     void markRecycled() {
         closed = true;
     }

@@ -6,9 +6,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.DoubleSupplier;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 import org.effconv.autodiff.Parameter;
 import org.effconv.backend.Backend;
+import org.effconv.backend.OptimizerRates;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.OptimizerSlot;
 import org.effconv.tensor.Tensor;
@@ -25,6 +27,8 @@ public final class Optimizer implements AutoCloseable {
     private final List<Moments> moments = new ArrayList<>();
     private final List<Tensor> owned = new ArrayList<>();
     private long steps;
+    private ToDoubleFunction<Parameter> factors; // of the step begun last
+    private double scheduled;
 
     public Optimizer(Backend backend, OptimizerSettings settings, List<Parameter> parameters) {
         this.backend = backend;
@@ -51,17 +55,39 @@ public final class Optimizer implements AutoCloseable {
      * @return the global gradient norm before clipping; asking for it may wait for the device
      */
     public DoubleSupplier step(Function<Parameter, Tensor> gradients, ToDoubleFunction<Parameter> factors, double scheduled) {
+        begin(factors, scheduled);
+        return update(gradients).get();
+    }
+
+    /** Counts a step and takes its rates, before its {@link #update}, which may then be part of a recorded step. */
+    public void begin(ToDoubleFunction<Parameter> factors, double scheduled) {
+        steps++;
+        this.factors = factors;
+        this.scheduled = scheduled;
+    }
+
+    /**
+     * The update of the step that {@link #begin} began; one that a device repeats takes the rates of the step begun last.
+     *
+     * @return asked after each step, starts reading its global gradient norm before clipping, and gives what waits for it
+     */
+    public Supplier<DoubleSupplier> update(Function<Parameter, Tensor> gradients) {
+        List<Parameter> updated = new ArrayList<>(moments.size());
         List<OptimizerSlot> slots = new ArrayList<>(moments.size());
         for (Moments m : moments) {
             Tensor gradient = gradients.apply(m.parameter);
             if (gradient != null) {
-                double rate = settings.learningRate() * scheduled * factors.applyAsDouble(m.parameter);
                 double decay = m.parameter.decayed() ? settings.weightDecay() : 0;
-                slots.add(new OptimizerSlot(m.parameter.value(), gradient, m.first, m.second, rate, decay));
+                updated.add(m.parameter);
+                slots.add(new OptimizerSlot(m.parameter.value(), gradient, m.first, m.second, 0, decay));
             }
         }
-        steps++;
-        return backend.update(settings.rule(), steps, slots);
+        return backend.update(settings.rule(), () -> rates(updated), slots);
+    }
+
+    private OptimizerRates rates(List<Parameter> updated) {
+        double rate = settings.learningRate() * scheduled;
+        return new OptimizerRates(steps, updated.stream().mapToDouble(p -> rate * factors.applyAsDouble(p)).toArray());
     }
 
     /** Updates made so far. */

@@ -29,6 +29,7 @@ import org.effconv.tensor.Tensor;
  * (seed, epoch, step), so an epoch can be run after a restart as if nothing had happened. Belongs to its device's thread.
  */
 public final class TrainingLoop implements AutoCloseable {
+    private final Object identity = new Object(); // a device outlives its loops
     private final Backend backend;
     private final Network network;
     private final WeightSource weights;
@@ -116,6 +117,7 @@ public final class TrainingLoop implements AutoCloseable {
             index++;
         }
         read(pending, index - 1, sums);
+        weights.finishEpoch();
         epochsDone++;
         long images = (long) index * loader.batchSize();
         return new Epoch(
@@ -137,16 +139,19 @@ public final class TrainingLoop implements AutoCloseable {
         Progress progress = at((long) epochsDone * loader.batches() + index);
         tensors.load(batch);
         dropoutSeed = mix(options.seed(), progress.step());
-        Object key = weights.stepKey(progress);
-        Map<Parameter, Tensor> gradients = key == null ? gradients(batch.size(), progress)
-                : backend.step(new StepKey(batch.size(), key), () -> lasting(gradients(batch.size(), progress)));
         double factor = options.optimizer().schedule().factor(progress.step(), progress.totalSteps());
         sums.rate = options.optimizer().learningRate() * factor;
-        DoubleSupplier norm = optimizer.step(gradients::get, p -> weights.learningRateFactor(p, progress), factor);
-        return new Pending(backend.readLater(loss), backend.readLater(correct), norm);
+        optimizer.begin(p -> weights.learningRateFactor(p, progress), factor);
+        weights.prepare(progress);
+        Object key = weights.stepKey(progress);
+        Supplier<DoubleSupplier> norm = backend.step(key == null ? null : new StepKey(identity, batch.size(), key),
+                () -> optimizer.update(gradients(batch.size(), progress)::get));
+        Pending pending = new Pending(backend.readLater(loss), backend.readLater(correct), norm.get());
+        weights.afterStep(progress);
+        return pending;
     }
 
-    private record StepKey(int batch, Object weights) {}
+    private record StepKey(Object loop, int batch, Object weights) {}
 
     /** Forwards and backwards on the batch that was loaded last. */
     private Map<Parameter, Tensor> gradients(int batch, Progress progress) {
@@ -165,11 +170,6 @@ public final class TrainingLoop implements AutoCloseable {
         for (Parameter p : parameters) {
             gradients.put(p, tape.gradient(p));
         }
-        return gradients;
-    }
-
-    private Map<Parameter, Tensor> lasting(Map<Parameter, Tensor> gradients) {
-        gradients.replaceAll((p, gradient) -> gradient == null ? null : arena.lasting(gradient));
         return gradients;
     }
 

@@ -26,15 +26,21 @@ final class SmallSearch implements AutoCloseable {
               {"type": "globalAveragePool"}, {"type": "linear", "outputs": "classes"}]}
             """;
 
-    final Backend backend = CpuBackend.open(1);
+    final Backend backend;
     final Cost cost;
     final Network network;
     final SynthesisedWeights weights;
     final Tensor images;
     final Tensor labels;
-    private final Arena arena = new Arena(backend.memory());
+    private final Arena arena;
 
     SmallSearch(DataType type, String budget, SearchSettings settings) {
+        this(CpuBackend.open(1), type, budget, settings);
+    }
+
+    SmallSearch(Backend backend, DataType type, String budget, SearchSettings settings) {
+        this.backend = backend;
+        arena = new Arena(backend.memory());
         NetworkPlan plan = NetworkPlan.of(Architecture.parse(NETWORK, "test"), new NetworkPlan.Input(9, 7, 2, 3));
         cost = Cost.parameters(backend, plan);
         network = new Network(backend, plan, type, 5);
@@ -64,6 +70,11 @@ final class SmallSearch implements AutoCloseable {
         Variable loss = Ops.softmaxCrossEntropy(tape, logits, labels, 0.1).loss();
         Variable penalty = weights.penalty(tape);
         return new Run(tape, penalty == null ? loss : Ops.sum(tape, loss, penalty));
+    }
+
+    /** What the steps so far hold. */
+    long stepBytes() {
+        return arena.bytes();
     }
 
     double loss(Progress progress) {

@@ -3,7 +3,11 @@ package org.effconv.contract;
 import static org.junit.jupiter.api.Assertions.*;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.DoubleSupplier;
+import java.util.function.Supplier;
+import org.effconv.backend.OptimizerRates;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.OptimizerSlot;
 import org.effconv.tensor.DataType;
@@ -104,6 +108,32 @@ class OptimizerStepContract extends BackendContract {
         for (int i = 0; i < slots.size(); i++) {
             assertArrayEquals(results.get(i), results.get(slots.size() + i), "tensor " + i);
         }
+    }
+
+    @Test
+    void aRepeatedStepTakesTheRatesAndTheCountOfItsTime() {
+        for (OptimizerRule rule : List.of(OptimizerRule.adamW().withClipNorm(5), OptimizerRule.sgd(0.9))) {
+            List<OptimizerSlot> plain = slots(DataType.F32, rule.kind() == OptimizerRule.Kind.ADAMW);
+            List<OptimizerSlot> repeated = new ArrayList<>();
+            plain.forEach(s -> repeated.add(new OptimizerSlot(copy(s.value()), s.gradient(), copy(s.first()),
+                    s.second() == null ? null : copy(s.second()), 1e9, s.weightDecay()))); // a rate that is not to be used
+            OptimizerRates[] now = new OptimizerRates[1];
+            for (long step = 1; step <= 5; step++) {
+                now[0] = new OptimizerRates(step, Arrays.stream(COUNTS).mapToDouble(c -> 0.01 / c).toArray());
+                now[0].rates()[2] = 0.1 / step;
+                double norm = backend.update(rule, step, now[0].in(plain)).getAsDouble();
+                Supplier<DoubleSupplier> again = backend.step(rule, () -> backend.update(rule, () -> now[0], repeated));
+                assertEquals(norm, again.get().getAsDouble());
+                for (int i = 0; i < plain.size(); i++) {
+                    assertArrayEquals(values(plain.get(i).value()), values(repeated.get(i).value()), rule + " step " + step + " tensor " + i);
+                    assertArrayEquals(values(plain.get(i).first()), values(repeated.get(i).first()));
+                }
+            }
+        }
+    }
+
+    private Tensor copy(Tensor t) {
+        return of(t.type(), values(t), Math.toIntExact(t.count()));
     }
 
     @Test

@@ -111,6 +111,40 @@ class SynthesisContract extends BackendContract {
     }
 
     @Test
+    void scalesInATensorHoldAsTheyAreAtEachStep() {
+        for (DataType type : parameterTypes()) {
+            Case plain = new Case(type, type);
+            Case with = new Case(type, type);
+            // As tables have it, layers 0 and 6 share a size, and so a scale.
+            List<SynthesisLayer> layers = plain.layers;
+            Tensor scales = tensor(type, SIZES.length);
+            for (int step = 1; step <= 4; step++) { // recorded at the second, repeated from the third on
+                double[] now = new double[SIZES.length];
+                for (int i = 0; i < now.length; i++) {
+                    now[i] = 0.25 * step + i;
+                }
+                backend.write(scales, now);
+                List<double[]> expected = new ArrayList<>();
+                backend.synthesis(MaskKind.RAMP, plain.v, SynthesisLayer.scaled(layers, now));
+                layers.forEach(l -> expected.add(values(l.weights())));
+                backend.synthesisGradient(MaskKind.RAMP, plain.v, SynthesisLayer.scaled(plain.given, now), plain.gradients, plain.dv);
+                double[] dv = values(plain.dv);
+                List<double[]> dsources = plain.gradients.stream().map(l -> values(l.source())).toList();
+                backend.step(List.of("scales", type), () -> {
+                    backend.synthesis(MaskKind.RAMP, plain.v, scales, layers);
+                    backend.synthesisGradient(MaskKind.RAMP, plain.v, scales, plain.given, with.gradients, with.dv);
+                    return null;
+                });
+                for (int i = 0; i < expected.size(); i++) {
+                    assertArrayEquals(expected.get(i), values(layers.get(i).weights()), "step " + step + " layer " + i);
+                    assertArrayEquals(dsources.get(i), values(with.gradients.get(i).source()), "step " + step + " source of layer " + i);
+                }
+                assertArrayEquals(dv, values(with.dv), "step " + step);
+            }
+        }
+    }
+
+    @Test
     void gradientsAgreeWithDifferences() {
         needsDouble();
         for (MaskKind kind : MaskKind.values()) {

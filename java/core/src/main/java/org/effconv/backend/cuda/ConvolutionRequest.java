@@ -34,6 +34,11 @@ record ConvolutionRequest(
                 pass, x.type(), x.shape().dim(0), 1, 1, x.shape().dim(1), w.shape().dim(0), 1, 1, 1, bias != null);
     }
 
+    /** Whether this is a product of two matrices. */
+    boolean isLinear() {
+        return height == 1 && width == 1 && kernel == 1 && stride == 1 && groups == 1;
+    }
+
     int padding() {
         return (kernel - 1) / 2;
     }

@@ -45,7 +45,10 @@ final class ConvolutionTable {
 
     /** Why the library is never asked for a pass; empty if it may be. */
     static Optional<String> notServed(ConvolutionRequest r) {
-        if (r.type() == DataType.BF16 && r.pass() == ConvolutionRequest.Pass.WEIGHT_GRADIENT) {
+        if (r.type() == DataType.BF16 && r.pass() == ConvolutionRequest.Pass.WEIGHT_GRADIENT && r.isLinear() && r.bias()) {
+            return Optional.of("cuDNN gives a bias' gradient of bf16 results in bf16, and gradients here are fp32");
+        }
+        if (r.type() == DataType.BF16 && r.pass() == ConvolutionRequest.Pass.WEIGHT_GRADIENT && !r.isLinear()) {
             return Optional.of("cuDNN gives weight gradients of bf16 activations in bf16, and gradients here are fp32");
         }
         if (r.type() == DataType.BF16 && r.pass() == ConvolutionRequest.Pass.FORWARD && r.bias()) {

@@ -80,7 +80,7 @@ public final class CudaBackend implements Backend {
 
     /** Convolution and linear passes that a library beside our kernels was given; 0 where there is none. Tells who computed. */
     public long libraryPasses() {
-        return session.convolutions().passes();
+        return session.products().libraryPasses();
     }
 
     /** Steps held as recordings now. */
@@ -138,7 +138,7 @@ public final class CudaBackend implements Backend {
         return t;
     }
 
-    private static long at(Tensor t) {
+    static long at(Tensor t) {
         return t == null ? 0 : t.address();
     }
 
@@ -185,6 +185,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public boolean readsLate() {
+        return true;
+    }
+
+    @Override
     public Supplier<double[]> readLater(Tensor t) {
         Supplier<double[]> later = get(() -> data().readLater(served(t)));
         return () -> get(later);
@@ -214,29 +219,20 @@ public final class CudaBackend implements Backend {
     @Override
     public void augment(Tensor images, Tensor draws, float[] mean, float[] std, Tensor y) {
         Operands.augment(images, draws, mean, std, y);
+        images(images, null, draws, mean, std, y);
+    }
+
+    /** @param numbers of the images to take; null: all */
+    void images(Tensor images, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
         Shape s = images.shape();
         launch(() -> ec_plan_augment(
-                plan(), type(y), s.dim(0), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(images), 0, at(draws), mean, std, at(y)));
+                plan(), type(y), s.dim(0), y.shape().dim(0), s.dim(1), s.dim(2), s.dim(3), at(images), at(numbers), at(draws), mean, std,
+                at(y)));
     }
 
     @Override
     public Optional<DatasetMemory> datasetMemory() {
-        return Optional.of(new DatasetMemory() {
-            // Half of what is left: networks and batches need the rest.
-            @Override
-            public boolean hasRoomFor(long bytes) {
-                return get(() -> bytes <= session.memory().room() / 2);
-            }
-
-            @Override
-            public void augment(Tensor dataset, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
-                Operands.augmentChosen(dataset, numbers, draws, mean, std, y);
-                Shape s = dataset.shape();
-                launch(() -> ec_plan_augment(
-                        plan(), type(y), s.dim(0), y.shape().dim(0), s.dim(1), s.dim(2), s.dim(3), at(dataset), at(numbers), at(draws),
-                        mean, std, at(y)));
-            }
-        });
+        return Optional.of(new CudaImages(this, () -> get(session.memory()::room)));
     }
 
     // ---- convolution and linear -------------------------------------------------------------------------------
@@ -244,65 +240,37 @@ public final class CudaBackend implements Backend {
     @Override
     public void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
         Operands.convolution(c, x, w, bias, y);
-        convolve(Pass.FORWARD, c, x, w, bias, y);
+        use(() -> session.products().convolution(Pass.FORWARD, c, served(x), w, bias, y));
     }
 
     @Override
     public void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
         Operands.convolution(c, dx, w, null, dy);
-        convolve(Pass.DATA_GRADIENT, c, dx, w, null, dy);
+        use(() -> session.products().convolution(Pass.DATA_GRADIENT, c, served(dx), w, null, dy));
     }
 
     @Override
     public void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Operands.convolution(c, x, dw, dbias, dy);
-        convolve(Pass.WEIGHT_GRADIENT, c, x, dw, dbias, dy);
-    }
-
-    private void convolve(Pass pass, Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        Shape s = x.shape();
-        byLibraryOr(ConvolutionRequest.of(pass, c, served(x), w, bias), x, w, bias, y, () -> ec_plan_convolution(
-                plan(), type(x), code(pass), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(), c.groups(),
-                at(x), at(w), at(bias), at(y)));
+        use(() -> session.products().convolution(Pass.WEIGHT_GRADIENT, c, served(x), dw, dbias, dy));
     }
 
     @Override
     public void linear(Tensor x, Tensor w, Tensor bias, Tensor y) {
         Operands.linear(x, w, bias, y);
-        linear(Pass.FORWARD, x, w, bias, y);
+        use(() -> session.products().linear(Pass.FORWARD, served(x), w, bias, y));
     }
 
     @Override
     public void linearDataGradient(Tensor dy, Tensor w, Tensor dx) {
         Operands.linear(dx, w, null, dy);
-        linear(Pass.DATA_GRADIENT, dx, w, null, dy);
+        use(() -> session.products().linear(Pass.DATA_GRADIENT, served(dx), w, null, dy));
     }
 
     @Override
     public void linearWeightGradient(Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Operands.linear(x, dw, dbias, dy);
-        linear(Pass.WEIGHT_GRADIENT, x, dw, dbias, dy);
-    }
-
-    private void linear(Pass pass, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        byLibraryOr(ConvolutionRequest.linear(pass, served(x), w, bias), x, w, bias, y, () -> ec_plan_linear(
-                plan(), type(x), code(pass), x.shape().dim(0), x.shape().dim(1), w.shape().dim(0), at(x), at(w), at(bias), at(y)));
-    }
-
-    private static int code(Pass pass) {
-        return switch (pass) {
-            case FORWARD -> EC_FORWARD;
-            case DATA_GRADIENT -> EC_DATA_GRADIENT;
-            case WEIGHT_GRADIENT -> EC_WEIGHT_GRADIENT;
-        };
-    }
-
-    private void byLibraryOr(ConvolutionRequest request, Tensor x, Tensor w, Tensor bias, Tensor y, IntSupplier plan) {
-        use(() -> {
-            if (!session.convolutions().run(request, at(x), at(w), at(bias), at(y))) {
-                session.launcher().run(plan);
-            }
-        });
+        use(() -> session.products().linear(Pass.WEIGHT_GRADIENT, served(x), dw, dbias, dy));
     }
 
     // ---- normalisation ----------------------------------------------------------------------------------------
@@ -452,6 +420,20 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public Supplier<DoubleSupplier> update(OptimizerRule rule, Supplier<OptimizerRates> now, List<OptimizerSlot> slots) {
+        Supplier<Supplier<double[]>> norm = get(() -> method().update(rule, now, slots));
+        return () -> {
+            Supplier<double[]> later = get(norm);
+            return () -> get(later)[0];
+        };
+    }
+
+    @Override
+    public void accumulateNormalised(List<Tensor> from, DoubleSupplier factor, List<Tensor> to) {
+        use(() -> method().accumulateNormalised(from, factor, to));
+    }
+
+    @Override
     public double sumOfSquares(List<Tensor> tensors) {
         return get(() -> method().sumOfSquares(tensors));
     }
@@ -467,12 +449,23 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers) {
-        use(() -> method().synthesis(mask, served(v), layers));
+        synthesis(mask, v, null, layers);
+    }
+
+    @Override
+    public void synthesis(MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers) {
+        use(() -> method().synthesis(mask, served(v), scales, layers));
     }
 
     @Override
     public void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
-        use(() -> method().synthesisGradient(mask, served(v), layers, dlayers, dv));
+        synthesisGradient(mask, v, null, layers, dlayers, dv);
+    }
+
+    @Override
+    public void synthesisGradient(
+            MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+        use(() -> method().synthesisGradient(mask, served(v), scales, layers, dlayers, dv));
     }
 
     @Override

@@ -5,17 +5,20 @@ import static org.effconv.backend.cpu.SynthesisTables.describe;
 import static org.effconv.backend.cpu.SynthesisTables.expect;
 
 import java.util.List;
+import java.util.function.DoubleSupplier;
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.DoublePointer;
 import org.effconv.backend.CoordinateLayer;
 import org.effconv.backend.GruDirection;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.Operands;
+import org.effconv.backend.OptimizerRates;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.OptimizerSlot;
 import org.effconv.backend.OptimizerTable;
 import org.effconv.backend.SizeHead;
 import org.effconv.backend.SynthesisLayer;
+import org.effconv.backend.cpu.NativeStatus;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -44,20 +47,33 @@ final class CudaMethod implements AutoCloseable {
 
     // ---- synthesis --------------------------------------------------------------------------------------------
 
-    void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers) {
+    /** @param scales null: those of the layers */
+    void synthesis(MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers) {
         int sizes = elements(v, "v");
+        long at = scales(v, scales);
         try (ec_synthesis_layer table = describe(v, layers, null)) {
-            launcher.run(() -> ec_plan_synthesis(plan(), mask.ordinal(), v.address(), sizes, table, layers.size()));
+            launcher.run(() -> ec_plan_synthesis(plan(), mask.ordinal(), v.address(), at, sizes, table, layers.size()));
         }
     }
 
-    void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+    private static long scales(Tensor v, Tensor scales) {
+        if (scales == null) {
+            return 0;
+        }
+        expect(scales, "scales", v.type(), v.shape());
+        return scales.address();
+    }
+
+    /** @param scales null: those of the layers */
+    void synthesisGradient(
+            MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
         int sizes = elements(v, "v");
+        long at = scales(v, scales);
         expect(dv, "dv", v.type(), v.shape());
         data.fill(dv, 0); // the launches write the sizes that a layer uses
         try (ec_synthesis_layer table = describe(v, layers, dlayers)) {
             launcher.run(() -> ec_plan_synthesis_gradient(
-                    plan(), mask.ordinal(), v.address(), sizes, table, layers.size(), dv.address()));
+                    plan(), mask.ordinal(), v.address(), at, sizes, table, layers.size(), dv.address()));
         }
     }
 
@@ -129,16 +145,30 @@ final class CudaMethod implements AutoCloseable {
 
     /** @return the norm, once asked for */
     Supplier<double[]> update(OptimizerRule rule, long step, List<OptimizerSlot> slots) {
-        memory.requireUnsealed("an update of parameters, whose rates change from step to step");
+        memory.requireUnsealed("an update of parameters whose rates may not change");
+        double[] rates = slots.stream().mapToDouble(OptimizerSlot::learningRate).toArray();
+        return update(rule, () -> new OptimizerRates(step, rates), slots).get();
+    }
+
+    /** @return what starts the reading of the norm, and gives it once asked for */
+    Supplier<Supplier<double[]>> update(OptimizerRule rule, Supplier<OptimizerRates> now, List<OptimizerSlot> slots) {
         if (slots.isEmpty()) {
-            return () -> new double[] {0};
+            return () -> () -> new double[] {0};
         }
         long norm = norm();
-        OptimizerTable t = OptimizerTable.of(rule, DataType.F32, slots);
+        OptimizerRates first = now.get();
+        OptimizerTable t = OptimizerTable.of(rule, DataType.F32, first.in(slots));
+        int count = slots.size();
+        long groups = launcher.live(ec_optimizer_group_bytes(count), host -> {
+            OptimizerRates rates = now.get();
+            NativeStatus.check(ec_optimizer_groups(
+                    rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0, rates.step(), count,
+                    rates.rates(), t.decays(), host));
+        });
         launcher.run(() -> ec_plan_optimizer_step(
                 plan(), rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0, rule.clipNorm(),
-                step, slots.size(), t.addresses(), t.counts(), t.rates(), t.decays(), norm));
-        return data.later(norm, DataType.F32, 1);
+                first.step(), count, t.addresses(), t.counts(), t.rates(), t.decays(), norm, groups));
+        return () -> data.later(norm, DataType.F32, 1);
     }
 
     // Room for a norm; each is copied from there in the order of the stream before the next is written.
@@ -154,18 +184,33 @@ final class CudaMethod implements AutoCloseable {
         if (tensors.isEmpty()) {
             return 0;
         }
-        long[] addresses = new long[tensors.size()];
-        long[] counts = new long[tensors.size()];
-        for (int i = 0; i < addresses.length; i++) {
-            Tensor t = tensors.get(i);
-            elements(t, "a tensor to be summed");
-            addresses[i] = t.address();
-            counts[i] = t.count();
-        }
         long norm = norm();
-        launcher.run(() -> ec_plan_norm(plan(), addresses.length, addresses, counts, norm));
+        launcher.run(() -> ec_plan_norm(plan(), tensors.size(), addresses(tensors), counts(tensors), norm));
         double length = data.later(norm, DataType.F32, 1).get()[0];
         return length * length;
+    }
+
+    void accumulateNormalised(List<Tensor> from, DoubleSupplier factor, List<Tensor> to) {
+        Operands.require(from.size() == to.size(), from.size() + " tensors onto " + to.size());
+        for (int i = 0; i < from.size(); i++) {
+            Operands.sameCount(from.get(i), "from", to.get(i), "to");
+        }
+        if (from.isEmpty()) {
+            return;
+        }
+        long norm = norm();
+        double now = factor.getAsDouble();
+        long live = launcher.value(() -> Double.doubleToRawLongBits(factor.getAsDouble()));
+        launcher.run(() -> ec_plan_accumulate_normalised(
+                plan(), from.size(), addresses(from), now, live, addresses(to), counts(from), norm));
+    }
+
+    private static long[] addresses(List<Tensor> tensors) {
+        return tensors.stream().mapToLong(Tensor::address).toArray();
+    }
+
+    private static long[] counts(List<Tensor> tensors) {
+        return tensors.stream().mapToLong(t -> elements(t, "a tensor of sums")).toArray();
     }
 
     @Override

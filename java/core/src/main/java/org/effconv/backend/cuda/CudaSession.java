@@ -24,6 +24,7 @@ final class CudaSession implements AutoCloseable {
     private Launcher launcher;
     private StepGraphs graphs; // null: every step launch by launch
     private LibraryConvolutions convolutions;
+    private CudaProducts products;
     private CudaData data;
     private CudaMethod method;
     private volatile boolean closed;
@@ -60,6 +61,7 @@ final class CudaSession implements AutoCloseable {
         toClose.push(launcher::close);
         convolutions = new LibraryConvolutions(driver, memory, launcher, table, stream);
         toClose.push(convolutions::close);
+        products = new CudaProducts(launcher, convolutions);
         data = new CudaData(driver, memory, transfers, stream);
         method = new CudaMethod(memory, launcher, data);
         toClose.push(method::close);
@@ -120,8 +122,8 @@ final class CudaSession implements AutoCloseable {
         return launcher;
     }
 
-    LibraryConvolutions convolutions() {
-        return convolutions;
+    CudaProducts products() {
+        return products;
     }
 
     CudaData data() {

@@ -4,8 +4,8 @@ import java.util.Optional;
 import org.effconv.EffconvException.MissingNative;
 
 /**
- * The door to {@link CudnnLibrary}, the one class that needs the JavaCPP preset's jars: says what is missing where it cannot be
- * loaded, and keeps that. To be asked once cuDNN's and cuBLAS's own libraries are known to be there.
+ * The door to {@link CudnnLibrary}, which with {@link CublasLibrary} needs the JavaCPP preset's jars: says what is missing where they
+ * cannot be loaded, and keeps that. To be asked once cuDNN's and cuBLAS's own libraries are known to be there.
  */
 final class CudnnBinding {
     /** Version of org.bytedeco:cuda that the library was compiled with: CUDA, cuDNN, JavaCPP. */

@@ -31,9 +31,10 @@ import org.slf4j.LoggerFactory;
 /**
  * cuDNN 9 through its classic interface. Activations and filters are NHWC (KRSC); sums are fp32, fp32 data is multiplied
  * without tensor units, and only algorithms that the library calls deterministic are taken. The library works in the card's
- * primary context, which the driver has made current.
+ * primary context, which the driver has made current. Products of linear layers are cuBLAS's ({@link CublasLibrary}), their biases
+ * cuDNN's.
  *
- * <p>The one class that touches the preset's classes: reached through {@link CudnnBinding} alone.
+ * <p>With that one, the class that touches the preset's classes: reached through {@link CudnnBinding} alone.
  */
 final class CudnnLibrary implements ConvolutionLibrary {
     private static final Logger LOG = LoggerFactory.getLogger(CudnnLibrary.class);
@@ -42,6 +43,7 @@ final class CudnnLibrary implements ConvolutionLibrary {
     private final cudnnContext handle = new cudnnContext();
     private final FloatPointer one = new FloatPointer(1f);
     private final FloatPointer zero = new FloatPointer(0f);
+    private CublasLibrary products; // linear layers
     private boolean closed;
 
     private CudnnLibrary(String device) {
@@ -54,6 +56,7 @@ final class CudnnLibrary implements ConvolutionLibrary {
      * @return cuDNN's version, as cudnnGetVersion gives it
      */
     static long load() {
+        CublasLibrary.load();
         Loader.load(org.bytedeco.cuda.global.cudnn.class);
         return cudnnGetVersion();
     }
@@ -64,6 +67,7 @@ final class CudnnLibrary implements ConvolutionLibrary {
         library.call("cudnnCreate", () -> cudnnCreate(library.handle));
         try {
             library.call("cudnnSetStream", () -> cudnnSetStream(library.handle, new CUstream_st(HostPointer.at(stream, 0))));
+            library.products = CublasLibrary.open(device, stream);
             return library;
         } catch (RuntimeException e) {
             library.close();
@@ -73,7 +77,7 @@ final class CudnnLibrary implements ConvolutionLibrary {
 
     @Override
     public String description() {
-        return "cuDNN " + CudnnBinding.text(cudnnGetVersion());
+        return "cuDNN " + CudnnBinding.text(cudnnGetVersion()) + " with cuBLAS " + CudnnBinding.text(products.version());
     }
 
     private void call(String call, IntSupplier function) {
@@ -107,6 +111,9 @@ final class CudnnLibrary implements ConvolutionLibrary {
     public void close() {
         if (!closed) {
             closed = true;
+            if (products != null) {
+                products.close();
+            }
             giveBack("cudnnDestroy", () -> cudnnDestroy(handle));
             one.close();
             zero.close();
@@ -198,6 +205,10 @@ final class CudnnLibrary implements ConvolutionLibrary {
 
         /** @return false if there is no deterministic algorithm */
         boolean choose() {
+            if (request.isLinear()) {
+                workspaceBytes = CublasLibrary.WORKSPACE_BYTES;
+                return true;
+            }
             Optional<Candidate> best = firstDeterministic(switch (request.pass()) {
                 case FORWARD -> forwardAlgorithms();
                 case DATA_GRADIENT -> dataGradientAlgorithms();
@@ -270,23 +281,26 @@ final class CudnnLibrary implements ConvolutionLibrary {
             Pointer pb = at(biasAt);
             Pointer py = at(yAt);
             Pointer room = at(workspaceAt);
+            if (request.isLinear()) {
+                products.run(LinearProduct.of(request), request.type(), xAt, wAt, yAt, workspaceAt);
+            } else {
+                convolve(px, pw, py, room);
+            }
+            if (biasAt != 0 && request.pass() == ConvolutionRequest.Pass.FORWARD) {
+                call("cudnnAddTensor", () -> cudnnAddTensor(handle, one, bias, pb, one, y, py));
+            } else if (biasAt != 0) {
+                call("cudnnConvolutionBackwardBias", () -> cudnnConvolutionBackwardBias(handle, one, y, py, zero, bias, pb));
+            }
+        }
+
+        private void convolve(Pointer px, Pointer pw, Pointer py, Pointer room) {
             switch (request.pass()) {
-                case FORWARD -> {
-                    call("cudnnConvolutionForward", () -> cudnnConvolutionForward(
-                            handle, one, x, px, w, pw, convolution, algorithm, room, workspaceBytes, zero, y, py));
-                    if (biasAt != 0) {
-                        call("cudnnAddTensor", () -> cudnnAddTensor(handle, one, bias, pb, one, y, py));
-                    }
-                }
+                case FORWARD -> call("cudnnConvolutionForward", () -> cudnnConvolutionForward(
+                        handle, one, x, px, w, pw, convolution, algorithm, room, workspaceBytes, zero, y, py));
                 case DATA_GRADIENT -> call("cudnnConvolutionBackwardData", () -> cudnnConvolutionBackwardData(
                         handle, one, w, pw, y, py, convolution, algorithm, room, workspaceBytes, zero, x, px));
-                case WEIGHT_GRADIENT -> {
-                    call("cudnnConvolutionBackwardFilter", () -> cudnnConvolutionBackwardFilter(
-                            handle, one, x, px, y, py, convolution, algorithm, room, workspaceBytes, zero, w, pw));
-                    if (biasAt != 0) {
-                        call("cudnnConvolutionBackwardBias", () -> cudnnConvolutionBackwardBias(handle, one, y, py, zero, bias, pb));
-                    }
-                }
+                case WEIGHT_GRADIENT -> call("cudnnConvolutionBackwardFilter", () -> cudnnConvolutionBackwardFilter(
+                        handle, one, x, px, y, py, convolution, algorithm, room, workspaceBytes, zero, w, pw));
             }
         }
 

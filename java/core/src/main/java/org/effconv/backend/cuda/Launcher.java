@@ -2,8 +2,11 @@ package org.effconv.backend.cuda;
 
 import static org.effconv.backend.cpu.NativeLibrary.*;
 
+import java.util.function.Consumer;
 import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.Pointer;
 import org.effconv.EffconvException;
 import org.effconv.backend.cpu.NativeStatus;
 
@@ -25,7 +28,7 @@ final class Launcher implements AutoCloseable {
     private long workspaceBytes;
     private Recording recording; // null unless a step is being recorded
     private long tableBytes; // placed since the last measure()
-    private int values;
+    private long liveBytes; // the same
 
     Launcher(Driver driver, DeviceMemory memory, Transfers transfers, KernelModules modules, long stream) {
         this.driver = driver;
@@ -102,22 +105,30 @@ final class Launcher implements AutoCloseable {
      * where the number itself is a parameter.
      */
     long value(LongSupplier source) {
-        values++;
-        return recording == null ? 0 : recording.value(source);
+        return live(Long.BYTES, host -> new LongPointer(host).put(source.getAsLong()));
+    }
+
+    /**
+     * Where bytes stand on the card, aligned to 64 if there are more than 8, that {@code fill} writes anew each time a recorded
+     * step is replayed; 0 outside a recording, where the launch's table or parameters hold them.
+     */
+    long live(long bytes, Consumer<Pointer> fill) {
+        liveBytes = Recording.aligned(liveBytes, bytes) + bytes;
+        return recording == null ? 0 : recording.live(bytes, fill);
     }
 
     // ---- recording --------------------------------------------------------------------------------------------
 
     /** What a step needs on the card beside tensors and workspace. */
-    record Measure(long tableBytes, int values) {}
+    record Measure(long tableBytes, long liveBytes) {}
 
     void startMeasure() {
         tableBytes = 0;
-        values = 0;
+        liveBytes = 0;
     }
 
     Measure measured() {
-        return new Measure(tableBytes, values);
+        return new Measure(tableBytes, liveBytes);
     }
 
     /** Tables and values of what follows belong to {@code r}; null ends that. */

@@ -45,8 +45,8 @@ final class LibraryConvolutions implements AutoCloseable {
     private ConvolutionLibrary open(long stream) {
         try {
             ConvolutionLibrary opened = driver.convolutionLibrary(stream);
-            LOG.info("{}: {} computes convolutions and linear layers{}; left to the project's kernels: bf16 weight gradients, and bf16"
-                            + " layers with a bias", driver.name(), opened.description(), table.needsLibrary() ? "" : " of some shapes");
+            LOG.info("{}: {} computes convolutions and linear layers{}; left to the project's kernels: bf16 weight gradients of"
+                            + " convolutions, and what of bf16 layers has to do with a bias", driver.name(), opened.description(), table.needsLibrary() ? "" : " of some shapes");
             return opened;
         } catch (MissingNative e) {
             if (table.needsLibrary()) {
@@ -83,7 +83,7 @@ final class LibraryConvolutions implements AutoCloseable {
 
     private void run(ConvolutionLibrary.Plan plan, ConvolutionRequest request, long x, long w, long bias, long y) {
         long own = (plan.workspaceBytes() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-        boolean copies = request.type() == DataType.BF16;
+        boolean copies = request.type() == DataType.BF16 && request.pass() != ConvolutionRequest.Pass.WEIGHT_GRADIENT;
         long room = launcher.workspace(own + (copies ? request.type().bytes() * request.weights() : 0));
         long weights = w;
         if (copies) {

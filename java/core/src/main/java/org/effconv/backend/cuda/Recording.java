@@ -2,30 +2,30 @@ package org.effconv.backend.cuda;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.LongSupplier;
+import java.util.function.Consumer;
 import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.effconv.backend.cpu.HostPointer;
 
 /**
- * Device memory of one recorded step, beside tensors and workspace: first the numbers that change from replay to replay, then
+ * Device memory of one recorded step, beside tensors and workspace: first what changes from replay to replay, then
  * the tables of its launches. The tables are gathered on the host while the step is recorded and go over once.
  */
 final class Recording {
     private final DeviceMemory memory;
     private final long region; // 0: the step needs none
-    private final long valueBytes;
+    private final long liveBytes; // room for what changes
     private final long bytes;
-    private final List<LongSupplier> sources = new ArrayList<>();
+    private final List<Live> live = new ArrayList<>();
+    private long liveUsed;
     private BytePointer tables; // null once they are on the card
     private long used;
 
     /** @param measure what a run of the step needed */
     Recording(DeviceMemory memory, Launcher.Measure measure) {
         this.memory = memory;
-        valueBytes = rounded(8L * measure.values());
-        bytes = valueBytes + measure.tableBytes();
+        liveBytes = rounded(measure.liveBytes());
+        bytes = liveBytes + measure.tableBytes();
         region = bytes == 0 ? 0 : memory.allocate(bytes, DeviceMemory.Use.TABLES);
         tables = new BytePointer(Math.max(1, measure.tableBytes()));
     }
@@ -36,27 +36,37 @@ final class Recording {
 
     long table(long host, long size) {
         long room = rounded(size);
-        if (valueBytes + used + room > bytes) {
+        if (liveBytes + used + room > bytes) {
             throw new DeviceMemory.Sealed("tables larger than those of the run before");
         }
         Pointer.memcpy(new BytePointer(tables).position(used), HostPointer.at(host, size), size);
-        long address = region + valueBytes + used;
+        long address = region + liveBytes + used;
         used += room;
         return address;
     }
 
-    long value(LongSupplier source) {
-        if (8L * (sources.size() + 1) > valueBytes) {
+    /** Bytes that {@code fill} writes anew before each replay; see {@link Launcher#live}. */
+    long live(long size, Consumer<Pointer> fill) {
+        long start = aligned(liveUsed, size);
+        if (start + size > liveBytes) {
             throw new DeviceMemory.Sealed("more changing numbers than in the run before");
         }
-        sources.add(source);
-        return region + 8L * (sources.size() - 1);
+        live.add(new Live(start, size, fill));
+        liveUsed = start + size;
+        return region + start;
+    }
+
+    private record Live(long start, long size, Consumer<Pointer> fill) {}
+
+    /** Where the next {@code size} bytes may begin: numbers follow each other, arrays lie as kernels want them. */
+    static long aligned(long used, long size) {
+        return size <= 8 ? (used + 7) / 8 * 8 : rounded(used);
     }
 
     /** Sends the tables over; to be called once, before the first replay. */
     void sendTables(Transfers transfers) {
         if (used > 0) {
-            transfers.upload(region + valueBytes, tables.address(), used);
+            transfers.upload(region + liveBytes, tables.address(), used);
         }
         dropTables();
     }
@@ -68,15 +78,10 @@ final class Recording {
         }
     }
 
-    /** Sends the present numbers over. */
-    void sendValues(Transfers transfers) {
-        if (!sources.isEmpty()) {
-            transfers.upload(region, 8L * sources.size(), host -> {
-                LongPointer numbers = new LongPointer(host);
-                for (int i = 0; i < sources.size(); i++) {
-                    numbers.put(i, sources.get(i).getAsLong());
-                }
-            });
+    /** Sends over what changes, as it is now. */
+    void sendLive(Transfers transfers) {
+        if (liveUsed > 0) {
+            transfers.upload(region, liveUsed, host -> live.forEach(l -> l.fill.accept(HostPointer.at(host.address() + l.start, l.size))));
         }
     }
 

@@ -60,7 +60,7 @@ final class StepGraphs implements AutoCloseable {
             record(key, entry, body);
         }
         if (entry != null && entry.graph != 0) {
-            entry.recording.sendValues(transfers);
+            entry.recording.sendLive(transfers);
             driver.launchGraph(entry.graph, stream);
             return (T) entry.result;
         }

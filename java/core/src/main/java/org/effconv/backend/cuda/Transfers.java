@@ -111,15 +111,16 @@ final class Transfers implements AutoCloseable {
         }
     }
 
+    /** Most bytes that {@link #begin} takes. */
+    static final long SLOT = 4096;
+
     /** A few bytes on their way to the host. */
     final class Slot {
-        private final long bytes;
         private final long pinned;
         private final long event;
 
-        private Slot(long bytes) {
-            this.bytes = bytes;
-            pinned = driver.allocatePinned(bytes);
+        private Slot() {
+            pinned = driver.allocatePinned(SLOT);
             event = driver.createEvent();
         }
 
@@ -127,17 +128,17 @@ final class Transfers implements AutoCloseable {
         void collect(Consumer<Pointer> reader) {
             driver.enter();
             driver.synchroniseEvent(event);
-            reader.accept(HostPointer.at(pinned, bytes));
+            reader.accept(HostPointer.at(pinned, SLOT));
             spare.push(this);
         }
     }
 
-    /** Starts a copy to the host that does not stall anybody; at most 256 bytes. */
+    /** Starts a copy to the host that does not stall anybody; at most {@link #SLOT} bytes. */
     Slot begin(long device, long bytes) {
         memory.requireUnsealed("a copy to the host");
         Slot slot = spare.poll();
         if (slot == null) {
-            slot = new Slot(256);
+            slot = new Slot();
             slots.add(slot);
         }
         driver.copyToHost(slot.pinned, device, bytes, stream);

@@ -123,6 +123,7 @@ class LibraryConvolutionsTest {
         assertEquals(all, passesOfTheLibrary(DataType.F32, null, 16, 10, 0, true));
         assertEquals(List.of(Pass.FORWARD, Pass.DATA_GRADIENT), passesOfTheLibrary(DataType.BF16, Convolution.PLAIN, 16, 16, 3, false));
         assertEquals(List.of(Pass.DATA_GRADIENT), passesOfTheLibrary(DataType.BF16, null, 16, 10, 0, true), "the bias would be rounded");
+        assertEquals(all, passesOfTheLibrary(DataType.BF16, null, 16, 10, 0, false), "a product gives fp32 gradients");
         close();
     }
 
@@ -196,6 +197,18 @@ class LibraryConvolutionsTest {
         RecordingLibrary.Run run = library.runs.get(0);
         assertEquals(run.workspace() + 1024, run.w(), "aligned, and not where the library writes");
         assertTrue(driver.launches.get(0).names(w.address()) && driver.launches.get(0).names(run.w()));
+        close();
+    }
+
+    @Test
+    void aWeightGradientIsWrittenWhereItBelongs() {
+        open(ConvolutionChoice.CUDNN, false);
+        Tensor x = tensor(DataType.BF16, 3, 4);
+        Tensor dw = tensor(DataType.F32, 5, 4);
+        Tensor dy = tensor(DataType.BF16, 3, 5);
+        backend.linearWeightGradient(x, dy, dw, null);
+        assertEquals(List.of(), driver.launches, "nothing is copied that is not read");
+        assertEquals(dw.address(), library.runs.get(0).w());
         close();
     }
 

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.*;
 import java.util.ArrayList;
 import java.util.List;
 import org.effconv.Device;
+import org.effconv.Settings;
 import org.effconv.Training;
 import org.effconv.TrainingResult;
 import org.effconv.backend.cpu.CpuBackend;
@@ -12,6 +13,7 @@ import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
 import org.effconv.nn.Architecture;
 import org.effconv.tensor.DataType;
+import org.effconv.train.EpochMetrics;
 import org.effconv.train.TrainingListener;
 import org.junit.jupiter.api.Test;
 
@@ -32,6 +34,11 @@ class RecordedTrainingTest {
         List<Double> losses = new ArrayList<>();
         TrainingListener listener = new TrainingListener() {
             @Override
+            public void onEpoch(EpochMetrics metrics) {
+                losses.add(metrics.gradientNorm());
+            }
+
+            @Override
             public void onBatch(String phase, int epoch, int batch, double loss) {
                 if (!Double.isNaN(loss)) {
                     losses.add(loss);
@@ -41,7 +48,7 @@ class RecordedTrainingTest {
                 }
             }
         };
-        try (TrainingResult result = Training.of(NETWORK, new int[] {3, 5}).batch(4).epochs(3).seed(5).listener(listener).run(device, DATA)) {
+        try (TrainingResult result = Training.of(NETWORK, new int[] {3, 5}).batch(4).epochs(3).seed(5).set(Settings.CLIP, 0.5).listener(listener).run(device, DATA)) {
             losses.add(result.testAccuracy());
         }
         return losses;

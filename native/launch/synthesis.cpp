@@ -1,121 +1,13 @@
-// Plans of the method's operations and of the optimiser: those that need a table of layers or tensors.
+// Plans of weight synthesis, which needs a table of layers.
 #include <algorithm>
 
 #include "effconv/kernels/elementwise.h"
-#include "effconv/kernels/optimizer.h"
 #include "effconv/kernels/weight_synthesis.h"
 #include "plan.h"
 
 using namespace effconv;
 using namespace effconv_launch;
 using Area = ec_plan::Area;
-
-// ---- optimiser ------------------------------------------------------------------------------------------------------
-
-namespace {
-
-/// Launches of a step; all of them, or only the first, which computes the norm.
-ec_status addStep(ec_plan* plan, const std::vector<OptimizerTensor>& tensors, const std::vector<OptimizerGroup>& groups,
-                  double clipNorm, std::int64_t norm, bool normAlone) {
-    const std::int32_t count = static_cast<std::int32_t>(tensors.size());
-    OptimizerParams p;
-    const auto chunksOf = [&](OptimizerChunk* chunks) {
-        return plan->check(planOptimizerChunks(tensors.data(), count, groups.data(), count, chunks, p.chunkCount));
-    };
-    if (const ec_status refused = chunksOf(nullptr)) return refused;
-    OptimizerChunk* chunks = plan->reserve<OptimizerChunk>(Area::kTable, p.chunkCount);
-    if (const ec_status refused = chunksOf(plan->tableAt(chunks))) return refused;
-    p.chunks = chunks;
-    p.tensors = plan->enter(tensors.data(), count);
-    p.groups = plan->enter(groups.data(), count);
-    const std::int32_t zero = 0;
-    p.counter = plan->enter(&zero, 1);
-    p.clipNorm = static_cast<float>(clipNorm);
-    p.norm = at<float>(norm);
-    p.partials = plan->reserve<double>(Area::kWorkspace, p.chunkCount);
-    LaunchSequence sequence = planOptimizerStep(p, plan->limits);
-    if (normAlone && sequence.result.ok()) sequence.count = 1;
-    if (const ec_status refused = plan->add(sequence, p)) return refused;
-    plan->relocate(Area::kTable, &OptimizerParams::chunks);
-    plan->relocate(Area::kTable, &OptimizerParams::tensors);
-    plan->relocate(Area::kTable, &OptimizerParams::groups);
-    plan->relocate(Area::kTable, &OptimizerParams::counter);
-    plan->relocate(Area::kWorkspace, &OptimizerParams::partials);
-    return EC_OK;
-}
-
-ec_status optimizerStep(ec_plan* plan, const OptimizerGroup& rule, double clipNorm, std::int64_t step, std::int32_t count,
-                        const std::int64_t* slots, const std::int64_t* counts, const double* rates, const double* decays,
-                        std::int64_t norm) {
-    std::vector<OptimizerGroup> groups(static_cast<std::size_t>(count), rule);
-    std::vector<OptimizerTensor> tensors(static_cast<std::size_t>(count));
-    for (std::int32_t i = 0; i < count; ++i) {
-        OptimizerGroup& group = groups[static_cast<std::size_t>(i)];
-        group.learningRate = static_cast<float>(rates[i]);
-        group.weightDecay = static_cast<float>(decays[i]);
-        if (rule.kind == kAdamW) group.setStep(step);
-        OptimizerTensor& tensor = tensors[static_cast<std::size_t>(i)];
-        tensor.parameter = at<float>(slots[4 * i]);
-        tensor.gradient = at<void>(slots[4 * i + 1]);
-        tensor.first = at<float>(slots[4 * i + 2]);
-        tensor.second = rule.kind == kAdamW ? at<float>(slots[4 * i + 3]) : nullptr;
-        tensor.count = counts[i];
-        tensor.group = i;
-    }
-    return addStep(plan, tensors, groups, clipNorm, norm, false);
-}
-
-}  // namespace
-
-ec_status ec_plan_optimizer_step(ec_plan* plan, ec_optimizer kind, double beta1, double beta2, double epsilon,
-                                 std::int32_t nesterov, double clipNorm, std::int64_t step, std::int32_t tensors,
-                                 const std::int64_t* slots, const std::int64_t* counts, const double* rates,
-                                 const double* decays, std::int64_t norm) {
-    const char* operation = "optimizer_step";
-    return planned(operation, plan, [&] {
-        if (tensors < 1 || slots == nullptr || counts == nullptr || rates == nullptr || decays == nullptr) {
-            return ec_fail(EC_INVALID_ARGUMENT, "%s: %d tensors; expected at least 1, with slots, counts, rates and decays",
-                           operation, tensors);
-        }
-        if (step < 1) {
-            return ec_fail(EC_INVALID_ARGUMENT, "%s: step is %lld; expected at least 1", operation, static_cast<long long>(step));
-        }
-        if (!(clipNorm >= 0)) return ec_fail(EC_INVALID_ARGUMENT, "%s: clip_norm is %g", operation, clipNorm);
-        OptimizerGroup rule;
-        rule.kind = kind == EC_ADAMW ? kAdamW : kind == EC_SGD ? kSgd : -1;
-        rule.nesterov = nesterov;
-        rule.beta1 = static_cast<float>(beta1);
-        rule.beta2 = static_cast<float>(beta2);
-        rule.epsilon = static_cast<float>(epsilon);
-        return optimizerStep(plan, rule, clipNorm, step, tensors, slots, counts, rates, decays, norm);
-    });
-}
-
-ec_status ec_plan_norm(ec_plan* plan, std::int32_t tensors, const std::int64_t* addresses, const std::int64_t* counts,
-                       std::int64_t norm) {
-    const char* operation = "norm";
-    return planned(operation, plan, [&] {
-        if (tensors < 1 || addresses == nullptr || counts == nullptr || norm == 0) {
-            return ec_fail(EC_INVALID_ARGUMENT, "%s: %d tensors; expected at least 1, with addresses, counts and a result",
-                           operation, tensors);
-        }
-        OptimizerGroup none;
-        none.kind = kSgd;
-        none.beta1 = 0;
-        const std::vector<OptimizerGroup> groups(static_cast<std::size_t>(tensors), none);
-        std::vector<OptimizerTensor> described(static_cast<std::size_t>(tensors));
-        for (std::int32_t i = 0; i < tensors; ++i) {
-            OptimizerTensor& tensor = described[static_cast<std::size_t>(i)];
-            // Only gradients are read; the step that would write the others is not launched.
-            tensor.gradient = tensor.parameter = tensor.first = at<float>(addresses[i]);
-            tensor.count = counts[i];
-            tensor.group = i;
-        }
-        return addStep(plan, described, groups, 0, norm, true);
-    });
-}
-
-// ---- weight synthesis -----------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -211,6 +103,7 @@ struct SynthesisRequest {
     const char* operation;
     std::int32_t mask;
     const float* v;
+    const float* scales;
     std::int64_t sizes;
     bool gradient;
     float* dv;
@@ -244,6 +137,7 @@ ec_status planSynthesisRound(ec_plan* plan, const SynthesisRequest& r, const std
     SynthesisParams p;
     p.layers = plan->enter(described.data(), count);
     p.sizes = r.v;
+    p.scales = r.scales;
     p.features = arrays.features.pointer<float>();
     p.coefficients = arrays.sources.pointer<float>();
     p.layerCount = count;
@@ -313,16 +207,18 @@ ec_status planSynthesisRounds(ec_plan* plan, SynthesisRequest r, const ec_synthe
 
 }  // namespace
 
-ec_status ec_plan_synthesis(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t sizes,
+ec_status ec_plan_synthesis(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t scales, std::int64_t sizes,
                             const ec_synthesis_layer* layers, std::int32_t count) {
     return planned("synthesis", plan, [&] {
-        return planSynthesisRounds(plan, {"synthesis", mask, at<float>(v), sizes, false, nullptr}, layers, count);
+        return planSynthesisRounds(plan, {"synthesis", mask, at<float>(v), at<float>(scales), sizes, false, nullptr}, layers, count);
     });
 }
 
-ec_status ec_plan_synthesis_gradient(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t sizes,
-                                     const ec_synthesis_layer* layers, std::int32_t count, std::int64_t dv) {
+ec_status ec_plan_synthesis_gradient(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t scales,
+                                     std::int64_t sizes, const ec_synthesis_layer* layers, std::int32_t count,
+                                     std::int64_t dv) {
     return planned("synthesis_gradient", plan, [&] {
-        return planSynthesisRounds(plan, {"synthesis_gradient", mask, at<float>(v), sizes, true, at<float>(dv)}, layers, count);
+        return planSynthesisRounds(plan, {"synthesis_gradient", mask, at<float>(v), at<float>(scales), sizes, true, at<float>(dv)},
+                                   layers, count);
     });
 }

@@ -1,0 +1,53 @@
+package org.effconv.backend.cuda;
+
+import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.cuda.CudaBackend.at;
+
+import java.util.function.IntSupplier;
+import org.effconv.backend.Convolution;
+import org.effconv.backend.cuda.ConvolutionRequest.Pass;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+
+/** Convolution and linear layers, shapes checked: by the library beside our kernels where it is chosen and can, else by ours. */
+final class CudaProducts {
+    private final Launcher launcher;
+    private final LibraryConvolutions library;
+
+    CudaProducts(Launcher launcher, LibraryConvolutions library) {
+        this.launcher = launcher;
+        this.library = library;
+    }
+
+    void convolution(Pass pass, Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        Shape s = x.shape();
+        byLibraryOr(ConvolutionRequest.of(pass, c, x, w, bias), x, w, bias, y, () -> ec_plan_convolution(
+                launcher.plan(), x.type().ordinal(), code(pass), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1),
+                c.stride(), c.groups(), at(x), at(w), at(bias), at(y)));
+    }
+
+    void linear(Pass pass, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        byLibraryOr(ConvolutionRequest.linear(pass, x, w, bias), x, w, bias, y, () -> ec_plan_linear(
+                launcher.plan(), x.type().ordinal(), code(pass), x.shape().dim(0), x.shape().dim(1), w.shape().dim(0), at(x), at(w), at(bias),
+                at(y)));
+    }
+
+    private static int code(Pass pass) {
+        return switch (pass) {
+            case FORWARD -> EC_FORWARD;
+            case DATA_GRADIENT -> EC_DATA_GRADIENT;
+            case WEIGHT_GRADIENT -> EC_WEIGHT_GRADIENT;
+        };
+    }
+
+    private void byLibraryOr(ConvolutionRequest request, Tensor x, Tensor w, Tensor bias, Tensor y, IntSupplier plan) {
+        if (!library.run(request, at(x), at(w), at(bias), at(y))) {
+            launcher.run(plan);
+        }
+    }
+
+    /** Passes that the library was given. */
+    long libraryPasses() {
+        return library.passes();
+    }
+}

@@ -1,0 +1,205 @@
+package org.effconv.size;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import org.effconv.backend.Backend;
+import org.effconv.backend.Support;
+import org.effconv.nn.SizedLayer;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
+import org.effconv.tensor.Tensor;
+
+/**
+ * The steady update on a device that hands values over late ({@link Backend#readsLate}), so that no step waits for the one
+ * before: once a step is under way, the update takes the gradient of the step before it and the predictor moves; the sizes that
+ * it then says are on their way during the next step, and those of the step after it. So the gradient of step i shows in the
+ * sizes of step i + 3, where values that are read at once show in step i + 1. At the end of an epoch nothing is left open.
+ *
+ * <p>What a step draws stands in tensors that are written before it, on grids that are {@linkplain HeldGrids held}: such
+ * steps can be recorded and repeated.
+ */
+final class LateSizes implements AutoCloseable {
+    private static final int ROWS = 3;
+    // Standard deviations of a draw that held grids have room for. The more, the more steps are repeated, and the more work each is.
+    private static final double REACH = 1.5;
+    private static final int ALIGNED = 16; // numbers: 64 bytes and more
+
+    private final Backend backend;
+    private final DataType type;
+    private final List<SizedLayer> layers;
+    private final SearchSettings settings;
+    private final SizeFollower eager; // for the first step of an epoch
+    private final SizeUpdate steady;
+    private final LateFollower follower;
+    private final HeldGrids held;
+    private final Tensor numbers; // ROWS rows that go over together: drawn sizes, predicted ones over kmax, scales
+    private final Tensor states; // (L, 2 hidden) of the sizes in use
+    private final Tensor gradient; // (L), dL/dv of the step under way
+    private double[] known; // the predictor's sizes that the next step uses; null: to be read
+    private Step step; // prepared; null: none
+    private Pending pending; // the step before; null: none
+
+    /** What is prepared. */
+    private record Step(double[] sizes, double[] drawn, boolean learning, HeldGrids.Choice choice) {}
+
+    private record Pending(double[] sizes, double[] drawn, Supplier<double[]> gradient, double fraction, double steps) {}
+
+    /** Equal for steps that ask for the same operations. */
+    private record Key(boolean learning, List<Integer> grids) {}
+
+    LateSizes(Backend backend, DataType type, List<SizedLayer> layers, SearchSettings settings, SizePredictor predictor,
+            SizeFollower eager, SizeUpdate steady) {
+        this.backend = backend;
+        this.type = type;
+        this.layers = layers;
+        this.settings = settings;
+        this.eager = eager;
+        this.steady = steady;
+        int n = layers.size();
+        follower = new LateFollower(backend, type, n, predictor);
+        held = new HeldGrids(layers);
+        numbers = Tensor.allocate(backend.memory(), type, Shape.of(ROWS, row()));
+        states = Tensor.allocate(backend.memory(), type, Shape.of(n, 2 * SizePredictor.HIDDEN));
+        gradient = Tensor.allocate(backend.memory(), type, Shape.of(n));
+        backend.fill(gradient, 0);
+    }
+
+    private int row() {
+        return (layers.size() + ALIGNED - 1) / ALIGNED * ALIGNED;
+    }
+
+    private Tensor numbers(int row, Shape shape) {
+        return numbers.slice((long) row * row(), shape);
+    }
+
+    /** The predictor's sizes for the next step. */
+    double[] sizes() {
+        if (known == null) {
+            SizePredictor.Sizes predicted = eager.predict();
+            known = backend.readDoubles(predicted.v().value());
+            backend.copy(predicted.u(), states);
+            follower.start(predicted, known);
+        }
+        return known.clone();
+    }
+
+    /**
+     * Writes what the next step draws.
+     *
+     * @param sizes    soft sizes, as predicted
+     * @param drawn    around them
+     * @param learning whether sizes learn in that step
+     */
+    void prepare(double[] sizes, double[] drawn, boolean learning) {
+        Support support = learning && settings.spareRing() ? Support.SIGNAL : Support.MASK;
+        HeldGrids.Choice choice = held.next(sizes, drawn, reach(sizes),
+                (l, v) -> backend.supportGrid(settings.mask(), type, v, layers.get(l).kmax(), support));
+        double[][] rows = {drawn, CoordinateNetwork.relative(layers, sizes), WeightSynthesis.scales(backend, layers, sizes)};
+        double[] all = new double[ROWS * row()];
+        for (int r = 0; r < ROWS; r++) {
+            System.arraycopy(rows[r], 0, all, r * row(), sizes.length);
+        }
+        backend.write(numbers, all);
+        step = new Step(sizes, drawn, learning, choice);
+    }
+
+    private double[] reach(double[] sizes) {
+        double up = Math.exp(REACH * settings.spread()) - 1;
+        return Arrays.stream(sizes).map(v -> up * v).toArray();
+    }
+
+    /** Whether a step is prepared that is not yet under way. */
+    boolean prepared() {
+        return step != null;
+    }
+
+    boolean learning() {
+        return step.learning;
+    }
+
+    int[] grids() {
+        return step.choice.grids();
+    }
+
+    Object key() {
+        return step.choice.shared() ? new Key(step.learning, Arrays.stream(grids()).boxed().toList()) : null;
+    }
+
+    /** Drawn sizes (L), where the gradient is taken. */
+    Tensor drawn() {
+        return numbers(0, Shape.of(layers.size()));
+    }
+
+    /** Scales of the kernels (L). */
+    Tensor scales() {
+        return numbers(2, Shape.of(layers.size()));
+    }
+
+    KernelPredictor.Condition condition() {
+        return new KernelPredictor.Condition(step.sizes, states, numbers(1, Shape.of(layers.size(), 1)));
+    }
+
+    /** Where the prepared step has to leave dL/dv (L). */
+    Tensor gradient() {
+        return gradient;
+    }
+
+    /**
+     * The prepared step is under way: takes up the one before.
+     *
+     * @param fraction how far the steps with moving sizes have come
+     * @param steps    how many of them there are
+     */
+    void afterStep(double fraction, double steps) {
+        Step issued = step;
+        step = null;
+        if (!issued.learning) {
+            return;
+        }
+        Pending before = pending;
+        pending = new Pending(issued.sizes, issued.drawn, backend.readLater(gradient), fraction, steps);
+        if (before != null) {
+            update(before);
+        }
+    }
+
+    private void update(Pending p) {
+        steady.update(p.sizes, SynthesisedWeights.times(p.gradient.get(), SynthesisedWeights.factors(p.sizes, p.drawn)), p.fraction, p.steps);
+        known = follower.sizes();
+        backend.copy(follower.states(), states);
+        follower.moveTo(steady.sizes());
+        eager.invalidate();
+    }
+
+    /** Takes up what is still under way; the next step begins with what the predictor then says. */
+    void finish() {
+        if (pending != null) {
+            Pending last = pending;
+            pending = null;
+            update(last);
+        }
+        if (known != null) {
+            follower.sizes(); // what is on its way is taken in
+        }
+        known = null;
+        held.reset();
+    }
+
+    /** Drops what is still under way: the predictor is another's from here on. */
+    void forget() {
+        if (pending != null) {
+            pending.gradient.get();
+            pending = null;
+        }
+        finish();
+    }
+
+    @Override
+    public void close() {
+        follower.close();
+        numbers.close();
+        states.close();
+        gradient.close();
+    }
+}

@@ -1,0 +1,236 @@
+package org.effconv.size;
+
+import static org.junit.jupiter.api.Assertions.*;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.effconv.autodiff.Parameter;
+import org.effconv.backend.Backend;
+import org.effconv.backend.LateReading;
+import org.effconv.backend.cpu.CpuBackend;
+import org.effconv.nn.WeightSource.Progress;
+import org.effconv.tensor.DataType;
+import org.junit.jupiter.api.Test;
+
+/** The steady update where values are read late: which gradient shows in which step's sizes. */
+class LateSizesTest {
+    private static final int STEPS = 30;
+    private static final int MOVING_FROM = 12;
+
+    private static SearchSettings settings() {
+        return SearchSettings.standard().change().features(5).hidden(6).build();
+    }
+
+    /** A step's sizes, and the gradient that it left. */
+    private record Step(double[] sizes, double[] gradient) {}
+
+    private static List<Step> steps(SmallSearch search, int from, int to) {
+        List<Step> steps = new ArrayList<>();
+        for (int i = from; i < to; i++) {
+            Progress progress = new Progress(i, STEPS);
+            search.weights.prepare(progress);
+            SmallSearch.Run run = search.run(progress);
+            run.tape().backward(run.loss());
+            search.weights.afterBackward(run.tape(), progress);
+            steps.add(new Step(search.weights.sizes(), search.weights.sizeGradient()));
+            for (Parameter p : search.weights.parameters()) {
+                if (run.tape().gradient(p) != null) {
+                    search.backend.accumulate(run.tape().gradient(p), -0.05, p.value());
+                }
+            }
+            search.weights.afterStep(progress);
+        }
+        return steps;
+    }
+
+    private static SmallSearch late() {
+        return new SmallSearch(LateReading.of(CpuBackend.open(1)), DataType.F64, "k5", settings());
+    }
+
+    private static void update(SteadySizes steady, List<Step> steps, int step) {
+        double moving = STEPS * 0.6;
+        steady.update(steps.get(step).sizes, steps.get(step).gradient, Math.max(0, (step - STEPS * 0.4) / moving), moving);
+    }
+
+    @Test
+    void withoutAPredictorAGradientShowsInTheStepAfterTheNext() {
+        try (SmallSearch search = late()) {
+            search.weights.withoutSizePredictor();
+            SteadySizes model = new SteadySizes(settings(), search.cost, search.cost.uniform(5), new double[] {5, 5, 5});
+            List<Step> steps = steps(search, 0, STEPS);
+            for (int i = 0; i < STEPS; i++) {
+                if (i - 2 >= MOVING_FROM) {
+                    update(model, steps, i - 2);
+                }
+                assertArrayEquals(model.sizes(), steps.get(i).sizes, 1e-12, "step " + i);
+            }
+            assertTrue(Math.abs(steps.get(STEPS - 1).sizes[0] - 5) > 0.1, "sizes moved");
+            update(model, steps, STEPS - 2);
+            update(model, steps, STEPS - 1);
+            search.weights.finishEpoch();
+            assertArrayEquals(model.sizes(), search.weights.wanted(), 1e-12, "nothing is left open");
+        }
+    }
+
+    @Test
+    void throughThePredictorItShowsOneStepLater() {
+        try (SmallSearch search = late()) {
+            Backend backend = search.backend;
+            double[] start = {5, 5, 5};
+            SteadySizes model = new SteadySizes(settings(), search.cost, search.cost.uniform(5), start);
+            List<Step> steps = steps(search, 0, STEPS);
+            try (SizePredictor predictor = new SizePredictor(backend, DataType.F64, search.cost.layers(), start, false, new Random(7));
+                    SizeFollower follower = new SizeFollower(backend, predictor)) {
+                for (int i = 0; i < STEPS; i++) {
+                    if (i - 3 >= MOVING_FROM) {
+                        update(model, steps, i - 3);
+                        follower.moveTo(model.sizes());
+                    }
+                    assertArrayEquals(backend.readDoubles(follower.predict().v().value()), steps.get(i).sizes, 1e-12, "step " + i);
+                }
+            }
+        }
+    }
+
+    /** The late sizes alone, under gradients of the test's own; beside them a predictor that follows at once. */
+    private static final class Alone implements AutoCloseable {
+        final SmallSearch search = late();
+        final Backend backend = search.backend;
+        final double[] start = {5, 5, 5};
+        final SizePredictor predictor = predictor();
+        final SizeFollower eager = new SizeFollower(backend, predictor);
+        final LateSizes late = new LateSizes(backend, DataType.F64, search.cost.layers(), settings(), predictor, eager,
+                new SteadySizes(settings(), search.cost, search.cost.uniform(5), start));
+
+        SizePredictor predictor() {
+            return new SizePredictor(backend, DataType.F64, search.cost.layers(), start, false, new Random(7));
+        }
+
+        @Override
+        public void close() {
+            late.close();
+            eager.close();
+            predictor.close();
+            search.close();
+        }
+    }
+
+    @Test
+    void kernelsKnowTheStatesBehindTheirSizes() {
+        try (Alone alone = new Alone();
+                SizePredictor predictor = alone.predictor();
+                SizeFollower follower = new SizeFollower(alone.backend, predictor)) {
+            SteadySizes model = new SteadySizes(settings(), alone.search.cost, alone.search.cost.uniform(5), alone.start);
+            double[] gradient = {-1, 0.5, 2};
+            List<double[]> sizes = new ArrayList<>();
+            for (int i = 0; i < 8; i++) {
+                sizes.add(alone.late.sizes());
+                if (i >= 3) {
+                    model.update(sizes.get(i - 3), gradient, (i - 3) / 20.0, 20);
+                    follower.moveTo(model.sizes());
+                }
+                alone.late.prepare(sizes.get(i), sizes.get(i), true);
+                SizePredictor.Sizes expected = follower.predict();
+                assertArrayEquals(alone.backend.readDoubles(expected.v().value()), sizes.get(i), 1e-12, "sizes of step " + i);
+                assertArrayEquals(alone.backend.readDoubles(expected.u()), alone.backend.readDoubles(alone.late.condition().u()), 1e-12,
+                        "states of step " + i);
+                alone.backend.write(alone.late.gradient(), gradient);
+                alone.late.afterStep(i / 20.0, 20);
+            }
+            assertTrue(Math.abs(sizes.get(7)[0] - sizes.get(0)[0]) > 1e-3, Arrays.toString(sizes.get(7)));
+        }
+    }
+
+    @Test
+    void gridsOfAnEpochDependOnNothingBefore() {
+        try (Alone alone = new Alone()) {
+            double[] below = {2.7, 2.7, 2.7};
+            alone.late.prepare(below, below, true);
+            Object fresh = alone.late.key();
+            alone.late.prepare(new double[] {2.8, 2.8, 2.8}, below, true);
+            alone.late.prepare(below, below, true);
+            assertNotEquals(fresh, alone.late.key(), "held");
+            alone.late.finish();
+            alone.late.prepare(below, below, true);
+            assertEquals(fresh, alone.late.key());
+        }
+    }
+
+    @Test
+    void aSearchTakenUpAfterAnEpochIsBitEqual() {
+        try (SmallSearch first = late();
+                SmallSearch second = late()) {
+            steps(first, 0, 20);
+            first.weights.finishEpoch();
+            steps(second, 0, 5); // it has run before it is restored, and left a step open
+            steps(second, MOVING_FROM, MOVING_FROM + 2);
+            for (int i = 0; i < first.weights.parameters().size(); i++) {
+                second.backend.write(second.weights.parameters().get(i).value(),
+                        first.backend.readDoubles(first.weights.parameters().get(i).value()));
+            }
+            second.weights.restore(first.weights.state());
+            List<Step> expected = steps(first, 20, STEPS);
+            List<Step> got = steps(second, 20, STEPS);
+            for (int i = 0; i < expected.size(); i++) {
+                assertArrayEquals(expected.get(i).sizes, got.get(i).sizes, 0, "step " + i);
+            }
+        }
+    }
+
+    @Test
+    void stepsKeepTheirMemoryWhateverTheGrids() {
+        try (SmallSearch search = late()) {
+            List<Object> grids = new ArrayList<>();
+            steps(search, MOVING_FROM, MOVING_FROM + 1);
+            long bytes = search.stepBytes();
+            for (int i = MOVING_FROM + 1; i < STEPS; i++) {
+                Progress progress = new Progress(i, STEPS);
+                search.weights.prepare(progress);
+                grids.add(search.weights.stepKey(progress));
+                steps(search, i, i + 1);
+            }
+            assertTrue(grids.stream().distinct().count() > 1, "grids changed: " + grids);
+            assertEquals(bytes, search.stepBytes());
+        }
+    }
+
+    @Test
+    void gridsThatAreHeldGiveTheGradientsOfTheirOwn() {
+        try (SmallSearch late = late();
+                SmallSearch plain = new SmallSearch(DataType.F64, "k5", settings())) {
+            for (long step : new long[] {3, 20, 21}) { // before sizes move, and after
+                Progress progress = new Progress(step, STEPS);
+                late.weights.prepare(progress);
+                Object key = late.weights.stepKey(progress);
+                assertNotNull(key, "a step that can be recorded");
+                SmallSearch.Run held = late.run(progress);
+                SmallSearch.Run own = plain.run(progress);
+                boolean larger = false;
+                for (int l = 0; l < 3; l++) {
+                    int there = late.weights.weights(held.tape(), l).value().shape().dim(1);
+                    int here = plain.weights.weights(own.tape(), l).value().shape().dim(1);
+                    assertTrue(there >= here, there + " below " + here);
+                    larger |= there > here;
+                }
+                assertTrue(larger, "some grid is larger than this step's draw needs");
+                assertEquals(plain.backend.readDoubles(own.loss().value())[0], late.backend.readDoubles(held.loss().value())[0], 1e-12);
+                held.tape().backward(held.loss());
+                own.tape().backward(own.loss());
+                for (int i = 0; i < plain.weights.parameters().size(); i++) {
+                    Parameter p = plain.weights.parameters().get(i);
+                    Parameter q = late.weights.parameters().get(i);
+                    if (own.tape().gradient(p) != null) {
+                        assertArrayEquals(plain.backend.readDoubles(own.tape().gradient(p)),
+                                late.backend.readDoubles(held.tape().gradient(q)), 1e-12, p.name());
+                    }
+                }
+                if (step > MOVING_FROM) {
+                    assertArrayEquals(plain.weights.sizeGradient(),
+                            late.weights.sizeGradient(), 1e-12);
+                }
+            }
+        }
+    }
+}
