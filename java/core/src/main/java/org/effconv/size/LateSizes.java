@@ -165,7 +165,7 @@ final class LateSizes implements AutoCloseable {
     }
 
     private void update(Pending p) {
-        steady.update(p.sizes, SynthesisedWeights.times(p.gradient.get(), SynthesisedWeights.factors(p.sizes, p.drawn)), p.fraction, p.steps);
+        steady.update(p.sizes, SizeDraws.times(p.gradient.get(), SizeDraws.factors(p.sizes, p.drawn)), p.fraction, p.steps);
         known = follower.sizes();
         backend.copy(follower.states(), states);
         follower.moveTo(steady.sizes());

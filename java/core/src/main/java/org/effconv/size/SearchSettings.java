@@ -89,7 +89,7 @@ public record SearchSettings(
     /** The defaults. */
     public static SearchSettings standard() {
         return new SearchSettings(
-                MaskKind.RAMP, Kernels.COORDINATE, Update.STEADY, 0, 0.4, 0.4, 8, 0.1, 0.3, 0.35, false, 0.3, 32, 32, true);
+                MaskKind.RAMP, Kernels.COORDINATE, Update.STEADY, 0, 0.4, 0.4, 8, 0.1, 0.3, 0.42, false, 0.3, 32, 32, true);
     }
 
     /** The same with other values; anything not set stays. */

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.autodiff.Parameter;
@@ -26,9 +25,6 @@ import org.effconv.tensor.Tensor;
  */
 public final class SynthesisedWeights implements WeightSource {
     private static final int START_ROUNDS = 100;
-    // Of the spread, without a budget: nothing makes up there for a layer that is drawn too small for its task, and wide draws
-    // end below what the task needs.
-    private static final double FREE_SHARE = 0.375;
 
     private final Backend backend;
     private final DataType type;
@@ -43,6 +39,7 @@ public final class SynthesisedWeights implements WeightSource {
     private final SizeUpdate steady;
     private final BudgetGrid grid; // null with one budget
     private final SizeFollower follower;
+    private final SizeDraws draws;
     private final LateSizes late; // null: values are read where they are needed
 
     private boolean direct; // sizes come from the steady update, not from the predictor that follows it
@@ -55,7 +52,6 @@ public final class SynthesisedWeights implements WeightSource {
     private List<Variable> weights = List.of();
     private double[] heldSizes; // null unless the condition is held
     private Tensor heldState;
-    private double[] heldFactors;
 
     /**
      * @param type   of the parameters: F32, or F64 to verify gradients
@@ -97,6 +93,7 @@ public final class SynthesisedWeights implements WeightSource {
                 : new CoordinateNetwork(backend, type, layers, settings, random);
         steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
         follower = new SizeFollower(backend, sizePredictor);
+        draws = new SizeDraws(cost, settings, grid == null && Double.isNaN(target), seed);
         boolean recordable = grid == null && settings.update() == Update.STEADY;
         late = recordable && backend.readsLate()
                 ? new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady) : null;
@@ -144,7 +141,7 @@ public final class SynthesisedWeights implements WeightSource {
         if (late != null) {
             double[] predicted = late.sizes();
             sizes = direct ? steady.sizes() : predicted;
-            used = drawn(progress.step());
+            used = draws.drawn(sizes, progress.step());
             late.prepare(sizes, used, progress.fraction() >= settings.frozen());
         }
     }
@@ -202,7 +199,7 @@ public final class SynthesisedWeights implements WeightSource {
         }
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
         sizes = fixedSizes != null ? fixedSizes.clone() : direct ? steady.sizes() : backend.readDoubles(predicted.v().value());
-        used = judgedSizes != null ? judgedSizes : tape.recording() ? drawn(progress.step()) : sizes;
+        used = judgedSizes != null ? judgedSizes : tape.recording() ? draws.drawn(sizes, progress.step()) : sizes;
         Variable v = throughTape ? moved(tape, predicted.v()) : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, cost, target, settings) : null;
@@ -218,42 +215,16 @@ public final class SynthesisedWeights implements WeightSource {
         return learning ? tape.input(v) : tape.constant(v);
     }
 
-    // Two steps share their draws with opposite signs, so that what a draw of all layers does to a gradient cancels.
-    private double[] drawn(long step) {
-        if (heldFactors != null) {
-            return times(sizes, heldFactors);
-        }
-        if (settings.spread() == 0) {
-            return sizes;
-        }
-        boolean free = grid == null && Double.isNaN(target);
-        double spread = (step % 2 == 0 ? 1 : -1) * (free ? FREE_SHARE : 1) * settings.spread();
-        return EqualCost.drawn(sizes, spread, EqualCost.normals(sizes.length, seed, step / 2), cost, free);
-    }
-
     // The predicted sizes moved to the drawn ones: a factor on each, which its gradient takes, too.
     private Variable moved(Tape tape, Variable v) {
-        double[] factors = factors(sizes, used);
+        double[] factors = SizeDraws.factors(sizes, used);
         Tensor moved = tape.allocate(type, v.shape());
         backend.write(moved, used);
         return tape.record(moved, v.needsGradient(), dv -> {
             Tensor scaled = tape.allocate(type, v.shape());
-            backend.write(scaled, times(backend.readDoubles(dv), factors));
+            backend.write(scaled, SizeDraws.times(backend.readDoubles(dv), factors));
             tape.addGradient(v, scaled);
         });
-    }
-
-    /** By which each drawn size is larger than the predicted one. */
-    static double[] factors(double[] sizes, double[] drawn) {
-        double[] factors = new double[sizes.length];
-        Arrays.setAll(factors, l -> drawn[l] / sizes[l]);
-        return factors;
-    }
-
-    static double[] times(double[] a, double[] b) {
-        double[] product = new double[a.length];
-        Arrays.setAll(product, l -> a[l] * b[l]);
-        return product;
     }
 
     private List<Variable> synthesise(
@@ -302,7 +273,7 @@ public final class SynthesisedWeights implements WeightSource {
         if (sizeLeaf == null || sizeLeaf.gradient() == null) {
             return null;
         }
-        return times(backend.readDoubles(sizeLeaf.gradient()), factors(sizes, used));
+        return SizeDraws.times(backend.readDoubles(sizeLeaf.gradient()), SizeDraws.factors(sizes, used));
     }
 
     /** With the steady update the size predictor is moved here and gets no gradient on the tape. */
@@ -405,9 +376,7 @@ public final class SynthesisedWeights implements WeightSource {
         heldState = Tensor.allocate(backend.memory(), type, predicted.u().shape());
         backend.copy(predicted.u(), heldState);
         heldSizes = backend.readDoubles(predicted.v().value());
-        sizes = heldSizes;
-        used = drawn(step);
-        heldFactors = factors(sizes, used);
+        draws.hold(heldSizes, step);
     }
 
     /** Soft sizes to use in place of the predicted ones, or null; the loss still leaves its gradient. */
