@@ -13,7 +13,7 @@ for extent in $extents; do
     for seed in $(seq "$seeds"); do
         run=$out/$extent-$seed
         "$home/effconv" learn --data "planted:$extent" --arch "$arch" --budget auto --start-size "$start" --batch 64 \
-            --epochs 12 --search-epochs 10 --no-compare --threads 1 --seed "$seed" --out "$run" >"$run.log" 2>&1 ||
+            --epochs 24 --search-epochs 10 --no-compare --threads 1 --seed "$seed" --out "$run" >"$run.log" 2>&1 ||
             { cat "$run.log" >&2; exit 1; }
         line=$(awk -v s="$extent" '
             /\(soft/ {seen += $2 - 1; sizes = sizes " " $2; soft = soft " " substr($4, 1, length($4) - 1)}
