@@ -170,16 +170,19 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         Settings settings = job.settings();
         FoundSizes found = weights.found();
         int most = settings.get(Settings.POLISH);
-        if (most == 0 || Double.isNaN(found.target()) || settings.get(Settings.CEILING)) {
+        if (most == 0 || settings.get(Settings.CEILING)) {
             return found;
         }
         Images images = judging(context.data(), settings.get(Settings.BATCH));
+        boolean priced = Double.isNaN(found.target());
         SizePolish polish = new SizePolish(cost, found.target(), (sizes, batches) -> {
             weights.judge(sizes);
-            return Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
+            double price = priced ? settings.get(Settings.PRICE) * Math.log(cost.at(sizes)) : 0;
+            double[] losses = Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
                     Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches);
+            return Arrays.stream(losses).map(loss -> loss + price).toArray();
         });
-        int[] plain = Baselines.mixed(cost, found.target());
+        int[] plain = priced ? found.sizes() : Baselines.mixed(cost, found.target());
         List<SizePolish.Move> moves = polish.polish(weights.proposals(), plain, most, POLISH_BATCHES, POLISH_LIMIT * steps);
         weights.judge(null);
         for (SizePolish.Move move : moves) {

@@ -54,7 +54,7 @@ public final class SizePolish {
     }
 
     /**
-     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it
+     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it. NaN: only the proposals are tried
      */
     public SizePolish(Cost cost, double target, Judge judge) {
         this.cost = cost;
@@ -128,6 +128,9 @@ public final class SizePolish {
     }
 
     private void addNeighbours(int[] sizes, List<int[]> choices) {
+        if (Double.isNaN(target)) {
+            return;
+        }
         for (int l = 0; l < sizes.length; l++) {
             for (int size : new int[] {sizes[l] - 2, sizes[l] + 2}) {
                 if (size >= 1 && size <= cost.layers().get(l).kmax()) {

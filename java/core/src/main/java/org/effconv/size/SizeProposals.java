@@ -1,10 +1,12 @@
 package org.effconv.size;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import org.effconv.nn.SizedLayer;
 
 /**
  * Choices of odd sizes that a search puts before its judge, each at most once, the likeliest first: roundings of the soft sizes, of
@@ -15,6 +17,7 @@ final class SizeProposals {
     private static final double[] FURTHER = {2, 3, 4}; // times the way that the soft sizes went
     private static final double[] RATIOS = {1.5, 2, 3}; // of the last size over the first, and the reverse
     private static final int DRAWS = 24;
+    private static final int MOST_COMBINED = 4; // layers
 
     private final Cost cost;
     private final double target;
@@ -39,6 +42,32 @@ final class SizeProposals {
         proposals.addGraded();
         proposals.addDrawn(soft, start, spread, seed);
         return List.copyOf(proposals.found.values());
+    }
+
+    /**
+     * For a search without a budget: of the two odd sizes on either side of each soft size, all combinations, or in a network
+     * of more than four layers those that differ from the plain rounding in one.
+     */
+    static List<int[]> roundings(double[] soft, List<SizedLayer> layers) {
+        int[] plain = SizeRounding.round(soft, layers);
+        int[] other = new int[soft.length];
+        for (int l = 0; l < other.length; l++) {
+            int beyond = soft[l] < plain[l] ? plain[l] - 2 : plain[l] + 2;
+            other[l] = beyond < 1 || beyond > layers.get(l).kmax() ? plain[l] : beyond;
+        }
+        boolean few = soft.length <= MOST_COMBINED;
+        List<int[]> choices = new ArrayList<>();
+        for (int choice = 1; choice < (few ? 1 << soft.length : soft.length + 1); choice++) {
+            int[] sizes = plain.clone();
+            for (int l = 0; l < sizes.length; l++) {
+                boolean differs = few ? (choice >> l & 1) == 1 : l == choice - 1;
+                sizes[l] = differs ? other[l] : plain[l];
+            }
+            if (!Arrays.equals(sizes, plain) && choices.stream().noneMatch(known -> Arrays.equals(known, sizes))) {
+                choices.add(sizes);
+            }
+        }
+        return choices;
     }
 
     private void add(List<int[]> choices) {

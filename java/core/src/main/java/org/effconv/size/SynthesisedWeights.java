@@ -319,6 +319,9 @@ public final class SynthesisedWeights implements WeightSource {
     /** Choices to judge, the likeliest first; those with a budget meet it. */
     public List<int[]> proposals() {
         double[] soft = settings.update() == Update.STEADY ? steady.answer() : sizes();
+        if (Double.isNaN(target)) {
+            return SizeProposals.roundings(soft, layers);
+        }
         return SizeProposals.of(soft, start, cost, target, settings.spread(), seed);
     }
 
