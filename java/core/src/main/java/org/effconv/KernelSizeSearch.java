@@ -32,6 +32,9 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     private static final Logger LOG = LoggerFactory.getLogger(KernelSizeSearch.class);
     private static final int POLISH_BATCHES = 32;
     private static final int POLISH_LIMIT = 2; // batches judged per step of the search, each about a quarter of a step
+    // Of the price at which sizes follow the loss, between two odd sizes: soft sizes that the price has pushed below what the task needs
+    // leave kernels that hardly serve the larger size any more, and yet that is the one to take.
+    private static final double POLISH_PRICE = 0.3;
 
     static final String PHASE = "search";
 
@@ -177,7 +180,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         boolean priced = Double.isNaN(found.target());
         SizePolish polish = new SizePolish(cost, found.target(), (sizes, batches) -> {
             weights.judge(sizes);
-            double price = priced ? settings.get(Settings.PRICE) * Math.log(cost.at(sizes)) : 0;
+            double price = priced ? POLISH_PRICE * settings.get(Settings.PRICE) * Math.log(cost.at(sizes)) : 0;
             double[] losses = Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
                     Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches);
             return Arrays.stream(losses).map(loss -> loss + price).toArray();

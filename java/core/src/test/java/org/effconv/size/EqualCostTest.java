@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.effconv.size.SmallSearch.uniform;
 
 import java.util.Arrays;
 import org.effconv.backend.Backend;
@@ -23,12 +24,6 @@ class EqualCostTest {
 
     private Cost cost(String architecture) {
         return Cost.parameters(backend, SmallSearch.plan(architecture, 32, 32, 3, 10));
-    }
-
-    private static double[] uniform(Cost cost, double v) {
-        double[] sizes = new double[cost.layers().size()];
-        Arrays.fill(sizes, v);
-        return sizes;
     }
 
     @ParameterizedTest

@@ -2,6 +2,7 @@ package org.effconv.size;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.effconv.size.SmallSearch.uniform;
 
 import java.util.Arrays;
 import java.util.HashSet;
@@ -24,12 +25,6 @@ class SizeProposalsTest {
 
     private Cost cost(String architecture) {
         return Cost.parameters(backend, SmallSearch.plan(architecture, 32, 32, 3, 10));
-    }
-
-    private static double[] uniform(Cost cost, double v) {
-        double[] sizes = new double[cost.layers().size()];
-        Arrays.fill(sizes, v);
-        return sizes;
     }
 
     @ParameterizedTest

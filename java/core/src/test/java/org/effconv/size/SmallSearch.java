@@ -59,6 +59,11 @@ final class SmallSearch implements AutoCloseable {
                 Architecture.named(architecture), new NetworkPlan.Input(height, width, channels, classes));
     }
 
+    /** The same size in every layer. */
+    static double[] uniform(Cost cost, double v) {
+        return cost.layers().stream().mapToDouble(layer -> v).toArray();
+    }
+
     /** A step's tape and its loss, not yet run backwards. */
     record Run(Tape tape, Variable loss) {}
 

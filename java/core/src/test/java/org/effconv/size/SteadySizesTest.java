@@ -39,17 +39,11 @@ class SteadySizesTest {
         return steady;
     }
 
-    private double[] uniform(double v) {
-        double[] sizes = new double[n];
-        Arrays.fill(sizes, v);
-        return sizes;
-    }
-
     @Test
     void holdsTheBudgetFromAStartOnItAndFindsTheWorthyLayer() {
         double target = cost.uniform(5);
         for (long seed = 0; seed < 5; seed++) {
-            SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, target, uniform(SteadySizes.uniform(cost, target)));
+            SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, SteadySizes.uniform(cost, target)));
             run(steady, 0, 250, 500, seed);
             assertEquals(target, cost.soft(steady.sizes()).total(), 1e-6 * target);
             run(steady, 250, 500, 500, seed);
@@ -62,8 +56,8 @@ class SteadySizesTest {
     void aStartOffTheBudgetIsBroughtOntoItAtOnce() {
         double target = cost.uniform(5);
         for (double start : new double[] {1.5, 3.5, 7, 13}) {
-            SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, target, uniform(start));
-            assertArrayEquals(uniform(5), steady.sizes(), 1e-9);
+            SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, start));
+            assertArrayEquals(SmallSearch.uniform(cost, 5), steady.sizes(), 1e-9);
         }
     }
 
@@ -86,16 +80,16 @@ class SteadySizesTest {
     void staysUnderACeiling() {
         double target = cost.uniform(5);
         SearchSettings settings = SearchSettings.standard().change().ceiling(true).build();
-        SteadySizes steady = run(new SteadySizes(settings, cost, target, uniform(5)), 0, 300, 300, 1);
+        SteadySizes steady = run(new SteadySizes(settings, cost, target, SmallSearch.uniform(cost, 5)), 0, 300, 300, 1);
         assertTrue(cost.soft(steady.sizes()).total() <= target * (1 + 1e-6));
     }
 
     @Test
     void continuesBitEqualFromItsState() {
         double target = cost.uniform(5);
-        SteadySizes whole = new SteadySizes(SearchSettings.standard(), cost, target, uniform(5));
-        SteadySizes first = new SteadySizes(SearchSettings.standard(), cost, target, uniform(5));
-        SteadySizes second = new SteadySizes(SearchSettings.standard(), cost, target, uniform(7));
+        SteadySizes whole = new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, 5));
+        SteadySizes first = new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, 5));
+        SteadySizes second = new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, 7));
         Random draws = new Random(4);
         for (int step = 0; step < 100; step++) {
             double[] gradient = draws.doubles(n, -1, 1).toArray();
