@@ -102,7 +102,7 @@ public final class Settings {
             "take the budget as an upper bound only, not as a number to meet"));
 
     public static final Setting<Integer> POLISH = in(Setting.integer("polish", 8, 0, 1000,
-            "after the search, moves at most to a neighbouring choice of equal cost whose loss is clearly smaller; 0: none"));
+            "after the search, moves at most to a choice of equal cost whose loss under the predicted kernels is clearly smaller; 0: the soft sizes are rounded"));
 
     public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
