@@ -17,6 +17,7 @@ final class SizeProposals {
     private static final double[] FURTHER = {2, 3, 4}; // times the way that the soft sizes went
     private static final double[] RATIOS = {1.5, 2, 3}; // of the last size over the first, and the reverse
     private static final int DRAWS = 24;
+    private static final double IN_USE = 0.2; // pixels above an odd size from where on the next ring is taken to be in use
     private static final int MOST_COMBINED = 4; // layers
 
     private final Cost cost;
@@ -45,15 +46,16 @@ final class SizeProposals {
     }
 
     /**
-     * For a search without a budget: of the two odd sizes on either side of each soft size, all combinations, or in a network
+     * For a search without a budget: of the two odd sizes on either side of each soft size (the larger if its ring has a mask of 0.1 or more), all combinations, or in a network
      * of more than four layers those that differ from the plain rounding in one.
      */
     static List<int[]> roundings(double[] soft, List<SizedLayer> layers) {
         int[] plain = SizeRounding.round(soft, layers);
         int[] other = new int[soft.length];
         for (int l = 0; l < other.length; l++) {
+            boolean unused = soft[l] >= plain[l] && soft[l] < plain[l] + IN_USE;
             int beyond = soft[l] < plain[l] ? plain[l] - 2 : plain[l] + 2;
-            other[l] = beyond < 1 || beyond > layers.get(l).kmax() ? plain[l] : beyond;
+            other[l] = unused || beyond < 1 || beyond > layers.get(l).kmax() ? plain[l] : beyond;
         }
         boolean few = soft.length <= MOST_COMBINED;
         List<int[]> choices = new ArrayList<>();
