@@ -11,7 +11,7 @@ import org.effconv.nn.SizedLayer;
 final class HeldGrids {
     /** Pixels by which a size must have fallen below a ring's edge before the ring is given up. */
     static final double MARGIN = 0.5;
-    /** Most multiply-adds of all grids, in those of the drawn sizes' own: beyond, a step keeps to its own. */
+    /** Most multiply-adds of all grids, in those of the drawn sizes' own: beyond, a step keeps to its own. Not measured on a card yet. */
     static final double MOST_WORK = 4;
 
     private final List<SizedLayer> layers;

@@ -316,7 +316,10 @@ public final class SynthesisedWeights implements WeightSource {
         return new FoundSizes(soft, rounded, repaired, cost.at(repaired), target);
     }
 
-    /** Choices to judge, the likeliest first; those with a budget meet it. */
+    /**
+     * Choices to judge, the likeliest first: odd sizes, one per layer. With a budget all of them meet it; without one they are the
+     * odd sizes on either side of the soft ones, less the plain rounding, and may be none.
+     */
     public List<int[]> proposals() {
         double[] soft = settings.update() == Update.STEADY ? steady.answer() : sizes();
         if (Double.isNaN(target)) {
