@@ -32,9 +32,6 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     private static final Logger LOG = LoggerFactory.getLogger(KernelSizeSearch.class);
     private static final int POLISH_BATCHES = 32;
     private static final int POLISH_LIMIT = 2; // batches judged per step of the search, each about a quarter of a step
-    // Of the price at which sizes follow the loss, between two odd sizes: soft sizes that the price has pushed below what the task needs
-    // leave kernels that hardly serve the larger size any more, and yet that is the one to take.
-    private static final double POLISH_PRICE = 0.3;
 
     static final String PHASE = "search";
 
@@ -180,10 +177,15 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         boolean priced = Double.isNaN(found.target());
         SizePolish polish = new SizePolish(cost, found.target(), (sizes, batches) -> {
             weights.judge(sizes);
-            double price = priced ? POLISH_PRICE * settings.get(Settings.PRICE) * Math.log(cost.at(sizes)) : 0;
-            double[] losses = Evaluation.batchLosses(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
+            Evaluation.Batches judged = Evaluation.batches(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
                     Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches);
-            return Arrays.stream(losses).map(loss -> loss + price).toArray();
+            if (!priced) {
+                return judged.losses();
+            }
+            // Kernels have learned less at one size than at the next, and answer less surely there, which is no reason to pay for a
+            // ring; to answer wrongly is. So the price is held against wrong answers.
+            double price = settings.get(Settings.PRICE) * Math.log(cost.at(sizes));
+            return Arrays.stream(judged.errorsAsLosses(cost.plan().input().classes())).map(loss -> loss + price).toArray();
         });
         int[] plain = priced ? found.sizes() : Baselines.mixed(cost, found.target());
         List<SizePolish.Move> moves = polish.polish(weights.proposals(), plain, most, POLISH_BATCHES, POLISH_LIMIT * steps);

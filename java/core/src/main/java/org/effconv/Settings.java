@@ -94,6 +94,8 @@ public final class Settings {
             "size all layers start at; 0: the uniform one that meets the budget"));
     public static final Setting<Double> FROZEN = in(Setting.number("frozen", SEARCH.frozen(), Range.fromBelow(0, 1),
             "first part of the search, in which sizes stay at their start, as a fraction"));
+    public static final Setting<Double> CLOSING = in(Setting.number("closing", SEARCH.closing(), Range.fromBelow(0, 1),
+            "last part of the search, in which kernels learn at odd sizes around those that were found, as a fraction"));
     public static final Setting<Double> SPREAD = in(Setting.number("spread", SEARCH.spread(), Range.atLeast(0),
             "how widely each step of the search draws sizes of equal cost around the predicted ones: standard deviation of their logarithm"));
     public static final Setting<Double> PRICE = in(Setting.number("price", SEARCH.price(), Range.atLeast(0),
@@ -150,6 +152,7 @@ public final class Settings {
                 .update(SearchSettings.Update.valueOf(get(SIZE_UPDATE).toUpperCase(Locale.ROOT)))
                 .start(get(START_SIZE))
                 .frozen(get(FROZEN))
+                .closing(get(CLOSING))
                 .spread(get(SPREAD))
                 .price(get(PRICE))
                 .ceiling(get(CEILING))
@@ -215,7 +218,7 @@ public final class Settings {
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
         return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE,
-                FROZEN, SPREAD, PRICE, CEILING, POLISH,
+                FROZEN, CLOSING, SPREAD, PRICE, CEILING, POLISH,
                 WARM_START, COMPARE);
     }
 

@@ -140,7 +140,7 @@ final class JudgeStudy implements Callable<Integer> {
     // Mean loss on the held images of each choice. The kernels learn with sizes that stay where they start.
     private double[] judge(
             Device device, NetworkPlan plan, Cost cost, Budget asked, Dataset split, long seed, List<int[]> choices) {
-        SearchSettings settings = SearchSettings.standard().change().spread(spread).frozen(Math.nextDown(1.0)).build();
+        SearchSettings settings = SearchSettings.standard().change().spread(spread).closing(0).frozen(Math.nextDown(1.0)).build();
         OptimizerSettings optimizer = new OptimizerSettings(OptimizerRule.adamW(), RATE, DECAY, Schedule.named("cosine", 0.1));
         Augmentation augmentation = new Augmentation(split.height() / 8, split.channels() == 3);
         TrainingOptions options = new TrainingOptions(searchEpochs, 128, optimizer, 0, augmentation, seed);
@@ -154,8 +154,8 @@ final class JudgeStudy implements Callable<Integer> {
             }
             return choices.stream().mapToDouble(sizes -> {
                 weights.judge(sizes);
-                return Arrays.stream(Evaluation.batchLosses(device.backend(), network, weights, loop.progress(),
-                        split.validation().orElseThrow(), normalisation, 128, 1, MOST_BATCHES)).average().orElseThrow();
+                return Arrays.stream(Evaluation.batches(device.backend(), network, weights, loop.progress(),
+                        split.validation().orElseThrow(), normalisation, 128, 1, MOST_BATCHES).losses()).average().orElseThrow();
             }).toArray();
         }
     }

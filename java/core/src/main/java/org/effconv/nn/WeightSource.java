@@ -41,6 +41,9 @@ public interface WeightSource extends AutoCloseable {
     /** Called by a loop once a step that was prepared is under way; what is read of it here is read late. */
     default void afterStep(Progress progress) {}
 
+    /** Called by a loop with the class loss of each step once it has been read, when the next step is under way or the epoch over. */
+    default void observe(double loss) {}
+
     /** Called by a loop after the last step of an epoch: what a source has put off is done when this returns. */
     default void finishEpoch() {}
 

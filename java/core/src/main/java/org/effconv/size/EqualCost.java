@@ -7,6 +7,7 @@ import java.util.SplittableRandom;
 /** Soft sizes that cost the same: on the surface P(v) = P*. */
 final class EqualCost {
     private static final int HALVINGS = 60; // down to rounding
+    private static final int ATTEMPTS = 32;
 
     private EqualCost() {}
 
@@ -39,14 +40,42 @@ final class EqualCost {
         return free ? times(away, 1, cost) : scaled(away, cost, cost.soft(v).total());
     }
 
+    /**
+     * Odd sizes at random: each layer's the odd size below or above, with the probability that keeps the mean; of a few such draws the
+     * first, or else the best, that costs about the same.
+     */
+    static double[] odd(double[] v, Cost cost, long seed, long index) {
+        SplittableRandom random = mixed(~seed, index); // others than those of the deviates
+        double target = cost.soft(v).total();
+        int[] best = null;
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            int[] sizes = new int[v.length];
+            for (int l = 0; l < v.length; l++) {
+                int below = Math.min(cost.layers().get(l).kmax(), 2 * (int) Math.floor((v[l] + 1) / 2) - 1);
+                sizes[l] = random.nextDouble() < (v[l] - below) / 2 ? below + 2 : below;
+            }
+            if (best == null || Cost.deviation(cost.at(sizes), target) < Cost.deviation(cost.at(best), target)) {
+                best = sizes;
+            }
+            if (SizeRounding.meets(cost.at(best), cost, target)) {
+                break;
+            }
+        }
+        return Arrays.stream(best).asDoubleStream().toArray();
+    }
+
     /** Standard normal deviates of a step or of another index, one per layer. */
     static double[] normals(int layers, long seed, long index) {
-        SplittableRandom mixed = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + index);
-        mixed.nextLong(); // neighbouring seeds start alike
-        Random random = new Random(mixed.nextLong());
+        Random random = new Random(mixed(seed, index).nextLong());
         double[] z = new double[layers];
         Arrays.setAll(z, l -> random.nextGaussian());
         return z;
+    }
+
+    static SplittableRandom mixed(long seed, long index) {
+        SplittableRandom mixed = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + index);
+        mixed.nextLong(); // neighbouring seeds start alike
+        return mixed;
     }
 
     private static double[] times(double[] sizes, double factor, Cost cost) {

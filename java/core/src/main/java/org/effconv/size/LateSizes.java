@@ -154,11 +154,8 @@ final class LateSizes implements AutoCloseable {
     void afterStep(double fraction, double steps) {
         Step issued = step;
         step = null;
-        if (!issued.learning) {
-            return;
-        }
         Pending before = pending;
-        pending = new Pending(issued.sizes, issued.drawn, backend.readLater(gradient), fraction, steps);
+        pending = issued.learning ? new Pending(issued.sizes, issued.drawn, backend.readLater(gradient), fraction, steps) : null;
         if (before != null) {
             update(before);
         }

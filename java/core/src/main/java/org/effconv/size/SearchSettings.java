@@ -11,6 +11,8 @@ import org.effconv.backend.MaskKind;
  * @param update        how sizes follow the loss
  * @param start         size that every layer starts at; 0: one size for all layers that meets the budget, or kmax without one
  * @param frozen        first fraction of the search, in which sizes stay at their start and only kernels learn
+ * @param closing       STEADY, for one budget or none: last fraction of the search, in which sizes no longer move and kernels learn
+ *                      at odd ones around them, among which the answer is then chosen
  * @param spread        of the sizes that each step draws around the predicted ones: standard deviation of log v, before one
  *                      common factor brings the cost back. So kernels serve other choices of the same cost, too, and the
  *                      loss is a smooth function of the sizes. Without a budget the cost is not brought back, and the
@@ -34,6 +36,7 @@ public record SearchSettings(
         Update update,
         double start,
         double frozen,
+        double closing,
         double spread,
         double travel,
         double horizon,
@@ -70,6 +73,7 @@ public record SearchSettings(
     public SearchSettings {
         check("start", start, start == 0 || start >= 1 && start <= Cost.LARGEST_SIZE, "0 or a size from 1 to 33");
         check("frozen", frozen, frozen >= 0 && frozen < 1, "a fraction, 0 or more and below 1");
+        check("closing", closing, closing >= 0 && frozen + closing < 1, "a fraction, 0 or more, below 1 with that of frozen");
         check("spread", spread, spread >= 0 && spread <= 2, "0 to 2");
         check("travel", travel, travel > 0 && travel <= 1000, "a number above 0 and at most 1000");
         check("horizon", horizon, horizon > 0 && horizon <= 1, "a fraction above 0 and at most 1");
@@ -89,7 +93,7 @@ public record SearchSettings(
     /** The defaults. */
     public static SearchSettings standard() {
         return new SearchSettings(
-                MaskKind.RAMP, Kernels.COORDINATE, Update.STEADY, 0, 0.4, 0.4, 8, 0.1, 0.3, 0.42, false, 0.3, 32, 32, true);
+                MaskKind.RAMP, Kernels.COORDINATE, Update.STEADY, 0, 0.4, 0.2, 0.4, 8, 0.1, 0.3, 0.42, false, 0.3, 32, 32, true);
     }
 
     /** The same with other values; anything not set stays. */
@@ -104,6 +108,7 @@ public record SearchSettings(
         private Update update;
         private double start;
         private double frozen;
+        private double closing;
         private double spread;
         private double travel;
         private double horizon;
@@ -121,6 +126,7 @@ public record SearchSettings(
             update = s.update;
             start = s.start;
             frozen = s.frozen;
+            closing = s.closing;
             spread = s.spread;
             travel = s.travel;
             horizon = s.horizon;
@@ -155,6 +161,11 @@ public record SearchSettings(
 
         public Builder frozen(double value) {
             frozen = value;
+            return this;
+        }
+
+        public Builder closing(double value) {
+            closing = value;
             return this;
         }
 
@@ -212,7 +223,7 @@ public record SearchSettings(
          * @throws InvalidInput if a value is out of range
          */
         public SearchSettings build() {
-            return new SearchSettings(mask, kernels, update, start, frozen, spread, travel, horizon, settle, price, ceiling,
+            return new SearchSettings(mask, kernels, update, start, frozen, closing, spread, travel, horizon, settle, price, ceiling,
                     sizeRate, features, hidden, spareRing);
         }
     }

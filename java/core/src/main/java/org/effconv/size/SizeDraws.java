@@ -1,6 +1,7 @@
 package org.effconv.size;
 
 import java.util.Arrays;
+import java.util.SplittableRandom;
 
 /**
  * The sizes that each step of a search draws around the predicted ones, at the same cost where there is a budget. Two steps share
@@ -27,8 +28,13 @@ final class SizeDraws {
         spread = (free ? FREE_SHARE : 1) * settings.spread();
     }
 
-    /** Sizes of a step. */
-    double[] drawn(double[] predicted, long step) {
+    /**
+     * Sizes of a step.
+     *
+     * @param learning whether sizes learn in that step. Where they do not, and there is a budget, they are odd: what networks have
+     *                 in the end, on grids no larger than the budget pays for
+     */
+    double[] drawn(double[] predicted, long step, boolean learning) {
         if (held != null) {
             return times(predicted, held);
         }
@@ -36,12 +42,28 @@ final class SizeDraws {
             return predicted;
         }
         double[] z = EqualCost.normals(predicted.length, seed, step / 2);
-        return EqualCost.drawn(predicted, step % 2 == 0 ? spread : -spread, z, cost, free);
+        double[] v = EqualCost.drawn(predicted, step % 2 == 0 ? spread : -spread, z, cost, free);
+        return learning || free ? v : EqualCost.odd(v, cost, seed, step);
+    }
+
+    /** Odd sizes of a step, around those that were found; without a budget each layer's one of the two beside and the next smaller one. */
+    double[] closing(double[] found, long step) {
+        if (!free) {
+            return drawn(found, step, false);
+        }
+        SplittableRandom random = EqualCost.mixed(~seed, step);
+        double[] odd = new double[found.length];
+        for (int l = 0; l < odd.length; l++) {
+            int below = 2 * (int) Math.floor((found[l] + 1) / 2) - 1;
+            int smaller = found[l] < below + SizeProposals.IN_USE ? below - 2 : below;
+            odd[l] = Math.max(1, Math.min(cost.layers().get(l).kmax(), smaller + 2 * random.nextInt(2)));
+        }
+        return odd;
     }
 
     /** From now on what a step draws around these sizes is drawn around all, by the same factors. */
     void hold(double[] predicted, long step) {
-        held = factors(predicted, drawn(predicted, step));
+        held = factors(predicted, drawn(predicted, step, true));
     }
 
     /** By which each drawn size is larger than the predicted one. */

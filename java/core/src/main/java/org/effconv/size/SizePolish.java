@@ -10,7 +10,8 @@ import java.util.List;
  *
  * <p>Kernels that were trained with sizes drawn from the budget's surface have served many choices of the same cost, so that
  * the loss under them can compare choices. From the given start the proposals are tried first; then, again and again,
- * neighbours: one layer a ring larger or smaller, and others moved as little as brings the cost back to the budget. All choices
+ * neighbours: one layer a ring larger or smaller, and others moved as little as brings the cost back to the budget (without
+ * one: one layer a ring smaller, and no others). All choices
  * see the same batches, and only what stands out of the spread of the differences from batch to batch counts: where nothing
  * does, the sizes stay.
  */
@@ -54,7 +55,7 @@ public final class SizePolish {
     }
 
     /**
-     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it. NaN: only the proposals are tried
+     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it. NaN: none
      */
     public SizePolish(Cost cost, double target, Judge judge) {
         this.cost = cost;
@@ -129,6 +130,7 @@ public final class SizePolish {
 
     private void addNeighbours(int[] sizes, List<int[]> choices) {
         if (Double.isNaN(target)) {
+            addSmaller(sizes, choices);
             return;
         }
         for (int l = 0; l < sizes.length; l++) {
@@ -142,6 +144,17 @@ public final class SizePolish {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    // Without a budget: one layer a ring smaller.
+    private static void addSmaller(int[] sizes, List<int[]> choices) {
+        for (int l = 0; l < sizes.length; l++) {
+            int[] smaller = sizes.clone();
+            smaller[l] -= 2;
+            if (smaller[l] >= 1 && choices.stream().noneMatch(known -> Arrays.equals(known, smaller))) {
+                choices.add(smaller);
             }
         }
     }

@@ -17,7 +17,7 @@ final class SizeProposals {
     private static final double[] FURTHER = {2, 3, 4}; // times the way that the soft sizes went
     private static final double[] RATIOS = {1.5, 2, 3}; // of the last size over the first, and the reverse
     private static final int DRAWS = 24;
-    private static final double IN_USE = 0.2; // pixels above an odd size from where on the next ring is taken to be in use
+    static final double IN_USE = 0.2; // pixels above an odd size from where on the next ring is taken to be in use
     private static final int MOST_COMBINED = 4; // layers
 
     private final Cost cost;

@@ -20,6 +20,9 @@ interface SizeUpdate {
      */
     void update(double[] v, double[] gradient, double fraction, double steps);
 
+    /** The class loss of an earlier step. */
+    default void observe(double loss) {}
+
     /** Everything that a checkpoint must hold. */
     Map<String, double[]> state();
 

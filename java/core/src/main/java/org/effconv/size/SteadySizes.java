@@ -19,10 +19,16 @@ final class SteadySizes implements SizeUpdate {
     // Fraction of the moving steps over which the price rises to its full height. One that is there before the kernels serve
     // their sizes shrinks what the task would need, for good.
     private static final double ANNEALED_BY = 0.5;
+    // Nor may it push before the network has learned anything: it is in full only where this part of the loss of a blind guess is gone.
+    private static final double LEARNED = 0.25;
+    // Of travel and horizon, under a price: what it takes away too much is not given back, as kernels soon forget what they are no longer
+    // drawn at. So it goes slowly, and the mean pull turns round soon.
+    private static final double CAREFUL = 0.5;
 
     private final SearchSettings settings;
     private final Cost cost;
     private final double target; // P*; NaN without one
+    private final double pace;
     private final double[] most; // log of each layer's largest size
     private final double[] x;
     private final double[] mean;
@@ -33,6 +39,9 @@ final class SteadySizes implements SizeUpdate {
     private double square;
     private double squareWeight;
     private double settledSteps;
+    private double lastLoss = Double.NaN; // class loss of a step; NaN: nobody tells
+    private double loss; // running mean
+    private double lossWeight;
 
     /**
      * @param start  sizes that the search starts at; with a budget, a multiple of them that meets it
@@ -42,6 +51,7 @@ final class SteadySizes implements SizeUpdate {
         this.settings = settings;
         this.cost = cost;
         this.target = target;
+        pace = hasBudget() ? 1 : CAREFUL;
         List<SizedLayer> layers = cost.layers();
         most = layers.stream().mapToDouble(layer -> Math.log(layer.kmax())).toArray();
         x = Arrays.stream(start).map(Math::log).toArray();
@@ -75,12 +85,12 @@ final class SteadySizes implements SizeUpdate {
     @Override
     public void update(double[] v, double[] gradient, double fraction, double steps) {
         double[] normal = normal(v);
-        double price = hasBudget() ? 0 : settings.price() * Math.min(1, fraction / ANNEALED_BY);
+        double price = hasBudget() ? 0 : settings.price() * Math.min(1, fraction / ANNEALED_BY) * learned();
         double[] pull = new double[v.length];
         for (int l = 0; l < v.length; l++) {
             pull[l] = v[l] * gradient[l];
         }
-        average(pull, normal, price, Math.max(1, settings.horizon() * steps));
+        average(pull, normal, price, Math.max(1, pace * settings.horizon() * steps));
         double rms = Math.sqrt(square / squareWeight);
         if (rms > 0) {
             double[] direction = significantPulls();
@@ -90,7 +100,7 @@ final class SteadySizes implements SizeUpdate {
             if (onBudget(direction, normal)) {
                 removeComponent(direction, normal);
             }
-            double step = settings.travel() / steps * 0.5 * (1 + Math.cos(Math.PI * fraction));
+            double step = pace * settings.travel() / steps * 0.5 * (1 + Math.cos(Math.PI * fraction));
             for (int l = 0; l < x.length; l++) {
                 double relative = Math.max(-LARGEST_PULL, Math.min(LARGEST_PULL, direction[l] / rms));
                 x[l] = clamp(x[l] - step * relative, l);
@@ -103,6 +113,20 @@ final class SteadySizes implements SizeUpdate {
                 settled[l] += x[l];
             }
         }
+    }
+
+    @Override
+    public void observe(double loss) {
+        lastLoss = loss;
+    }
+
+    // 0: the loss is a blind guess's, log(classes); 1: LEARNED of that is gone.
+    private double learned() {
+        if (lossWeight == 0) {
+            return Double.isNaN(lastLoss) ? 1 : 0;
+        }
+        double gone = 1 - loss / lossWeight / Math.log(cost.plan().input().classes());
+        return Math.max(0, Math.min(1, gone / LEARNED));
     }
 
     private boolean hasBudget() {
@@ -125,6 +149,10 @@ final class SteadySizes implements SizeUpdate {
         double keep = 1 - 1 / horizon;
         double keepSquare = 1 - 1 / (4 * horizon);
         double sum = 0;
+        if (!Double.isNaN(lastLoss)) {
+            loss = keep * loss + (1 - keep) * lastLoss;
+            lossWeight = keep * lossWeight + 1 - keep;
+        }
         for (int l = 0; l < pull.length; l++) {
             mean[l] = keep * mean[l] + (1 - keep) * pull[l];
             squares[l] = keep * squares[l] + (1 - keep) * pull[l] * pull[l];
@@ -206,7 +234,8 @@ final class SteadySizes implements SizeUpdate {
                 "steady.mean", mean.clone(),
                 "steady.squares", squares.clone(),
                 "steady.settled", settled.clone(),
-                "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps});
+                "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps,
+                        loss, lossWeight, lastLoss});
     }
 
     @Override
@@ -221,6 +250,9 @@ final class SteadySizes implements SizeUpdate {
         square = scalars[2];
         squareWeight = scalars[3];
         settledSteps = scalars[4];
+        loss = scalars[5];
+        lossWeight = scalars[6];
+        lastLoss = scalars[7];
     }
 
     /** Uniform size at which the network costs {@code target}; layers whose kmax is smaller stay there. */

@@ -21,7 +21,7 @@ import org.effconv.tensor.Tensor;
 
 /**
  * The weights of a search: predicted sizes, predicted kernels, masks between them. In the first part of a search the sizes
- * stay at their start; then both learn. All randomness derives from (seed, step). In inference sizes are used as predicted.
+ * stay at their start, in the last at what was found; between them both learn. All randomness derives from (seed, step). In inference sizes are used as predicted.
  */
 public final class SynthesisedWeights implements WeightSource {
     private static final int START_ROUNDS = 100;
@@ -141,8 +141,8 @@ public final class SynthesisedWeights implements WeightSource {
         if (late != null) {
             double[] predicted = late.sizes();
             sizes = direct ? steady.sizes() : predicted;
-            used = draws.drawn(sizes, progress.step());
-            late.prepare(sizes, used, progress.fraction() >= settings.frozen());
+            used = drawn(progress);
+            late.prepare(sizes, used, learning(progress));
         }
     }
 
@@ -174,12 +174,27 @@ public final class SynthesisedWeights implements WeightSource {
     }
 
     private double movingSteps(Progress progress) {
-        return progress.totalSteps() * (1 - settings.frozen());
+        return progress.totalSteps() * (1 - settings.frozen() - closing());
     }
 
     private double movingFraction(Progress progress) {
         double done = progress.step() - progress.totalSteps() * settings.frozen();
-        return Math.max(0, done / movingSteps(progress));
+        return Math.max(0, Math.min(1, done / movingSteps(progress)));
+    }
+
+    // Where nothing is judged in the end there is nothing to close.
+    private double closing() {
+        return grid == null && settings.update() == Update.STEADY ? settings.closing() : 0;
+    }
+
+    private boolean learning(Progress progress) {
+        return progress.fraction() >= settings.frozen() && (closing() == 0 || progress.fraction() < 1 - closing());
+    }
+
+    private double[] drawn(Progress progress) {
+        boolean over = progress.fraction() >= settings.frozen() && !learning(progress);
+        return over && settings.spread() > 0 ? draws.closing(steady.answer(), progress.step())
+                : draws.drawn(sizes, progress.step(), learning(progress));
     }
 
     @Override
@@ -189,7 +204,7 @@ public final class SynthesisedWeights implements WeightSource {
             return;
         }
         finishEpoch();
-        boolean learning = tape.recording() && judgedSizes == null && progress.fraction() >= settings.frozen();
+        boolean learning = tape.recording() && judgedSizes == null && learning(progress);
         boolean throughTape = learning && settings.update() == Update.GRADIENT;
         if (settings.update() == Update.GRADIENT) {
             follower.invalidate(); // the optimiser moves the predictor
@@ -199,7 +214,7 @@ public final class SynthesisedWeights implements WeightSource {
         }
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
         sizes = fixedSizes != null ? fixedSizes.clone() : direct ? steady.sizes() : backend.readDoubles(predicted.v().value());
-        used = judgedSizes != null ? judgedSizes : tape.recording() ? draws.drawn(sizes, progress.step()) : sizes;
+        used = judgedSizes != null ? judgedSizes : tape.recording() ? drawn(progress) : sizes;
         Variable v = throughTape ? moved(tape, predicted.v()) : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, cost, target, settings) : null;
@@ -268,6 +283,11 @@ public final class SynthesisedWeights implements WeightSource {
         }
     }
 
+    @Override
+    public void observe(double loss) {
+        steady.observe(loss);
+    }
+
     /** Of the last step's class loss by the predicted sizes, the factors of the draw taken as constants; null: sizes do not learn. */
     double[] sizeGradient() {
         if (sizeLeaf == null || sizeLeaf.gradient() == null) {
@@ -296,6 +316,11 @@ public final class SynthesisedWeights implements WeightSource {
     /** Soft sizes of the step begun last, as predicted. */
     public double[] sizes() {
         return sizes.clone();
+    }
+
+    /** Sizes that the masks of that step had: drawn around those, or judged. */
+    double[] used() {
+        return used.clone();
     }
 
     /** Soft sizes that the steady update wants next; the predictor follows them. */

@@ -1,5 +1,6 @@
 package org.effconv.train;
 
+import java.util.Arrays;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Tape;
 import org.effconv.backend.Backend;
@@ -45,18 +46,32 @@ public record Evaluation(int images, double loss, double accuracy) {
     }
 
     /**
-     * Mean class loss of each full batch of a part, the network normalising by each batch's own statistics, as in training
+     * Of some batches.
+     *
+     * @param losses mean class loss of each
+     * @param errors share of wrong answers in each, 0..1
+     */
+    public record Batches(double[] losses, double[] errors) {
+        /** The errors in the unit of a class loss: a blind guess's are log(classes), its loss. */
+        public double[] errorsAsLosses(int classes) {
+            return Arrays.stream(errors).map(e -> e / (1 - 1.0 / classes) * Math.log(classes)).toArray();
+        }
+    }
+
+    /**
+     * Each full batch of a part, the network normalising by each batch's own statistics, as in training
      * but without augmentation: for comparing choices of weights of which the running statistics know nothing. Moves the
      * running statistics.
      *
      * @param seed  of the order of the images and the dropout, the same for every call that is to be compared
      * @param most  batches read at most
      */
-    public static double[] batchLosses(
+    public static Batches batches(
             Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
             Normalisation normalisation, int batchSize, long seed, int most) {
         int full = Math.min(batchSize, images.count());
         double[] losses = new double[Math.min(most, images.count() / full)];
+        double[] errors = new double[losses.length];
         // shuffled: a part may come sorted by class, and a batch of one class has statistics of its own
         DataLoader.Options drawn = new DataLoader.Options(true, true, Augmentation.none(), seed);
         try (DataLoader loader = new DataLoader(images, full, drawn);
@@ -72,11 +87,13 @@ public record Evaluation(int images, double loss, double accuracy) {
                 tensors.load(batch);
                 BatchTensors.OnDevice on = tensors.augmented(full, arena, network.activationType());
                 weights.begin(tape, progress);
-                losses[b] = backend.readDoubles(Ops.softmaxCrossEntropy(
-                        tape, network.forward(tape, tape.constant(on.x()), weights, seed + b), on.labels(), 0).loss().value())[0];
+                Ops.ClassLoss result = Ops.softmaxCrossEntropy(
+                        tape, network.forward(tape, tape.constant(on.x()), weights, seed + b), on.labels(), 0);
+                losses[b] = backend.readDoubles(result.loss().value())[0];
+                errors[b] = 1 - (double) backend.readInts(result.correct())[0] / full;
                 b++;
             }
         }
-        return losses;
+        return new Batches(losses, errors);
     }
 }

@@ -180,6 +180,7 @@ public final class TrainingLoop implements AutoCloseable {
                     + "; a smaller learning rate (now " + options.optimizer().learningRate()
                     + "), a longer warm-up or a bound of the gradient norm (--clip 1) may help");
         }
+        weights.observe(value);
         sums.loss += value;
         sums.correct += (long) pending.correct.get()[0];
         sums.norm += pending.norm.getAsDouble();

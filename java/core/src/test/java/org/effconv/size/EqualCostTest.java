@@ -53,6 +53,38 @@ class EqualCostTest {
         assertEquals(0.3, Math.sqrt(square), 0.03); // the common factor takes a little
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"cnn6", "resnet20", "dwnet"})
+    void oddDrawsKeepTheMeanAndTheCost(String architecture) {
+        Cost cost = cost(architecture);
+        int[] largest = cost.plan().largestSizes();
+        int draws = 2000;
+        double mean = 0;
+        double off = 0;
+        for (long index = 0; index < draws; index++) {
+            double[] v = EqualCost.drawn(uniform(cost, 4.3), 0.4, EqualCost.normals(largest.length, 1, index), cost, false);
+            v[0] = index % 2 == 0 ? 1 : largest[0];
+            double[] odd = EqualCost.odd(v, cost, 5, index);
+            for (int l = 0; l < v.length; l++) {
+                assertTrue(odd[l] % 2 == 1 && Math.abs(odd[l] - v[l]) < 2, odd[l] + " for " + v[l]);
+                mean += (odd[l] - v[l]) / draws / v.length;
+            }
+            off += cost.soft(odd).total() / cost.soft(v).total() - 1;
+        }
+        assertEquals(0, mean, 0.05);
+        assertEquals(0, off / draws, 0.01);
+    }
+
+    @Test
+    void oddDrawsOfManyLayersAreNearTheirCost() {
+        Cost cost = cost("resnet20");
+        double[] v = uniform(cost, 4);
+        for (long index = 0; index < 100; index++) {
+            int[] odd = Arrays.stream(EqualCost.odd(v, cost, 1, index)).mapToInt(k -> (int) k).toArray();
+            assertEquals(cost.soft(v).total(), cost.at(odd), 0.1 * cost.at(odd), Arrays.toString(odd));
+        }
+    }
+
     @Test
     void withoutABudgetOppositeDrawsAreOppositeFactors() {
         Cost cost = cost("cnn6");

@@ -20,7 +20,7 @@ class LateSizesTest {
     private static final int MOVING_FROM = 12;
 
     private static SearchSettings settings() {
-        return SearchSettings.standard().change().features(5).hidden(6).build();
+        return SearchSettings.standard().change().closing(0).features(5).hidden(6).build();
     }
 
     /** A step's sizes, and the gradient that it left. */
@@ -47,6 +47,18 @@ class LateSizesTest {
 
     private static SmallSearch late() {
         return new SmallSearch(LateReading.of(CpuBackend.open(1)), DataType.F64, "k5", settings());
+    }
+
+    @Test
+    void theLastGradientIsTakenUpBeforeTheClosingPart() {
+        SearchSettings settings = settings().change().closing(0.3).build();
+        try (SmallSearch search = new SmallSearch(LateReading.of(CpuBackend.open(1)), DataType.F64, "k5", settings)) {
+            steps(search, 0, 22); // the first closing step is 21
+            double[] found = search.weights.found().soft();
+            steps(search, 22, STEPS);
+            search.weights.finishEpoch();
+            assertArrayEquals(found, search.weights.found().soft(), 0);
+        }
     }
 
     private static void update(SteadySizes steady, List<Step> steps, int step) {
@@ -196,11 +208,22 @@ class LateSizesTest {
         }
     }
 
+    // Odd draws before sizes move need small grids, so that often the held ones would be too much more work.
+    private static long firstShared(SmallSearch late) {
+        for (long step = 0; step < MOVING_FROM; step++) {
+            late.weights.prepare(new Progress(step, STEPS));
+            if (late.weights.stepKey(new Progress(step, STEPS)) != null) {
+                return step;
+            }
+        }
+        throw new AssertionError("none can be recorded");
+    }
+
     @Test
     void gridsThatAreHeldGiveTheGradientsOfTheirOwn() {
         try (SmallSearch late = late();
                 SmallSearch plain = new SmallSearch(DataType.F64, "k5", settings())) {
-            for (long step : new long[] {3, 20, 21}) { // before sizes move, and after
+            for (long step : new long[] {firstShared(late), 20, 21}) { // before sizes move, and after
                 Progress progress = new Progress(step, STEPS);
                 late.weights.prepare(progress);
                 Object key = late.weights.stepKey(progress);

@@ -69,6 +69,18 @@ class SizePolishTest {
     }
 
     @Test
+    void withoutABudgetGoesARingSmallerAgainAndAgain() {
+        Cost one = Cost.parameters(backend, SmallSearch.plan("planted1", 32, 32, 1, 2));
+        SizePolish polish = new SizePolish(one, Double.NaN, (sizes, batches) -> {
+            double[] losses = new double[Math.min(batches, BATCHES)];
+            Arrays.fill(losses, (sizes[0] < 9 ? 1 : 0) + 0.1 * Math.log(one.at(sizes)));
+            return losses;
+        });
+        List<SizePolish.Move> moves = polish.polish(List.of(new int[] {19}), new int[] {17}, 8, BATCHES, 1_000_000);
+        assertEquals("[15] [13] [11] [9]", String.join(" ", moves.stream().map(m -> Arrays.toString(m.sizes())).toList()));
+    }
+
+    @Test
     void staysWhereItIsBest() {
         assertEquals(List.of(), polish(start, 1, 1e-3, 8));
     }

@@ -77,6 +77,22 @@ class SteadySizesTest {
     }
 
     @Test
+    void thePriceWaitsUntilSomethingIsLearned() {
+        double[] largest = Arrays.stream(cost.plan().largestSizes()).asDoubleStream().toArray();
+        for (double loss : new double[] {Math.log(2), 0.9 * Math.log(2), 0.1}) {
+            SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, Double.NaN, largest);
+            double[] noise = new double[n];
+            for (int step = 0; step < 200; step++) {
+                Arrays.fill(noise, step % 2 == 0 ? 1e-3 : -1e-3);
+                steady.observe(loss);
+                steady.update(steady.sizes(), noise, step / 200.0, 200);
+            }
+            double shrunk = largest[0] - steady.sizes()[0];
+            assertTrue(loss == Math.log(2) ? shrunk < 2 : shrunk > 3, shrunk + " at a loss of " + loss); // noise alone: 1.3
+        }
+    }
+
+    @Test
     void staysUnderACeiling() {
         double target = cost.uniform(5);
         SearchSettings settings = SearchSettings.standard().change().ceiling(true).build();
@@ -86,18 +102,26 @@ class SteadySizesTest {
 
     @Test
     void continuesBitEqualFromItsState() {
-        double target = cost.uniform(5);
+        for (double target : new double[] {cost.uniform(5), Double.NaN}) {
+            continuesBitEqual(target);
+        }
+    }
+
+    private void continuesBitEqual(double target) {
         SteadySizes whole = new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, 5));
         SteadySizes first = new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, 5));
         SteadySizes second = new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, 7));
         Random draws = new Random(4);
         for (int step = 0; step < 100; step++) {
             double[] gradient = draws.doubles(n, -1, 1).toArray();
+            double loss = draws.nextDouble(); // 0.69 is chance
+            whole.observe(loss);
             whole.update(whole.sizes(), gradient, step / 100.0, 100);
             if (step == 90) {
                 second.restore(first.state());
             }
             SteadySizes now = step < 90 ? first : second;
+            now.observe(loss);
             now.update(now.sizes(), gradient, step / 100.0, 100);
         }
         assertArrayEquals(whole.answer(), second.answer(), 0);

@@ -7,8 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.effconv.autodiff.Parameter;
 import org.effconv.backend.Backend;
 import org.effconv.backend.MaskKind;
@@ -18,6 +20,7 @@ import org.effconv.tensor.DataType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SynthesisedWeightsTest {
     private static final int STEPS = 40;
@@ -52,6 +55,37 @@ class SynthesisedWeightsTest {
             double target = search.cost.uniform(5);
             assertEquals(target, search.cost.soft(search.weights.wanted()).total(), 1e-6 * target);
             assertEquals(target, search.cost.soft(v).total(), 0.05 * target, "the predictor follows what is wanted");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"k5", "auto"})
+    void inTheEndKernelsLearnAtOddSizesAroundThoseFound(String budget) {
+        try (SmallSearch search = new SmallSearch(DataType.F32, budget, settings())) {
+            steps(search, 0, STEPS * 4 / 5);
+            double[] found = search.weights.found().soft();
+            Set<String> drawn = new HashSet<>();
+            for (int step = STEPS * 4 / 5; step < STEPS; step++) {
+                steps(search, step, step + 1);
+                double[] used = search.weights.used();
+                drawn.add(Arrays.toString(used));
+                for (int l = 0; l < used.length; l++) {
+                    assertEquals(1, used[l] % 2, "odd");
+                    assertTrue(!budget.equals("auto") || Math.abs(used[l] - found[l]) <= 2.2, used[l] + " for " + found[l]);
+                }
+            }
+            assertTrue(drawn.size() > 2, drawn.toString());
+            assertArrayEquals(found, search.weights.found().soft(), 0);
+        }
+    }
+
+    @Test
+    void withoutSpreadAllStepsAreAtThePredictedSizes() {
+        try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings().change().spread(0).build())) {
+            for (int step : new int[] {0, STEPS / 2, STEPS - 1}) {
+                steps(search, step, step + 1);
+                assertArrayEquals(search.weights.sizes(), search.weights.used(), 0);
+            }
         }
     }
 
