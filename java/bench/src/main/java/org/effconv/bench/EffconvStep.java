@@ -28,8 +28,7 @@ import org.effconv.train.Schedule;
 
 /** Our training step, of a plain network or of a search. */
 final class EffconvStep implements TrainingStep {
-    /** A search in its second half, where sizes move too. */
-    private static final long STEPS = 100_000;
+    private static final long STEPS = 100_000; // of the search that steps are taken from
 
     private final CpuBackend cpu;
     private final Backend backend;
@@ -40,9 +39,10 @@ final class EffconvStep implements TrainingStep {
     private final Tensor images;
     private final Tensor labels;
     private final Tensor loss;
-    private long step = STEPS / 2;
+    private long step;
 
-    private EffconvStep(Configuration c, UnaryOperator<Backend> around, SourceOf sourceOf) {
+    private EffconvStep(Configuration c, double at, UnaryOperator<Backend> around, SourceOf sourceOf) {
+        step = Math.round(at * STEPS);
         cpu = CpuBackend.open(c.threads());
         backend = around.apply(cpu);
         arena = new Arena(backend.memory());
@@ -67,13 +67,17 @@ final class EffconvStep implements TrainingStep {
 
     /** @param around wraps the backend, to time its operations; identity to leave it alone */
     static EffconvStep plain(Configuration c, UnaryOperator<Backend> around) {
-        return new EffconvStep(c, around, (backend, plan) ->
+        return new EffconvStep(c, 0, around, (backend, plan) ->
                 new TrainedWeights(backend, plan, plan.uniformSizes(c.kernel()), c.precision(), 1));
     }
 
-    /** A search whose sizes start at the configuration's kernel, with the budget of that uniform size. */
-    static EffconvStep search(Configuration c, SearchSettings settings, UnaryOperator<Backend> around) {
-        return new EffconvStep(c, around, (backend, plan) -> new SynthesisedWeights(
+    /**
+     * A search whose sizes start at the configuration's kernel, with the budget of that uniform size.
+     *
+     * @param at fraction of the search that is over
+     */
+    static EffconvStep search(Configuration c, SearchSettings settings, double at, UnaryOperator<Backend> around) {
+        return new EffconvStep(c, at, around, (backend, plan) -> new SynthesisedWeights(
                 backend, DataType.F32, Cost.parameters(backend, plan), Budget.parse("k" + c.kernel()),
                 settings.change().start(c.kernel()).build(), 1));
     }

@@ -57,6 +57,9 @@ final class StepBenchmark implements Callable<Integer> {
     @Option(names = "--spread", description = "of the search's sizes; its default if not given")
     private Double spread;
 
+    @Option(names = "--at", defaultValue = "0.5", description = "which fraction of the search is over: in the middle sizes move, too")
+    private double at;
+
     @Option(names = "--out", description = "writes PATH.md and PATH.json")
     private Path out;
 
@@ -77,7 +80,7 @@ final class StepBenchmark implements Callable<Integer> {
             return 0;
         }
         boolean search = against == Against.SEARCH;
-        Results results = new Results(search ? "A search step over a plain step of the same sizes" : "A training step on a CPU against PyTorch")
+        Results results = new Results(search ? "A search step over a plain step of the same sizes, " + at + " of the search over" : "A training step on a CPU against PyTorch")
                 .fact("batch", batch + ", " + pairs + " pairs, SGD with momentum, random images")
                 .fact("machine", machine())
                 .fact("clock", clock == PairedTiming.Clock.WALL ? "wall" : "processor time of the calling thread")
@@ -137,7 +140,7 @@ final class StepBenchmark implements Callable<Integer> {
 
     private Results.Row againstSearch(Configuration c) {
         try (EffconvStep ours = EffconvStep.plain(c, UnaryOperator.identity());
-                EffconvStep search = EffconvStep.search(c, searchSettings(), UnaryOperator.identity())) {
+                EffconvStep search = EffconvStep.search(c, searchSettings(), at, UnaryOperator.identity())) {
             return new Results.Row(c, "search", PairedTiming.of(ours, search, pairs, turn, clock));
         }
     }
@@ -151,7 +154,7 @@ final class StepBenchmark implements Callable<Integer> {
         OperationTimes times = new OperationTimes(clock);
         try (EffconvStep step = against == Against.PROFILE
                 ? EffconvStep.plain(c, times::around)
-                : EffconvStep.search(c, searchSettings(), times::around)) {
+                : EffconvStep.search(c, searchSettings(), at, times::around)) {
             double quickest = PairedTiming.quickest(step, 5, clock);
             int steps = (int) Math.max(3, Math.ceil(turn / quickest));
             times.clear();
