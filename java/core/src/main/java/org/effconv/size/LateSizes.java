@@ -21,8 +21,10 @@ import org.effconv.tensor.Tensor;
  */
 final class LateSizes implements AutoCloseable {
     private static final int ROWS = 3;
-    // Standard deviations of a draw that held grids have room for. The more, the more steps are repeated, and the more work each is.
-    private static final double REACH = 1.5;
+    // Standard deviations of a draw that held grids have room for. The more, the more steps are repeated, and the more work each is, until
+    // it is too much. Odd draws, where sizes do not learn, need smaller grids.
+    static final double REACH = 1.5;
+    static final double ODD_REACH = 1;
     private static final int ALIGNED = 16; // numbers: 64 bytes and more
 
     private final Backend backend;
@@ -93,7 +95,7 @@ final class LateSizes implements AutoCloseable {
      */
     void prepare(double[] sizes, double[] drawn, boolean learning) {
         Support support = learning && settings.spareRing() ? Support.SIGNAL : Support.MASK;
-        HeldGrids.Choice choice = held.next(sizes, drawn, reach(sizes),
+        HeldGrids.Choice choice = held.next(sizes, drawn, reach(sizes, learning ? REACH : ODD_REACH),
                 (l, v) -> backend.supportGrid(settings.mask(), type, v, layers.get(l).kmax(), support));
         double[][] rows = {drawn, CoordinateNetwork.relative(layers, sizes), WeightSynthesis.scales(backend, layers, sizes)};
         double[] all = new double[ROWS * row()];
@@ -104,8 +106,8 @@ final class LateSizes implements AutoCloseable {
         step = new Step(sizes, drawn, learning, choice);
     }
 
-    private double[] reach(double[] sizes) {
-        double up = Math.exp(REACH * settings.spread()) - 1;
+    private double[] reach(double[] sizes, double deviations) {
+        double up = Math.exp(deviations * settings.spread()) - 1;
         return Arrays.stream(sizes).map(v -> up * v).toArray();
     }
 

@@ -3,8 +3,15 @@ package org.effconv.size;
 import static org.junit.jupiter.api.Assertions.*;
 
 import java.util.List;
+import org.effconv.backend.Backend;
+import org.effconv.backend.MaskKind;
+import org.effconv.backend.Support;
+import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.nn.SizedLayer;
+import org.effconv.tensor.DataType;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class HeldGridsTest {
     private static final HeldGrids.GridOf GRID = (l, v) -> Math.min(21, 2 * (int) Math.floor((v + 1) / 2) + 1);
@@ -46,6 +53,35 @@ class HeldGridsTest {
         next(4.9, 12.4);
         grids.reset();
         assertEquals(7, next(4.95, 12.4).grids()[0], "forgotten");
+    }
+
+    /** At the standard spread, around uniform sizes: a claim of the architecture's description. */
+    @ParameterizedTest
+    @CsvSource({"cnn6, 3", "cnn6, 5", "resnet20, 3", "resnet20, 5", "dwnet, 3", "dwnet, 5", "flexnet7, 3", "flexnet7, 5"})
+    void mostStepsOfASearchCanBeRepeated(String architecture, double k) {
+        try (Backend backend = CpuBackend.open(1)) {
+            Cost cost = Cost.parameters(backend, SmallSearch.plan(architecture, 32, 32, 3, 10));
+            double learning = shared(backend, cost, k, LateSizes.REACH, Support.SIGNAL);
+            double standing = shared(backend, cost, k, LateSizes.ODD_REACH, Support.MASK);
+            assertTrue(learning >= 0.69, learning + " where sizes learn");
+            assertTrue(standing >= 0.6, standing + " where they do not");
+        }
+    }
+
+    private static double shared(Backend backend, Cost cost, double k, double deviations, Support support) {
+        double spread = SearchSettings.standard().spread();
+        double[] v = SmallSearch.uniform(cost, k);
+        double[] reach = SmallSearch.uniform(cost, (Math.exp(deviations * spread) - 1) * k);
+        HeldGrids held = new HeldGrids(cost.layers());
+        SizeDraws draws = new SizeDraws(cost, SearchSettings.standard(), false, 1);
+        int steps = 300;
+        int shared = 0;
+        for (int step = 0; step < steps; step++) {
+            double[] drawn = draws.drawn(v, step, support == Support.SIGNAL);
+            shared += held.next(v, drawn, reach, (l, size) ->
+                    backend.supportGrid(MaskKind.RAMP, DataType.F32, size, cost.layers().get(l).kmax(), support)).shared() ? 1 : 0;
+        }
+        return (double) shared / steps;
     }
 
     @Test
