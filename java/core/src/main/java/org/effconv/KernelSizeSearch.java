@@ -169,8 +169,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, long steps) {
         Settings settings = job.settings();
         FoundSizes found = weights.found();
-        int most = settings.get(Settings.POLISH);
-        if (most == 0 || settings.get(Settings.CEILING)) {
+        if (!settings.judged()) {
             return found;
         }
         Images images = judging(context.data(), settings.get(Settings.BATCH));
@@ -188,7 +187,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             return Arrays.stream(judged.errorsAsLosses(cost.plan().input().classes())).map(loss -> loss + price).toArray();
         });
         int[] plain = priced ? found.sizes() : Baselines.mixed(cost, found.target());
-        List<SizePolish.Move> moves = polish.polish(weights.proposals(), plain, most, POLISH_BATCHES, POLISH_LIMIT * steps);
+        List<SizePolish.Move> moves = polish.polish(weights.proposals(), plain, settings.get(Settings.POLISH), POLISH_BATCHES, POLISH_LIMIT * steps);
         weights.judge(null);
         for (SizePolish.Move move : moves) {
             LOG.info(String.format(Locale.ROOT, "polish: %s, loss smaller by %.4f +- %.4f",

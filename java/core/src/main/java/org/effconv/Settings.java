@@ -95,7 +95,7 @@ public final class Settings {
     public static final Setting<Double> FROZEN = in(Setting.number("frozen", SEARCH.frozen(), Range.fromBelow(0, 1),
             "first part of the search, in which sizes stay at their start, as a fraction"));
     public static final Setting<Double> CLOSING = in(Setting.number("closing", SEARCH.closing(), Range.fromBelow(0, 1),
-            "last part of the search, in which kernels learn at odd sizes around those that were found, as a fraction"));
+            "last part of the search, in which kernels learn at odd sizes around those that were found, as a fraction; none where nothing is judged (--polish 0, --ceiling)"));
     public static final Setting<Double> SPREAD = in(Setting.number("spread", SEARCH.spread(), Range.atLeast(0),
             "how widely each step of the search draws sizes of equal cost around the predicted ones: standard deviation of their logarithm"));
     public static final Setting<Double> PRICE = in(Setting.number("price", SEARCH.price(), Range.atLeast(0),
@@ -144,6 +144,11 @@ public final class Settings {
         return Arrays.stream(values).map(Settings::lower).toList();
     }
 
+    /** Whether a search ends in a choice among odd sizes by the loss under the predicted kernels. */
+    boolean judged() {
+        return get(POLISH) > 0 && !get(CEILING);
+    }
+
     /** What a search takes from these settings. */
     SearchSettings search() {
         return SEARCH.change()
@@ -152,7 +157,7 @@ public final class Settings {
                 .update(SearchSettings.Update.valueOf(get(SIZE_UPDATE).toUpperCase(Locale.ROOT)))
                 .start(get(START_SIZE))
                 .frozen(get(FROZEN))
-                .closing(get(CLOSING))
+                .closing(judged() ? get(CLOSING) : 0)
                 .spread(get(SPREAD))
                 .price(get(PRICE))
                 .ceiling(get(CEILING))

@@ -20,6 +20,15 @@ class SettingsTest {
     }
 
     @Test
+    void aSearchHasALastPartOnlyWhereItIsJudged() {
+        Settings standard = Settings.standard();
+        assertEquals(0.2, standard.search().closing());
+        assertEquals(0.1, standard.with(Settings.CLOSING, 0.1).search().closing());
+        assertEquals(0, standard.with(Settings.POLISH, 0).search().closing());
+        assertEquals(0, standard.with(Settings.CEILING, true).search().closing());
+    }
+
+    @Test
     void aSystemPropertyChangesTheStandardValue() {
         System.setProperty("effconv.batch", "17");
         try {

@@ -40,6 +40,7 @@ public final class SynthesisedWeights implements WeightSource {
     private final BudgetGrid grid; // null with one budget
     private final SizeFollower follower;
     private final SizeDraws draws;
+    private final SearchParts parts;
     private final LateSizes late; // null: values are read where they are needed
 
     private boolean direct; // sizes come from the steady update, not from the predictor that follows it
@@ -94,8 +95,9 @@ public final class SynthesisedWeights implements WeightSource {
         steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
         follower = new SizeFollower(backend, sizePredictor);
         draws = new SizeDraws(cost, settings, grid == null && Double.isNaN(target), seed);
-        boolean recordable = grid == null && settings.update() == Update.STEADY;
-        late = recordable && backend.readsLate()
+        boolean plain = grid == null && settings.update() == Update.STEADY;
+        parts = new SearchParts(settings, plain);
+        late = plain && backend.readsLate()
                 ? new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady) : null;
         sizes = start;
         if (grid != null) {
@@ -142,7 +144,7 @@ public final class SynthesisedWeights implements WeightSource {
             double[] predicted = late.sizes();
             sizes = direct ? steady.sizes() : predicted;
             used = drawn(progress);
-            late.prepare(sizes, used, learning(progress));
+            late.prepare(sizes, used, parts.moving(progress));
         }
     }
 
@@ -162,7 +164,7 @@ public final class SynthesisedWeights implements WeightSource {
     @Override
     public void afterStep(Progress progress) {
         if (late != null) {
-            late.afterStep(movingFraction(progress), movingSteps(progress));
+            late.afterStep(parts.moved(progress), parts.movingSteps(progress));
         }
     }
 
@@ -173,28 +175,9 @@ public final class SynthesisedWeights implements WeightSource {
         }
     }
 
-    private double movingSteps(Progress progress) {
-        return progress.totalSteps() * (1 - settings.frozen() - closing());
-    }
-
-    private double movingFraction(Progress progress) {
-        double done = progress.step() - progress.totalSteps() * settings.frozen();
-        return Math.max(0, Math.min(1, done / movingSteps(progress)));
-    }
-
-    // Where nothing is judged in the end there is nothing to close.
-    private double closing() {
-        return grid == null && settings.update() == Update.STEADY ? settings.closing() : 0;
-    }
-
-    private boolean learning(Progress progress) {
-        return progress.fraction() >= settings.frozen() && (closing() == 0 || progress.fraction() < 1 - closing());
-    }
-
     private double[] drawn(Progress progress) {
-        boolean over = progress.fraction() >= settings.frozen() && !learning(progress);
-        return over && settings.spread() > 0 ? draws.closing(steady.answer(), progress.step())
-                : draws.drawn(sizes, progress.step(), learning(progress));
+        return parts.over(progress) && settings.spread() > 0 ? draws.closing(steady.answer(), progress.step())
+                : draws.drawn(sizes, progress.step(), parts.moving(progress));
     }
 
     @Override
@@ -204,7 +187,7 @@ public final class SynthesisedWeights implements WeightSource {
             return;
         }
         finishEpoch();
-        boolean learning = tape.recording() && judgedSizes == null && learning(progress);
+        boolean learning = tape.recording() && judgedSizes == null && parts.moving(progress);
         boolean throughTape = learning && settings.update() == Update.GRADIENT;
         if (settings.update() == Update.GRADIENT) {
             follower.invalidate(); // the optimiser moves the predictor
@@ -273,7 +256,7 @@ public final class SynthesisedWeights implements WeightSource {
             backend.copy(sizeLeaf.gradient(), late.gradient());
             return;
         }
-        steady.update(sizes, sizeGradient(), movingFraction(progress), movingSteps(progress));
+        steady.update(sizes, sizeGradient(), parts.moved(progress), parts.movingSteps(progress));
         if (grid == null) {
             follower.moveTo(steady.sizes());
         } else {

@@ -58,7 +58,7 @@ class StepsDoNotStallTest {
             }
         };
         try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard()), DataType.F32)) {
-            KernelSizeSearch.of("planted3").budget("k3").batch(8).epochs(1).set(Settings.POLISH, 0).set(Settings.CLOSING, 0.0)
+            KernelSizeSearch.of("planted3").budget("k3").batch(8).epochs(1).set(Settings.POLISH, 0)
                     .set(Settings.SPREAD, 0.0) // this card computes nothing, and around its sizes of 0 none can be drawn
                     .listener(listener).run(device, Datasets.open("planted:3,train=256,test=8,size=12"));
         }
