@@ -34,13 +34,15 @@ final class LateSizes implements AutoCloseable {
     private final SizeFollower eager; // for the first step of an epoch
     private final SizeUpdate steady;
     private final LateFollower follower;
-    private final HeldGrids held;
+    private final HeldGrids wide; // of steps in which sizes learn
+    private final HeldGrids narrow; // of the others
     private final Tensor numbers; // ROWS rows that go over together: drawn sizes, predicted ones over kmax, scales
     private final Tensor states; // (L, 2 hidden) of the sizes in use
     private final Tensor gradient; // (L), dL/dv of the step under way
     private double[] known; // the predictor's sizes that the next step uses; null: to be read
     private Step step; // prepared; null: none
     private Pending pending; // the step before; null: none
+    private boolean onTheirWay; // sizes of a predictor that moved since known ones were taken in
 
     /** What is prepared. */
     private record Step(double[] sizes, double[] drawn, boolean learning, HeldGrids.Choice choice) {}
@@ -60,7 +62,8 @@ final class LateSizes implements AutoCloseable {
         this.steady = steady;
         int n = layers.size();
         follower = new LateFollower(backend, type, n, predictor);
-        held = new HeldGrids(layers);
+        wide = new HeldGrids(layers);
+        narrow = new HeldGrids(layers);
         numbers = Tensor.allocate(backend.memory(), type, Shape.of(ROWS, row()));
         states = Tensor.allocate(backend.memory(), type, Shape.of(n, 2 * SizePredictor.HIDDEN));
         gradient = Tensor.allocate(backend.memory(), type, Shape.of(n));
@@ -95,7 +98,7 @@ final class LateSizes implements AutoCloseable {
      */
     void prepare(double[] sizes, double[] drawn, boolean learning) {
         Support support = learning && settings.spareRing() ? Support.SIGNAL : Support.MASK;
-        HeldGrids.Choice choice = held.next(sizes, drawn, reach(sizes, learning ? REACH : ODD_REACH),
+        HeldGrids.Choice choice = (learning ? wide : narrow).next(sizes, drawn, reach(sizes, learning ? REACH : ODD_REACH),
                 (l, v) -> backend.supportGrid(settings.mask(), type, v, layers.get(l).kmax(), support));
         double[][] rows = {drawn, CoordinateNetwork.relative(layers, sizes), WeightSynthesis.scales(backend, layers, sizes)};
         double[] all = new double[ROWS * row()];
@@ -160,15 +163,23 @@ final class LateSizes implements AutoCloseable {
         pending = issued.learning ? new Pending(issued.sizes, issued.drawn, backend.readLater(gradient), fraction, steps) : null;
         if (before != null) {
             update(before);
+        } else if (onTheirWay) {
+            takeIn();
         }
     }
 
     private void update(Pending p) {
         steady.update(p.sizes, SizeDraws.times(p.gradient.get(), SizeDraws.factors(p.sizes, p.drawn)), p.fraction, p.steps);
+        takeIn();
+        follower.moveTo(steady.sizes());
+        onTheirWay = true;
+        eager.invalidate();
+    }
+
+    private void takeIn() {
         known = follower.sizes();
         backend.copy(follower.states(), states);
-        follower.moveTo(steady.sizes());
-        eager.invalidate();
+        onTheirWay = false;
     }
 
     /** Takes up what is still under way; the next step begins with what the predictor then says. */
@@ -182,7 +193,9 @@ final class LateSizes implements AutoCloseable {
             follower.sizes(); // what is on its way is taken in
         }
         known = null;
-        held.reset();
+        onTheirWay = false;
+        wide.reset();
+        narrow.reset();
     }
 
     /** Drops what is still under way: the predictor is another's from here on. */

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The whole search loss, class loss through a network with synthesised weights plus budget term, against differences. */
 class SearchGradientTest {
-    private static final Progress MOVING = new Progress(7, 10);
+    private static final Progress MOVING = new Progress(5, 10);
 
     static Stream<Arguments> predictors() {
         return Arrays.stream(MaskKind.values())
