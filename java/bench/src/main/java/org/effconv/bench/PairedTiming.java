@@ -16,6 +16,7 @@ import java.util.Arrays;
 record PairedTiming(double secondsA, double secondsB, double ratio, double low, double high) {
     private static final int WARM_UP_STEPS = 100; // small steps need the virtual machine's compiler; large ones do not
     private static final double WARM_UP_SECONDS = 1;
+    private static final int ROUND = 4; // a search has steps of two kinds, in pairs: a turn holds as many of each
 
     /** What counts as time. */
     enum Clock {
@@ -66,7 +67,7 @@ record PairedTiming(double secondsA, double secondsB, double ratio, double low, 
     }
 
     private static int repeats(TrainingStep step, double turnSeconds, Clock clock) {
-        return (int) Math.max(1, Math.ceil(turnSeconds / quickest(step, 1, clock)));
+        return ROUND * (int) Math.max(1, Math.ceil(turnSeconds / quickest(step, 1, clock) / ROUND));
     }
 
     private static double seconds(TrainingStep step, int repeats, Clock clock) {
