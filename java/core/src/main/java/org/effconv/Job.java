@@ -8,6 +8,8 @@ import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.data.Augmentation;
 import org.effconv.data.Dataset;
+import org.effconv.data.Datasets;
+import org.effconv.data.LoadListener;
 import org.effconv.io.Json;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
@@ -130,15 +132,27 @@ public abstract class Job<J extends Job<J>> {
     }
 
     /**
+     * Opens the data that settings name, and no more of it than {@link #select} would keep.
+     *
+     * @throws InvalidInput as {@link Datasets#open(String)} and {@link #select}
+     */
+    public static Dataset data(Settings settings) {
+        return select(Datasets.open(settings.get(Settings.DATA), orAll(settings.get(Settings.TRAIN_IMAGES)),
+                orAll(settings.get(Settings.TEST_IMAGES)), LoadListener.silent()), settings);
+    }
+
+    private static int orAll(int count) {
+        return count == 0 ? Integer.MAX_VALUE : count;
+    }
+
+    /**
      * The images that jobs of these settings use: the asked number of a dataset's images, and a validation part split off
      * the training part. The split is the same at every seed, so that all runs of a comparison see the same images.
      *
      * @throws InvalidInput if a part would be empty
      */
     public static Dataset select(Dataset data, Settings settings) {
-        int train = settings.get(Settings.TRAIN_IMAGES);
-        int test = settings.get(Settings.TEST_IMAGES);
-        Dataset taken = data.take(train == 0 ? Integer.MAX_VALUE : train, test == 0 ? Integer.MAX_VALUE : test);
+        Dataset taken = data.take(orAll(settings.get(Settings.TRAIN_IMAGES)), orAll(settings.get(Settings.TEST_IMAGES)));
         double fraction = settings.get(Settings.VALIDATION);
         return fraction == 0 || taken.validation().isPresent() ? taken : taken.withValidation(fraction, VALIDATION_SEED);
     }

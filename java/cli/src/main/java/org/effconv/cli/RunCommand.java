@@ -14,7 +14,6 @@ import org.effconv.Job;
 import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.data.Dataset;
-import org.effconv.data.Datasets;
 import org.effconv.nn.Architecture;
 import org.effconv.train.RunFolder;
 import org.effconv.train.StopSignal;
@@ -75,7 +74,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
             }
             job = oldJob(resume);
             requireSame(job);
-            data = Job.select(Datasets.open(job.settings().get(Settings.DATA)), job.settings());
+            data = Job.data(job.settings());
         } else {
             Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered);
             Device.requireKnown(settings);
@@ -83,7 +82,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                 RunFolder.requireFree(out);
             }
             Architecture architecture = Job.architecture(settings.get(Settings.ARCH));
-            data = Job.select(Datasets.open(settings.get(Settings.DATA)), settings);
+            data = Job.data(settings);
             job = newJob(settings, architecture, data);
             job.out(out != null ? out : standardFolder(settings, architecture));
         }

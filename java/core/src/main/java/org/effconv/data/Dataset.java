@@ -78,7 +78,7 @@ public final class Dataset {
                     + " training images leaves a part empty, expected at least 1 image in each");
         }
         SplittableRandom random = Draws.stream(seed, Draws.VALIDATION);
-        boolean[] chosen = Strata.choose(train, classes(), wanted, members -> Draws.shuffle(members, random));
+        boolean[] chosen = Strata.choose(train.labels(), classes(), wanted, members -> Draws.shuffle(members, random));
         return new Dataset(name, train.select(Strata.indices(chosen, false)),
                 train.select(Strata.indices(chosen, true)), test, classNames);
     }
@@ -94,15 +94,19 @@ public final class Dataset {
                 classNames);
     }
 
-    private Images first(Images part, int count, String what) {
+    static void requireCount(String name, int count, String what) {
         if (count < 1) {
             throw new EffconvException.InvalidInput(
                     name + ": asked for " + count + " " + what + " images, expected at least 1");
         }
+    }
+
+    private Images first(Images part, int count, String what) {
+        requireCount(name, count, what);
         if (count >= part.count()) {
             return part;
         }
-        return part.select(Strata.indices(Strata.choose(part, classes(), count, members -> {}), true));
+        return part.select(Strata.indices(Strata.choose(part.labels(), classes(), count, members -> {}), true));
     }
 
     /** What was opened, as it appears in logs and run folders. */

@@ -34,20 +34,34 @@ public final class Datasets {
 
     /** {@link #open(String)} for whoever wants to show how far it is. */
     public static Dataset open(String spec, LoadListener listener) {
+        return open(spec, Integer.MAX_VALUE, Integer.MAX_VALUE, listener);
+    }
+
+    /**
+     * The first images of each class, as {@link Dataset#take} chooses them. Where images are files of their own, the others are
+     * neither read nor validated.
+     *
+     * @param trainCount training images; more than there are: all
+     * @param testCount  test images, likewise
+     * @throws EffconvException.InvalidInput as {@link #open(String)}, or if a count is below 1
+     */
+    public static Dataset open(String spec, int trainCount, int testCount, LoadListener listener) {
+        Dataset.requireCount(spec, trainCount, "training");
+        Dataset.requireCount(spec, testCount, "test");
         long start = System.nanoTime();
-        Dataset dataset = read(spec.strip(), listener);
+        Dataset dataset = read(spec.strip(), trainCount, testCount, listener).take(trainCount, testCount);
         LOG.info("opened {} in {} ms", dataset, (System.nanoTime() - start) / 1_000_000);
         return dataset;
     }
 
-    private static Dataset read(String spec, LoadListener listener) {
+    private static Dataset read(String spec, int trainCount, int testCount, LoadListener listener) {
         if (spec.startsWith(Planted.PREFIX)) {
             return Planted.parse(spec).generate();
         }
         if (spec.equals(Sample.NAME)) {
             return IdxFolder.read(spec, Sample.folder(), listener);
         }
-        return readFolder(spec, folder(spec), listener);
+        return readFolder(spec, folder(spec), trainCount, testCount, listener);
     }
 
     private static Path folder(String spec) {
@@ -63,7 +77,7 @@ public final class Datasets {
                 + SPEC_HELP);
     }
 
-    private static Dataset readFolder(String name, Path folder, LoadListener listener) {
+    private static Dataset readFolder(String name, Path folder, int trainCount, int testCount, LoadListener listener) {
         if (IdxFolder.isAt(folder)) {
             return IdxFolder.read(name, folder, listener);
         }
@@ -71,7 +85,7 @@ public final class Datasets {
             return CifarBinary.read(name, folder, listener);
         }
         if (ImageFolder.isAt(folder)) {
-            return ImageFolder.read(name, folder, listener);
+            return new ImageFolder(name, trainCount, testCount, listener).read(folder);
         }
         throw invalid(folder, "holds no dataset, expected train-images-idx3-ubyte[.gz], data_batch_1.bin, train.zip or a "
                 + "folder train/");

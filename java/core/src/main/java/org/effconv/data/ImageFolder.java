@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.TreeSet;
@@ -31,18 +32,29 @@ final class ImageFolder {
         InputStream open() throws IOException;
     }
 
-    private ImageFolder() {}
+    private final String name;
+    private final int trainCount;
+    private final int testCount;
+    private final LoadListener listener;
+
+    /** Counts as in {@link Datasets#open(String, int, int, LoadListener)}: of a part with more images only those chosen are read. */
+    ImageFolder(String name, int trainCount, int testCount, LoadListener listener) {
+        this.name = name;
+        this.trainCount = trainCount;
+        this.testCount = testCount;
+        this.listener = listener;
+    }
 
     static boolean isAt(Path folder) {
         return Stream.of("train", "train.zip", "test", "test.zip").anyMatch(name -> Files.exists(folder.resolve(name)));
     }
 
-    static Dataset read(String name, Path folder, LoadListener listener) {
+    Dataset read(Path folder) {
         boolean zipped = Files.exists(folder.resolve("train.zip")) || Files.exists(folder.resolve("test.zip"));
-        return zipped ? readZips(name, folder, listener) : readFolders(name, folder, listener);
+        return zipped ? readZips(folder) : readFolders(folder);
     }
 
-    private static Dataset readFolders(String name, Path folder, LoadListener listener) {
+    private Dataset readFolders(Path folder) {
         Path train = folder.resolve("train");
         Path test = folder.resolve("test");
         for (Path part : List.of(train, test)) {
@@ -50,22 +62,21 @@ final class ImageFolder {
                 throw invalid(part, "folder is missing, expected train/ and test/ with one folder per class");
             }
         }
-        return read(name, train, filesIn(train), test, filesIn(test), listener);
+        return read(train, filesIn(train), test, filesIn(test));
     }
 
-    private static Dataset readZips(String name, Path folder, LoadListener listener) {
+    private Dataset readZips(Path folder) {
         Path train = folder.resolve("train.zip");
         Path test = folder.resolve("test.zip");
         try (ZipFile trainZip = open(train);
                 ZipFile testZip = open(test)) {
-            return read(name, train, entriesOf(train, trainZip), test, entriesOf(test, testZip), listener);
+            return read(train, entriesOf(train, trainZip), test, entriesOf(test, testZip));
         } catch (IOException e) {
             throw DataFiles.unreadable(folder, e);
         }
     }
 
-    private static Dataset read(
-            String name, Path train, List<Item> trainItems, Path test, List<Item> testItems, LoadListener listener) {
+    private Dataset read(Path train, List<Item> trainItems, Path test, List<Item> testItems) {
         List<String> classes = classesOf(train, trainItems);
         TreeSet<String> apart = new TreeSet<>(classesOf(test, testItems));
         for (String c : classes) {
@@ -76,10 +87,19 @@ final class ImageFolder {
         if (!apart.isEmpty()) {
             throw invalid(test, "has a class '" + apart.first() + "' unknown to " + train + ", expected " + classes);
         }
-        ImageSet trainSet = ImageSet.decode(train.toString(), trainItems, null, classes, listener);
-        ImageSet testSet = ImageSet.decode(test.toString(), testItems, trainSet, classes, listener);
+        ImageSet trainSet = ImageSet.decode(train.toString(), chosen(trainItems, classes, trainCount), null, classes, listener);
+        ImageSet testSet = ImageSet.decode(test.toString(), chosen(testItems, classes, testCount), trainSet, classes, listener);
         boolean grey = trainSet.grey() && testSet.grey();
         return Dataset.of(name, trainSet.images(grey), testSet.images(grey), classes);
+    }
+
+    private static List<Item> chosen(List<Item> items, List<String> classes, int count) {
+        if (count >= items.size()) {
+            return items;
+        }
+        int[] labels = items.stream().mapToInt(item -> Collections.binarySearch(classes, item.className())).toArray();
+        return Arrays.stream(Strata.indices(Strata.choose(labels, classes.size(), count, members -> {}), true))
+                .mapToObj(items::get).toList();
     }
 
     private static List<String> classesOf(Path part, List<Item> items) {

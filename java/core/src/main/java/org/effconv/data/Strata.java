@@ -11,10 +11,10 @@ final class Strata {
     /**
      * Marks {@code wanted} images; each class gives its share, rounded by largest remainder (ties: lower class first).
      *
-     * @param order puts the members of a class, given in ascending order, into the order in which they are taken
+     * @param labels of all images
+     * @param order  puts the members of a class, given in ascending order, into the order in which they are taken
      */
-    static boolean[] choose(Images part, int classes, int wanted, Consumer<int[]> order) {
-        int[] labels = part.labels();
+    static boolean[] choose(int[] labels, int classes, int wanted, Consumer<int[]> order) {
         int[] members = new int[classes];
         for (int label : labels) {
             members[label]++;

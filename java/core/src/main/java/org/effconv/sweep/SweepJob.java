@@ -17,7 +17,6 @@ import org.effconv.SystemInfo;
 import org.effconv.Training;
 import org.effconv.TrainingResult;
 import org.effconv.data.Dataset;
-import org.effconv.data.Datasets;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
@@ -57,7 +56,7 @@ public final class SweepJob {
         ObjectNode job = Json.read(file);
         Settings settings = Settings.fromJson(Json.convert(job.path("settings"), ObjectNode.class, file + ": settings"), file.toString());
         Architecture architecture = Architecture.parse(Json.line(job.path("architecture")), file + ": architecture");
-        Dataset data = Job.select(Datasets.open(settings.get(Settings.DATA)), settings);
+        Dataset data = Job.data(settings);
         ObjectNode result;
         Device opened;
         try (Device device = Device.open(settings)) {

@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -91,6 +92,25 @@ class ImageFolderTest {
         assertEquals(1, data.channels());
         assertEquals(200, data.train().pixel(1, 2, 2, 0));
         assertEquals(200, data.test().pixel(1, 2, 2, 0));
+    }
+
+    private static List<Object> content(Images part) {
+        return List.of(Arrays.stream(part.labels()).boxed().toList(),
+                IntStream.range(0, part.count()).mapToObj(i -> Arrays.stream(firstPixel(part, i)).boxed().toList()).toList());
+    }
+
+    @Test
+    void imagesThatAreNotTakenAreNotRead() {
+        Dataset taken = Datasets.open(folder.toString()).take(2, 1);
+        write(folder.resolve("train/dog/b.png"), new byte[7]);
+        write(folder.resolve("test/dog/2.png"), new byte[7]);
+        Dataset data = Datasets.open(folder.toString(), 2, 1, LoadListener.silent());
+        assertEquals(List.of("cat", "dog"), data.classNames());
+        assertEquals(content(taken.train()), content(data.train()));
+        assertEquals(content(taken.test()), content(data.test()));
+        assertArrayEquals(taken.mean(), data.mean());
+        assertTrue(rejection(() -> Datasets.open(folder.toString(), 3, 1, LoadListener.silent())).contains("b.png"));
+        assertTrue(rejection(() -> Datasets.open(folder.toString(), 2, 0, LoadListener.silent())).contains("0 test images"));
     }
 
     private Map<String, byte[]> entries(String prefix, String part) {
