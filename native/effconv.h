@@ -182,6 +182,13 @@ EC_API ec_status ec_amx_weight_gradient(ec_type type, int64_t n, int64_t h, int6
                                         int32_t stride, const void* x, const void* dy, void* dweights, void* dbias,
                                         void* workspace);
 
+// ---- depthwise convolution ------------------------------------------------------------------------------------------
+
+// Weight gradient of a convolution with as many groups as input and output channels, as ec_naive_convolution_weight_gradient;
+// EC_BF16 or EC_F32. dbias may be null.
+EC_API ec_status ec_depthwise_weight_gradient(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int32_t size,
+                                              int32_t stride, const void* x, const void* dy, void* dweights, void* dbias);
+
 // ---- the method: sizes, masks, kernel predictor, weight synthesis (arithmetic: cuda/include/effconv/) -----------------
 // One convolution layer of a weight synthesis, w = scale * mask(ring; v) * w^ (see effconv/synthesis.h). All arrays are
 // dense; the parameter type ("P", EC_F32 or EC_F64) is that of the call.
