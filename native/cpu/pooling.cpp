@@ -58,7 +58,7 @@ template <typename T>
 class Quads {
 public:
     static bool suits(ec_pooling kind, const Window& window) {
-        constexpr std::int64_t kFew = 16;  // from here on the loops over channels fill their vectors
+        constexpr std::int64_t kFew = 32;  // from here on the loops over channels fill their vectors, bf16 too
         return kind == EC_MAX && window.size == 2 && window.stride == 2 && window.padding == 0 && window.channels < kFew;
     }
 
