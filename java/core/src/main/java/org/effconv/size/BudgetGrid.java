@@ -51,13 +51,21 @@ final class BudgetGrid implements SizeUpdate {
         return starts[g].clone();
     }
 
-    /** Turns to a step's budget and returns its index. */
-    int begin(long step) {
+    @Override
+    public int budgets() {
+        return COUNT;
+    }
+
+    @Override
+    public int budget(long step) {
         long pair = step / 2;
-        long round = pair / COUNT;
-        current = (int) ((pair % COUNT * STRIDE + round) % COUNT);
-        leaking = round % 2 == 0;
-        return current;
+        return (int) ((pair % COUNT * STRIDE + pair / COUNT) % COUNT);
+    }
+
+    @Override
+    public void at(long step) {
+        current = budget(step);
+        leaking = step / 2 / COUNT % 2 == 0;
     }
 
     /** Wanted sizes at budget g. */

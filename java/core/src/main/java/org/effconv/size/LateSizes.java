@@ -3,6 +3,7 @@ package org.effconv.size;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.effconv.backend.Backend;
 import org.effconv.backend.Support;
 import org.effconv.nn.SizedLayer;
@@ -14,7 +15,8 @@ import org.effconv.tensor.Tensor;
  * The steady update on a device that hands values over late ({@link Backend#readsLate}), so that no step waits for the one
  * before: once a step is under way, the update takes the gradient of the step before it and the predictor moves; the sizes that
  * it then says are on their way during the next step, and those of the step after it. So the gradient of step i shows in the
- * sizes of step i + 3, where values that are read at once show in step i + 1. At the end of an epoch nothing is left open.
+ * sizes of step i + 3, where values that are read at once show in step i + 1; with a range of budgets, in the next step of that budget from
+ * there on. At the end of an epoch nothing is left open.
  *
  * <p>What a step draws stands in tensors that are written before it, on grids that are {@linkplain HeldGrids held}: such
  * steps can be recorded and repeated.
@@ -34,23 +36,21 @@ final class LateSizes implements AutoCloseable {
     private final SizeFollower eager; // for the first step of an epoch
     private final SizeUpdate steady;
     private final LateFollower follower;
-    private final HeldGrids wide; // of steps in which sizes learn
-    private final HeldGrids narrow; // of the others
+    private final HeldGrids[] wide; // per budget, of steps in which sizes learn
+    private final HeldGrids[] narrow; // of the others
     private final Tensor numbers; // ROWS rows that go over together: drawn sizes, predicted ones over kmax, scales
-    private final Tensor states; // (L, 2 hidden) of the sizes in use
     private final Tensor gradient; // (L), dL/dv of the step under way
-    private double[] known; // the predictor's sizes that the next step uses; null: to be read
+    private boolean started; // the follower knows what the predictor says
     private Step step; // prepared; null: none
     private Pending pending; // the step before; null: none
-    private boolean onTheirWay; // sizes of a predictor that moved since known ones were taken in
 
     /** What is prepared. */
-    private record Step(double[] sizes, double[] drawn, boolean learning, HeldGrids.Choice choice) {}
+    private record Step(long number, double[] sizes, double[] drawn, boolean learning, HeldGrids.Choice choice) {}
 
-    private record Pending(double[] sizes, double[] drawn, Supplier<double[]> gradient, double fraction, double steps) {}
+    private record Pending(long number, double[] sizes, double[] drawn, Supplier<double[]> gradient, double fraction, double steps) {}
 
     /** Equal for steps that ask for the same operations. */
-    private record Key(boolean learning, List<Integer> grids) {}
+    private record Key(int budget, boolean learning, List<Integer> grids) {}
 
     LateSizes(Backend backend, DataType type, List<SizedLayer> layers, SearchSettings settings, SizePredictor predictor,
             SizeFollower eager, SizeUpdate steady) {
@@ -61,13 +61,17 @@ final class LateSizes implements AutoCloseable {
         this.eager = eager;
         this.steady = steady;
         int n = layers.size();
-        follower = new LateFollower(backend, type, n, predictor);
-        wide = new HeldGrids(layers);
-        narrow = new HeldGrids(layers);
+        int budgets = steady.budgets();
+        follower = new LateFollower(backend, type, n, predictor, budgets);
+        wide = grids(budgets);
+        narrow = grids(budgets);
         numbers = Tensor.allocate(backend.memory(), type, Shape.of(ROWS, row()));
-        states = Tensor.allocate(backend.memory(), type, Shape.of(n, 2 * SizePredictor.HIDDEN));
         gradient = Tensor.allocate(backend.memory(), type, Shape.of(n));
         backend.fill(gradient, 0);
+    }
+
+    private HeldGrids[] grids(int budgets) {
+        return Stream.generate(() -> new HeldGrids(layers)).limit(budgets).toArray(HeldGrids[]::new);
     }
 
     private int row() {
@@ -78,27 +82,29 @@ final class LateSizes implements AutoCloseable {
         return numbers.slice((long) row * row(), shape);
     }
 
-    /** The predictor's sizes for the next step. */
-    double[] sizes() {
-        if (known == null) {
-            SizePredictor.Sizes predicted = eager.predict();
-            known = backend.readDoubles(predicted.v().value());
-            backend.copy(predicted.u(), states);
-            follower.start(predicted, known);
+    /** The predictor's sizes for the next step, whose number this is. */
+    double[] sizes(long number) {
+        for (int g = 0; !started && g < steady.budgets(); g++) {
+            if (steady.budgets() > 1) {
+                eager.at(BudgetGrid.position(g));
+            }
+            follower.start(g, eager.predict());
         }
-        return known.clone();
+        started = true;
+        return follower.sizes(steady.budget(number));
     }
 
     /**
      * Writes what the next step draws.
      *
+     * @param number   the step's
      * @param sizes    soft sizes, as predicted
      * @param drawn    around them
      * @param learning whether sizes learn in that step
      */
-    void prepare(double[] sizes, double[] drawn, boolean learning) {
+    void prepare(long number, double[] sizes, double[] drawn, boolean learning) {
         Support support = learning && settings.spareRing() ? Support.SIGNAL : Support.MASK;
-        HeldGrids.Choice choice = (learning ? wide : narrow).next(sizes, drawn, reach(sizes, learning ? REACH : ODD_REACH),
+        HeldGrids.Choice choice = (learning ? wide : narrow)[steady.budget(number)].next(sizes, drawn, reach(sizes, learning ? REACH : ODD_REACH),
                 (l, v) -> backend.supportGrid(settings.mask(), type, v, layers.get(l).kmax(), support));
         double[][] rows = {drawn, CoordinateNetwork.relative(layers, sizes), WeightSynthesis.scales(backend, layers, sizes)};
         double[] all = new double[ROWS * row()];
@@ -106,7 +112,7 @@ final class LateSizes implements AutoCloseable {
             System.arraycopy(rows[r], 0, all, r * row(), sizes.length);
         }
         backend.write(numbers, all);
-        step = new Step(sizes, drawn, learning, choice);
+        step = new Step(number, sizes, drawn, learning, choice);
     }
 
     private double[] reach(double[] sizes, double deviations) {
@@ -128,7 +134,7 @@ final class LateSizes implements AutoCloseable {
     }
 
     Object key() {
-        return step.choice.shared() ? new Key(step.learning, Arrays.stream(grids()).boxed().toList()) : null;
+        return step.choice.shared() ? new Key(steady.budget(step.number), step.learning, Arrays.stream(grids()).boxed().toList()) : null;
     }
 
     /** Drawn sizes (L), where the gradient is taken. */
@@ -142,7 +148,7 @@ final class LateSizes implements AutoCloseable {
     }
 
     KernelPredictor.Condition condition() {
-        return new KernelPredictor.Condition(step.sizes, states, numbers(1, Shape.of(layers.size(), 1)));
+        return new KernelPredictor.Condition(step.sizes, follower.states(steady.budget(step.number)), numbers(1, Shape.of(layers.size(), 1)));
     }
 
     /** Where the prepared step has to leave dL/dv (L). */
@@ -160,26 +166,21 @@ final class LateSizes implements AutoCloseable {
         Step issued = step;
         step = null;
         Pending before = pending;
-        pending = issued.learning ? new Pending(issued.sizes, issued.drawn, backend.readLater(gradient), fraction, steps) : null;
+        pending = issued.learning ? new Pending(issued.number, issued.sizes, issued.drawn, backend.readLater(gradient), fraction, steps) : null;
         if (before != null) {
             update(before);
-        } else if (onTheirWay) {
-            takeIn();
+        } else {
+            follower.takeIn();
         }
     }
 
     private void update(Pending p) {
+        steady.at(p.number);
         steady.update(p.sizes, SizeDraws.times(p.gradient.get(), SizeDraws.factors(p.sizes, p.drawn)), p.fraction, p.steps);
-        takeIn();
-        follower.moveTo(steady.sizes());
-        onTheirWay = true;
+        follower.takeIn();
+        // The gradient of the next step moves the predictor next; before that the step two later is prepared.
+        follower.moveTo(steady.budget(p.number), steady.sizes(), steady.budget(p.number + 1), steady.budget(p.number + 3));
         eager.invalidate();
-    }
-
-    private void takeIn() {
-        known = follower.sizes();
-        backend.copy(follower.states(), states);
-        onTheirWay = false;
     }
 
     /** Takes up what is still under way; the next step begins with what the predictor then says. */
@@ -189,13 +190,9 @@ final class LateSizes implements AutoCloseable {
             pending = null;
             update(last);
         }
-        if (known != null) {
-            follower.sizes(); // what is on its way is taken in
-        }
-        known = null;
-        onTheirWay = false;
-        wide.reset();
-        narrow.reset();
+        follower.takeIn();
+        started = false;
+        Stream.of(wide, narrow).flatMap(Arrays::stream).forEach(HeldGrids::reset);
     }
 
     /** Drops what is still under way: the predictor is another's from here on. */
@@ -211,7 +208,6 @@ final class LateSizes implements AutoCloseable {
     public void close() {
         follower.close();
         numbers.close();
-        states.close();
         gradient.close();
     }
 }

@@ -92,13 +92,30 @@ final class SizePredictor implements AutoCloseable {
             return false;
         }
         budget = position;
+        embed(position);
+        backend.write(codes, codeValues);
+        return true;
+    }
+
+    private void embed(double position) {
         for (int r = 0; r < kmin.length; r++) {
             for (int i = 0; i < EMBEDDING; i++) {
                 codeValues[r * inputs + CODE + i] = Math.cos(Math.PI * (i + 1) * position) / Math.sqrt(EMBEDDING / 2.0);
             }
         }
-        backend.write(codes, codeValues);
-        return true;
+    }
+
+    /** The layers' codes, with the budget told last if there is a range. */
+    Tensor codes() {
+        return codes;
+    }
+
+    /** The layers' codes with another budget, in a tensor of the caller's. */
+    Tensor codesAt(double position) {
+        embed(position);
+        Tensor other = Tensor.allocate(backend.memory(), codes.type(), codes.shape());
+        backend.write(other, codeValues);
+        return other;
     }
 
     private static Parameter[] direction(Initial initial, String name, int inputs) {
@@ -163,6 +180,11 @@ final class SizePredictor implements AutoCloseable {
 
     /** Runs the predictor. */
     Sizes sizes(Tape tape) {
+        return sizes(tape, codes);
+    }
+
+    /** Runs it for what {@link #codesAt} gave. */
+    Sizes sizes(Tape tape, Tensor codes) {
         Variable h = Ops.gru(tape, tape.constant(codes), weights(tape, forward), weights(tape, reverse));
         DataType type = codes.type();
         Tensor u = tape.allocate(type, h.shape());

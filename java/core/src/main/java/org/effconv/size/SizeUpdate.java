@@ -4,6 +4,19 @@ import java.util.Map;
 
 /** Where the sizes should go, step by step, by the gradients that the class loss leaves on them. */
 interface SizeUpdate {
+    /** How many budgets there are: one, or those of a range. */
+    default int budgets() {
+        return 1;
+    }
+
+    /** Which of them a step works at. */
+    default int budget(long step) {
+        return 0;
+    }
+
+    /** Turns to a step's budget: whose sizes are meant from now on. */
+    default void at(long step) {}
+
     /** The wanted sizes now. */
     double[] sizes();
 

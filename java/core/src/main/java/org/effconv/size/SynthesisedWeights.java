@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.autodiff.Parameter;
@@ -25,6 +26,7 @@ import org.effconv.tensor.Tensor;
  */
 public final class SynthesisedWeights implements WeightSource {
     private static final int START_ROUNDS = 100;
+    private static final double START_WITHIN = 1e-3; // pixels
 
     private final Backend backend;
     private final DataType type;
@@ -97,7 +99,7 @@ public final class SynthesisedWeights implements WeightSource {
         draws = new SizeDraws(cost, settings, grid == null && Double.isNaN(target), seed);
         boolean plain = grid == null && settings.update() == Update.STEADY;
         parts = new SearchParts(settings, plain);
-        late = plain && backend.readsLate()
+        late = settings.update() == Update.STEADY && backend.readsLate()
                 ? new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady) : null;
         sizes = start;
         if (grid != null) {
@@ -116,17 +118,22 @@ public final class SynthesisedWeights implements WeightSource {
 
     // The predictor starts at the middle budget's sizes whatever it is told; here it learns those of the others.
     private void learnStarts() {
-        for (int round = 0; round < START_ROUNDS; round++) {
+        double off = Double.POSITIVE_INFINITY;
+        for (int round = 0; round < START_ROUNDS && off > START_WITHIN; round++) {
+            off = 0;
             for (int g = 0; g < BudgetGrid.COUNT; g++) {
-                follow(g);
+                off = Math.max(off, follow(g));
             }
         }
     }
 
-    private void follow(int g) {
+    /** One step of the predictor to the sizes wanted at a budget; by how many pixels it was off at most. */
+    private double follow(int g) {
         follower.at(BudgetGrid.position(g));
-        follower.predict();
-        follower.moveTo(grid.sizes(g));
+        double[] v = backend.readDoubles(follower.predict().v().value());
+        double[] wanted = grid.sizes(g);
+        follower.moveTo(wanted);
+        return IntStream.range(0, v.length).mapToDouble(l -> Math.abs(v[l] - wanted[l])).max().orElseThrow();
     }
 
     private static double[] start(SearchSettings settings, Cost cost, double target) {
@@ -141,10 +148,11 @@ public final class SynthesisedWeights implements WeightSource {
     @Override
     public void prepare(Progress progress) {
         if (late != null) {
-            double[] predicted = late.sizes();
+            steady.at(progress.step());
+            double[] predicted = late.sizes(progress.step());
             sizes = direct ? steady.sizes() : predicted;
             used = drawn(progress);
-            late.prepare(sizes, used, parts.moving(progress));
+            late.prepare(progress.step(), sizes, used, parts.moving(progress));
         }
     }
 
@@ -193,7 +201,8 @@ public final class SynthesisedWeights implements WeightSource {
             follower.invalidate(); // the optimiser moves the predictor
         }
         if (grid != null) {
-            follower.at(BudgetGrid.position(tape.recording() ? grid.begin(progress.step()) : BudgetGrid.middle()));
+            grid.at(progress.step());
+            follower.at(BudgetGrid.position(tape.recording() ? grid.budget(progress.step()) : BudgetGrid.middle()));
         }
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
         sizes = fixedSizes != null ? fixedSizes.clone() : direct ? steady.sizes() : backend.readDoubles(predicted.v().value());
@@ -257,13 +266,7 @@ public final class SynthesisedWeights implements WeightSource {
             return;
         }
         steady.update(sizes, sizeGradient(), parts.moved(progress), parts.movingSteps(progress));
-        if (grid == null) {
-            follower.moveTo(steady.sizes());
-        } else {
-            for (int g = 0; g < BudgetGrid.COUNT; g++) {
-                follow(g);
-            }
-        }
+        follower.moveTo(steady.sizes());
     }
 
     @Override

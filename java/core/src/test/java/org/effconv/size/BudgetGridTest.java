@@ -43,7 +43,7 @@ class BudgetGridTest {
         BudgetGrid grid = new BudgetGrid(SearchSettings.standard(), cost, cost.uniform(3), cost.uniform(7));
         Random random = new Random(seed);
         for (int step = 0; step < steps; step++) {
-            grid.begin(step);
+            grid.at(step);
             double[] v = grid.sizes();
             grid.update(v, gradient(v, random, noise), (double) step / steps, steps);
         }
@@ -55,8 +55,8 @@ class BudgetGridTest {
         BudgetGrid grid = new BudgetGrid(SearchSettings.standard(), cost, cost.uniform(3), cost.uniform(7));
         int[] visits = new int[BudgetGrid.COUNT];
         for (int step = 0; step < 100; step++) {
-            int g = grid.begin(step);
-            assertEquals(g, grid.begin(step | 1), "two steps that share their draws share their budget");
+            int g = grid.budget(step);
+            assertEquals(g, grid.budget(step | 1), "two steps that share their draws share their budget");
             visits[g]++;
         }
         assertTrue(Arrays.stream(visits).allMatch(n -> n == 100 / BudgetGrid.COUNT), Arrays.toString(visits));

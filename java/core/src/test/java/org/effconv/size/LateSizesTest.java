@@ -112,6 +112,92 @@ class LateSizesTest {
         }
     }
 
+    /** A range of budgets, and a predictor that follows it at once. */
+    private static final class Range implements AutoCloseable {
+        final SmallSearch search = new SmallSearch(LateReading.of(CpuBackend.open(1)), DataType.F64, "any:k3..k7", settings());
+        final BudgetGrid grid = grid();
+        final SizePredictor predictor = predictor();
+        final SizeFollower follower = new SizeFollower(search.backend, predictor);
+
+        BudgetGrid grid() {
+            return new BudgetGrid(settings(), search.cost, search.cost.uniform(3), search.cost.uniform(7));
+        }
+
+        SizePredictor predictor() {
+            double[] start = grid.start(BudgetGrid.middle());
+            return new SizePredictor(search.backend, DataType.F64, search.cost.layers(), start, true, new Random(7));
+        }
+
+        SizePredictor.Sizes predict(int budget) {
+            follower.at(BudgetGrid.position(budget));
+            return follower.predict();
+        }
+
+        void update(long step, double[] sizes, double[] gradient, double fraction, double steps) {
+            grid.at(step);
+            grid.update(sizes, gradient, fraction, steps);
+            predict(grid.budget(step));
+            follower.moveTo(grid.sizes());
+        }
+
+        @Override
+        public void close() {
+            follower.close();
+            predictor.close();
+            search.close();
+        }
+    }
+
+    @Test
+    void aStepOfARangeHasThePredictorOfThreeStepsBefore() {
+        try (Range range = new Range()) {
+            for (int i = 0; i < 20 * BudgetGrid.COUNT; i++) {
+                range.predict(i % BudgetGrid.COUNT);
+                range.follower.moveTo(range.grid.sizes(i % BudgetGrid.COUNT));
+            }
+            List<Step> steps = steps(range.search, 0, STEPS);
+            double part = STEPS - MOVING_FROM;
+            for (int i = 0; i < STEPS; i++) {
+                if (i - 3 >= MOVING_FROM) {
+                    range.update(i - 3, steps.get(i - 3).sizes, steps.get(i - 3).gradient, (i - 3 - MOVING_FROM) / part, part);
+                }
+                double[] expected = range.search.backend.readDoubles(range.predict(range.grid.budget(i)).v().value());
+                assertArrayEquals(expected, steps.get(i).sizes, 1e-3, "step " + i); // both begin that close to the starts
+            }
+        }
+    }
+
+    @Test
+    void kernelsOfARangeKnowTheStatesOfTheirBudget() {
+        try (Range range = new Range();
+                SizePredictor predictor = range.predictor();
+                SizeFollower eager = new SizeFollower(range.search.backend, predictor);
+                LateSizes late = new LateSizes(range.search.backend, DataType.F64, range.search.cost.layers(), settings(), predictor, eager,
+                        range.grid())) {
+            Backend backend = range.search.backend;
+            double[] gradient = {-1, 0.5, 2};
+            List<double[]> sizes = new ArrayList<>();
+            for (int i = 0; i < 24; i++) {
+                sizes.add(late.sizes(i));
+                if (i >= 3) {
+                    range.update(i - 3, sizes.get(i - 3), gradient, (i - 3) / 30.0, 30);
+                }
+                late.prepare(i, sizes.get(i), sizes.get(i), true);
+                SizePredictor.Sizes expected = range.predict(range.grid.budget(i));
+                assertArrayEquals(backend.readDoubles(expected.v().value()), sizes.get(i), 1e-12, "sizes of step " + i);
+                assertArrayEquals(backend.readDoubles(expected.u()), backend.readDoubles(late.condition().u()), 1e-12, "states of step " + i);
+                backend.write(late.gradient(), gradient);
+                late.afterStep(i / 30.0, 30);
+            }
+            late.finish();
+            for (int i = 21; i < 24; i++) {
+                range.update(i, sizes.get(i), gradient, i / 30.0, 30);
+            }
+            double[] expected = backend.readDoubles(range.predict(range.grid.budget(24)).v().value());
+            assertArrayEquals(expected, late.sizes(24), 1e-12, "nothing is left open");
+        }
+    }
+
     /** The late sizes alone, under gradients of the test's own; beside them a predictor that follows at once. */
     private static final class Alone implements AutoCloseable {
         final SmallSearch search = late();
@@ -144,12 +230,12 @@ class LateSizesTest {
             double[] gradient = {-1, 0.5, 2};
             List<double[]> sizes = new ArrayList<>();
             for (int i = 0; i < 8; i++) {
-                sizes.add(alone.late.sizes());
+                sizes.add(alone.late.sizes(i));
                 if (i >= 3) {
                     model.update(sizes.get(i - 3), gradient, (i - 3) / 20.0, 20);
                     follower.moveTo(model.sizes());
                 }
-                alone.late.prepare(sizes.get(i), sizes.get(i), true);
+                alone.late.prepare(i, sizes.get(i), sizes.get(i), true);
                 SizePredictor.Sizes expected = follower.predict();
                 assertArrayEquals(alone.backend.readDoubles(expected.v().value()), sizes.get(i), 1e-12, "sizes of step " + i);
                 assertArrayEquals(alone.backend.readDoubles(expected.u()), alone.backend.readDoubles(alone.late.condition().u()), 1e-12,
@@ -165,13 +251,13 @@ class LateSizesTest {
     void gridsOfAnEpochDependOnNothingBefore() {
         try (Alone alone = new Alone()) {
             double[] below = {2.7, 2.7, 2.7};
-            alone.late.prepare(below, below, true);
+            alone.late.prepare(0, below, below, true);
             Object fresh = alone.late.key();
-            alone.late.prepare(new double[] {2.8, 2.8, 2.8}, below, true);
-            alone.late.prepare(below, below, true);
+            alone.late.prepare(0, new double[] {2.8, 2.8, 2.8}, below, true);
+            alone.late.prepare(0, below, below, true);
             assertNotEquals(fresh, alone.late.key(), "held");
             alone.late.finish();
-            alone.late.prepare(below, below, true);
+            alone.late.prepare(0, below, below, true);
             assertEquals(fresh, alone.late.key());
         }
     }
@@ -182,13 +268,13 @@ class LateSizesTest {
             double[] below = {2.7, 2.7, 2.7};
             double[] above = {2.8, 2.8, 2.8};
             double[] drawn = {3.5, 3.5, 3.5};
-            alone.late.prepare(below, drawn, true);
+            alone.late.prepare(0, below, drawn, true);
             Object fresh = alone.late.key();
             alone.late.finish();
-            alone.late.prepare(above, drawn, true);
+            alone.late.prepare(0, above, drawn, true);
             Object held = alone.late.key();
-            alone.late.prepare(above, drawn, false);
-            alone.late.prepare(below, drawn, true);
+            alone.late.prepare(0, above, drawn, false);
+            alone.late.prepare(0, below, drawn, true);
             assertEquals(held, alone.late.key());
             assertNotNull(held, "can be repeated");
             assertNotEquals(fresh, held, "smaller grids would do");

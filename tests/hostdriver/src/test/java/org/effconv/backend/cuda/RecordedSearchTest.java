@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
+import org.effconv.AnySearch;
 import org.effconv.Device;
 import org.effconv.KernelSizeSearch;
 import org.effconv.SearchResult;
@@ -81,6 +82,20 @@ class RecordedSearchTest {
         }
     }
 
+    private static Searched runRange(Device device) {
+        Losses losses = new Losses(device);
+        AnySearch.of(Settings.standard().with(Settings.BUDGET, "any:k3..k7"), NETWORK)
+                .batch(4).epochs(EPOCHS).seed(5).learningRate(0.01).listener(losses).run(device, DATA);
+        return new Searched(losses.losses, List.of(), new int[0], losses.recorded); // soft sizes are among what an epoch says
+    }
+
+    private static Searched runRangeOnHostDriver(boolean graphs) {
+        HostDriver driver = new HostDriver();
+        try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard().withGraphs(graphs)), DataType.F32)) {
+            return runRange(device);
+        }
+    }
+
     private static void assertSame(Searched expected, Searched got) {
         assertEquals(expected.losses, got.losses);
         assertEquals(expected.soft, got.soft);
@@ -101,6 +116,19 @@ class RecordedSearchTest {
         checkRecorded(DataType.BF16, RecordedSearchTest::search);
         checkRecorded(DataType.F32, () -> search().set(Settings.PREDICTOR, "elastic").set(Settings.CLIP, 0.5));
         checkRecorded(DataType.F32, () -> search().set(Settings.SIZE_PREDICTOR, "none").set(Settings.MASK, "gaussian"));
+    }
+
+    @Test
+    void stepsOfARangeAreReplayedToo() {
+        Searched recorded = runRangeOnHostDriver(true);
+        assertTrue(recorded.recorded > 2, "steps at several budgets: " + recorded.recorded);
+        assertSame(runRangeOnHostDriver(false), recorded);
+        try (Device device = Device.over(LateReading.of(CpuBackend.open(1)), DataType.F32)) {
+            Searched cpu = runRange(device);
+            for (int i = 0; i < cpu.losses.size(); i++) {
+                assertEquals(cpu.losses.get(i), recorded.losses.get(i), 1e-3 * Math.abs(cpu.losses.get(i)), "number " + i);
+            }
+        }
     }
 
     @Test
