@@ -33,6 +33,7 @@ final class LateFollower implements AutoCloseable {
     private final Tensor told; // codes that the predictor is moved at
     private final Tensor[] asked; // and those that it is asked at then
     private final Tensor sizes; // (asked, row), what it says
+    private final Tensor numbers; // of these, those up to the last one
     private final Tensor[] said; // per asked codes (L, 2 hidden)
     private final Tensor[] states; // per budget (L, 2 hidden), taken in
     private final double[][] known; // per budget, sizes with these states
@@ -53,6 +54,7 @@ final class LateFollower implements AutoCloseable {
         asked = range ? tensors(2, i -> predictor.codesAt(0)) : new Tensor[] {told};
         Shape ofStates = Shape.of(layers, 2 * SizePredictor.HIDDEN);
         sizes = Tensor.allocate(backend.memory(), type, Shape.of(asked.length, row));
+        numbers = sizes.slice(0, Shape.of((asked.length - 1) * row + layers));
         said = tensors(asked.length, i -> Tensor.allocate(backend.memory(), type, ofStates));
         states = tensors(budgets, g -> Tensor.allocate(backend.memory(), type, ofStates));
         gradient = Tensor.allocate(backend.memory(), type, Shape.of(layers));
@@ -118,7 +120,7 @@ final class LateFollower implements AutoCloseable {
             move();
             return null;
         });
-        read = backend.readLater(sizes);
+        read = backend.readLater(numbers);
     }
 
     private void move() {

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.*;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.effconv.Device;
 import org.effconv.KernelSizeSearch;
 import org.effconv.Settings;
@@ -69,17 +70,20 @@ class StepsDoNotStallTest {
         assertEquals(0, steps.stream().filter("synchronise"::equals).count(), steps.toString());
         assertEquals(0, driver.calls.subList(ends.get(20), ends.get(31)).stream().filter(c -> c.startsWith("allocate")).count());
         for (int i = 20; i < 31; i++) {
+            boolean moves = (i + 1) / 2 % 2 == 0; // sizes move in every second pair of steps
+            boolean follows = i / 2 % 2 == 0; // and the predictor in the step after
             List<String> step = driver.calls.subList(ends.get(i), ends.get(i + 1));
             List<String> names = step.stream().map(c -> c.split(" ")[0]).toList();
             assertFalse(names.contains("launch"), step.toString());
             // The step, and one of the size predictor for the gradient of the step before.
-            assertEquals(2, names.stream().filter("launchGraph"::equals).count(), step.toString());
+            assertEquals(follows ? 2 : 1, names.stream().filter("launchGraph"::equals).count(), step.toString());
             assertTrue(names.indexOf("synchroniseEvent") > names.indexOf("launchGraph"), "waits only after its own work is under way: " + step);
             // The batch; sizes, draws and scales; rates; the size predictor's error, twelve bytes and their square.
-            assertEquals(List.of("64", "96", "32", "192", "680", "12", "8"),
+            assertEquals(follows ? List.of("64", "96", "32", "192", "680", "12", "8") : List.of("64", "96", "32", "192", "680"),
                     step.stream().filter(c -> c.startsWith("copyToDevice")).map(c -> c.split(" ")[1]).toList());
             // Loss, right answers, norm; gradient of this step's sizes; sizes that the predictor says now.
-            assertEquals(List.of("4", "4", "4", "12", "12"),
+            List<String> read = Stream.of("4", "4", "4", moves ? "12" : "", follows ? "12" : "").filter(n -> !n.isEmpty()).toList();
+            assertEquals(read,
                     step.stream().filter(c -> c.startsWith("copyToHost")).map(c -> c.split(" ")[1]).toList());
         }
     }
