@@ -16,6 +16,8 @@ import org.effconv.nn.SizedLayer;
  */
 final class SteadySizes implements SizeUpdate {
     private static final double LARGEST_PULL = 3; // of a layer's mean pull, in root mean squares
+    // A search of fewer moving steps travels less, in steps no longer than these: so few pulls say little, and long steps threw sizes about.
+    private static final double FEWEST_STEPS = 80;
     // Fraction of the moving steps over which the price rises to its full height. One that is there before the kernels serve
     // their sizes shrinks what the task would need, for good.
     private static final double ANNEALED_BY = 0.5;
@@ -100,7 +102,7 @@ final class SteadySizes implements SizeUpdate {
             if (onBudget(direction, normal)) {
                 removeComponent(direction, normal);
             }
-            double step = pace * settings.travel() / steps * 0.5 * (1 + Math.cos(Math.PI * fraction));
+            double step = pace * settings.travel() / Math.max(steps, FEWEST_STEPS) * 0.5 * (1 + Math.cos(Math.PI * fraction));
             for (int l = 0; l < x.length; l++) {
                 double relative = Math.max(-LARGEST_PULL, Math.min(LARGEST_PULL, direction[l] / rms));
                 x[l] = clamp(x[l] - step * relative, l);

@@ -62,6 +62,17 @@ class SteadySizesTest {
     }
 
     @Test
+    void aShortSearchDoesNotThrowSizesAbout() {
+        double target = cost.uniform(5);
+        for (long seed = 0; seed < 5; seed++) {
+            SteadySizes steady = run(new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, 5)), 0, 10, 10, seed);
+            for (double v : steady.sizes()) {
+                assertEquals(0, Math.log(v / 5), 0.7, Arrays.toString(steady.sizes()));
+            }
+        }
+    }
+
+    @Test
     void aPriceShrinksLayersThatBeginAtTheirLargestSize() {
         double[] largest = Arrays.stream(cost.plan().largestSizes()).asDoubleStream().toArray();
         SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, Double.NaN, largest);
