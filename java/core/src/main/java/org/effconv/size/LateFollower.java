@@ -104,14 +104,14 @@ final class LateFollower implements AutoCloseable {
     void moveTo(int budget, double[] wanted, int next, int later) {
         SizeFollower.Error error = SizeFollower.error(predictor, known[budget], wanted);
         if (error.square() == 0) {
-            return;
+            return; // of a range, what was said of the others stays in use
         }
         backend.write(gradient, error.gradient());
         factor = -error.square();
-        askedOf = new int[] {next, later};
         if (codes.length == 0) {
             askedOf = new int[] {budget};
         } else {
+            askedOf = new int[] {next, later};
             backend.copy(codes[budget], told);
             backend.copy(codes[next], asked[0]);
             backend.copy(codes[later], asked[1]);

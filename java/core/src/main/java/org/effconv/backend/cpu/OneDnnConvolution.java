@@ -171,7 +171,10 @@ final class OneDnnConvolution {
             return new long[] {size / 2, size / 2 - first};
         }
 
-        /** Below and to the right a stride leaves out up to stride - 1 rows: what oneDNN's output formula needs there. */
+        /**
+         * Below and to the right a stride leaves out up to stride - 1 rows: what oneDNN's output formula needs there. Where that would be
+         * less than nothing (the left half of a kernel), the formula's rounding gives the same output with nothing.
+         */
         long[] paddingAfter() {
             return new long[] {paddingAfter(h, size, size / 2), paddingAfter(w, columns, size / 2 - first)};
         }
