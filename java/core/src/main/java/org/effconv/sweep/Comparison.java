@@ -16,6 +16,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.effconv.EffconvException.InvalidInput;
+import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.io.JsonLines;
 import org.effconv.size.Cost;
@@ -33,6 +34,8 @@ public final class Comparison {
     private static final Set<String> OF_A_RUN = Set.of(Settings.ARCH.key(), Settings.DATA.key(), Settings.TRAIN_IMAGES.key(),
             Settings.BUDGET.key(), Settings.SEED.key());
 
+    private static final Set<String> OF_A_SEARCH = Settings.ofSearch().stream().map(Setting::key).collect(Collectors.toUnmodifiableSet());
+
     private final List<Group> groups;
     private final List<String> notes;
 
@@ -48,8 +51,15 @@ public final class Comparison {
      * @param cost    what the budget counts
      * @param target  asked for, in its unit
      * @param entries in the order of {@link Method}
+     * @param testImages that accuracies are of; 0 where rows do not say
      */
-    public record Group(Task task, String budget, Cost.Kind cost, double target, List<Entry> entries) {}
+    public record Group(Task task, String budget, Cost.Kind cost, double target, List<Entry> entries, int testImages) {
+        /** Standard error of the accuracy of one network by the choice of the test images, which all seeds share; 0..1, NaN where that is unknown. */
+        public double imageError() {
+            double accuracy = entries.stream().mapToDouble(e -> e.accuracy().mean()).max().orElse(Double.NaN);
+            return testImages == 0 ? Double.NaN : Math.sqrt(accuracy * (1 - accuracy) / testImages);
+        }
+    }
 
     /**
      * One method's networks.
@@ -130,7 +140,8 @@ public final class Comparison {
         List<Entry> entries = new ArrayList<>();
         byName.forEach((name, own) -> entries.add(entry(name, own, learned)));
         return new Group(new Task(first.path("arch").asText(), first.path("data").asText(), first.path("result").path("images").path("train").asInt()),
-                first.path("budget").asText(), cost(first), first.path("budgetTarget").asDouble(), entries);
+                first.path("budget").asText(), cost(first), first.path("budgetTarget").asDouble(), entries,
+                first.path("result").path("images").path("test").asInt());
     }
 
     private static Cost.Kind cost(ObjectNode row) {
@@ -200,10 +211,15 @@ public final class Comparison {
         return rows.stream().map(row -> row.at(pointer)).filter(JsonNode::isNumber).mapToDouble(JsonNode::asDouble).average().orElse(otherwise);
     }
 
+    // Settings of a search do not matter to a network whose sizes are no search's.
     private static void requireSameSettings(List<ObjectNode> rows) {
-        JsonNode first = shared(rows.get(0));
+        requireSame(rows, OF_A_SEARCH);
+        requireSame(rows.stream().filter(row -> Method.parse(row.path("method").asText(), "method").searches()).toList(), Set.of());
+    }
+
+    private static void requireSame(List<ObjectNode> rows, Set<String> but) {
         for (ObjectNode row : rows) {
-            List<String> differences = Checkpoint.differences(first, shared(row));
+            List<String> differences = Checkpoint.differences(shared(rows.get(0), but), shared(row, but));
             if (!differences.isEmpty()) {
                 throw new InvalidInput("runs '" + rows.get(0).path("id").asText() + "' and '" + row.path("id").asText()
                         + "' were made with different settings: " + String.join("; ", differences) + "; expected the same within a comparison");
@@ -211,8 +227,8 @@ public final class Comparison {
         }
     }
 
-    private static JsonNode shared(ObjectNode row) {
-        return row.path("settings") instanceof ObjectNode settings ? settings.deepCopy().remove(OF_A_RUN) : row.path("settings");
+    private static JsonNode shared(ObjectNode row, Set<String> but) {
+        return row.path("settings") instanceof ObjectNode settings ? settings.deepCopy().remove(OF_A_RUN).remove(but) : row.path("settings");
     }
 
     private static List<String> notes(List<ObjectNode> rows) {

@@ -31,6 +31,10 @@ public final class ComparisonTable {
             }
             s.append(":\n\n");
             group.entries().forEach(e -> s.append("- ").append(e.name()).append(": ").append(String.join("; ", e.sizes())).append('\n'));
+            if (!Double.isNaN(group.imageError())) {
+                s.append(format("%n%,d test images: by their choice alone one network's accuracy is uncertain by %.2f points (standard error), whatever the number of seeds.%n",
+                        group.testImages(), 100 * group.imageError()));
+            }
             s.append('\n');
         }
         s.append("""

@@ -19,6 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 class ComparisonTest {
     private static final double EXACT = 1e-12;
 
+    private double closing = 0.2; // of the rows' searches
+
     @TempDir
     Path folder;
 
@@ -47,10 +49,26 @@ class ComparisonTest {
         }
         ObjectNode result = row.putObject("result").put("testAccuracy", accuracy).put("validationAccuracy", accuracy + 0.01)
                 .put("parameters", parameters).put("multiplyAdds", 5).put("budgetDeviation", deviation).put("seconds", 100.0).put("stepMillis", 2.0);
-        result.putObject("images").put("train", 900);
+        result.putObject("images").put("train", 900).put("test", 400);
         row.putObject("environment").put("device", "cpu").put("commit", seed == 1 ? "aaa" : "bbb").put("finished", "2026-01-0" + seed);
-        row.putObject("settings").put("epochs", epochs).put("seed", seed);
+        row.putObject("settings").put("epochs", epochs).put("seed", seed).put("spread", method.equals("uniform") ? 0.1 : 0.4).put("closing", closing);
         JsonLines.append(file, row);
+    }
+
+    @Test
+    void searchesMustShareTheirSettingsAndOthersNeedNot() {
+        closing = 0.3;
+        row("uniform", "k3", 3, 0.8, 900, -0.1, 8); // no search's sizes: nothing to compare
+        assertEquals(3, entry("uniform k3").networks());
+        row("shuffled", "draw1", 1, 0.8, 900, -0.1, 8);
+        assertTrue(assertThrows(InvalidInput.class, () -> entry("learned")).getMessage().contains("closing is 0.2 there and 0.3 here"));
+    }
+
+    @Test
+    void tellsHowUncertainTheTestImagesAlreadyMakeAnAccuracy() {
+        Comparison.Group group = Comparison.of(List.of(file)).groups().get(0);
+        assertEquals(Math.sqrt(0.83 * 0.17 / 400), group.imageError(), EXACT); // the learned ones are the best
+        assertTrue(ComparisonTable.markdown(Comparison.of(List.of(file))).contains("400 test images: by their choice alone one network's accuracy is uncertain by 1.88 points"));
     }
 
     private Comparison.Entry entry(String name) {
