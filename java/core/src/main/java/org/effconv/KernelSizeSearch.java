@@ -118,6 +118,11 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return fixed > 0 ? fixed : (int) Math.max(1, Math.ceil(share - 1e-9));
     }
 
+    /** Epochs at most of all trials that end a search with these settings. */
+    public static int mostTrialEpochs(Settings settings) {
+        return SizeTrials.MOST * SizeTrials.epochs(settings);
+    }
+
     /** What the budget of some settings counts, for a network on a device. */
     public static Cost cost(Device device, NetworkPlan plan, Settings settings) {
         return switch (settings.costKind()) {
@@ -153,8 +158,15 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
                     new SoftSizes(weights, cost, budget.target(cost)), Phase.TestPart.NEVER);
             predict(device, weights);
             long start = System.nanoTime();
-            FoundSizes found = polished(job, context, network, weights, cost, outcome.steps());
+            Choice choice = polished(job, context, network, weights, cost, outcome.steps());
             double seconds = outcome.seconds() + (System.nanoTime() - start) / 1e9;
+            FoundSizes found = choice.found;
+            int trialEpochs = SizeTrials.epochs(settings);
+            if (choice.finalists.size() > 1 && trialEpochs > 0) {
+                SizeTrials.Outcome trials = SizeTrials.best(job, context, device, plan, choice.finalists, trialEpochs);
+                found = found.movedTo(trials.sizes(), cost);
+                seconds += trials.seconds();
+            }
             SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(),
                     plan.parameters(found.sizes()), cost.kind(), found.cost(), found.target(), seconds, outcome.steps(),
                     weights.predictedWeights(found.sizes()));
@@ -165,12 +177,18 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         }
     }
 
-    private static FoundSizes polished(
+    /**
+     * @param found     by the judge
+     * @param finalists that and what else to try, or none
+     */
+    private record Choice(FoundSizes found, List<int[]> finalists) {}
+
+    private static Choice polished(
             Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, long steps) {
         Settings settings = job.settings();
         FoundSizes found = weights.found();
         if (!settings.judged()) {
-            return found;
+            return new Choice(found, List.of());
         }
         Images images = judging(context.data(), settings.get(Settings.BATCH));
         boolean priced = Double.isNaN(found.target());
@@ -198,10 +216,9 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         } else if (moves.isEmpty()) {
             LOG.info("polish: {} stays, nothing is clearly better", Arrays.toString(plain));
         }
-        if (moves.isEmpty()) {
-            return polish.cutShort() ? found : found.movedTo(plain, cost);
-        }
-        return found.movedTo(moves.get(moves.size() - 1).sizes(), cost);
+        FoundSizes best = !moves.isEmpty() ? found.movedTo(moves.get(moves.size() - 1).sizes(), cost)
+                : polish.cutShort() ? found : found.movedTo(plain, cost);
+        return new Choice(best, priced ? List.of() : polish.finalists(best.sizes(), plain, SizeTrials.MOST));
     }
 
     // The validation part, if it is large enough; a search sees each training image few times, so that these serve, too.

@@ -75,7 +75,7 @@ public final class SearchResult {
         return budget;
     }
 
-    /** Wall clock of the search's epochs. */
+    /** Wall clock of the search's epochs, its judgements and its trials. */
     public double seconds() {
         return seconds;
     }

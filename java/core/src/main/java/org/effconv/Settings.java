@@ -106,6 +106,10 @@ public final class Settings {
     public static final Setting<Integer> POLISH = in(Setting.integer("polish", 8, 0, 1000,
             "after the search, moves at most to a choice of equal cost whose loss under the predicted kernels is clearly smaller; 0: the soft sizes are rounded"));
 
+    public static final Setting<Double> TRIALS = in(Setting.number("trials", 0.33, Range.atLeast(0),
+            "then the best choices of a budget, up to " + SizeTrials.MOST + ", are trained from fresh weights for this fraction of the search's epochs, rounded up, "
+                    + "and the one with the smallest loss is taken; 0: none"));
+
     public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
     public static final Setting<String> OPTIMIZER = in(Setting.choice("optimizer", "adamw",
@@ -223,7 +227,7 @@ public final class Settings {
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
         return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE,
-                FROZEN, CLOSING, SPREAD, PRICE, CEILING, POLISH,
+                FROZEN, CLOSING, SPREAD, PRICE, CEILING, POLISH, TRIALS,
                 WARM_START, COMPARE);
     }
 

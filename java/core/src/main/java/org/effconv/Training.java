@@ -154,7 +154,8 @@ public final class Training extends Job<Training> {
         return settings.get(Settings.BEST_EPOCH) ? Phase.TestPart.EVERY_EPOCH : Phase.TestPart.LAST_EPOCH;
     }
 
-    private record FixedSizes(NetworkPlan plan, int[] chosen) implements Phase.Sizes {
+    /** What metrics say of sizes that stay. */
+    record FixedSizes(NetworkPlan plan, int[] chosen) implements Phase.Sizes {
         @Override
         public List<Integer> sizes() {
             return Arrays.stream(chosen).boxed().toList();

@@ -66,6 +66,9 @@ final class Console implements TrainingListener, AutoCloseable {
             line.append(String.format(Locale.ROOT, "  test %.2f %%", 100 * m.testAccuracy()));
         }
         line.append(String.format(Locale.ROOT, "  %.1f s  %.0f images/s", m.seconds(), m.imagesPerSecond()));
+        if (m.phase().startsWith("trial")) { // each is of other sizes
+            line.append("  sizes ").append(m.sizes().stream().map(String::valueOf).collect(Collectors.joining(" ")));
+        }
         if (!m.softSizes().isEmpty()) {
             line.append("  sizes ").append(m.softSizes().stream().map(v -> String.format(Locale.ROOT, "%.1f", v)).collect(Collectors.joining(" ")));
             if (Double.isFinite(m.budgetRatio())) {

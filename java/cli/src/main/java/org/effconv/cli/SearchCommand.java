@@ -21,7 +21,7 @@ import picocli.CommandLine.Command;
                 + "any budget in it. For one budget, and the training of its network, there is 'effconv learn'.")
 final class SearchCommand extends RunCommand<AnySearch, SearchCommand.Found> {
     private static final List<Setting<?>> OF_TRAINING = List.of(
-            Settings.WARM_START, Settings.COMPARE, Settings.START_SIZE, Settings.CEILING, Settings.SIZE_UPDATE, Settings.PRICE, Settings.POLISH);
+            Settings.WARM_START, Settings.COMPARE, Settings.START_SIZE, Settings.CEILING, Settings.SIZE_UPDATE, Settings.PRICE, Settings.POLISH, Settings.TRIALS);
 
     SearchCommand() {
         super(Settings.table().stream().filter(s -> !OF_TRAINING.contains(s)).toList());

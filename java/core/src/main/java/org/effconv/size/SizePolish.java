@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * The last part of a search: the choice of odd sizes by the class loss under the predicted kernels.
@@ -27,6 +28,7 @@ public final class SizePolish {
     private final Cost cost;
     private final double target;
     private final Judge judge;
+    private final List<int[]> ranked = new ArrayList<>();
     private long left; // batches that may still be judged
     private boolean cutShort;
 
@@ -74,6 +76,7 @@ public final class SizePolish {
     public List<Move> polish(List<int[]> proposals, int[] start, int most, int batches, long total) {
         left = total;
         cutShort = false;
+        ranked.clear();
         List<Move> moves = new ArrayList<>();
         int[] sizes = start;
         List<int[]> choices = new ArrayList<>(proposals);
@@ -86,7 +89,11 @@ public final class SizePolish {
                 cutShort = true;
                 break;
             }
-            Move best = best(choices.subList(0, tried), sizes, batches);
+            Round round = judged(choices.subList(0, tried), sizes, batches);
+            if (moves.isEmpty()) {
+                Stream.concat(round.last.stream(), round.out.stream()).map(Move::sizes).forEach(ranked::add);
+            }
+            Move best = round.last.stream().filter(Move::stands).findFirst().orElse(null);
             if (best == null) {
                 break;
             }
@@ -101,6 +108,37 @@ public final class SizePolish {
     /** Whether the last polish ended because judging another round would have taken too many batches. */
     public boolean cutShort() {
         return cutShort;
+    }
+
+    /**
+     * The choices of the last polish's first round, best first: those that came into the last heat, then those of the heat before,
+     * and so on. Empty if there was no round.
+     */
+    public List<int[]> ranked() {
+        return List.copyOf(ranked);
+    }
+
+    /**
+     * Those that are worth more than a judgement: the answer, where the last polish began, the best ranked of the choices that rise or fall with
+     * depth, and the best ranked of all.
+     *
+     * @param answer of the search, which comes first
+     * @param start  the last polish's
+     * @param most   at most so many
+     */
+    public List<int[]> finalists(int[] answer, int[] start, int most) {
+        List<int[]> graded = SizeProposals.graded(cost, target);
+        Stream<int[]> bestGraded = ranked.stream().filter(sizes -> contains(graded, sizes)).limit(1);
+        List<int[]> finalists = new ArrayList<>();
+        Stream.of(Stream.of(answer, start), bestGraded, ranked.stream())
+                .flatMap(choices -> choices)
+                .filter(sizes -> finalists.size() < most && !contains(finalists, sizes))
+                .forEachOrdered(finalists::add);
+        return finalists;
+    }
+
+    private static boolean contains(List<int[]> choices, int[] sizes) {
+        return choices.stream().anyMatch(known -> Arrays.equals(known, sizes));
     }
 
     private int affordable(int choices, int batches) {
@@ -139,7 +177,7 @@ public final class SizePolish {
                     double[] v = Arrays.stream(sizes).asDoubleStream().toArray();
                     v[l] = size;
                     for (int[] choice : SizeRounding.near(v, l, size, cost, target, WAYS)) {
-                        if (choices.stream().noneMatch(known -> Arrays.equals(known, choice))) {
+                        if (!contains(choices, choice)) {
                             choices.add(choice);
                         }
                     }
@@ -153,17 +191,24 @@ public final class SizePolish {
         for (int l = 0; l < sizes.length; l++) {
             int[] smaller = sizes.clone();
             smaller[l] -= 2;
-            if (smaller[l] >= 1 && choices.stream().noneMatch(known -> Arrays.equals(known, smaller))) {
+            if (smaller[l] >= 1 && !contains(choices, smaller)) {
                 choices.add(smaller);
             }
         }
     }
 
-    // Heats: all choices on a few batches, a quarter of them on four times as many, and so on, the last on all.
-    private Move best(List<int[]> choices, int[] sizes, int batches) {
+    /**
+     * @param last of the last heat
+     * @param out  of the heats before
+     */
+    private record Round(List<Move> last, List<Move> out) {}
+
+    // Heats: all choices on a few batches, a quarter of them on four times as many, and so on, the last on all. The best come first.
+    private Round judged(List<int[]> choices, int[] sizes, int batches) {
         double[] present = losses(sizes, batches);
         int heat = Math.min(FIRST_BATCHES, batches);
         List<int[]> running = choices;
+        List<Move> out = List.of();
         while (true) {
             int n = heat;
             List<Move> compared = running.stream()
@@ -171,9 +216,11 @@ public final class SizePolish {
                     .sorted(Comparator.comparingDouble(Move::improvement).reversed())
                     .toList();
             if (heat == batches) {
-                return compared.stream().filter(Move::stands).findFirst().orElse(null);
+                return new Round(compared, out);
             }
-            running = compared.stream().limit(kept(compared.size())).map(Move::sizes).toList();
+            int goOn = kept(compared.size());
+            out = Stream.concat(compared.stream().skip(goOn), out.stream()).toList();
+            running = compared.stream().limit(goOn).map(Move::sizes).toList();
             heat = Math.min(KEPT * heat, batches);
         }
     }

@@ -88,6 +88,13 @@ final class SizeProposals {
         }
     }
 
+    /** Sizes that rise or fall with depth. */
+    static List<int[]> graded(Cost cost, double target) {
+        SizeProposals proposals = new SizeProposals(cost, target);
+        proposals.addGraded();
+        return List.copyOf(proposals.found.values());
+    }
+
     private void addGraded() {
         int last = Math.max(1, cost.layers().size() - 1);
         for (double ratio : RATIOS) {

@@ -35,11 +35,17 @@ public final class SweepEstimate {
     public double seconds(SweepRun run) {
         Settings settings = run.settings();
         int images = plan.data(run).train().count();
-        boolean search = run.kind() == SweepRun.Kind.SEARCH;
-        int epochs = search ? KernelSizeSearch.epochs(settings) : settings.get(Settings.EPOCHS);
-        double step = imageSeconds.computeIfAbsent(run.task() + "/" + run.budget() + "/" + run.kind() + "/" + (search ? run.variant() : ""), key -> time(run));
+        if (run.kind() == SweepRun.Kind.SEARCH) {
+            return (double) images * (KernelSizeSearch.epochs(settings) * imageSeconds(run, run.kind())
+                    + KernelSizeSearch.mostTrialEpochs(settings) * imageSeconds(run, SweepRun.Kind.TRAINING));
+        }
         double scale = run.sizes() == null ? 1 : (double) plan.multiplyAdds(run) / plan.mixedMultiplyAdds(run);
-        return (double) epochs * images * step * scale;
+        return (double) settings.get(Settings.EPOCHS) * images * imageSeconds(run, run.kind()) * scale;
+    }
+
+    private double imageSeconds(SweepRun run, SweepRun.Kind kind) {
+        String variant = kind == SweepRun.Kind.SEARCH ? run.variant() : "";
+        return imageSeconds.computeIfAbsent(run.task() + "/" + run.budget() + "/" + kind + "/" + variant, key -> time(run, kind));
     }
 
     /** Seconds of several runs, {@code jobs} at a time. */
@@ -47,7 +53,7 @@ public final class SweepEstimate {
         return runs.stream().mapToDouble(this::seconds).sum() / Math.min(jobs, Math.max(1, runs.size()));
     }
 
-    private double time(SweepRun run) {
+    private double time(SweepRun run, SweepRun.Kind kind) {
         Dataset whole = plan.data(run);
         int batch = run.settings().get(Settings.BATCH);
         Dataset few = whole.take(Math.min(whole.train().count(), BATCHES * batch), 1);
@@ -59,8 +65,8 @@ public final class SweepEstimate {
             }
         };
         Settings brief = run.settings().with(Settings.VALIDATION, 0.0).with(Settings.TRAIN_IMAGES, 0).with(Settings.TEST_IMAGES, 0)
-                .with(Settings.EPOCHS, 2).with(Settings.SEARCH_EPOCHS, 2);
-        switch (run.kind()) {
+                .with(Settings.EPOCHS, 2).with(Settings.SEARCH_EPOCHS, 2).with(Settings.TRIALS, 0.0);
+        switch (kind) {
             case SEARCH -> KernelSizeSearch.of(brief, run.architecture()).listener(clock).run(device, few);
             case TRAINING -> Training.of(brief, run.architecture(), plan.mixed(run)).listener(clock).run(device, few).close();
             case CONTINUOUS -> ContinuousTraining.of(brief, run.architecture()).listener(clock).run(device, few);

@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import org.effconv.ContinuousTraining;
 import org.effconv.Device;
 import org.effconv.EffconvException;
@@ -138,9 +139,11 @@ public final class SweepJob {
         }
     }
 
-    // The step time is that of the median epoch: the first one warms up.
+    // The step time is that of the median epoch: the first one warms up. Of a search's own epochs; its trials come after.
     private static ObjectNode time(ObjectNode json, Path folder, double seconds, long steps) {
-        double[] epochs = JsonLines.read(folder.resolve("metrics.jsonl")).stream().mapToDouble(m -> m.path("seconds").asDouble()).sorted().toArray();
+        List<ObjectNode> metrics = JsonLines.read(folder.resolve("metrics.jsonl"));
+        double[] epochs = metrics.stream().filter(m -> m.path("phase").equals(metrics.get(0).path("phase")))
+                .mapToDouble(m -> m.path("seconds").asDouble()).sorted().toArray();
         double stepsPerEpoch = (double) steps / epochs.length;
         return json.put("seconds", seconds).put("steps", steps).put("stepMillis", 1000 * epochs[epochs.length / 2] / stepsPerEpoch);
     }

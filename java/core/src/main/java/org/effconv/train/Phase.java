@@ -61,9 +61,10 @@ public final class Phase {
      * @param steps      of all epochs
      * @param test       after the last epoch; null in a search
      * @param validation after the last epoch; null without a validation part
+     * @param loss       class loss of the last epoch's steps, on average
      * @param bestTest   largest test accuracy of any epoch; NaN unless the test part was read after each
      */
-    public record Outcome(double seconds, long steps, Evaluation test, Evaluation validation, double bestTest) {}
+    public record Outcome(double seconds, long steps, Evaluation test, Evaluation validation, double loss, double bestTest) {}
 
     /** When the test part is read. */
     public enum TestPart {
@@ -85,16 +86,18 @@ public final class Phase {
                 l.onStart(name, options.epochs(), loop.epochsDone(), loop.batchesPerEpoch());
             }
             double best = testPart == TestPart.EVERY_EPOCH && c.folder != null ? c.folder.bestTestAccuracy(name) : Double.NaN;
+            double loss = c.folder != null ? c.folder.lastLoss(name) : Double.NaN;
             Evaluation test = null;
             Evaluation validation = null;
             while (loop.epochsDone() < options.epochs()) {
                 int epoch = loop.epochsDone() + 1;
-                TrainingLoop.Epoch e = loop.runEpoch(c.stop, (batch, loss) -> {
+                TrainingLoop.Epoch e = loop.runEpoch(c.stop, (batch, batchLoss) -> {
                     for (TrainingListener l : c.listeners) {
-                        l.onBatch(name, epoch, batch, loss);
+                        l.onBatch(name, epoch, batch, batchLoss);
                     }
                 });
                 seconds += e.seconds();
+                loss = e.loss();
                 validation = validation(c, network, weights, loop, normalisation, options.batch());
                 boolean last = epoch == options.epochs();
                 test = testPart == TestPart.EVERY_EPOCH || testPart == TestPart.LAST_EPOCH && last
@@ -111,7 +114,7 @@ public final class Phase {
             for (TrainingListener l : c.listeners) {
                 l.onEnd(name);
             }
-            return new Outcome(seconds, (long) options.epochs() * loop.batchesPerEpoch(), test, validation, best);
+            return new Outcome(seconds, (long) options.epochs() * loop.batchesPerEpoch(), test, validation, loss, best);
         }
     }
 

@@ -149,6 +149,14 @@ public final class RunFolder implements AutoCloseable {
                 .orElse(Double.NaN);
     }
 
+    /** The loss that metrics.jsonl has of the last epoch of a phase; NaN if it has none. */
+    double lastLoss(String phase) {
+        return JsonLines.read(file("metrics.jsonl")).stream()
+                .filter(json -> json.path("phase").asText().equals(phase))
+                .mapToDouble(json -> json.path("loss").asDouble())
+                .reduce(Double.NaN, (before, last) -> last);
+    }
+
     @Override
     public void close() {
         try {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
 import org.effconv.backend.Backend;
@@ -123,5 +124,27 @@ class SizePolishTest {
             assertEquals(total == BATCHES ? 0 : 1, Math.min(moves, 1), "moves at " + total);
             assertTrue(total > 500 || polish.cutShort());
         }
+    }
+
+    @Test
+    void ranksTheFirstRoundAndNamesFinalists() {
+        int[] optimum = start.clone();
+        optimum[2] = 7;
+        optimum[3] = 3;
+        SizePolish polish = new SizePolish(cost, target, (sizes, batches) -> losses(sizes, optimum, batches, 1, 1e-6));
+        List<int[]> graded = SizeProposals.graded(cost, target);
+        List<SizePolish.Move> moves = polish.polish(graded, start, 1, BATCHES, 1_000_000);
+        List<int[]> ranked = polish.ranked();
+        assertArrayEquals(moves.get(0).sizes(), ranked.get(0));
+        assertEquals(ranked.size(), ranked.stream().map(Arrays::toString).distinct().count());
+        assertEquals(new HashSet<>(asked.stream().map(Arrays::toString).filter(s -> !s.equals(Arrays.toString(start))).toList()),
+                new HashSet<>(ranked.stream().map(Arrays::toString).toList()));
+        int[] rising = ranked.stream().filter(sizes -> graded.stream().anyMatch(g -> Arrays.equals(g, sizes))).findFirst().orElseThrow();
+
+        List<int[]> finalists = polish.finalists(ranked.get(0), start, 4);
+        assertEquals(List.of(ranked.get(0), start, rising, ranked.get(1)).stream().map(Arrays::toString).toList(),
+                finalists.stream().map(Arrays::toString).toList());
+        assertEquals(List.of(Arrays.toString(start), Arrays.toString(rising)),
+                polish.finalists(start, start, 2).stream().map(Arrays::toString).toList());
     }
 }

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A run killed without warning goes on and ends with the bits of an unbroken one. kill-resume.sh does the same with more kills. */
 class KillAndResumeTest {
-    private static final List<String> RUN = List.of("--epochs", "4", "--search-fraction", "1", "--warm-start");
+    private static final List<String> RUN = List.of("--epochs", "4", "--search-fraction", "4", "--trials", "0.1", "--warm-start");
     private static final int PATIENCE_SECONDS = 300;
 
     @TempDir
@@ -37,9 +37,12 @@ class KillAndResumeTest {
         first.addAll(RUN);
         first.addAll(List.of("--out", broken.toString()));
         List<String> again = List.of("learn", "--resume", broken.toString());
+        List<String> phases = metrics(whole).stream().map(m -> m.path("phase").asText()).toList();
+        assertTrue(phases.contains("trial2"), phases.toString());
         killAfterEpochs(2, first, broken); // within the search, or right behind it
-        killAfterEpochs(5, again, broken); // within the training
-        killAfterEpochs(6, again, broken);
+        killAfterEpochs(phases.indexOf("trial2") + 1, again, broken); // between two trials, or within the second
+        killAfterEpochs(phases.indexOf("train") + 1, again, broken); // within the training
+        killAfterEpochs(phases.indexOf("train") + 2, again, broken);
         Process last = start(again);
         assertTrue(last.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS));
         assertEquals(0, last.exitValue());

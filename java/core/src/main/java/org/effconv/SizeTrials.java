@@ -1,0 +1,96 @@
+package org.effconv;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import org.effconv.EffconvException.JobFailed;
+import org.effconv.nn.Network;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.TrainedWeights;
+import org.effconv.train.Phase;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The end of a search: its best choices of equal cost are each trained for a short while, as ordinary CNNs from the same fresh weights and
+ * on the same batches, and the one with the smallest class loss over the last epoch is taken. Predicted kernels tell good choices from bad ones but not
+ * the best among good ones, since they know some sizes better than others; trainings of their own do not.
+ *
+ * <p>The loss is that of the training steps and not the validation part's: it is of many more images, and shared batches make its
+ * differences small in noise; in trainings that see an image a few times it says as much.
+ */
+final class SizeTrials {
+    /** At most so many choices are tried. */
+    static final int MOST = 4;
+
+    private static final Logger LOG = LoggerFactory.getLogger(SizeTrials.class);
+    private static final String PHASE = "trial";
+
+    /**
+     * @param sizes   the best
+     * @param seconds of all trials
+     */
+    record Outcome(int[] sizes, double seconds) {}
+
+    /** One trial. */
+    interface Trial {
+        /**
+         * @param index of the choice, from 0 on
+         * @throws JobFailed if the loss is no longer finite
+         */
+        Phase.Outcome train(int index, int[] sizes);
+    }
+
+    private SizeTrials() {}
+
+    /** Epochs of each trial of a search; 0: none. */
+    static int epochs(Settings settings) {
+        double share = settings.get(Settings.TRIALS) * KernelSizeSearch.epochs(settings);
+        return settings.judged() && settings.budget().hasTarget() ? (int) Math.ceil(share - 1e-9) : 0;
+    }
+
+    /**
+     * @param choices odd sizes, the likeliest first, which also wins a tie
+     * @param epochs  of each, at least one
+     * @throws JobFailed if none can be trained: the loss of all is no longer finite
+     */
+    static Outcome best(Job<?> job, Phase.Context context, Device device, NetworkPlan plan, List<int[]> choices, int epochs) {
+        return best(choices, (index, sizes) -> train(job, context, device, plan, PHASE + (index + 1), sizes, epochs));
+    }
+
+    static Outcome best(List<int[]> choices, Trial trial) {
+        int[] best = null;
+        double least = Double.POSITIVE_INFINITY;
+        double seconds = 0;
+        JobFailed failure = null;
+        for (int i = 0; i < choices.size(); i++) {
+            int[] sizes = choices.get(i);
+            try {
+                Phase.Outcome outcome = trial.train(i, sizes);
+                seconds += outcome.seconds();
+                LOG.info(String.format(Locale.ROOT, "trial: %s, loss %.4f", Arrays.toString(sizes), outcome.loss()));
+                if (outcome.loss() < least) {
+                    least = outcome.loss();
+                    best = sizes;
+                }
+            } catch (JobFailed e) { // a choice that cannot be trained has lost, and no more than that
+                failure = e;
+                LOG.warn("trial: {} has lost: {}", Arrays.toString(sizes), e.getMessage());
+            }
+        }
+        if (best == null) {
+            throw failure;
+        }
+        return new Outcome(best, seconds);
+    }
+
+    private static Phase.Outcome train(
+            Job<?> job, Phase.Context context, Device device, NetworkPlan plan, String phase, int[] sizes, int epochs) {
+        long seed = job.settings().get(Settings.SEED);
+        try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
+                TrainedWeights weights = new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed, null)) {
+            return Phase.run(context, phase, network, weights, job.options(context.data(), epochs), new Training.FixedSizes(plan, sizes),
+                    Phase.TestPart.NEVER);
+        }
+    }
+}

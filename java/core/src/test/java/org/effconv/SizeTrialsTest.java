@@ -1,0 +1,72 @@
+package org.effconv;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.effconv.EffconvException.JobFailed;
+import org.effconv.data.Datasets;
+import org.effconv.io.JsonLines;
+import org.effconv.train.Phase;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SizeTrialsTest {
+    private static final List<int[]> CHOICES = List.of(new int[] {3, 3}, new int[] {1, 5}, new int[] {5, 1});
+
+    private static SizeTrials.Outcome best(double... losses) {
+        return SizeTrials.best(CHOICES, (index, sizes) -> {
+            assertArrayEquals(CHOICES.get(index), sizes);
+            if (Double.isNaN(losses[index])) {
+                throw new JobFailed("the loss is NaN");
+            }
+            return new Phase.Outcome(2, 8, null, null, losses[index], Double.NaN);
+        });
+    }
+
+    @Test
+    void theSmallestLossWinsAndTheLikelierChoiceATie() {
+        assertArrayEquals(new int[] {1, 5}, best(0.5, 0.4, 0.45).sizes());
+        assertArrayEquals(new int[] {3, 3}, best(0.4, 0.4, 0.4).sizes());
+        assertEquals(6, best(0.5, 0.4, 0.45).seconds());
+    }
+
+    @Test
+    void aChoiceThatCannotBeTrainedLosesAndAllThatCannotFail() {
+        assertArrayEquals(new int[] {5, 1}, best(Double.NaN, 0.4, 0.3).sizes());
+        assertThrows(JobFailed.class, () -> best(Double.NaN, Double.NaN, Double.NaN));
+    }
+
+    @Test
+    void trialsTakeTheirShareOfTheSearchAndOnlyUnderABudgetThatIsJudged() {
+        Settings six = Settings.standard().with(Settings.SEARCH_EPOCHS, 6);
+        assertEquals(2, SizeTrials.epochs(six));
+        assertEquals(1, SizeTrials.epochs(six.with(Settings.SEARCH_EPOCHS, 1)));
+        assertEquals(3, SizeTrials.epochs(six.with(Settings.TRIALS, 0.5)));
+        assertEquals(0, SizeTrials.epochs(six.with(Settings.TRIALS, 0.0)));
+        assertEquals(0, SizeTrials.epochs(six.with(Settings.BUDGET, "auto")));
+        assertEquals(0, SizeTrials.epochs(six.with(Settings.POLISH, 0)));
+        assertEquals(0, SizeTrials.epochs(six.with(Settings.CEILING, true)));
+    }
+
+    @Test
+    void aSearchAnswersWithTheChoiceWhoseTrialEndedBest(@TempDir Path folder) {
+        Path run = folder.resolve("run");
+        try (Device device = Device.open(Settings.standard().with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32"))) {
+            SearchResult found = KernelSizeSearch.of("lenet").budget("k5").epochs(2).batch(8).set(Settings.TRIALS, 1.0).out(run)
+                    .run(device, Datasets.open("planted:5,train=512,test=32,size=16"));
+            List<String> lines = JsonLines.read(run.resolve("metrics.jsonl")).stream()
+                    .filter(m -> m.path("phase").asText().startsWith("trial") && m.path("epoch").asInt() == 2)
+                    .sorted(Comparator.comparingDouble(m -> m.path("loss").asDouble()))
+                    .map(m -> m.path("sizes").toString())
+                    .toList();
+            assertEquals(lines.size(), IntStream.range(0, lines.size()).mapToObj(lines::get).distinct().count());
+            assertEquals(lines.get(0), Arrays.toString(found.sizes()).replace(" ", ""));
+        }
+    }
+}
