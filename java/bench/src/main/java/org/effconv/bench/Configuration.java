@@ -10,9 +10,6 @@ import org.effconv.tensor.DataType;
  * MNIST, 32 x 32 x 3 for the others, as on CIFAR-10; ten classes.
  */
 record Configuration(String architecture, int kernel, DataType precision, int threads, int batch) {
-    static final double LEARNING_RATE = 0.01;
-    static final double MOMENTUM = 0.9;
-    static final double WEIGHT_DECAY = 5e-4;
     private static final int CLASSES = 10;
 
     NetworkPlan plan() {

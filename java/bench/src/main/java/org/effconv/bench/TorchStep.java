@@ -7,6 +7,7 @@ import org.bytedeco.pytorch.SGD;
 import org.bytedeco.pytorch.SGDOptions;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
+import org.effconv.benchmark.StepRun;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.tensor.DataType;
 
@@ -37,9 +38,9 @@ final class TorchStep implements TrainingStep {
         labels = kept(Tensor.create(c.labels()).to(ScalarType.Long));
         network = new TorchNetwork(plan, c.kernel(), c.precision() == DataType.BF16, format);
         try (PointerScope scope = new PointerScope()) {
-            SGDOptions options = new SGDOptions(Configuration.LEARNING_RATE);
-            options.momentum().put(Configuration.MOMENTUM);
-            options.weight_decay().put(Configuration.WEIGHT_DECAY);
+            SGDOptions options = new SGDOptions(StepRun.RATE);
+            options.momentum().put(StepRun.MOMENTUM);
+            options.weight_decay().put(StepRun.DECAY);
             optimizer = kept(new SGD(new TensorVector(network.parameters().toArray(new Tensor[0])), options));
         }
     }

@@ -29,10 +29,11 @@ import org.effconv.train.Schedule;
 
 /** A training step on one batch that stays in memory: forward, loss, backward, update; a search's also moves its sizes. */
 public final class StepRun implements AutoCloseable {
-    private static final double MOMENTUM = 0.9;
-    private static final double RATE = 0.01;
-    private static final double DECAY = 5e-4;
-    private static final long STEPS = 100_000; // a search is in its second half, where sizes move too
+    public static final double MOMENTUM = 0.9;
+    public static final double RATE = 0.01;
+    public static final double DECAY = 5e-4;
+    private static final long STEPS = 100_000;
+    private static final double SEARCH_AT = 0.5; // where sizes move too
 
     private final Object identity = new Object();
     private final Backend backend;
@@ -44,27 +45,46 @@ public final class StepRun implements AutoCloseable {
     private final Tensor images;
     private final Tensor labels;
     private final Tensor loss;
-    private long step = STEPS / 2;
+    private long step;
 
     public StepRun(Backend backend, StepCase c) {
+        this(backend, c.plan(), c.type(), c.batch(), c.search()
+                ? search(backend, c.plan(), c.kernel(), SearchSettings.standard())
+                : new TrainedWeights(backend, c.plan(), c.plan().uniformSizes(c.kernel()), c.type(), 1), SEARCH_AT);
+    }
+
+    /**
+     * @param source closed with this
+     * @param at     fraction of a long run that is over
+     */
+    public StepRun(Backend backend, NetworkPlan plan, DataType type, int batch, WeightSource source, double at) {
         this.backend = backend;
-        NetworkPlan plan = c.plan();
+        this.source = source;
+        step = Math.round(at * STEPS);
         arena = new Arena(backend.memory());
-        network = new Network(backend, plan, c.type(), 1);
-        source = c.search()
-                ? new SynthesisedWeights(backend, DataType.F32, Cost.parameters(backend, plan), Budget.parse("k" + c.kernel()),
-                        SearchSettings.standard().change().start(c.kernel()).build(), 1)
-                : new TrainedWeights(backend, plan, plan.uniformSizes(c.kernel()), c.type(), 1);
+        network = new Network(backend, plan, type, 1);
         parameters.addAll(network.parameters());
         parameters.addAll(source.parameters());
         optimizer = new Optimizer(backend, new OptimizerSettings(
                 new OptimizerRule(OptimizerRule.Kind.SGD, MOMENTUM, 0, 0, false, 0), RATE, DECAY, Schedule.constant(0)), parameters);
         NetworkPlan.Input in = plan.input();
-        images = new RandomValues(1).tensor(backend, c.type(), 0, c.batch(), in.height(), in.width(), in.channels());
-        labels = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(c.batch()));
+        images = new RandomValues(1).tensor(backend, type, 0, batch, in.height(), in.width(), in.channels());
+        labels = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch));
         SplittableRandom random = new SplittableRandom(2);
-        backend.write(labels, random.ints(c.batch(), 0, in.classes()).toArray());
+        backend.write(labels, random.ints(batch, 0, in.classes()).toArray());
         loss = Tensor.allocate(backend.memory(), DataType.F32, Shape.of(1));
+    }
+
+    /** A search whose sizes start at {@code kernel}, with the budget of that uniform size. */
+    public static SynthesisedWeights search(Backend backend, NetworkPlan plan, int kernel, SearchSettings settings) {
+        return new SynthesisedWeights(backend, DataType.F32, Cost.parameters(backend, plan), Budget.parse("k" + kernel),
+                settings.change().start(kernel).build(), 1);
+    }
+
+    /** Takes these pixels (N, H, W, C) and labels in place of its own random ones. */
+    public void load(float[] pixels, int[] classes) {
+        backend.write(images, pixels);
+        backend.write(labels, classes);
     }
 
     /** As in {@link org.effconv.train.TrainingLoop}, so that a device which records steps repeats this one, too. */
