@@ -3,6 +3,7 @@ package org.effconv;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
@@ -67,6 +68,9 @@ final class SizeTrials {
             int[] sizes = choices.get(i);
             try {
                 Phase.Outcome outcome = trial.train(i, sizes);
+                if (Double.isNaN(outcome.loss())) { // of a trial that was done before a restart, and whose lines are gone
+                    throw new InvalidInput("metrics.jsonl has no line of " + PHASE + (i + 1) + ", whose checkpoint is there; expected the folder as the run left it");
+                }
                 seconds += outcome.seconds();
                 LOG.info(String.format(Locale.ROOT, "trial: %s, loss %.4f", Arrays.toString(sizes), outcome.loss()));
                 if (outcome.loss() < least) {

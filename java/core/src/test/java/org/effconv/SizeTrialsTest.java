@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.data.Datasets;
 import org.effconv.io.JsonLines;
@@ -40,6 +41,12 @@ class SizeTrialsTest {
     void aChoiceThatCannotBeTrainedLosesAndAllThatCannotFail() {
         assertArrayEquals(new int[] {5, 1}, best(Double.NaN, 0.4, 0.3).sizes());
         assertThrows(JobFailed.class, () -> best(Double.NaN, Double.NaN, Double.NaN));
+    }
+
+    @Test
+    void aTrialWhoseLinesAreGoneIsNoLoserInSilence() {
+        assertThrows(InvalidInput.class, () -> SizeTrials.best(CHOICES, (index, sizes) ->
+                new Phase.Outcome(2, 8, null, null, index == 1 ? Double.NaN : 0.5, Double.NaN)));
     }
 
     @Test

@@ -29,6 +29,7 @@ import org.effconv.train.Schedule;
 
 /** A training step on one batch that stays in memory: forward, loss, backward, update; a search's also moves its sizes. */
 public final class StepRun implements AutoCloseable {
+    /** Of the optimiser, SGD with momentum, its learning rate and its weight decay: what a peer must be given, too. */
     public static final double MOMENTUM = 0.9;
     public static final double RATE = 0.01;
     public static final double DECAY = 5e-4;
@@ -81,7 +82,7 @@ public final class StepRun implements AutoCloseable {
                 settings.change().start(kernel).build(), 1);
     }
 
-    /** Takes these pixels (N, H, W, C) and labels in place of its own random ones. */
+    /** Takes these pixels, batch * H * W * C in (N, H, W, C) order, and one class per image in place of its own random ones. */
     public void load(float[] pixels, int[] classes) {
         backend.write(images, pixels);
         backend.write(labels, classes);

@@ -56,7 +56,7 @@ public final class Comparison {
     public record Group(Task task, String budget, Cost.Kind cost, double target, List<Entry> entries, int testImages) {
         /** Standard error of the accuracy of one network by the choice of the test images, which all seeds share; 0..1, NaN where that is unknown. */
         public double imageError() {
-            double accuracy = entries.stream().mapToDouble(e -> e.accuracy().mean()).max().orElse(Double.NaN);
+            double accuracy = entries.stream().mapToDouble(e -> e.accuracy().mean()).max().orElseThrow();
             return testImages == 0 ? Double.NaN : Math.sqrt(accuracy * (1 - accuracy) / testImages);
         }
     }
