@@ -26,13 +26,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Measures a latency table: every shape at every size in turn, and that as often as asked for, so that what else the machine
- * does falls on all of them; then whole networks, for what the layers leave over.
+ * Measures a latency table in rounds. Each takes one sample of every shape at every size, and of whole networks, which tell
+ * what the layers leave over, so that what else the machine does falls on all of them alike. Of the rounds' samples the lower
+ * quartile counts: others' work on the machine makes samples longer, and never shorter.
  */
 final class LatencyMeasurement {
     private static final Logger LOG = LoggerFactory.getLogger(LatencyMeasurement.class);
     private static final double SAMPLE_MILLISECONDS = 2; // shorter ones are repeated to a sample of this length
     private static final int MOST_RUNS = 100;
+    private static final int[] UNIFORM = {3, 5, 7};
+    private static final int MIXED = 9; // networks of drawn sizes
+    private static final int LARGEST_MIXED = 9;
+    private static final double MOST_ERROR = 0.05; // what budgets of time are to be met within
 
     private final Device device;
     private final Backend backend;
@@ -51,32 +56,43 @@ final class LatencyMeasurement {
     }
 
     LatencyTable run() {
-        List<Row> rows = rows();
-        LatencyTable layersOnly = new LatencyTable(LatencyTable.setup(device, plan, pass, batch), 0, rows, List.of());
-        List<int[]> references = references();
-        double[] measured = new double[references.size()];
-        double[] layers = new double[references.size()];
-        for (int i = 0; i < measured.length; i++) {
-            measured[i] = NetworkTime.milliseconds(device, plan, references.get(i), pass, batch, repeats);
-            layers[i] = sum(layersOnly, references.get(i));
+        LayerSamples layers = new LayerSamples();
+        List<int[]> networks = networks();
+        double[][] whole = new double[networks.size()][repeats];
+        for (int round = 0; round < repeats; round++) {
+            layers.sample(round);
+            for (int i = 0; i < whole.length; i++) {
+                whole[i][round] = NetworkTime.sample(device, plan, networks.get(i), pass, batch);
+            }
+            LOG.info("latency table of {}: round {} of {}", plan, round + 1, repeats);
         }
-        double over = median(IntStream.range(0, measured.length).mapToDouble(i -> measured[i] - layers[i]).toArray());
+        List<Row> rows = layers.rows();
+        LatencyTable layersOnly = new LatencyTable(LatencyTable.setup(device, plan, pass, batch), 0, rows, List.of());
+        double[] measured = Arrays.stream(whole).mapToDouble(LatencyMeasurement::lowerQuartile).toArray();
+        double[] inLayers = networks.stream().mapToDouble(sizes -> sum(layersOnly, sizes)).toArray();
+        double over = median(IntStream.range(0, measured.length).mapToDouble(i -> measured[i] - inLayers[i]).toArray());
         if (over < 0) {
             LOG.warn("the layers of {} took {} ms more by themselves than the whole network: the rest counts as 0", plan, -over);
         }
         double rest = Math.max(0, over);
-        List<Check> checks = new ArrayList<>();
-        for (int i = 0; i < measured.length; i++) {
-            checks.add(new Check(references.get(i), measured[i], rest + layers[i]));
+        List<Check> checks = IntStream.range(0, measured.length)
+                .mapToObj(i -> new Check(networks.get(i), measured[i], rest + inLayers[i])).toList();
+        LatencyTable table = new LatencyTable(layersOnly.setup(), rest, rows, checks);
+        if (table.largestError() > MOST_ERROR) {
+            LOG.warn("the table is off by {} % for a network that was measured whole: expected a device that does nothing else "
+                    + "meanwhile; measure again, or with more repeats than {}", Math.round(100 * table.largestError()), repeats);
         }
-        return new LatencyTable(layersOnly.setup(), rest, rows, List.copyOf(checks));
+        return table;
     }
 
-    // Uniform 3, 5 and 7 where the layers allow them.
-    private List<int[]> references() {
+    // Uniform 3, 5 and 7 and mixed ones, where the layers allow them.
+    private List<int[]> networks() {
         List<int[]> found = new ArrayList<>();
-        for (int k : new int[] {3, 5, 7}) {
-            int[] sizes = plan.sizedLayers().stream().mapToInt(layer -> Math.min(k, layer.kmax())).toArray();
+        Random random = new Random(1); // the same ones at every measurement
+        for (int i = 0; i < UNIFORM.length + MIXED; i++) {
+            int uniform = i < UNIFORM.length ? UNIFORM[i] : 0;
+            int[] sizes = plan.sizedLayers().stream()
+                    .mapToInt(layer -> Math.min(uniform > 0 ? uniform : 2 * random.nextInt((LARGEST_MIXED + 1) / 2) + 1, layer.kmax())).toArray();
             if (found.stream().noneMatch(other -> Arrays.equals(other, sizes))) {
                 found.add(sizes);
             }
@@ -92,44 +108,59 @@ final class LatencyMeasurement {
         return sum;
     }
 
-    private List<Row> rows() {
-        Map<LayerShape, Integer> kmax = new LinkedHashMap<>();
-        for (SizedLayer layer : plan.sizedLayers()) {
-            kmax.merge(LayerShape.of(plan, layer), layer.kmax(), Math::max);
-        }
-        Map<LayerShape, double[][]> samples = new LinkedHashMap<>(); // by size, by round
-        kmax.forEach((shape, k) -> samples.put(shape, new double[(k + 1) / 2][repeats]));
-        Map<LayerShape, int[]> runs = new LinkedHashMap<>();
-        for (int round = -1; round < repeats; round++) { // the first warms up and tells how many runs make a sample
-            for (Map.Entry<LayerShape, double[][]> entry : samples.entrySet()) {
-                LayerShape shape = entry.getKey();
-                double[][] times = entry.getValue();
-                int[] n = runs.computeIfAbsent(shape, s -> new int[times.length]);
-                try (Layer layer = new Layer(shape)) {
-                    for (int i = 0; i < times.length; i++) {
-                        if (round < 0) {
-                            layer.time(2 * i + 1, 1);
-                            double once = layer.time(2 * i + 1, 1);
-                            n[i] = (int) Math.max(1, Math.min(MOST_RUNS, Math.ceil(SAMPLE_MILLISECONDS / once)));
-                        } else {
-                            times[i][round] = layer.time(2 * i + 1, n[i]);
-                        }
-                    }
-                }
-            }
-            LOG.info("latency table of {}: round {} of {}", plan, round + 1, repeats);
-        }
-        List<Row> rows = new ArrayList<>();
-        samples.forEach((shape, times) ->
-                rows.add(new Row(shape, Isotonic.fit(Arrays.stream(times).mapToDouble(LatencyMeasurement::median).toArray()))));
-        return List.copyOf(rows);
-    }
-
     static double median(double[] values) {
         double[] sorted = values.clone();
         Arrays.sort(sorted);
         int n = sorted.length;
         return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+    }
+
+    /** The value that a quarter of the others are below. */
+    static double lowerQuartile(double[] values) {
+        double[] sorted = values.clone();
+        Arrays.sort(sorted);
+        return sorted[(sorted.length - 1) / 4];
+    }
+
+    /** Times of every distinct shape of a sized layer at every odd size. */
+    private final class LayerSamples {
+        private final Map<LayerShape, double[][]> times = new LinkedHashMap<>(); // by size, by round
+        private final Map<LayerShape, int[]> runs = new LinkedHashMap<>(); // by size: how many make a sample
+
+        LayerSamples() {
+            Map<LayerShape, Integer> kmax = new LinkedHashMap<>();
+            for (SizedLayer layer : plan.sizedLayers()) {
+                kmax.merge(LayerShape.of(plan, layer), layer.kmax(), Math::max);
+            }
+            kmax.forEach((shape, k) -> times.put(shape, new double[(k + 1) / 2][repeats]));
+            times.forEach((shape, bySize) -> {
+                int[] n = new int[bySize.length];
+                try (Layer layer = new Layer(shape)) {
+                    for (int i = 0; i < n.length; i++) {
+                        layer.time(2 * i + 1, 1); // warms up
+                        n[i] = (int) Math.max(1, Math.min(MOST_RUNS, Math.ceil(SAMPLE_MILLISECONDS / layer.time(2 * i + 1, 1))));
+                    }
+                }
+                runs.put(shape, n);
+            });
+        }
+
+        void sample(int round) {
+            times.forEach((shape, bySize) -> {
+                try (Layer layer = new Layer(shape)) {
+                    for (int i = 0; i < bySize.length; i++) {
+                        bySize[i][round] = layer.time(2 * i + 1, runs.get(shape)[i]);
+                    }
+                }
+            });
+        }
+
+        List<Row> rows() {
+            List<Row> rows = new ArrayList<>();
+            times.forEach((shape, bySize) ->
+                    rows.add(new Row(shape, Isotonic.fit(Arrays.stream(bySize).mapToDouble(LatencyMeasurement::lowerQuartile).toArray()))));
+            return List.copyOf(rows);
+        }
     }
 
     /** The tensors of one shape, for all sizes. */

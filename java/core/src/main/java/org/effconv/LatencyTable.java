@@ -6,15 +6,19 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.IntStream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.size.Cost;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How long the sized layers of one network take on one device at every odd kernel size, and how long the rest takes: what a
@@ -27,7 +31,10 @@ import org.effconv.size.Cost;
  * @param checks whole networks that were measured, too
  */
 public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check> checks) {
+    private static final Logger LOG = LoggerFactory.getLogger(LatencyTable.class);
     private static final String FORMAT = "effconv-latency-1";
+    private static final int REPEATS = 9; // of the measurement of a network found
+    private static final double DRIFT = 0.03; // of a network's time, told from here on
 
     /** What is timed. */
     public enum Pass {
@@ -96,7 +103,7 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
      * Measures a table; takes seconds to minutes, on a machine that should do nothing else.
      *
      * @param batch   images in a batch
-     * @param repeats times that each layer is measured at each size; the median counts
+     * @param repeats times that each layer is measured at each size, and each of some whole networks; the lower quartile counts
      */
     public static LatencyTable measure(Device device, NetworkPlan plan, Pass pass, int batch, int repeats) {
         if (batch < 1 || repeats < 1) {
@@ -135,6 +142,37 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
             perLayer.add(Arrays.copyOf(times, count));
         }
         return Cost.latency(plan, rest, perLayer);
+    }
+
+    /**
+     * Milliseconds of a network, measured as this table was. A network that was measured whole then takes turns with it: where
+     * that one's time is another now, so is the device's speed, and a warning says by how much.
+     */
+    double measureNetwork(Device device, NetworkPlan plan, int[] sizes) {
+        Optional<Check> then = checks.stream().min(Comparator.comparingDouble(check -> distance(check.sizes, sizes)));
+        List<int[]> networks = new ArrayList<>(List.of(sizes));
+        then.ifPresent(check -> networks.add(check.sizes));
+        double[] now = NetworkTime.milliseconds(device, plan, networks, setup.pass, setup.batch, REPEATS);
+        then.flatMap(check -> drift(check, now[1])).ifPresent(LOG::warn);
+        return now[0];
+    }
+
+    /** A warning, if a network takes another time than when the table was measured. */
+    static Optional<String> drift(Check then, double now) {
+        double ratio = now / then.measured;
+        return Math.abs(ratio - 1) <= DRIFT ? Optional.empty() : Optional.of(String.format(Locale.ROOT,
+                "sizes %s took %.4g ms when the latency table was measured, and take %.4g ms now: so much (%+.0f %%) are budgets of time off; "
+                        + "expected a device that does nothing else, now as then",
+                Arrays.toString(then.sizes), then.measured, now, 100 * (ratio - 1)));
+    }
+
+    /** The largest |predicted / measured - 1| of the networks that were measured whole; 0 if none was. */
+    public double largestError() {
+        return checks.stream().mapToDouble(check -> Math.abs(check.predicted / check.measured - 1)).max().orElse(0);
+    }
+
+    private static double distance(int[] a, int[] b) {
+        return IntStream.range(0, a.length).mapToDouble(i -> Math.abs(a[i] - b[i])).sum();
     }
 
     Optional<Row> row(LayerShape shape) {

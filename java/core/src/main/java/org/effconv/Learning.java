@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.Optional;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
@@ -20,7 +19,6 @@ public final class Learning extends Job<Learning> {
     private static final Logger LOG = LoggerFactory.getLogger(Learning.class);
 
     static final String UNIFORM_PHASE = "uniform";
-    private static final int REPEATS = 15; // of the measurement of a network found under a budget of time
 
     private Learning(Settings settings, Architecture architecture) {
         super("learn", settings, architecture);
@@ -80,9 +78,7 @@ public final class Learning extends Job<Learning> {
             checkFolder(device, data);
             try (Phase.Context context = open(device, data)) {
                 SearchResult found = KernelSizeSearch.search(this, context, device, plan);
-                Optional<LatencyTable> table = settings().latencyTable();
-                double measured = table.isEmpty() ? Double.NaN
-                        : NetworkTime.milliseconds(device, plan, found.sizes(), table.get().setup().pass(), table.get().setup().batch(), REPEATS);
+                double measured = settings().latencyTable().map(table -> table.measureNetwork(device, plan, found.sizes())).orElse(Double.NaN);
                 return train(context, device, plan, found).measured(measured);
             }
         }

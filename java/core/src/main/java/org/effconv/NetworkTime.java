@@ -1,6 +1,7 @@
 package org.effconv;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.effconv.LatencyTable.Pass;
@@ -23,12 +24,23 @@ import org.effconv.train.Schedule;
 
 /** Times whole networks of given sizes: a training step or a forward pass on one batch of noise. */
 final class NetworkTime {
-    private static final int WARM_UP = 2;
+    private static final int WARM_UP = 1; // every shape's code is made then
 
     private NetworkTime() {}
 
-    /** Median milliseconds of a batch. */
-    static double milliseconds(Device device, NetworkPlan plan, int[] sizes, Pass pass, int batch, int repeats) {
+    /** Milliseconds of a batch for each of some networks: all in turn, as often as {@code repeats}; the lower quartile counts. */
+    static double[] milliseconds(Device device, NetworkPlan plan, List<int[]> networks, Pass pass, int batch, int repeats) {
+        double[][] samples = new double[networks.size()][repeats];
+        for (int round = 0; round < repeats; round++) {
+            for (int i = 0; i < samples.length; i++) {
+                samples[i][round] = sample(device, plan, networks.get(i), pass, batch);
+            }
+        }
+        return Arrays.stream(samples).mapToDouble(LatencyMeasurement::lowerQuartile).toArray();
+    }
+
+    /** Milliseconds of one batch, after another to warm up. */
+    static double sample(Device device, NetworkPlan plan, int[] sizes, Pass pass, int batch) {
         Backend backend = device.backend();
         NetworkPlan.Input in = plan.input();
         try (Network network = new Network(backend, plan, device.activationType(), 1);
@@ -41,8 +53,8 @@ final class NetworkTime {
             Random random = new Random(1);
             backend.write(x, random.doubles(x.shape().count(), -1, 1).toArray());
             backend.write(labels, random.ints(batch, 0, in.classes()).toArray());
-            double[] samples = new double[repeats];
-            for (int i = -WARM_UP; i < repeats; i++) {
+            double last = 0;
+            for (int i = 0; i <= WARM_UP; i++) {
                 long start = System.nanoTime();
                 arena.reset();
                 Tape tape = new Tape(backend, arena, pass == Pass.TRAINING);
@@ -53,9 +65,9 @@ final class NetworkTime {
                     optimizer.step(tape::gradient, p -> 1, 1).getAsDouble();
                 }
                 backend.readDoubles(loss.value()); // computed by then
-                samples[Math.max(0, i)] = (System.nanoTime() - start) / 1e6;
+                last = (System.nanoTime() - start) / 1e6;
             }
-            return LatencyMeasurement.median(samples);
+            return last;
         }
     }
 

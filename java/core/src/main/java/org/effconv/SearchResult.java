@@ -45,7 +45,7 @@ public final class SearchResult {
         return layers;
     }
 
-    /** One odd kernel size per sized layer, within {@link Cost.Kind#tolerance} of the budget. */
+    /** One odd kernel size per sized layer, within {@link Cost.Kind#choiceTolerance} of the budget. */
     public int[] sizes() {
         return sizes.clone();
     }

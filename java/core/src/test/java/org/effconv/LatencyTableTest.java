@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
@@ -121,7 +122,7 @@ class LatencyTableTest {
             SearchResult found = KernelSizeSearch.of("planted3").budget(budget).set(Settings.COST, cost)
                     .set(Settings.LATENCY_TABLE, file.toString()).epochs(1).batch(16).out(out).run(device, DATA);
             assertEquals(cost, found.costKind().key());
-            assertTrue(Cost.deviation(found.cost(), found.budget()) <= 0.05, found.toString());
+            assertTrue(Cost.deviation(found.cost(), found.budget()) <= (cost.equals("latency") ? 0.04 : 0.05), found.toString()); // a table is uncertain
             SizesFile sizes = SizesFile.read(out.resolve("sizes.json"), "planted3", found.layers());
             assertEquals(new SizesFile.Budget(cost, found.budget(), found.cost()), sizes.budget());
             ObjectNode identity = (ObjectNode) Json.read(out.resolve("config.json")).path("identity");
@@ -147,9 +148,34 @@ class LatencyTableTest {
             LatencyTable table = LatencyTable.measure(device, PLAN, pass, 2, 1);
             Cost cost = table.cost(device, PLAN, "t.json"); // checks that no row falls
             assertTrue(cost.uniform(1) <= cost.uniform(5) && cost.uniform(1) > 0);
-            assertEquals(cost.at(table.checks().get(0).sizes()), table.checks().get(0).predicted(), 1e-9);
+            assertTrue(table.checks().size() >= 8, table.checks().toString()); // uniform and mixed networks
+            assertArrayEquals(new int[] {3, 3, 3}, table.checks().get(0).sizes());
+            assertTrue(table.checks().stream().anyMatch(check -> Arrays.stream(check.sizes()).distinct().count() > 1));
+            for (LatencyTable.Check check : table.checks()) {
+                assertEquals(cost.at(check.sizes()), check.predicted(), 1e-9);
+            }
+            assertTrue(table.measureNetwork(device, PLAN, new int[] {1, 5, 3}) > 0);
         }
         assertEquals(0, device.liveBytes());
+    }
+
+    @Test
+    void anotherSpeedThanTheTablesIsTold() {
+        LatencyTable.Check then = new LatencyTable.Check(new int[] {3, 5, 3}, 10, 9.5);
+        assertEquals(Optional.empty(), LatencyTable.drift(then, 10.25));
+        assertEquals(Optional.empty(), LatencyTable.drift(then, 9.75));
+        assertTrue(LatencyTable.drift(then, 10.5).orElseThrow().startsWith("sizes [3, 5, 3] took 10.00 ms when")
+                && LatencyTable.drift(then, 10.5).orElseThrow().contains("take 10.50 ms now: so much (+5 %)"));
+        assertTrue(LatencyTable.drift(then, 9).orElseThrow().contains("(-10 %)"));
+        try (Device device = device()) {
+            assertEquals(1 - 0.82 / 0.9, table(device).largestError(), 1e-12);
+        }
+    }
+
+    @Test
+    void aSampleThatOthersDelayedDoesNotCount() {
+        assertEquals(3, LatencyMeasurement.lowerQuartile(new double[] {90, 4, 3, 80, 2, 70, 5}));
+        assertEquals(7, LatencyMeasurement.lowerQuartile(new double[] {7}));
     }
 
     @Test

@@ -22,7 +22,7 @@ public final class Baselines {
 
     /**
      * The odd sizes that all layers may share and that stand next to the budget: the nearest, where it meets the budget
-     * within the {@linkplain Cost.Kind#tolerance tolerance}, or else the largest below and the smallest above (one alone at
+     * within the {@linkplain Cost.Kind#choiceTolerance tolerance}, or else the largest below and the smallest above (one alone at
      * either end). A layer whose kmax is smaller has its kmax.
      *
      * @return one or two vectors of sizes, the smaller first
@@ -57,7 +57,7 @@ public final class Baselines {
 
     /**
      * A draw from all choices of odd sizes, each layer from 1 to its kmax, that meet the budget within
-     * the {@linkplain Cost.Kind#tolerance tolerance}: every such choice is equally likely.
+     * the {@linkplain Cost.Kind#choiceTolerance tolerance}: every such choice is equally likely.
      *
      * @throws JobFailed if there is none
      */
@@ -132,7 +132,7 @@ public final class Baselines {
         for (double factor = 1; factor <= Cost.LARGEST_SIZE; factor += SCAN_STEP) {
             int[] sizes = SizeRounding.round(capped(shape, factor, cost), cost.layers());
             double deviation = Cost.deviation(cost.at(sizes), target);
-            if (deviation <= cost.kind().tolerance() && (best == null || deviation < Cost.deviation(cost.at(best), target))) {
+            if (deviation <= cost.kind().choiceTolerance() && (best == null || deviation < Cost.deviation(cost.at(best), target))) {
                 best = sizes;
             }
         }

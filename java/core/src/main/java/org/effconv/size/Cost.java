@@ -17,18 +17,20 @@ public interface Cost {
     /** What is counted. */
     enum Kind {
         /** Trained parameters. */
-        PARAMETERS("parameters", 0.02),
+        PARAMETERS("parameters", 0.02, 0),
         /** Multiply-adds of convolutions and linear layers on one image, taps beside the image included. */
-        MULTIPLY_ADDS("macs", 0.05),
+        MULTIPLY_ADDS("macs", 0.05, 0),
         /** Milliseconds on one device, by a table measured there. */
-        LATENCY("latency", 0.05);
+        LATENCY("latency", 0.05, 0.01);
 
         private final String key;
         private final double tolerance;
+        private final double uncertain; // of a count, as a fraction of it
 
-        Kind(String key, double tolerance) {
+        Kind(String key, double tolerance, double uncertain) {
             this.key = key;
             this.tolerance = tolerance;
+            this.uncertain = uncertain;
         }
 
         /** The name in settings and files. */
@@ -36,9 +38,14 @@ public interface Cost {
             return key;
         }
 
-        /** |cost - budget| / budget that a choice of odd sizes may have at most to meet a budget. */
+        /** |cost - budget| / budget that odd sizes may have at most to meet a budget. */
         public double tolerance() {
             return tolerance;
+        }
+
+        /** What a single search's choices are held to: the tolerance less what a count may itself be off by. */
+        public double choiceTolerance() {
+            return tolerance - uncertain;
         }
 
         /** A value with its unit, for people. */

@@ -25,11 +25,11 @@ final class RandomSizes {
     RandomSizes(Cost cost, double target) {
         this.cost = cost;
         this.target = target;
-        unit = target * cost.kind().tolerance() / UNITS;
+        unit = target * cost.kind().choiceTolerance() / UNITS;
         List<SizedLayer> layers = cost.layers();
         int n = layers.size();
         double open = target - cost.fixed();
-        double margin = target * cost.kind().tolerance();
+        double margin = target * cost.kind().choiceTolerance();
         int low = (int) Math.max(0, Math.floor((open - margin) / unit) - n);
         int high = (int) Math.max(0, Math.ceil((open + margin) / unit) + n);
         completions = new double[n + 1][high + 1];
@@ -59,7 +59,7 @@ final class RandomSizes {
             }
         }
         throw new JobFailed(String.format(Locale.ROOT, "no odd sizes cost within %.0f %% of %s",
-                100 * cost.kind().tolerance(), cost.kind().format(target)));
+                100 * cost.kind().choiceTolerance(), cost.kind().format(target)));
     }
 
     private int[] attempt(SplittableRandom random) {

@@ -57,7 +57,7 @@ public final class SizePolish {
     }
 
     /**
-     * @param target P*; choices stay within the {@linkplain Cost.Kind#tolerance tolerance} of it. NaN: none
+     * @param target P*; choices stay within the {@linkplain Cost.Kind#choiceTolerance tolerance} of it. NaN: none
      */
     public SizePolish(Cost cost, double target, Judge judge) {
         this.cost = cost;

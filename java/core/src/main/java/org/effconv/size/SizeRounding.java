@@ -31,7 +31,7 @@ public final class SizeRounding {
     }
 
     /**
-     * Plain rounding where that is within the {@linkplain Cost.Kind#tolerance tolerance} of P*; else the odd sizes within it that are nearest to the soft
+     * Plain rounding where that is within the {@linkplain Cost.Kind#choiceTolerance tolerance} of P*; else the odd sizes within it that are nearest to the soft
      * ones, by the sum over the layers of share_l (log k_l - log v_l)^2, share_l being the layer's part of P(v): among layers
      * of equal cost those nearest a rounding edge move, and a cheap layer moves sooner than a costly one. (Where v is the
      * best point of the budget's surface, a parameter is worth the same in every layer, so what a move loses is of second
@@ -53,7 +53,7 @@ public final class SizeRounding {
         }
         throw new JobFailed(String.format(Locale.ROOT,
                 "no odd sizes near %s cost within %.0f %% of %s; the nearest, %s, cost %s",
-                format(v), 100 * cost.kind().tolerance(), cost.kind().format(target), Arrays.toString(found),
+                format(v), 100 * cost.kind().choiceTolerance(), cost.kind().format(target), Arrays.toString(found),
                 cost.kind().format(cost.at(found))));
     }
 
@@ -71,14 +71,14 @@ public final class SizeRounding {
         if (!meets(cost.at(nearest), cost, target)) {
             throw new InvalidInput(String.format(Locale.ROOT,
                     "budget: no odd kernel sizes near uniform ones cost within %.0f %% of %s; the nearest, %s, cost %s",
-                    100 * cost.kind().tolerance(), cost.kind().format(target), Arrays.toString(nearest),
+                    100 * cost.kind().choiceTolerance(), cost.kind().format(target), Arrays.toString(nearest),
                     cost.kind().format(cost.at(nearest))));
         }
     }
 
     /** Whether an amount is within the kind's tolerance of the target. */
     public static boolean meets(double amount, Cost cost, double target) {
-        return Cost.deviation(amount, target) <= cost.kind().tolerance();
+        return Cost.deviation(amount, target) <= cost.kind().choiceTolerance();
     }
 
     /**
@@ -118,7 +118,7 @@ public final class SizeRounding {
         List<Partial> beam = beam(v, cost, target, options(v, cost, candidates));
         Partial best = beam.get(0);
         for (Partial p : beam) {
-            best = better(p, best, target, cost.kind().tolerance()) ? p : best;
+            best = better(p, best, target, cost.kind().choiceTolerance()) ? p : best;
         }
         return best.sizes(v.length);
     }
@@ -142,7 +142,7 @@ public final class SizeRounding {
                     next.add(new Partial(p, size, p.cost + cost.layer(l, size), moved));
                 }
             }
-            beam = prune(next, target, cost.kind().tolerance(), least[l + 1], most[l + 1]);
+            beam = prune(next, target, cost.kind().choiceTolerance(), least[l + 1], most[l + 1]);
         }
         return beam;
     }

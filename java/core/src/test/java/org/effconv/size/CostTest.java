@@ -131,7 +131,7 @@ class CostTest {
                     double[] v = plan.sizedLayers().stream()
                             .mapToDouble(l -> Math.min(l.kmax(), uniform * (0.8 + 0.4 * random.nextDouble()))).toArray();
                     int[] sizes = SizeRounding.repair(v, cost, target);
-                    assertTrue(Cost.deviation(cost.at(sizes), target) <= (cost.kind() == Cost.Kind.PARAMETERS ? 0.02 : 0.05),
+                    assertTrue(Cost.deviation(cost.at(sizes), target) <= cost.kind().choiceTolerance(),
                             cost.kind() + " " + text + ": " + Arrays.toString(sizes));
                 }
             }
