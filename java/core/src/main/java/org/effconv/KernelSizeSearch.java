@@ -162,14 +162,16 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             double seconds = outcome.seconds() + (System.nanoTime() - start) / 1e9;
             FoundSizes found = choice.found;
             int trialEpochs = SizeTrials.epochs(settings);
+            List<SearchResult.Trial> tried = List.of();
             if (choice.finalists.size() > 1 && trialEpochs > 0) {
-                SizeTrials.Outcome trials = SizeTrials.best(job, context, device, plan, choice.finalists, trialEpochs);
+                SizeTrials.Outcome trials = SizeTrials.best(job, context, device, new SizeTrials.Start(network, weights), choice.finalists, trialEpochs);
+                tried = trials.tried();
                 found = found.movedTo(trials.sizes(), cost);
                 seconds += trials.seconds();
             }
             SearchResult result = new SearchResult(plan.architecture(), layerNames(plan), found.soft(), found.sizes(),
                     plan.parameters(found.sizes()), cost.kind(), found.cost(), found.target(), seconds, outcome.steps(),
-                    weights.predictedWeights(found.sizes()));
+                    weights.predictedWeights(found.sizes()), tried);
             if (context.folder() != null) {
                 result.toFile().write(context.folder().file("sizes.json"));
             }

@@ -84,6 +84,7 @@ public final class LearningResult implements AutoCloseable {
             json.put("measuredMilliseconds", measured);
         }
         json.put("searchSeconds", search.seconds());
+        json.set("trials", search.trialsToJson());
         put(json.putObject("learned"), learned);
         json.put("keptUniform", keptUniform);
         if (uniform != null) {

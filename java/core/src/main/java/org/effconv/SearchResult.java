@@ -1,7 +1,10 @@
 package org.effconv;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.effconv.io.Json;
 import org.effconv.io.SizesFile;
 import org.effconv.nn.Architecture;
 import org.effconv.size.Cost;
@@ -19,10 +22,19 @@ public final class SearchResult {
     private final double seconds;
     private final long steps;
     private final List<float[]> weights;
+    private final List<Trial> trials;
+
+    /**
+     * A choice that the search tried at its end.
+     *
+     * @param sizes one odd size per sized layer
+     * @param loss  class loss over the last epoch of its short training; NaN if it could not be trained
+     */
+    public record Trial(int[] sizes, double loss) {}
 
     SearchResult(
             Architecture architecture, List<String> layers, double[] soft, int[] sizes, long parameters, Cost.Kind kind, double cost,
-            double budget, double seconds, long steps, List<float[]> weights) {
+            double budget, double seconds, long steps, List<float[]> weights, List<Trial> trials) {
         this.architecture = architecture;
         this.layers = layers;
         this.soft = soft.clone();
@@ -34,6 +46,7 @@ public final class SearchResult {
         this.seconds = seconds;
         this.steps = steps;
         this.weights = weights;
+        this.trials = trials;
     }
 
     public Architecture architecture() {
@@ -83,6 +96,24 @@ public final class SearchResult {
     /** Steps of the search. */
     public long steps() {
         return steps;
+    }
+
+    /** What the search chose from at its end, in the order of trying; empty without trials. */
+    public List<Trial> trials() {
+        return trials;
+    }
+
+    /** The trials in the form of results: sizes, and the loss of those that could be trained. */
+    public ArrayNode trialsToJson() {
+        ArrayNode list = Json.object().putArray("trials");
+        for (Trial trial : trials) {
+            ObjectNode one = list.addObject();
+            one.set("sizes", Json.tree(trial.sizes));
+            if (Double.isFinite(trial.loss)) {
+                one.put("loss", trial.loss);
+            }
+        }
+        return list;
     }
 
     /** Predicted weights at {@link #sizes}, per layer (K, k, k, C / groups): the start of a warm-started training. */

@@ -106,8 +106,8 @@ public final class Settings {
     public static final Setting<Integer> POLISH = in(Setting.integer("polish", 8, 0, 1000,
             "after the search, moves at most to a choice of equal cost whose loss under the predicted kernels is clearly smaller; 0: the soft sizes are rounded"));
 
-    public static final Setting<Double> TRIALS = in(Setting.number("trials", 0.33, Range.atLeast(0),
-            "then the best choices of a budget, up to " + SizeTrials.MOST + ", are trained from fresh weights for this fraction of the search's epochs, rounded up, "
+    public static final Setting<Double> TRIALS = in(Setting.number("trials", 0.16, Range.atLeast(0),
+            "then the best choices of a budget, up to " + SizeTrials.MOST + ", are trained on, from the kernels predicted for them, for this fraction of the search's epochs, rounded up, "
                     + "and the one with the smallest loss is taken; 0: none"));
 
     public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));

@@ -1,5 +1,6 @@
 package org.effconv;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -8,21 +9,25 @@ import org.effconv.EffconvException.JobFailed;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
+import org.effconv.size.SynthesisedWeights;
 import org.effconv.train.Phase;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The end of a search: its best choices of equal cost are each trained for a short while, as ordinary CNNs from the same fresh weights and
- * on the same batches, and the one with the smallest class loss over the last epoch is taken. Predicted kernels tell good choices from bad ones but not
- * the best among good ones, since they know some sizes better than others; trainings of their own do not.
+ * The end of a search: its best choices of equal cost are each trained for a short while, as ordinary CNNs, and the one with the smallest class loss over
+ * the last epoch is taken. Predicted kernels tell good choices from bad ones but not the best among good ones, since they know some sizes better than others; weights of
+ * their own, trained on, do not.
+ *
+ * <p>All start from what the search has learned: the kernels predicted for their sizes, and the rest of its network. From fresh weights, which differ with the sizes, the luck of
+ * the start is several times as large as what the sizes are worth (docs/results/judge.md).
  *
  * <p>The loss is that of the training steps and not the validation part's: it is of many more images, and shared batches make its
  * differences small in noise; in trainings that see an image a few times it says as much.
  */
 final class SizeTrials {
     /** At most so many choices are tried. */
-    static final int MOST = 4;
+    static final int MOST = 6;
 
     private static final Logger LOG = LoggerFactory.getLogger(SizeTrials.class);
     private static final String PHASE = "trial";
@@ -30,8 +35,17 @@ final class SizeTrials {
     /**
      * @param sizes   the best
      * @param seconds of all trials
+     * @param tried   all, in the order of trying; a choice that could not be trained has no finite loss
      */
-    record Outcome(int[] sizes, double seconds) {}
+    record Outcome(int[] sizes, double seconds, List<SearchResult.Trial> tried) {}
+
+    /**
+     * What trials start from.
+     *
+     * @param network the search's
+     * @param weights the search's, which predict kernels
+     */
+    record Start(Network network, SynthesisedWeights weights) {}
 
     /** One trial. */
     interface Trial {
@@ -55,8 +69,8 @@ final class SizeTrials {
      * @param epochs  of each, at least one
      * @throws JobFailed if none can be trained: the loss of all is no longer finite
      */
-    static Outcome best(Job<?> job, Phase.Context context, Device device, NetworkPlan plan, List<int[]> choices, int epochs) {
-        return best(choices, (index, sizes) -> train(job, context, device, plan, PHASE + (index + 1), sizes, epochs));
+    static Outcome best(Job<?> job, Phase.Context context, Device device, Start start, List<int[]> choices, int epochs) {
+        return best(choices, (index, sizes) -> train(job, context, device, start, PHASE + (index + 1), sizes, epochs));
     }
 
     static Outcome best(List<int[]> choices, Trial trial) {
@@ -64,6 +78,7 @@ final class SizeTrials {
         double least = Double.POSITIVE_INFINITY;
         double seconds = 0;
         JobFailed failure = null;
+        List<SearchResult.Trial> tried = new ArrayList<>();
         for (int i = 0; i < choices.size(); i++) {
             int[] sizes = choices.get(i);
             try {
@@ -73,26 +88,30 @@ final class SizeTrials {
                 }
                 seconds += outcome.seconds();
                 LOG.info(String.format(Locale.ROOT, "trial: %s, loss %.4f", Arrays.toString(sizes), outcome.loss()));
+                tried.add(new SearchResult.Trial(sizes.clone(), outcome.loss()));
                 if (outcome.loss() < least) {
                     least = outcome.loss();
                     best = sizes;
                 }
             } catch (JobFailed e) { // a choice that cannot be trained has lost, and no more than that
                 failure = e;
+                tried.add(new SearchResult.Trial(sizes.clone(), Double.NaN));
                 LOG.warn("trial: {} has lost: {}", Arrays.toString(sizes), e.getMessage());
             }
         }
         if (best == null) {
             throw failure;
         }
-        return new Outcome(best, seconds);
+        return new Outcome(best, seconds, List.copyOf(tried));
     }
 
     private static Phase.Outcome train(
-            Job<?> job, Phase.Context context, Device device, NetworkPlan plan, String phase, int[] sizes, int epochs) {
+            Job<?> job, Phase.Context context, Device device, Start start, String phase, int[] sizes, int epochs) {
         long seed = job.settings().get(Settings.SEED);
+        NetworkPlan plan = start.network.plan();
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
-                TrainedWeights weights = new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed, null)) {
+                TrainedWeights weights = new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed, start.weights.predictedWeights(sizes))) {
+            network.startFrom(device.backend(), start.network);
             return Phase.run(context, phase, network, weights, job.options(context.data(), epochs), new Training.FixedSizes(plan, sizes),
                     Phase.TestPart.NEVER);
         }

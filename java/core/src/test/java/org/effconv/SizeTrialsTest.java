@@ -3,7 +3,9 @@ package org.effconv;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -35,11 +37,13 @@ class SizeTrialsTest {
         assertArrayEquals(new int[] {1, 5}, best(0.5, 0.4, 0.45).sizes());
         assertArrayEquals(new int[] {3, 3}, best(0.4, 0.4, 0.4).sizes());
         assertEquals(6, best(0.5, 0.4, 0.45).seconds());
+        assertEquals(List.of(0.5, 0.4, 0.45), best(0.5, 0.4, 0.45).tried().stream().map(SearchResult.Trial::loss).toList());
     }
 
     @Test
     void aChoiceThatCannotBeTrainedLosesAndAllThatCannotFail() {
         assertArrayEquals(new int[] {5, 1}, best(Double.NaN, 0.4, 0.3).sizes());
+        assertTrue(Double.isNaN(best(Double.NaN, 0.4, 0.3).tried().get(0).loss()));
         assertThrows(JobFailed.class, () -> best(Double.NaN, Double.NaN, Double.NaN));
     }
 
@@ -52,13 +56,32 @@ class SizeTrialsTest {
     @Test
     void trialsTakeTheirShareOfTheSearchAndOnlyUnderABudgetThatIsJudged() {
         Settings six = Settings.standard().with(Settings.SEARCH_EPOCHS, 6);
-        assertEquals(2, SizeTrials.epochs(six));
+        assertEquals(1, SizeTrials.epochs(six));
+        assertEquals(2, SizeTrials.epochs(six.with(Settings.TRIALS, 0.33)));
         assertEquals(1, SizeTrials.epochs(six.with(Settings.SEARCH_EPOCHS, 1)));
         assertEquals(3, SizeTrials.epochs(six.with(Settings.TRIALS, 0.5)));
         assertEquals(0, SizeTrials.epochs(six.with(Settings.TRIALS, 0.0)));
         assertEquals(0, SizeTrials.epochs(six.with(Settings.BUDGET, "auto")));
         assertEquals(0, SizeTrials.epochs(six.with(Settings.POLISH, 0)));
         assertEquals(0, SizeTrials.epochs(six.with(Settings.CEILING, true)));
+    }
+
+    private static int best(List<SearchResult.Trial> trials) {
+        return IntStream.range(0, trials.size()).boxed().min(Comparator.comparingDouble(i -> trials.get(i).loss())).orElseThrow();
+    }
+
+    /** One epoch from fresh weights ends near log(2), the loss of a blind guess; from what eight epochs have learned, far below. */
+    @Test
+    void trialsStartFromWhatTheSearchHasLearned(@TempDir Path folder) {
+        Path run = folder.resolve("run");
+        try (Device device = Device.open(Settings.standard().with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32"))) {
+            KernelSizeSearch.of("lenet").budget("k5").epochs(8).batch(8).set(Settings.TRIALS, 0.01).out(run)
+                    .run(device, Datasets.open("planted:5,train=512,test=32,size=16"));
+            List<JsonNode> lines = List.copyOf(JsonLines.read(run.resolve("metrics.jsonl")));
+            List<Double> trials = lines.stream().filter(m -> m.path("phase").asText().equals("trial1")).map(m -> m.path("loss").asDouble()).toList();
+            assertEquals(1, trials.size());
+            assertTrue(trials.get(0) < 0.1 * Math.log(2), trials.toString());
+        }
     }
 
     @Test
@@ -74,6 +97,8 @@ class SizeTrialsTest {
                     .toList();
             assertEquals(lines.size(), IntStream.range(0, lines.size()).mapToObj(lines::get).distinct().count());
             assertEquals(lines.get(0), Arrays.toString(found.sizes()).replace(" ", ""));
+            assertEquals(lines.size(), found.trials().size());
+            assertEquals(lines.get(0), found.trialsToJson().get(best(found.trials())).path("sizes").toString());
         }
     }
 }

@@ -101,6 +101,12 @@ public final class Network implements AutoCloseable {
         return new Pass(tape, source, stepSeed).run(plan.steps(), x);
     }
 
+    /** Takes over the parameters and running statistics of a network of the same plan and type. */
+    public void startFrom(Backend backend, Network other) {
+        parameters.forEach((name, own) -> backend.copy(other.parameters.get(name).value(), own.value()));
+        buffers.forEach((name, own) -> backend.copy(other.buffers.get(name), own));
+    }
+
     @Override
     public void close() {
         parameters.values().forEach(Parameter::close);

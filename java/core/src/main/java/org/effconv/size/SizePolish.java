@@ -119,8 +119,8 @@ public final class SizePolish {
     }
 
     /**
-     * Those that are worth more than a judgement: the answer, where the last polish began, the best ranked of the choices that rise or fall with
-     * depth, and the best ranked of all.
+     * Those that are worth more than a judgement: the answer, where the last polish began, of the best ranked choices that rise or fall with
+     * depth as many as fill half of the other places, and the best ranked of all.
      *
      * @param answer of the search, which comes first
      * @param start  the last polish's
@@ -128,8 +128,9 @@ public final class SizePolish {
      */
     public List<int[]> finalists(int[] answer, int[] start, int most) {
         List<int[]> graded = SizeProposals.graded(cost, target);
-        Stream<int[]> bestGraded = ranked.stream().filter(sizes -> contains(graded, sizes)).limit(1);
         List<int[]> finalists = new ArrayList<>();
+        Stream<int[]> bestGraded = ranked.stream().filter(sizes -> contains(graded, sizes) && !contains(List.of(answer, start), sizes))
+                .limit(Math.max(1, (most - 2) / 2));
         Stream.of(Stream.of(answer, start), bestGraded, ranked.stream())
                 .flatMap(choices -> choices)
                 .filter(sizes -> finalists.size() < most && !contains(finalists, sizes))

@@ -89,6 +89,24 @@ class NetworkTest {
         }
     }
 
+    @Test
+    void aNetworkThatStartsFromAnotherComputesWhatThatDoes() {
+        NetworkPlan plan = plan("resnet20");
+        try (Network learned = new Network(backend, plan, DataType.F32, 1);
+                Network other = new Network(backend, plan, DataType.F32, 2);
+                TrainedWeights weights = new TrainedWeights(backend, plan, plan.defaultSizes(), DataType.F32, 1);
+                Arena arena = new Arena(backend.memory());
+                Tensor x = images(5)) {
+            logits(learned, weights, arena, x, true, 1); // moves the running statistics
+            float[] expected = logits(learned, weights, arena, x, false, 1);
+            assertFalse(Arrays.equals(expected, logits(other, weights, arena, x, false, 1)));
+            other.startFrom(backend, learned);
+            assertArrayEquals(expected, logits(other, weights, arena, x, false, 1));
+            learned.parameters().forEach(p -> backend.fill(p.value(), 0)); // a copy of its own
+            assertArrayEquals(expected, logits(other, weights, arena, x, false, 1));
+        }
+    }
+
     /** The same operations written out, for blocks whose addition a batch norm takes and for one that adds by itself. */
     @Test
     void stepsAreWhatTheLayerListSays() {

@@ -144,6 +144,11 @@ class SizePolishTest {
         List<int[]> finalists = polish.finalists(ranked.get(0), start, 4);
         assertEquals(List.of(ranked.get(0), start, rising, ranked.get(1)).stream().map(Arrays::toString).toList(),
                 finalists.stream().map(Arrays::toString).toList());
+        List<int[]> two = ranked.stream().filter(sizes -> graded.stream().anyMatch(g -> Arrays.equals(g, sizes)))
+                .filter(sizes -> !Arrays.equals(sizes, ranked.get(0))).limit(2).toList();
+        List<String> six = polish.finalists(ranked.get(0), start, 6).stream().map(Arrays::toString).toList();
+        assertEquals(List.of(ranked.get(0), start, two.get(0), two.get(1), ranked.get(1)).stream().map(Arrays::toString).toList(), six.subList(0, 5));
+        assertEquals(6, six.stream().distinct().count());
         assertEquals(List.of(Arrays.toString(start), Arrays.toString(rising)),
                 polish.finalists(start, start, 2).stream().map(Arrays::toString).toList());
     }
