@@ -115,7 +115,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     public static int epochs(Settings settings) {
         int fixed = settings.get(Settings.SEARCH_EPOCHS);
         double share = settings.get(Settings.SEARCH_FRACTION) * settings.get(Settings.EPOCHS);
-        return fixed > 0 ? fixed : (int) Math.max(1, Math.ceil(share - 1e-9));
+        return fixed > 0 ? fixed : (int) Math.max(1, Math.min(Settings.MOST_SEARCH_EPOCHS, Math.ceil(share - 1e-9)));
     }
 
     /** Epochs at most of all trials that end a search with these settings. */

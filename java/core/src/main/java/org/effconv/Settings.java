@@ -75,11 +75,14 @@ public final class Settings {
 
     public static final Setting<String> LATENCY_TABLE = in(Setting.text("latency-table", NO_TABLE, "a file",
             "what a budget of time is counted by: a file that 'effconv latency-table' has measured on this device"));
+    /** Of a search whose epochs are a fraction of a training's: a long training needs no long search. */
+    static final int MOST_SEARCH_EPOCHS = 12;
+
     public static final Setting<Double> SEARCH_FRACTION = in(Setting.number("search-fraction", 0.375, Range.above(0),
-            "epochs of the search, as a fraction of --epochs; rounded up to a whole epoch"));
+            "epochs of the search, as a fraction of --epochs; rounded up to a whole epoch, at most " + MOST_SEARCH_EPOCHS));
 
     public static final Setting<Integer> SEARCH_EPOCHS = in(Setting.integer("search-epochs", 0, 0, 1_000_000,
-            "epochs of the search; 0: by --search-fraction"));
+            "epochs of the search, as many as are asked for; 0: by --search-fraction"));
     public static final Setting<String> MASK = in(Setting.choice("mask", lower(SEARCH.mask()),
             "how a soft size fades a kernel's outer ring", names(MaskKind.values())));
     public static final Setting<String> PREDICTOR = in(Setting.choice("predictor", lower(SEARCH.kernels()),

@@ -66,6 +66,16 @@ class SizeTrialsTest {
         assertEquals(0, SizeTrials.epochs(six.with(Settings.CEILING, true)));
     }
 
+    @Test
+    void aLongTrainingNeedsNoLongSearch() {
+        Settings standard = Settings.standard();
+        assertEquals(6, KernelSizeSearch.epochs(standard)); // of 16
+        assertEquals(1, KernelSizeSearch.epochs(standard.with(Settings.EPOCHS, 1)));
+        assertEquals(12, KernelSizeSearch.epochs(standard.with(Settings.EPOCHS, 200)));
+        assertEquals(12, KernelSizeSearch.epochs(standard.with(Settings.EPOCHS, 200).with(Settings.SEARCH_FRACTION, 1.0)));
+        assertEquals(75, KernelSizeSearch.epochs(standard.with(Settings.EPOCHS, 200).with(Settings.SEARCH_EPOCHS, 75)));
+    }
+
     private static int best(List<SearchResult.Trial> trials) {
         return IntStream.range(0, trials.size()).boxed().min(Comparator.comparingDouble(i -> trials.get(i).loss())).orElseThrow();
     }

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A run killed without warning goes on and ends with the bits of an unbroken one. kill-resume.sh does the same with more kills. */
 class KillAndResumeTest {
-    private static final List<String> RUN = List.of("--epochs", "4", "--search-fraction", "4", "--trials", "0.1", "--warm-start");
+    private static final List<String> RUN = List.of("--epochs", "4", "--search-epochs", "16", "--trials", "0.1", "--warm-start");
     private static final int PATIENCE_SECONDS = 300;
 
     @TempDir
