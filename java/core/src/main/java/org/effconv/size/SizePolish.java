@@ -119,8 +119,8 @@ public final class SizePolish {
     }
 
     /**
-     * Those that are worth more than a judgement: the answer, where the last polish began, of the best ranked choices that rise or fall with
-     * depth as many as fill half of the other places, and the best ranked of all.
+     * Those that are worth more than a judgement: the answer, where the last polish began, the choices that rise with depth (or those that
+     * fall, if the best ranked of both falls), and the best ranked of all. A judge whose kernels have learned near uniform sizes tells which way, and is no judge of how steep.
      *
      * @param answer of the search, which comes first
      * @param start  the last polish's
@@ -129,9 +129,10 @@ public final class SizePolish {
     public List<int[]> finalists(int[] answer, int[] start, int most) {
         List<int[]> graded = SizeProposals.graded(cost, target);
         List<int[]> finalists = new ArrayList<>();
-        Stream<int[]> bestGraded = ranked.stream().filter(sizes -> contains(graded, sizes) && !contains(List.of(answer, start), sizes))
-                .limit(Math.max(1, (most - 2) / 2));
-        Stream.of(Stream.of(answer, start), bestGraded, ranked.stream())
+        List<int[]> rankedGraded = ranked.stream().filter(sizes -> contains(graded, sizes)).toList();
+        Stream<int[]> oneWay = rankedGraded.stream().filter(sizes -> SizeProposals.rises(sizes) == SizeProposals.rises(rankedGraded.get(0)))
+                .limit(Math.max(1, most - 3)); // the answer, the start and one of the rest have places, too
+        Stream.of(Stream.of(answer, start), oneWay, ranked.stream())
                 .flatMap(choices -> choices)
                 .filter(sizes -> finalists.size() < most && !contains(finalists, sizes))
                 .forEachOrdered(finalists::add);

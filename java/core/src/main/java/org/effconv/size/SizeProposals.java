@@ -95,6 +95,15 @@ final class SizeProposals {
         return List.copyOf(proposals.found.values());
     }
 
+    /** Whether sizes rise with depth, on the whole. */
+    static boolean rises(int[] sizes) {
+        double sum = 0;
+        for (int l = 0; l < sizes.length; l++) {
+            sum += (2 * l - (sizes.length - 1)) * Math.log(sizes[l]);
+        }
+        return sum > 0;
+    }
+
     private void addGraded() {
         int last = Math.max(1, cost.layers().size() - 1);
         for (double ratio : RATIOS) {

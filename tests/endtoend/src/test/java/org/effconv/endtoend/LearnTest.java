@@ -4,12 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.effconv.io.Json;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +34,7 @@ class LearnTest {
         for (int trial = 1; learn.out().contains("trial" + trial); trial++) { // one per choice that stood last, if there were two
             expected.add("trial" + trial + " 1");
         }
+        int trials = expected.size() - 2;
         expected.addAll(List.of("train 1", "train 2"));
         boolean compared = learn.out().contains("uniform 5 ");
         if (compared) { // unless the learned sizes are uniform themselves
@@ -44,6 +47,10 @@ class LearnTest {
                 .distinct().toList());
         ObjectNode summary = Json.read(run.resolve("summary.json"));
         assertEquals(0, summary.path("liveNativeBytes").asLong(-1));
+        assertEquals(trials, summary.path("trials").size());
+        for (JsonNode trial : summary.path("trials")) {
+            assertTrue(learn.out().contains(String.format(Locale.ROOT, "  loss %.4f%n", trial.path("loss").asDouble())), learn.out());
+        }
         assertTrue(Math.abs(summary.path("spentOverBudget").asDouble() - 1) <= 0.02, summary.toString());
         assertTrue(learn.out().contains(Files.readString(run.resolve("summary.txt"))), learn.out());
     }
