@@ -131,6 +131,13 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
         same("threads", setup.threads, here.threads, source);
         same("precision", setup.precision, here.precision, source);
         same("network", setup.network, here.network, source);
+        for (Check check : checks) { // each may be measured again, beside the network found
+            if (check.sizes == null || check.sizes.length != plan.sizedLayers().size() || !(check.measured > 0)) {
+                throw new InvalidInput(source + ": a check of sizes " + Arrays.toString(check.sizes) + ", " + check.measured + " ms; expected "
+                        + plan.sizedLayers().size() + " sizes and a time above 0");
+            }
+            plan.checkSizes(check.sizes);
+        }
         List<double[]> perLayer = new ArrayList<>();
         for (SizedLayer layer : plan.sizedLayers()) {
             LayerShape shape = LayerShape.of(plan, layer);

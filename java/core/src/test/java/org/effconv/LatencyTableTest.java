@@ -159,6 +159,18 @@ class LatencyTableTest {
         assertEquals(0, device.liveBytes());
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {"3, 3|0.9|a check of sizes [3, 3], 0.9 ms; expected 3 sizes and a time above 0", "3, 3, 3|0|a check of sizes [3, 3, 3], 0.0 ms"})
+    void aCheckOfAnotherNetworkIsRefused(String sizes, double measured, String part) {
+        try (Device device = device()) {
+            LatencyTable table = table(device);
+            int[] checked = Arrays.stream(sizes.split(", ")).mapToInt(Integer::parseInt).toArray();
+            LatencyTable other = new LatencyTable(table.setup(), table.rest(), table.rows(), List.of(new LatencyTable.Check(checked, measured, 1)));
+            String message = assertThrows(InvalidInput.class, () -> other.cost(device, PLAN, "t.json")).getMessage();
+            assertTrue(message.startsWith("t.json: " + part), message);
+        }
+    }
+
     @Test
     void anotherSpeedThanTheTablesIsTold() {
         LatencyTable.Check then = new LatencyTable.Check(new int[] {3, 5, 3}, 10, 9.5);
