@@ -131,6 +131,7 @@ public final class SizePolish {
         List<int[]> finalists = new ArrayList<>();
         List<int[]> rankedGraded = ranked.stream().filter(sizes -> contains(graded, sizes)).toList();
         Stream<int[]> oneWay = rankedGraded.stream().filter(sizes -> SizeProposals.rises(sizes) == SizeProposals.rises(rankedGraded.get(0)))
+                .filter(sizes -> !Arrays.equals(sizes, answer))
                 .limit(Math.max(1, most - 3)); // the answer, the start and one of the rest have places, too
         Stream.of(Stream.of(answer, start), oneWay, ranked.stream())
                 .flatMap(choices -> choices)

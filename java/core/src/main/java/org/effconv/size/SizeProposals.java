@@ -15,7 +15,7 @@ import org.effconv.nn.SizedLayer;
 final class SizeProposals {
     private static final int ROUNDINGS = 8; // of the soft sizes
     private static final double[] FURTHER = {2, 3, 4}; // times the way that the soft sizes went
-    private static final double[] RATIOS = {1.5, 2, 3}; // of the last size over the first, and the reverse
+    private static final double[] RATIOS = {1.5, 2, 3, 4}; // of the last size over the first, and the reverse
     private static final int DRAWS = 24;
     static final double IN_USE = 0.2; // pixels above an odd size from where on the next ring is taken to be in use
     private static final int MOST_COMBINED = 4; // layers

@@ -147,9 +147,10 @@ class SizePolishTest {
                 finalists.stream().map(Arrays::toString).toList());
         List<String> oneWay = ranked.stream().filter(sizes -> graded.stream().anyMatch(g -> Arrays.equals(g, sizes)))
                 .filter(sizes -> SizeProposals.rises(sizes) == SizeProposals.rises(rising)).map(Arrays::toString).toList();
-        assertEquals(3, oneWay.size());
+        assertTrue(oneWay.size() > 3, oneWay.toString());
         List<String> six = polish.finalists(ranked.get(0), start, 6).stream().map(Arrays::toString).toList();
-        assertEquals(oneWay, six.subList(2, 5));
+        assertEquals(oneWay.subList(0, 3), six.subList(2, 5));
+        assertEquals(oneWay.subList(1, 4), polish.finalists(rising, start, 6).stream().map(Arrays::toString).toList().subList(2, 5));
         assertEquals(6, six.stream().distinct().count());
     }
 
