@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.effconv.nn.SizedLayer;
 
 /**
@@ -88,11 +89,16 @@ final class SizeProposals {
         }
     }
 
-    /** Sizes that rise or fall with depth. */
+    /** Those that rise or fall with depth in every layer; what brings others back to a small budget may be one large kernel somewhere. */
     static List<int[]> graded(Cost cost, double target) {
         SizeProposals proposals = new SizeProposals(cost, target);
         proposals.addGraded();
-        return List.copyOf(proposals.found.values());
+        return proposals.found.values().stream().filter(SizeProposals::oneWay).toList();
+    }
+
+    private static boolean oneWay(int[] sizes) {
+        return IntStream.range(1, sizes.length).allMatch(l -> sizes[l - 1] <= sizes[l])
+                || IntStream.range(1, sizes.length).allMatch(l -> sizes[l - 1] >= sizes[l]);
     }
 
     /** Whether sizes rise with depth, on the whole. */
