@@ -164,7 +164,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             int trialEpochs = SizeTrials.epochs(settings);
             List<SearchResult.Trial> tried = List.of();
             if (choice.finalists.size() > 1 && trialEpochs > 0) {
-                SizeTrials.Outcome trials = SizeTrials.best(job, context, device, new SizeTrials.Start(network, weights), choice.finalists, trialEpochs);
+                SizeTrials.Outcome trials = SizeTrials.best(job, context, device, new SizeTrials.Start(network, weights, choice.start), choice.finalists, trialEpochs);
                 tried = trials.tried();
                 found = found.movedTo(trials.sizes(), cost);
                 seconds += trials.seconds();
@@ -181,16 +181,17 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /**
      * @param found     by the judge
-     * @param finalists that and what else to try, or none
+     * @param start     where the choice began
+     * @param finalists those and what else to try, or none
      */
-    private record Choice(FoundSizes found, List<int[]> finalists) {}
+    private record Choice(FoundSizes found, int[] start, List<int[]> finalists) {}
 
     private static Choice polished(
             Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, long steps) {
         Settings settings = job.settings();
         FoundSizes found = weights.found();
         if (!settings.judged()) {
-            return new Choice(found, List.of());
+            return new Choice(found, found.sizes(), List.of());
         }
         Images images = judging(context.data(), settings.get(Settings.BATCH));
         boolean priced = Double.isNaN(found.target());
@@ -220,7 +221,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         }
         FoundSizes best = !moves.isEmpty() ? found.movedTo(moves.get(moves.size() - 1).sizes(), cost)
                 : polish.cutShort() ? found : found.movedTo(plain, cost);
-        return new Choice(best, priced ? List.of() : polish.finalists(best.sizes(), plain, SizeTrials.MOST));
+        return new Choice(best, plain, priced ? List.of() : polish.finalists(best.sizes(), plain, SizeTrials.MOST));
     }
 
     // The validation part, if it is large enough; a search sees each training image few times, so that these serve, too.

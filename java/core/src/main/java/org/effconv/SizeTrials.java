@@ -29,6 +29,9 @@ final class SizeTrials {
     /** At most so many choices are tried. */
     static final int MOST = 6;
 
+    /** Part of the loss by which a choice must be better than where the choice began: two trials of one choice differ by about that. */
+    static final double CLEARLY = 0.01;
+
     private static final Logger LOG = LoggerFactory.getLogger(SizeTrials.class);
     private static final String PHASE = "trial";
 
@@ -44,8 +47,9 @@ final class SizeTrials {
      *
      * @param network the search's
      * @param weights the search's, which predict kernels
+     * @param sizes   where the choice began, which stay unless others are clearly better
      */
-    record Start(Network network, SynthesisedWeights weights) {}
+    record Start(Network network, SynthesisedWeights weights, int[] sizes) {}
 
     /** One trial. */
     interface Trial {
@@ -70,11 +74,12 @@ final class SizeTrials {
      * @throws JobFailed if none can be trained: the loss of all is no longer finite
      */
     static Outcome best(Job<?> job, Phase.Context context, Device device, Start start, List<int[]> choices, int epochs) {
-        return best(choices, (index, sizes) -> train(job, context, device, start, PHASE + (index + 1), sizes, epochs));
+        return best(choices, start.sizes, (index, sizes) -> train(job, context, device, start, PHASE + (index + 1), sizes, epochs));
     }
 
-    static Outcome best(List<int[]> choices, Trial trial) {
+    static Outcome best(List<int[]> choices, int[] start, Trial trial) {
         int[] best = null;
+        double ofStart = Double.POSITIVE_INFINITY;
         double least = Double.POSITIVE_INFINITY;
         double seconds = 0;
         JobFailed failure = null;
@@ -89,6 +94,9 @@ final class SizeTrials {
                 seconds += outcome.seconds();
                 LOG.info(String.format(Locale.ROOT, "trial: %s, loss %.4f", Arrays.toString(sizes), outcome.loss()));
                 tried.add(new SearchResult.Trial(sizes.clone(), outcome.loss()));
+                if (Arrays.equals(sizes, start)) {
+                    ofStart = outcome.loss();
+                }
                 if (outcome.loss() < least) {
                     least = outcome.loss();
                     best = sizes;
@@ -101,6 +109,10 @@ final class SizeTrials {
         }
         if (best == null) {
             throw failure;
+        }
+        if (!Arrays.equals(best, start) && least > (1 - CLEARLY) * ofStart && ofStart < Double.POSITIVE_INFINITY) {
+            LOG.info("trials: {} stays, nothing is clearly better", Arrays.toString(start));
+            best = start;
         }
         return new Outcome(best, seconds, List.copyOf(tried));
     }
