@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The end of a search: its best choices of equal cost are each trained for a short while, as ordinary CNNs, and the one with the smallest class loss over
- * the last epoch is taken. Predicted kernels tell good choices from bad ones but not the best among good ones, since they know some sizes better than others; weights of
+ * the last epoch is taken, if it is {@linkplain #CLEARLY clearly} smaller than that of the sizes where the choice began, which stay otherwise. Predicted kernels tell good choices from bad ones but not the best among good ones, since they know some sizes better than others; weights of
  * their own, trained on, do not.
  *
  * <p>All start from what the search has learned: the kernels predicted for their sizes, and the rest of its network. From fresh weights, which differ with the sizes, the luck of

@@ -101,8 +101,17 @@ public final class Network implements AutoCloseable {
         return new Pass(tape, source, stepSeed).run(plan.steps(), x);
     }
 
-    /** Takes over the parameters and running statistics of a network of the same plan and type. */
+    /**
+     * Takes over a copy of the parameters and running statistics of another network; what the weight source has is not among them.
+     *
+     * @param other of the same plan and activation type, on the same backend
+     * @throws IllegalArgumentException if its plan or type is another
+     */
     public void startFrom(Backend backend, Network other) {
+        if (other.plan != plan || other.activationType != activationType) {
+            throw new IllegalArgumentException("a network of " + plan + " in " + activationType + " cannot start from one of " + other.plan + " in "
+                    + other.activationType);
+        }
         parameters.forEach((name, own) -> backend.copy(other.parameters.get(name).value(), own.value()));
         buffers.forEach((name, own) -> backend.copy(other.buffers.get(name), own));
     }

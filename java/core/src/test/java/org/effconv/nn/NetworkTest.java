@@ -104,6 +104,9 @@ class NetworkTest {
             assertArrayEquals(expected, logits(other, weights, arena, x, false, 1));
             learned.parameters().forEach(p -> backend.fill(p.value(), 0)); // a copy of its own
             assertArrayEquals(expected, logits(other, weights, arena, x, false, 1));
+            try (Network another = new Network(backend, plan("cnn6"), DataType.F32, 1)) {
+                assertThrows(IllegalArgumentException.class, () -> another.startFrom(backend, learned));
+            }
         }
     }
 
