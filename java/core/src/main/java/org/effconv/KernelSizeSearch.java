@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.effconv.autodiff.Tape;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
@@ -120,7 +121,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** Epochs at most of all trials that end a search with these settings. */
     public static int mostTrialEpochs(Settings settings) {
-        return SizeTrials.MOST * SizeTrials.epochs(settings);
+        return SizeTrials.mostEpochs(settings);
     }
 
     /** What the budget of some settings counts, for a network on a device. */
@@ -163,8 +164,8 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             FoundSizes found = choice.found;
             int trialEpochs = SizeTrials.epochs(settings);
             List<SearchResult.Trial> tried = List.of();
-            if (choice.finalists.size() > 1 && trialEpochs > 0) {
-                SizeTrials.Outcome trials = SizeTrials.best(job, context, device, new SizeTrials.Start(network, weights, choice.start), choice.finalists, trialEpochs);
+            if (choice.finalists.isPresent() && trialEpochs > 0) {
+                SizeTrials.Outcome trials = SizeTrials.best(job, context, device, new SizeTrials.Start(network, weights), choice.finalists.get(), trialEpochs);
                 tried = trials.tried();
                 found = found.movedTo(trials.sizes(), cost);
                 seconds += trials.seconds();
@@ -181,17 +182,16 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /**
      * @param found     by the judge
-     * @param start     where the choice began
-     * @param finalists those and what else to try, or none
+     * @param finalists those and what else to try, if there is anything else
      */
-    private record Choice(FoundSizes found, int[] start, List<int[]> finalists) {}
+    private record Choice(FoundSizes found, Optional<SizePolish.Finalists> finalists) {}
 
     private static Choice polished(
             Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, long steps) {
         Settings settings = job.settings();
         FoundSizes found = weights.found();
         if (!settings.judged()) {
-            return new Choice(found, found.sizes(), List.of());
+            return new Choice(found, Optional.empty());
         }
         Images images = judging(context.data(), settings.get(Settings.BATCH));
         boolean priced = Double.isNaN(found.target());
@@ -221,7 +221,8 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         }
         FoundSizes best = !moves.isEmpty() ? found.movedTo(moves.get(moves.size() - 1).sizes(), cost)
                 : polish.cutShort() ? found : found.movedTo(plain, cost);
-        return new Choice(best, plain, priced ? List.of() : polish.finalists(best.sizes(), plain, SizeTrials.MOST));
+        boolean one = Arrays.equals(best.sizes(), plain) && polish.ranked().stream().allMatch(sizes -> Arrays.equals(sizes, plain));
+        return new Choice(best, priced || one ? Optional.empty() : Optional.of(polish.finalists(best.sizes(), plain)));
     }
 
     // The validation part, if it is large enough; a search sees each training image few times, so that these serve, too.

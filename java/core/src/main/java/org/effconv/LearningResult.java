@@ -123,7 +123,7 @@ public final class LearningResult implements AutoCloseable {
         for (SearchResult.Trial trial : search.trials()) {
             s.append(String.format(Locale.ROOT, "%n%-13s  %s  %s", trial == search.trials().get(0) ? "trials" : "",
                     Arrays.stream(trial.sizes()).mapToObj(Integer::toString).collect(Collectors.joining(" ")),
-                    Double.isFinite(trial.loss()) ? String.format(Locale.ROOT, "loss %.4f", trial.loss()) : "could not be trained"));
+                    Double.isFinite(trial.loss()) ? String.format(Locale.ROOT, "loss %.4f in epoch %d", trial.loss(), trial.epochs()) : "could not be trained"));
         }
         s.append(String.format(Locale.ROOT, "%nlearned sizes  test accuracy %.2f %%%n", 100 * learned.testAccuracy()));
         if (uniform != null) {

@@ -27,10 +27,11 @@ public final class SearchResult {
     /**
      * A choice that the search tried at its end.
      *
-     * @param sizes one odd size per sized layer
-     * @param loss  class loss over the last epoch of its short training; NaN if it could not be trained
+     * @param sizes  one odd size per sized layer
+     * @param epochs of its short training
+     * @param loss   class loss over the last of them; NaN if it could not be trained
      */
-    public record Trial(int[] sizes, double loss) {}
+    public record Trial(int[] sizes, int epochs, double loss) {}
 
     SearchResult(
             Architecture architecture, List<String> layers, double[] soft, int[] sizes, long parameters, Cost.Kind kind, double cost,
@@ -103,12 +104,13 @@ public final class SearchResult {
         return trials;
     }
 
-    /** The trials in the form of results: sizes, and the loss of those that could be trained. */
+    /** The trials in the form of results: sizes, epochs, and the loss of those that could be trained. */
     public ArrayNode trialsToJson() {
         ArrayNode list = Json.object().putArray("trials");
         for (Trial trial : trials) {
             ObjectNode one = list.addObject();
             one.set("sizes", Json.tree(trial.sizes));
+            one.put("epochs", trial.epochs);
             if (Double.isFinite(trial.loss)) {
                 one.put("loss", trial.loss);
             }

@@ -111,7 +111,7 @@ public final class Settings {
 
     public static final Setting<Double> TRIALS = in(Setting.number("trials", 0.16, Range.atLeast(0),
             "then the best choices of a budget, up to " + SizeTrials.MOST + ", are trained on, from the kernels predicted for them, for this fraction of the search's epochs, rounded up, "
-                    + "and the one with the smallest loss is taken, if it is clearly better than the mix nearest to uniform; 0: none"));
+                    + "and the one with the smallest loss is taken, if it is clearly better than the mix nearest to uniform, then and in a trial " + SizeTrials.LONGER + " times as long; 0: none"));
 
     public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));

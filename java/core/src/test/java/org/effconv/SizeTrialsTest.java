@@ -7,58 +7,117 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.stream.IntStream;
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.data.Datasets;
 import org.effconv.io.JsonLines;
+import org.effconv.size.SizePolish;
 import org.effconv.train.Phase;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class SizeTrialsTest {
-    private static final List<int[]> CHOICES = List.of(new int[] {3, 3}, new int[] {1, 5}, new int[] {5, 1});
+    private static final String START = "333";
+    private static final List<String> RISING = List.of("335", "135", "155", "157");
+    private static final List<String> FALLING = List.of("533", "531", "731", "751");
+    private static final List<String> REST = List.of("353", "313");
 
-    private static SizeTrials.Outcome best(double... losses) {
-        return SizeTrials.best(CHOICES, CHOICES.get(0), (index, sizes) -> {
-            assertArrayEquals(CHOICES.get(index), sizes);
-            if (Double.isNaN(losses[index])) {
+    private final List<String> tried = new ArrayList<>();
+
+    private static int[] sizes(String digits) {
+        return digits.chars().map(c -> c - '0').toArray();
+    }
+
+    private static String digits(int[] sizes) {
+        return Arrays.stream(sizes).mapToObj(Integer::toString).collect(Collectors.joining());
+    }
+
+    private static List<int[]> sizes(List<String> choices) {
+        return choices.stream().map(SizeTrialsTest::sizes).toList();
+    }
+
+    /** Of a search whose answer is {@code answer}; trials take two epochs, longer ones six. The losses of trials, "sizes epochs"; 1 of all others. */
+    private SizeTrials.Outcome best(String answer, Map<String, Double> losses) {
+        tried.clear();
+        SizePolish.Finalists choices = new SizePolish.Finalists(sizes(answer), sizes(START), sizes(RISING), sizes(FALLING), sizes(REST));
+        return SizeTrials.best(choices, 2, (index, sizes, epochs) -> {
+            assertEquals(tried.size(), index);
+            tried.add(digits(sizes) + " " + epochs);
+            double loss = losses.getOrDefault(digits(sizes) + " " + epochs, 1.0);
+            if (Double.isNaN(loss)) {
                 throw new JobFailed("the loss is NaN");
             }
-            return new Phase.Outcome(2, 8, null, null, losses[index], Double.NaN);
+            return new Phase.Outcome(epochs, 8, null, null, loss, Double.NaN);
         });
     }
 
+    private String sizesOf(String answer, Map<String, Double> losses) {
+        return digits(best(answer, losses).sizes());
+    }
+
     @Test
-    void theSmallestLossWinsAndTheLikelierChoiceATie() {
-        assertArrayEquals(new int[] {1, 5}, best(0.5, 0.4, 0.45).sizes());
-        assertArrayEquals(new int[] {3, 3}, best(0.4, 0.4, 0.4).sizes());
-        assertEquals(6, best(0.5, 0.4, 0.45).seconds());
-        assertEquals(List.of(0.5, 0.4, 0.45), best(0.5, 0.4, 0.45).tried().stream().map(SearchResult.Trial::loss).toList());
+    void theWayThatTrainsBetterIsTriedFurtherWhereItIsAnyGood() {
+        best(START, Map.of("335 2", 0.995));
+        assertEquals(List.of("333 2", "335 2", "533 2", "135 2", "155 2", "353 2"), tried);
+        best(START, Map.of("335 2", 1.02, "533 2", 1.005));
+        assertEquals(List.of("333 2", "335 2", "533 2", "531 2", "731 2", "353 2"), tried);
+        best(START, Map.of("335 2", 1.03, "533 2", 1.02));
+        assertEquals(List.of("333 2", "335 2", "533 2", "353 2"), tried);
+        best("313", Map.of()); // the answer has a place of its own
+        assertEquals(List.of("313 2", "333 2", "335 2", "533 2", "135 2", "155 2"), tried);
+        best("155", Map.of()); // unless it rises or falls itself
+        assertEquals(List.of("155 2", "333 2", "335 2", "533 2", "135 2", "353 2"), tried);
+        assertEquals(SizeTrials.MOST, tried.size());
+    }
+
+    @Test
+    void theSmallestLossWinsAndTheEarlierChoiceATie() {
+        SizeTrials.Outcome outcome = best("313", Map.of("313 2", 0.9, "335 2", 0.9, "135 2", 0.8, "135 6", 0.6, "333 6", 0.7));
+        assertEquals("135", digits(outcome.sizes()));
+        assertEquals(List.of("333 6", "135 6"), tried.subList(6, tried.size()));
+        assertEquals(6 * 2 + 2 * 6, outcome.seconds());
+        assertEquals(tried, outcome.tried().stream().map(t -> digits(t.sizes()) + " " + t.epochs()).toList());
+        assertEquals(List.of(0.9, 1.0, 0.9, 1.0, 0.8, 1.0, 0.7, 0.6), outcome.tried().stream().map(SearchResult.Trial::loss).toList());
+        assertEquals("313", sizesOf("313", Map.of("313 2", 0.9, "335 2", 0.9, "313 6", 0.9)));
     }
 
     /** Two trials of one choice differ by a hundredth. */
     @Test
     void theStartStaysUnlessAnotherIsClearlyBetter() {
-        assertArrayEquals(new int[] {3, 3}, best(0.5, 0.4951, 0.6).sizes());
-        assertArrayEquals(new int[] {1, 5}, best(0.5, 0.4949, 0.6).sizes());
-        assertArrayEquals(new int[] {1, 5}, best(0.5, 0.4899, 0.4901).sizes()); // of the others the smallest
-        assertArrayEquals(new int[] {1, 5}, best(Double.NaN, 0.4951, 0.6).sizes());
+        assertEquals("333", sizesOf("313", Map.of("313 2", 0.9901)));
+        assertEquals(SizeTrials.MOST, tried.size()); // no longer ones where the start stays
+        assertEquals("313", sizesOf("313", Map.of("313 2", 0.9899, "313 6", 0.9)));
+        assertEquals("335", sizesOf("313", Map.of("313 2", 0.9801, "335 2", 0.9799, "335 6", 0.9, "313 6", 0.9))); // of the others the best
+    }
+
+    @Test
+    void whatOnlyLearnsFastDoesNotWin() {
+        assertEquals("333", sizesOf("313", Map.of("313 2", 0.8, "333 6", 0.3, "313 6", 0.31)));
+        assertEquals("333", sizesOf("313", Map.of("313 2", 0.8, "333 6", 0.3, "313 6", 0.2971)));
+        assertEquals("313", sizesOf("313", Map.of("313 2", 0.8, "333 6", 0.3, "313 6", 0.2969)));
     }
 
     @Test
     void aChoiceThatCannotBeTrainedLosesAndAllThatCannotFail() {
-        assertArrayEquals(new int[] {5, 1}, best(Double.NaN, 0.4, 0.3).sizes());
-        assertTrue(Double.isNaN(best(Double.NaN, 0.4, 0.3).tried().get(0).loss()));
-        assertThrows(JobFailed.class, () -> best(Double.NaN, Double.NaN, Double.NaN));
+        double none = Double.NaN;
+        assertEquals("313", sizesOf("313", Map.of("333 2", none, "313 2", 0.9, "333 6", none)));
+        assertTrue(Double.isNaN(best(START, Map.of("335 2", none)).tried().get(1).loss()));
+        assertEquals(List.of("333 2", "335 2", "533 2", "531 2", "731 2", "353 2"), tried);
+        assertEquals("333", sizesOf("313", Map.of("313 2", 0.8, "313 6", none)));
+        assertThrows(JobFailed.class, () -> best("313", Map.of("313 2", 0.8, "313 6", none, "333 6", none)));
+        assertThrows(JobFailed.class, () -> best(START, Map.of("333 2", none, "335 2", none, "533 2", none, "135 2", none, "155 2", none, "353 2", none)));
     }
 
     @Test
     void aTrialWhoseLinesAreGoneIsNoLoserInSilence() {
-        assertThrows(InvalidInput.class, () -> SizeTrials.best(CHOICES, CHOICES.get(0), (index, sizes) ->
+        SizePolish.Finalists choices = new SizePolish.Finalists(sizes("313"), sizes(START), List.of(), List.of(), List.of());
+        assertThrows(InvalidInput.class, () -> SizeTrials.best(choices, 2, (index, sizes, epochs) ->
                 new Phase.Outcome(2, 8, null, null, index == 1 ? Double.NaN : 0.5, Double.NaN)));
     }
 
@@ -85,10 +144,6 @@ class SizeTrialsTest {
         assertEquals(75, KernelSizeSearch.epochs(standard.with(Settings.EPOCHS, 200).with(Settings.SEARCH_EPOCHS, 75)));
     }
 
-    private static int best(List<SearchResult.Trial> trials) {
-        return IntStream.range(0, trials.size()).boxed().min(Comparator.comparingDouble(i -> trials.get(i).loss())).orElseThrow();
-    }
-
     /** One epoch from fresh weights ends near log(2), the loss of a blind guess; from what eight epochs have learned, far below. */
     @Test
     void trialsStartFromWhatTheSearchHasLearned(@TempDir Path folder) {
@@ -104,23 +159,27 @@ class SizeTrialsTest {
     }
 
     @Test
-    void aSearchAnswersWithTheChoiceWhoseTrialEndedBest(@TempDir Path folder) {
+    void aSearchAnswersWithTheChoiceWhoseTrialsEndedBest(@TempDir Path folder) {
         Path run = folder.resolve("run");
         try (Device device = Device.open(Settings.standard().with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32"))) {
             SearchResult found = KernelSizeSearch.of("lenet").budget("k5").epochs(2).batch(8).set(Settings.TRIALS, 1.0).out(run)
                     .run(device, Datasets.open("planted:5,train=512,test=32,size=16"));
-            List<String> lines = JsonLines.read(run.resolve("metrics.jsonl")).stream()
-                    .filter(m -> m.path("phase").asText().startsWith("trial") && m.path("epoch").asInt() == 2)
-                    .sorted(Comparator.comparingDouble(m -> m.path("loss").asDouble()))
-                    .map(m -> m.path("sizes").toString())
-                    .toList();
-            assertEquals(lines.size(), IntStream.range(0, lines.size()).mapToObj(lines::get).distinct().count());
-            assertEquals(lines.size(), found.trials().size());
-            SearchResult.Trial least = found.trials().get(best(found.trials()));
-            assertEquals(lines.get(0), Arrays.toString(least.sizes()).replace(" ", ""));
-            SearchResult.Trial start = found.trials().stream().filter(trial -> Arrays.equals(trial.sizes(), new int[] {5, 5})).findFirst().orElseThrow();
-            boolean clearly = least.loss() < (1 - SizeTrials.CLEARLY) * start.loss();
-            assertArrayEquals(clearly ? least.sizes() : start.sizes(), found.sizes());
+            List<? extends JsonNode> last = JsonLines.read(run.resolve("metrics.jsonl")).stream()
+                    .filter(m -> m.path("phase").asText().startsWith("trial") && m.path("epoch").asInt() == m.path("epochs").asInt()).toList();
+            assertEquals(last.stream().map(m -> m.path("sizes") + " " + m.path("epochs") + " " + m.path("loss")).toList(), found.trials().stream()
+                    .map(trial -> Arrays.toString(trial.sizes()).replace(" ", "") + " " + trial.epochs() + " " + trial.loss()).toList());
+            int[] start = {5, 5};
+            int[] best = answer(found.trials().stream().filter(trial -> trial.epochs() == 2).toList(), start);
+            List<SearchResult.Trial> longer = found.trials().stream().filter(trial -> trial.epochs() == 6).toList();
+            assertEquals(Arrays.equals(best, start) ? List.of() : List.of(Arrays.toString(start), Arrays.toString(best)),
+                    longer.stream().map(trial -> Arrays.toString(trial.sizes())).toList());
+            assertArrayEquals(longer.isEmpty() ? start : answer(longer, start), found.sizes());
         }
+    }
+
+    private static int[] answer(List<SearchResult.Trial> trials, int[] start) {
+        SearchResult.Trial least = trials.stream().min(Comparator.comparingDouble(SearchResult.Trial::loss)).orElseThrow();
+        SearchResult.Trial ofStart = trials.stream().filter(trial -> Arrays.equals(trial.sizes(), start)).findFirst().orElseThrow();
+        return least.loss() < (1 - SizeTrials.CLEARLY) * ofStart.loss() ? least.sizes() : start;
     }
 }

@@ -119,25 +119,28 @@ public final class SizePolish {
     }
 
     /**
-     * Those that are worth more than a judgement: the answer, where the last polish began, the choices that rise with depth (or those that
-     * fall, if the best ranked of both falls), and the best ranked of all. A judge whose kernels have learned near uniform sizes tells which way, and is no judge of how steep.
+     * Choices that are worth more than a judgement, each in one list only: a judge whose kernels have learned near uniform sizes is no judge of how steep sizes should rise or
+     * fall.
      *
-     * @param answer of the search, which comes first
-     * @param start  the last polish's
-     * @param most   at most so many
+     * @param answer  of the search
+     * @param start   where the last polish began; may be the answer
+     * @param rising  with depth, in every layer, the best judged first; the answer may be one of them
+     * @param falling as {@code rising}
+     * @param rest    all others, the best judged first
      */
-    public List<int[]> finalists(int[] answer, int[] start, int most) {
+    public record Finalists(int[] answer, int[] start, List<int[]> rising, List<int[]> falling, List<int[]> rest) {}
+
+    /**
+     * @param answer of the search
+     * @param start  the last polish's
+     */
+    public Finalists finalists(int[] answer, int[] start) {
         List<int[]> graded = SizeProposals.graded(cost, target);
-        List<int[]> finalists = new ArrayList<>();
-        List<int[]> rankedGraded = ranked.stream().filter(sizes -> contains(graded, sizes)).toList();
-        Stream<int[]> oneWay = rankedGraded.stream().filter(sizes -> SizeProposals.rises(sizes) == SizeProposals.rises(rankedGraded.get(0)))
-                .filter(sizes -> !Arrays.equals(sizes, answer))
-                .limit(Math.max(1, most - 3)); // the answer, the start and one of the rest have places, too
-        Stream.of(Stream.of(answer, start), oneWay, ranked.stream())
-                .flatMap(choices -> choices)
-                .filter(sizes -> finalists.size() < most && !contains(finalists, sizes))
-                .forEachOrdered(finalists::add);
-        return finalists;
+        List<int[]> others = ranked.stream().filter(sizes -> !Arrays.equals(sizes, start)).toList();
+        List<int[]> oneWay = others.stream().filter(sizes -> contains(graded, sizes)).toList();
+        return new Finalists(answer, start, oneWay.stream().filter(SizeProposals::rises).toList(),
+                oneWay.stream().filter(sizes -> !SizeProposals.rises(sizes)).toList(),
+                others.stream().filter(sizes -> !contains(graded, sizes) && !Arrays.equals(sizes, answer)).toList());
     }
 
     private static boolean contains(List<int[]> choices, int[] sizes) {

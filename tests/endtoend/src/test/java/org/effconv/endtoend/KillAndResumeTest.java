@@ -41,6 +41,8 @@ class KillAndResumeTest {
         assertTrue(phases.contains("trial2"), phases.toString());
         killAfterEpochs(2, first, broken); // within the search, or right behind it
         killAfterEpochs(phases.indexOf("trial2") + 1, again, broken); // between two trials, or within the second
+        String lastTrial = phases.get(phases.indexOf("train") - 1);
+        killAfterEpochs(phases.indexOf(lastTrial) + 1, again, broken); // within the last trial, or right before the training
         killAfterEpochs(phases.indexOf("train") + 1, again, broken); // within the training
         killAfterEpochs(phases.indexOf("train") + 2, again, broken);
         Process last = start(again);
