@@ -71,6 +71,7 @@ public final class Comparison {
      * @param networkAccuracy over all networks
      * @param bestEpoch  over the seeds, the best epoch's test accuracy, chosen by the test part; null where it was not asked for
      * @param parameters over the networks
+     * @param multiplyAdds mean over the networks, of one image
      * @param deviation  largest |cost - budget| / budget
      * @param searchSeconds mean over the networks, of a search that may serve several; 0 without one
      * @param trainingSeconds mean over the networks
@@ -81,7 +82,7 @@ public final class Comparison {
      */
     public record Entry(
             Method method, String name, int networks, SortedMap<Long, Double> accuracies, Summary accuracy, Summary networkAccuracy,
-            Summary validation, Summary bestEpoch, Summary parameters, double deviation, double searchSeconds, double trainingSeconds,
+            Summary validation, Summary bestEpoch, Summary parameters, double multiplyAdds, double deviation, double searchSeconds, double trainingSeconds,
             double searchStepMillis, double stepMillis, SortedMap<Long, Double> advantage, List<String> sizes) {
         /** Learned - this, over the seeds; null where there is no pair. */
         public Summary advantageSummary() {
@@ -177,7 +178,7 @@ public final class Comparison {
         return new Entry(
                 method, name, rows.size(), accuracies, Summary.of(accuracies.values()), Summary.of(values(rows, "testAccuracy")),
                 validation.isEmpty() ? null : Summary.of(validation.values()), best.isEmpty() ? null : Summary.of(best.values()),
-                Summary.of(values(rows, "parameters")),
+                Summary.of(values(rows, "parameters")), mean(rows, "/result/multiplyAdds", Double.NaN),
                 values(rows, "budgetDeviation").stream().mapToDouble(Math::abs).max().orElseThrow(),
                 mean(rows, "/search/seconds", 0), mean(rows, "/result/seconds", Double.NaN), mean(rows, "/search/stepMillis", Double.NaN),
                 mean(rows, "/result/stepMillis", Double.NaN), advantage, rows.stream().map(Comparison::sizes).toList());

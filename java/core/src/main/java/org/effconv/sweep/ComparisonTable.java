@@ -7,19 +7,19 @@ import java.util.stream.Stream;
 
 /** A comparison as Markdown, for people, and as CSV, for programs. */
 public final class ComparisonTable {
-    private static final String MARKDOWN_HEAD = "| sizes | networks | seeds | parameters | off budget | test accuracy % | range | "
-            + "learned - these, points | per seed | range | search s | training s | step ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+    private static final String MARKDOWN_HEAD = "| sizes | networks | seeds | parameters | off budget | multiply-adds | test accuracy % | range | "
+            + "learned - these, points | per seed | range | search s | training s | step ms |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
     private static final List<String> CSV_HEAD = List.of(
             "arch", "data", "trainImages", "budget", "budgetCost", "budgetTarget", "sizes", "networks", "seeds", "parametersMean", "parametersMin", "parametersMax",
             "largestBudgetDeviation", "testAccuracyMean", "testAccuracyDeviation", "testAccuracyMin", "testAccuracyMax", "validationAccuracyMean",
             "bestEpochTestAccuracyChosenOnTestMean", "learnedMinusTheseMean", "learnedMinusTheseDeviation", "learnedMinusTheseMin",
-            "learnedMinusTheseMax", "pairs", "searchSecondsMean", "trainingSecondsMean", "searchStepMillisMean", "stepMillisMean");
+            "learnedMinusTheseMax", "pairs", "searchSecondsMean", "trainingSecondsMean", "searchStepMillisMean", "stepMillisMean", "multiplyAddsMean");
 
     private ComparisonTable() {}
 
     /** Tables with one line per method, and what their numbers mean. */
     public static String markdown(Comparison comparison) {
-        StringBuilder s = new StringBuilder();
+        StringBuilder s = new StringBuilder(ComparisonOverview.markdown(comparison));
         for (Comparison.Group group : comparison.groups()) {
             s.append(String.format(Locale.ROOT, "## %s, %s, %,d training images, budget %s (%s)%n%n", group.task().architecture(),
                     group.task().data(), group.task().images(), group.budget(), group.cost().format(group.target())));
@@ -56,7 +56,7 @@ public final class ComparisonTable {
         Summary difference = e.advantageSummary();
         return Stream.of(
                         e.name(), e.networks(), e.accuracies().size(), range("%,.0f", e.parameters().min(), e.parameters().max()),
-                        format("%.2f %%", 100 * e.deviation()), percent(e.accuracy()),
+                        format("%.2f %%", 100 * e.deviation()), format("%.1f M", e.multiplyAdds() / 1e6), percent(e.accuracy()),
                         range("%.2f", 100 * e.networkAccuracy().min(), 100 * e.networkAccuracy().max()),
                         difference == null ? "" : points(difference),
                         String.join(" ", Comparison.seeds(e.advantage(), v -> format("%+.2f", 100 * v))),
@@ -68,11 +68,11 @@ public final class ComparisonTable {
                 .collect(Collectors.joining(" | ", "| ", " |\n"));
     }
 
-    private static String percent(Summary s) {
+    static String percent(Summary s) {
         return format("%.2f", 100 * s.mean()) + spread(s);
     }
 
-    private static String points(Summary s) {
+    static String points(Summary s) {
         return format("%+.2f", 100 * s.mean()) + spread(s);
     }
 
@@ -102,7 +102,7 @@ public final class ComparisonTable {
                         e.accuracy().mean(), e.accuracy().deviation(), e.networkAccuracy().min(), e.networkAccuracy().max(),
                         e.validation() == null ? "" : e.validation().mean(), e.bestEpoch() == null ? "" : e.bestEpoch().mean(),
                         d == null ? "" : d.mean(), d == null ? "" : d.deviation(), d == null ? "" : d.min(), d == null ? "" : d.max(),
-                        d == null ? 0 : d.n(), e.searchSeconds(), e.trainingSeconds(), e.searchStepMillis(), e.stepMillis());
+                        d == null ? 0 : d.n(), e.searchSeconds(), e.trainingSeconds(), e.searchStepMillis(), e.stepMillis(), e.multiplyAdds());
                 s.append(fields.map(ComparisonTable::field).collect(Collectors.joining(","))).append('\n');
             }
         }

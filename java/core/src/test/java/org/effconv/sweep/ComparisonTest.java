@@ -1,6 +1,7 @@
 package org.effconv.sweep;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -20,6 +21,7 @@ class ComparisonTest {
     private static final double EXACT = 1e-12;
 
     private double closing = 0.2; // of the rows' searches
+    private String arch = "cnn6"; // of the rows
 
     @TempDir
     Path folder;
@@ -42,13 +44,13 @@ class ComparisonTest {
     }
 
     private void row(String method, String variant, long seed, double accuracy, long parameters, double deviation, int epochs) {
-        ObjectNode row = Json.object().put("kind", "training").put("id", method + variant + seed).put("arch", "cnn6").put("data", "d")
+        ObjectNode row = Json.object().put("kind", "training").put("id", arch + method + variant + seed).put("arch", arch).put("data", "d")
                 .put("budget", "k4").put("budgetCost", "parameters").put("budgetTarget", 1000.0).put("method", method).put("variant", variant).put("seed", seed);
         if (method.equals("learned")) {
             row.putObject("search").put("seconds", 10.0 * seed).put("stepMillis", 3.0);
         }
         ObjectNode result = row.putObject("result").put("testAccuracy", accuracy).put("validationAccuracy", accuracy + 0.01)
-                .put("parameters", parameters).put("multiplyAdds", 5).put("budgetDeviation", deviation).put("seconds", 100.0).put("stepMillis", 2.0);
+                .put("parameters", parameters).put("multiplyAdds", 1_500_000).put("budgetDeviation", deviation).put("seconds", 100.0).put("stepMillis", 2.0);
         result.putObject("images").put("train", 900).put("test", 400);
         row.putObject("environment").put("device", "cpu").put("commit", seed == 1 ? "aaa" : "bbb").put("finished", "2026-01-0" + seed);
         row.putObject("settings").put("epochs", epochs).put("seed", seed).put("spread", method.equals("uniform") ? 0.1 : 0.4).put("closing", closing);
@@ -128,13 +130,35 @@ class ComparisonTest {
     void theTableShowsThem() {
         String markdown = ComparisonTable.markdown(Comparison.of(List.of(file)));
         assertTrue(markdown.contains("## cnn6, d, 900 training images, budget k4 (1,000 parameters)"), markdown);
-        assertTrue(markdown.contains("| random | 3 | 2 | 1,000 to 1,020 | 2.00 % | 76.00 +- 5.66 | 70.00 to 80.00 | +6.50 +- 2.12 | +8.00 +5.00 | +5.00 to +8.00 |"), markdown);
-        assertTrue(markdown.contains("| uniform k5 | 1 | 1 | 2,000 | 100.00 % | 82.00 (one seed) |"), markdown);
+        assertTrue(markdown.contains("| random | 3 | 2 | 1,000 to 1,020 | 2.00 % | 1.5 M | 76.00 +- 5.66 | 70.00 to 80.00 | +6.50 +- 2.12 | +8.00 +5.00 | +5.00 to +8.00 |"), markdown);
+        assertTrue(markdown.contains("| uniform k5 | 1 | 1 | 2,000 | 100.00 % | 1.5 M | 82.00 (one seed) |"), markdown);
         List<String> csv = ComparisonTable.csv(Comparison.of(List.of(file))).lines().toList();
         assertEquals(5, csv.size());
         for (String line : csv) {
             assertEquals(csv.get(0).split(",", -1).length, line.split(",", -1).length, line);
         }
+    }
+
+    @Test
+    void severalGroupsAreSummedUpByBaseline() {
+        assertFalse(ComparisonTable.markdown(Comparison.of(List.of(file))).contains("Learned sizes against each baseline"));
+        arch = "dwnet";
+        row("learned", "", 1, 0.60, 1000, 0, 8);
+        row("learned", "", 2, 0.62, 1000, 0, 8);
+        row("uniform", "k3", 1, 0.58, 1000, 0, 8);
+        row("uniform", "k3", 2, 0.62, 1000, 0, 8);
+        arch = "resnet20";
+        row("uniform", "k3", 1, 0.58, 1000, 0, 8); // without learned sizes: no line
+        String markdown = ComparisonTable.markdown(Comparison.of(List.of(file)));
+        assertTrue(markdown.startsWith("""
+                ## Learned sizes against each baseline
+
+                | network, data, images, budget | learned, % | - uniform | - random |
+                |---|---|---|---|
+                | cnn6, d, 900, k4 | 83.00 +- 2.65 | k3: +0.00 +- 1.41 (2), k5: -2.00 (one seed) | +6.50 +- 2.12 (2) |
+                | dwnet, d, 900, k4 | 61.00 +- 1.41 | +1.00 +- 1.41 (2) |  |
+                | all pairs |  | -0.25 +- 1.71 (4): 1 won, 1 drawn, 2 lost | +6.50 +- 2.12 (2): 2 won, 0 drawn, 0 lost |
+                """), markdown); // -2 (k5), -1, +2, 0
     }
 
     @Test
