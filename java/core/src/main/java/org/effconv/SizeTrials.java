@@ -105,8 +105,8 @@ final class SizeTrials {
         int[] best = trials.answer(epochs);
         if (!Arrays.equals(best, choices.start())) {
             int longer = LONGER * epochs;
-            trials.loss(choices.start(), longer);
-            trials.loss(best, longer);
+            trials.lossAfter(choices.start(), longer);
+            trials.lossAfter(best, longer);
             best = trials.answer(longer);
         }
         return new Outcome(best, trials.seconds, List.copyOf(trials.tried));
@@ -114,26 +114,26 @@ final class SizeTrials {
 
     // Which way sizes should go from layer to layer is tried out with one choice of each; more of that way follow only if it is any good.
     private void tryAll(SizePolish.Finalists choices, int epochs) {
-        loss(choices.answer(), epochs);
-        double ofStart = loss(choices.start(), epochs);
-        double rising = firstLoss(choices.rising(), epochs);
-        double falling = firstLoss(choices.falling(), epochs);
+        lossAfter(choices.answer(), epochs);
+        double ofStart = lossAfter(choices.start(), epochs);
+        double rising = lossOfFirst(choices.rising(), epochs);
+        double falling = lossOfFirst(choices.falling(), epochs);
         if (Math.min(rising, falling) <= (1 + CLEARLY) * ofStart) {
             List<int[]> way = rising <= falling ? choices.rising() : choices.falling();
-            way.stream().limit(OF_A_WAY).forEachOrdered(sizes -> loss(sizes, epochs));
+            way.stream().limit(OF_A_WAY).forEachOrdered(sizes -> lossAfter(sizes, epochs));
         }
-        choices.rest().stream().limit(MOST > tried.size() ? 1 : 0).forEachOrdered(sizes -> loss(sizes, epochs));
+        choices.rest().stream().limit(MOST > tried.size() ? 1 : 0).forEachOrdered(sizes -> lossAfter(sizes, epochs));
     }
 
-    private double firstLoss(List<int[]> choices, int epochs) {
-        return choices.isEmpty() ? Double.POSITIVE_INFINITY : loss(choices.get(0), epochs);
+    private double lossOfFirst(List<int[]> choices, int epochs) {
+        return choices.isEmpty() ? Double.POSITIVE_INFINITY : lossAfter(choices.get(0), epochs);
     }
 
     /** The best of those that were tried for so many epochs; of several the first. */
     private int[] answer(int epochs) {
         SearchResult.Trial best = tried.stream().filter(one -> one.epochs() == epochs && Double.isFinite(one.loss()))
                 .min(Comparator.comparingDouble(SearchResult.Trial::loss)).orElseThrow(() -> failure);
-        double ofStart = loss(start, epochs);
+        double ofStart = lossAfter(start, epochs);
         if (!Arrays.equals(best.sizes(), start) && best.loss() > (1 - CLEARLY) * ofStart && ofStart < Double.POSITIVE_INFINITY) {
             LOG.info("trials: {} stays, nothing is clearly better", Arrays.toString(start));
             return start;
@@ -142,7 +142,7 @@ final class SizeTrials {
     }
 
     /** Of a trial, which is run if it has not been; infinite for a choice that cannot be trained: it has lost, and no more than that. */
-    private double loss(int[] sizes, int epochs) {
+    private double lossAfter(int[] sizes, int epochs) {
         for (SearchResult.Trial known : tried) {
             if (known.epochs() == epochs && Arrays.equals(known.sizes(), sizes)) {
                 return Double.isNaN(known.loss()) ? Double.POSITIVE_INFINITY : known.loss();
