@@ -105,7 +105,8 @@ class NetworkTest {
             learned.parameters().forEach(p -> backend.fill(p.value(), 0)); // a copy of its own
             assertArrayEquals(expected, logits(other, weights, arena, x, false, 1));
             try (Network another = new Network(backend, plan("cnn6"), DataType.F32, 1)) {
-                assertThrows(IllegalArgumentException.class, () -> another.startFrom(backend, learned));
+                String refusal = assertThrows(IllegalArgumentException.class, () -> another.startFrom(backend, learned)).getMessage();
+                assertTrue(refusal.contains("cannot start from"), refusal); // and not only in the first copy that does not fit
             }
         }
     }
