@@ -221,7 +221,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         }
         FoundSizes best = !moves.isEmpty() ? found.movedTo(moves.get(moves.size() - 1).sizes(), cost)
                 : polish.cutShort() ? found : found.movedTo(plain, cost);
-        boolean one = Arrays.equals(best.sizes(), plain) && polish.ranked().stream().allMatch(sizes -> Arrays.equals(sizes, plain));
+        boolean one = Arrays.equals(best.sizes(), plain) && polish.ranked().isEmpty();
         return new Choice(best, priced || one ? Optional.empty() : Optional.of(polish.finalists(best.sizes(), plain)));
     }
 

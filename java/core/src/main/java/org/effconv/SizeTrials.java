@@ -155,7 +155,7 @@ final class SizeTrials {
                 throw new InvalidInput("metrics.jsonl has no line of " + PHASE + (index + 1) + ", whose checkpoint is there; expected the folder as the run left it");
             }
             seconds += outcome.seconds();
-            LOG.info(String.format(Locale.ROOT, "trial: %s, loss %.4f", Arrays.toString(sizes), outcome.loss()));
+            LOG.info(String.format(Locale.ROOT, "trial: %s, loss %.4f in epoch %d", Arrays.toString(sizes), outcome.loss(), epochs));
             tried.add(new SearchResult.Trial(sizes.clone(), epochs, outcome.loss()));
             return outcome.loss();
         } catch (JobFailed e) {

@@ -112,7 +112,7 @@ public final class SizePolish {
 
     /**
      * The choices of the last polish's first round, best first: those that came into the last heat, then those of the heat before,
-     * and so on. Empty if there was no round.
+     * and so on; without the sizes where it began. Empty if there was no round.
      */
     public List<int[]> ranked() {
         return List.copyOf(ranked);
@@ -136,11 +136,10 @@ public final class SizePolish {
      */
     public Finalists finalists(int[] answer, int[] start) {
         List<int[]> graded = SizeProposals.graded(cost, target);
-        List<int[]> others = ranked.stream().filter(sizes -> !Arrays.equals(sizes, start)).toList();
-        List<int[]> oneWay = others.stream().filter(sizes -> contains(graded, sizes)).toList();
+        List<int[]> oneWay = ranked.stream().filter(sizes -> contains(graded, sizes)).toList();
         return new Finalists(answer, start, oneWay.stream().filter(SizeProposals::rises).toList(),
                 oneWay.stream().filter(sizes -> !SizeProposals.rises(sizes)).toList(),
-                others.stream().filter(sizes -> !contains(graded, sizes) && !Arrays.equals(sizes, answer)).toList());
+                ranked.stream().filter(sizes -> !contains(graded, sizes) && !Arrays.equals(sizes, answer)).toList());
     }
 
     private static boolean contains(List<int[]> choices, int[] sizes) {

@@ -56,7 +56,7 @@ public final class ComparisonTable {
         Summary difference = e.advantageSummary();
         return Stream.of(
                         e.name(), e.networks(), e.accuracies().size(), range("%,.0f", e.parameters().min(), e.parameters().max()),
-                        format("%.2f %%", 100 * e.deviation()), format("%.1f M", e.multiplyAdds() / 1e6), percent(e.accuracy()),
+                        format("%.2f %%", 100 * e.deviation()), Double.isNaN(e.multiplyAdds()) ? "" : format("%.1f M", e.multiplyAdds() / 1e6), percent(e.accuracy()),
                         range("%.2f", 100 * e.networkAccuracy().min(), 100 * e.networkAccuracy().max()),
                         difference == null ? "" : points(difference),
                         String.join(" ", Comparison.seeds(e.advantage(), v -> format("%+.2f", 100 * v))),

@@ -161,6 +161,22 @@ class ComparisonTest {
                 """), markdown); // -2 (k5), -1, +2, 0
     }
 
+    /** Rows of early sweeps. */
+    @Test
+    void multiplyAddsThatRowsDoNotSayStayEmpty() {
+        List<ObjectNode> rows = List.copyOf(JsonLines.read(file));
+        Path early = folder.resolve("early.jsonl");
+        rows.forEach(row -> {
+            if (row.path("result") instanceof ObjectNode result) {
+                result.remove("multiplyAdds");
+            }
+            JsonLines.append(early, row);
+        });
+        String markdown = ComparisonTable.markdown(Comparison.of(List.of(early)));
+        assertTrue(markdown.contains("| uniform k5 | 1 | 1 | 2,000 | 100.00 % |  | 82.00 (one seed) |"), markdown);
+        assertFalse(markdown.contains("NaN"), markdown);
+    }
+
     @Test
     void otherSettingsAreRefused() {
         row("mixed", "", 1, 0.5, 1000, 0, 16);
