@@ -1,24 +1,16 @@
 // Binds every entry function, once, when the library is loaded, to its variant for this processor's instruction set.
 
 #include "effconv.h"
+#include "level.h"
 
 namespace {
 
-enum Level { kBaseline = 1, kAvx2 = 3, kAvx512 = 4 };
+using namespace effconv::cpu;
 
 // Called by the dynamic linker before anything else of this library has run, so it may use nothing but the processor.
-__attribute__((no_sanitize("address"), always_inline)) inline Level level() {
-    __builtin_cpu_init();
-    if (EC_HIGHEST_LEVEL >= 4 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")) {
-        return kAvx512;
-    }
-    if (EC_HIGHEST_LEVEL >= 3 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-        __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
-        return kAvx2;
-    }
-    return kBaseline;
+__attribute__((no_sanitize("address"), always_inline)) inline Level chosen() {
+    const Level most = level();
+    return most > EC_HIGHEST_LEVEL ? static_cast<Level>(EC_HIGHEST_LEVEL) : most;
 }
 
 }  // namespace
@@ -27,8 +19,8 @@ __attribute__((no_sanitize("address"), always_inline)) inline Level level() {
     extern "C" decltype(name) name##_v1, name##_v3, name##_v4;                                                  \
     extern "C" {                                                                                                \
     __attribute__((no_sanitize("address"), used)) static decltype(&name) choose_##name() {                      \
-        const Level chosen = level();                                                                           \
-        return chosen == kAvx512 ? &name##_v4 : chosen == kAvx2 ? &name##_v3 : &name##_v1;                       \
+        const Level variant = chosen();                                                                         \
+        return variant == kAvx512 ? &name##_v4 : variant == kAvx2 ? &name##_v3 : &name##_v1;                    \
     }                                                                                                           \
     }                                                                                                           \
     extern "C" EC_API decltype(name) name __attribute__((ifunc("choose_" #name)));
@@ -66,7 +58,7 @@ EC_DISPATCH(ec_naive_convolution_data_gradient)
 EC_DISPATCH(ec_naive_convolution_weight_gradient)
 
 const char* ec_instruction_set(void) {
-    switch (level()) {
+    switch (chosen()) {
         case kAvx512: return "x86-64-v4";
         case kAvx2: return "x86-64-v3";
         default: return "x86-64";

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/level.h"
 #include "effconv.h"
 #include "test.h"
 
@@ -24,13 +25,13 @@ struct Variant {
     bool runs;
 };
 
+__attribute__((no_sanitize("address"))) effconv::cpu::Level processor() { return effconv::cpu::level(); }
+
 std::vector<Variant> variants() {
-    __builtin_cpu_init();
-    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-    const bool v4 = v3 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    using namespace effconv::cpu;
     return {{"x86-64", ec_depthwise_weight_gradient_v1, true},
-            {"x86-64-v3", ec_depthwise_weight_gradient_v3, v3},
-            {"x86-64-v4", ec_depthwise_weight_gradient_v4, v4}};
+            {"x86-64-v3", ec_depthwise_weight_gradient_v3, processor() >= kAvx2},
+            {"x86-64-v4", ec_depthwise_weight_gradient_v4, processor() >= kAvx512}};
 }
 
 struct Case {
