@@ -34,8 +34,8 @@ public final class ContinuousTraining extends Job<ContinuousTraining> {
     }
 
     /**
-     * What FlexConv was published with: Adam at 0.01 without decay of plain parameters, batches of 64, a cosine after a warm-up over 5 of 350
-     * epochs. Epochs, data and seed stay as they are.
+     * What FlexConv was published with: Adam at 0.01 without decay of plain parameters, batches of 64, a cosine after a warm-up over 5 of
+     * 350 epochs. Epochs, data and seed stay as they are.
      */
     public static Settings ownSettings(Settings settings) {
         return settings.with(Settings.OPTIMIZER, "adamw").with(Settings.LR, 0.01).with(Settings.WEIGHT_DECAY, 0.0).with(Settings.BATCH, 64)

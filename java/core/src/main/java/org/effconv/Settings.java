@@ -98,7 +98,8 @@ public final class Settings {
     public static final Setting<Double> FROZEN = in(Setting.number("frozen", SEARCH.frozen(), Range.fromBelow(0, 1),
             "first part of the search, in which sizes stay at their start, as a fraction"));
     public static final Setting<Double> CLOSING = in(Setting.number("closing", SEARCH.closing(), Range.fromBelow(0, 1),
-            "last part of the search, in which kernels learn at odd sizes around those that were found, as a fraction; none where nothing is judged (--polish 0, --ceiling)"));
+            "last part of the search, in which kernels learn at odd sizes around those that were found, as a fraction; none where nothing "
+                    + "is judged (--polish 0, --ceiling)"));
     public static final Setting<Double> SPREAD = in(Setting.number("spread", SEARCH.spread(), Range.atLeast(0),
             "how widely each step of the search draws sizes of equal cost around the predicted ones: standard deviation of their logarithm"));
     public static final Setting<Double> PRICE = in(Setting.number("price", SEARCH.price(), Range.atLeast(0),
@@ -110,8 +111,9 @@ public final class Settings {
             "after the search, moves at most to a choice of equal cost whose loss under the predicted kernels is clearly smaller; 0: the soft sizes are rounded"));
 
     public static final Setting<Double> TRIALS = in(Setting.number("trials", 0.16, Range.atLeast(0),
-            "then the best choices of a budget, up to " + SizeTrials.MOST + ", are trained on, from the kernels predicted for them, for this fraction of the search's epochs, rounded up, "
-                    + "and the one with the smallest loss is taken, if it is clearly better than the mix nearest to uniform, then and in a trial " + SizeTrials.LONGER + " times as long; 0: none"));
+            "then the best choices of a budget, up to " + SizeTrials.MOST + ", are trained on, from the kernels predicted for them, for this "
+                    + "fraction of the search's epochs, rounded up, and the one with the smallest loss is taken, if it is clearly better than "
+                    + "the mix nearest to uniform, then and in a trial " + SizeTrials.LONGER + " times as long; 0: none"));
 
     public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));

@@ -17,15 +17,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The end of a search: its best choices of equal cost are each trained for a short while, as ordinary CNNs, and the one with the smallest class loss over
- * the last epoch is taken, if it is {@linkplain #CLEARLY clearly} smaller than that of the sizes where the choice began, which stay otherwise. Predicted kernels tell good choices from bad ones but not the best among good ones, since they know some sizes better than others; weights of
- * their own, trained on, do not.
+ * The end of a search: its best choices of equal cost are each trained for a short while, as ordinary CNNs, and the one with the smallest
+ * class loss over the last epoch is taken, if it is {@linkplain #CLEARLY clearly} smaller than that of the sizes where the choice began,
+ * which stay otherwise. Predicted kernels tell good choices from bad ones but not the best among good ones, since they know some sizes
+ * better than others; weights of their own, trained on, do not.
  *
- * <p>A short training prefers what learns fast, which is not always what is better in the end. So a choice that is ahead of the start must be clearly ahead in a
- * {@linkplain #LONGER longer} trial, too: there what is gained by learning fast shrinks or turns (docs/results/judge.md).
+ * <p>A short training prefers what learns fast, which is not always what is better in the end. So a choice that is ahead of the start must
+ * be clearly ahead in a {@linkplain #LONGER longer} trial, too: there what is gained by learning fast shrinks or turns
+ * (docs/results/judge.md).
  *
- * <p>All start from what the search has learned: the kernels predicted for their sizes, and the rest of its network. From fresh weights, which differ with the sizes, the luck of
- * the start is several times as large as what the sizes are worth (docs/results/judge.md).
+ * <p>All start from what the search has learned: the kernels predicted for their sizes, and the rest of its network. From fresh weights,
+ * which differ with the sizes, the luck of the start is several times as large as what the sizes are worth (docs/results/judge.md).
  *
  * <p>The loss is that of the training steps and not the validation part's: it is of many more images, and shared batches make its
  * differences small in noise; in trainings that see an image a few times it says as much.

@@ -67,7 +67,10 @@ public final class SystemInfo {
         }
     }
 
-    /** The commit this was built from, with "-dirty" behind it if the sources differed from it; "unknown" where nobody said (-Deffconv.commit; the launcher does). */
+    /**
+     * The commit this was built from, with "-dirty" behind it if the sources differed from it; "unknown" where nobody said
+     * (-Deffconv.commit; the launcher does).
+     */
     public static String commit() {
         return System.getProperty("effconv.commit", "unknown");
     }

@@ -11,7 +11,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
-/** The command line: {@code effconv learn | train | eval | search | sizes | sweep | compare | latency-table | bench | info}. Exit codes: 0 good, 1 the job failed, 2 bad arguments or input. */
+/**
+ * The command line: {@code effconv learn | train | eval | search | sizes | sweep | compare | latency-table | bench | info}. Exit codes:
+ * 0 good, 1 the job failed, 2 bad arguments or input.
+ */
 @Command(
         name = "effconv",
         description = "Learns the kernel sizes of a CNN's convolution layers under a budget of parameters, multiply-adds or time.",

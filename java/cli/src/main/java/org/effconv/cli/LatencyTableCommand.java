@@ -38,7 +38,9 @@ final class LatencyTableCommand implements Callable<Integer> {
     @Option(names = "--inference", description = "time a forward pass instead of a training step")
     private boolean inference;
 
-    @Option(names = "--repeats", paramLabel = "N", defaultValue = "7", description = "rounds, in each of which every layer is measured at every size, and 12 whole networks; the lower quartile counts (default: 7)")
+    @Option(names = "--repeats", paramLabel = "N", defaultValue = "7",
+            description = "rounds, in each of which every layer is measured at every size, and 12 whole networks; the lower quartile counts "
+                    + "(default: 7)")
     private int repeats;
 
     @Override

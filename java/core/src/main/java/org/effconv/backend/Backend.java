@@ -88,7 +88,8 @@ public interface Backend extends AutoCloseable {
      * Crops, flips and normalises a batch.
      *
      * @param images U8 (N, H, W, C)
-     * @param draws  I32 (N, 3): dy, dx (the crop's offset in pixels, outside is the channel's mean, i.e. 0 after normalising), flip (0 or 1)
+     * @param draws  I32 (N, 3): dy, dx (the crop's offset in pixels, outside is the channel's mean, i.e. 0 after normalising), flip (0 or
+     *               1)
      * @param mean   per channel, of values in 0..1
      * @param std    per channel
      * @param y      (N, H, W, C): y[n,h,w,c] = (u(h + dy, w' + dx) / 255 - mean) / std, w' = W - 1 - w if flipped

@@ -60,7 +60,9 @@ public final class Json {
             throw new InvalidInput(source + ": no valid JSON" + where + ": " + e.getOriginalMessage(), e);
         }
         if (!(node instanceof ObjectNode object)) {
-            throw new InvalidInput(source + ": expected a JSON object, found " + (node == null || node.isMissingNode() ? "nothing" : node.getNodeType().toString().toLowerCase(java.util.Locale.ROOT)));
+            boolean nothing = node == null || node.isMissingNode();
+            throw new InvalidInput(source + ": expected a JSON object, found "
+                    + (nothing ? "nothing" : node.getNodeType().toString().toLowerCase(java.util.Locale.ROOT)));
         }
         return object;
     }

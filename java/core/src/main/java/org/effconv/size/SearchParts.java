@@ -13,8 +13,8 @@ final class SearchParts {
     private final boolean alternating;
 
     /**
-     * @param plain whether one budget is searched by the steady update. Where not, the answer is not chosen by the kernels in the end, so that
-     *              there is no last part, and sizes move in every step of theirs
+     * @param plain whether one budget is searched by the steady update. Where not, the answer is not chosen by the kernels in the end, so
+     *              that there is no last part, and sizes move in every step of theirs
      */
     SearchParts(SearchSettings settings, boolean plain) {
         frozen = settings.frozen();

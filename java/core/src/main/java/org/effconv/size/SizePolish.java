@@ -119,8 +119,8 @@ public final class SizePolish {
     }
 
     /**
-     * Choices that are worth more than a judgement, each in one list only: a judge whose kernels have learned near uniform sizes is no judge of how steep sizes should rise or
-     * fall.
+     * Choices that are worth more than a judgement, each in one list only: a judge whose kernels have learned near uniform sizes is no
+     * judge of how steep sizes should rise or fall.
      *
      * @param answer  of the search
      * @param start   where the last polish began; may be the answer

@@ -47,8 +47,8 @@ final class SizeProposals {
     }
 
     /**
-     * For a search without a budget: of the two odd sizes on either side of each soft size (the larger if its ring has a mask of 0.1 or more), all combinations, or in a network
-     * of more than four layers those that differ from the plain rounding in one.
+     * For a search without a budget: of the two odd sizes on either side of each soft size (the larger if its ring has a mask of 0.1 or
+     * more), all combinations, or in a network of more than four layers those that differ from the plain rounding in one.
      */
     static List<int[]> roundings(double[] soft, List<SizedLayer> layers) {
         int[] plain = SizeRounding.round(soft, layers);

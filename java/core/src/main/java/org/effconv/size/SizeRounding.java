@@ -31,11 +31,11 @@ public final class SizeRounding {
     }
 
     /**
-     * Plain rounding where that is within the {@linkplain Cost.Kind#choiceTolerance tolerance} of P*; else the odd sizes within it that are nearest to the soft
-     * ones, by the sum over the layers of share_l (log k_l - log v_l)^2, share_l being the layer's part of P(v): among layers
-     * of equal cost those nearest a rounding edge move, and a cheap layer moves sooner than a costly one. (Where v is the
-     * best point of the budget's surface, a parameter is worth the same in every layer, so what a move loses is of second
-     * order and grows with the cost it moves.)
+     * Plain rounding where that is within the {@linkplain Cost.Kind#choiceTolerance tolerance} of P*; else the odd sizes within it that are
+     * nearest to the soft ones, by the sum over the layers of share_l (log k_l - log v_l)^2, share_l being the layer's part of P(v): among
+     * layers of equal cost those nearest a rounding edge move, and a cheap layer moves sooner than a costly one. (Where v is the best point
+     * of the budget's surface, a parameter is worth the same in every layer, so what a move loses is of second order and grows with the
+     * cost it moves.)
      *
      * @throws JobFailed if no choice is found; the message names the nearest. {@link #requireReachable} tells beforehand.
      */

@@ -8,11 +8,11 @@ import org.effconv.nn.SizedLayer;
 /**
  * Where the sizes should go: the steady update of x = log v under a budget.
  *
- * <p>Each step brings the pulls q_l = v_l dL/dv_l of the class loss. Their running mean, as far as it stands out of the
- * noise, less its component along n_l = d log P / d log v_l where a budget is met, plus the price times n where there is
- * none, over the running root mean square of all pulls, times a step that falls along half a cosine, moves x; then one
- * common factor on all sizes restores the budget. One scale for all layers keeps the pulls' proportions: a layer that the loss does not care for hardly moves, where Adam's
- * normalised steps would let it drift with the noise. The mean of x over the last part of the search is the answer.
+ * <p>Each step brings the pulls q_l = v_l dL/dv_l of the class loss. Their running mean, as far as it stands out of the noise, less its
+ * component along n_l = d log P / d log v_l where a budget is met, plus the price times n where there is none, over the running root mean
+ * square of all pulls, times a step that falls along half a cosine, moves x; then one common factor on all sizes restores the budget. One
+ * scale for all layers keeps the pulls' proportions: a layer that the loss does not care for hardly moves, where Adam's normalised steps
+ * would let it drift with the noise. The mean of x over the last part of the search is the answer.
  */
 final class SteadySizes implements SizeUpdate {
     private static final double LARGEST_PULL = 3; // of a layer's mean pull, in root mean squares

@@ -10,9 +10,10 @@ import java.util.stream.IntStream;
 import org.effconv.nn.SizedLayer;
 
 /**
- * Odd sizes near soft ones that cost a given amount, apart by the sum of their sizes: for each sum the choice moved least. Half of a layer's weight in that is its share of the cost, as
- * {@link SizeRounding#repair} measures it, and half the same for all: a layer that costs next to nothing must not pay for the order of the sums and the budget alone, since what it loses is
- * no less. (With a first layer of 7 instead of 3, 1.4 % of the parameters, cnn6 had 0.6 to 4.4 % more loss in six trials, docs/results/value.md.)
+ * Odd sizes near soft ones that cost a given amount, apart by the sum of their sizes: for each sum the choice moved least. Half of a
+ * layer's weight in that is its share of the cost, as {@link SizeRounding#repair} measures it, and half the same for all: a layer that
+ * costs next to nothing must not pay for the order of the sums and the budget alone, since what it loses is no less. (With a first layer of
+ * 7 instead of 3, 1.4 % of the parameters, cnn6 had 0.6 to 4.4 % more loss in six trials, docs/results/value.md.)
  */
 final class SumChoices {
     private static final int VERY_FEW_LAYERS = 4; // so few have more candidates each

@@ -21,8 +21,9 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * The weights of a search: predicted sizes, predicted kernels, masks between them. In the first part of a search the sizes
- * stay at their start, in the last at what was found; between them both learn. All randomness derives from (seed, step). In inference sizes are used as predicted.
+ * The weights of a search: predicted sizes, predicted kernels, masks between them. In the first part of a search the sizes stay at their
+ * start, in the last at what was found; between them both learn. All randomness derives from (seed, step). In inference sizes are used as
+ * predicted.
  */
 public final class SynthesisedWeights implements WeightSource {
     private static final int START_ROUNDS = 100;
