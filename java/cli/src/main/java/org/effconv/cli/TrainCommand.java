@@ -29,8 +29,10 @@ import picocli.CommandLine.Option;
         description = "Trains a network of given kernel sizes, as an ordinary CNN.")
 final class TrainCommand extends RunCommand<Training, TrainingResult> {
     private static final Pattern UNIFORM = Pattern.compile("k(\\d{1,3})");
+    private static final Pattern LIST = Pattern.compile("\\d{1,3}(,\\d{1,3})*");
+    private static final String FORMS = "a sizes.json, one size for all layers, as k5, or one per sized layer, as 3,3,5,7";
 
-    @Option(names = "--sizes", paramLabel = "FILE|kN", description = "a sizes.json, or one size for all layers, as k5")
+    @Option(names = "--sizes", paramLabel = "FILE|kN|LIST", description = FORMS)
     private String sizes;
 
     TrainCommand() {
@@ -44,11 +46,14 @@ final class TrainCommand extends RunCommand<Training, TrainingResult> {
     @Override
     Training newJob(Settings settings, Architecture architecture, Dataset data) {
         if (sizes == null) {
-            throw new InvalidInput("--sizes is missing: expected a sizes.json, or one size for all layers, as k5");
+            throw new InvalidInput("--sizes is missing: expected " + FORMS);
         }
         var uniform = UNIFORM.matcher(sizes.toLowerCase(Locale.ROOT));
         if (uniform.matches()) {
             return Training.uniform(settings, architecture, data, Integer.parseInt(uniform.group(1)));
+        }
+        if (LIST.matcher(sizes).matches()) {
+            return Training.of(settings, architecture, Arrays.stream(sizes.split(",")).mapToInt(Integer::parseInt).toArray());
         }
         return Training.fromFile(settings, architecture, data, Path.of(sizes));
     }

@@ -92,6 +92,15 @@ class LearnTest {
         assertEquals(0, train.exitCode(), train.err());
     }
 
+    @Test
+    void sizesMayBeListed() {
+        Path run = folder.resolve("listed");
+        Cli train = Cli.small("train", "--epochs", "1", "--sizes", "5,1,3", "--out", run.toString());
+        assertEquals(0, train.exitCode(), train.err());
+        assertTrue(train.out().contains("sizes          5 1 3\n"), train.out());
+        assertEquals("[5,1,3]", Json.line(Json.read(run.resolve("summary.json")).path("sizes")));
+    }
+
     private static String nearest(String refusal) {
         return refusal.replaceAll("(?s).*the nearest cost ([0-9,]+) parameters.*", "$1").replace(",", "");
     }
