@@ -58,6 +58,38 @@ public final class SizeRounding {
     }
 
     /**
+     * Odd sizes that cost no more than a ceiling: the plain rounding; while that costs too much, one layer a ring less, the one that moves
+     * least by the measure of {@link #repair} for what it saves.
+     *
+     * @param ceiling at least the cost of the network with all sizes 1
+     */
+    public static int[] under(double[] v, Cost cost, double ceiling) {
+        double soft = cost.soft(v).total();
+        int[] sizes = round(v, cost.layers());
+        while (cost.at(sizes) > ceiling) {
+            int best = -1;
+            double least = Double.POSITIVE_INFINITY;
+            for (int l = 0; l < sizes.length; l++) {
+                if (sizes[l] > 1) {
+                    double saved = cost.layer(l, sizes[l]) - cost.layer(l, sizes[l] - 2); // 0 where a table of times is flat
+                    double share = cost.spent(l, v[l]) / soft;
+                    double further = moved(share, v[l], sizes[l] - 2) - moved(share, v[l], sizes[l]);
+                    double price = saved > 0 ? further / saved : Double.MAX_VALUE;
+                    if (price < least) {
+                        least = price;
+                        best = l;
+                    }
+                }
+            }
+            if (best < 0) {
+                throw new JobFailed("no kernel sizes cost " + cost.kind().format(ceiling) + " or less");
+            }
+            sizes[best] -= 2;
+        }
+        return sizes;
+    }
+
+    /**
      * Refuses a budget that no odd sizes near uniform ones meet, before a search is spent on it: with few layers the choices
      * lie far apart.
      *

@@ -60,7 +60,7 @@ final class SteadySizes implements SizeUpdate {
         for (int l = 0; l < x.length; l++) {
             x[l] = clamp(x[l], l);
         }
-        restore();
+        restore(x);
         mean = new double[x.length];
         squares = new double[x.length];
         settled = new double[x.length];
@@ -71,16 +71,14 @@ final class SteadySizes implements SizeUpdate {
         return exponential(x);
     }
 
-    /** The answer: the mean over the last part, meeting the budget again; the wanted sizes before that part. */
+    /** The answer: the mean over the last part, meeting the budget again (below a ceiling: as it is); the wanted sizes before that part. */
     @Override
     public double[] answer() {
         if (settledSteps == 0) {
             return sizes();
         }
         double[] average = Arrays.stream(settled).map(s -> s / settledSteps).toArray();
-        if (hasBudget()) {
-            meet(average, target);
-        }
+        restore(average);
         return exponential(average);
     }
 
@@ -108,7 +106,7 @@ final class SteadySizes implements SizeUpdate {
                 x[l] = clamp(x[l] - step * relative, l);
             }
         }
-        restore();
+        restore(x);
         if (fraction >= 1 - settings.settle()) {
             settledSteps++;
             for (int l = 0; l < x.length; l++) {
@@ -201,16 +199,12 @@ final class SteadySizes implements SizeUpdate {
         }
     }
 
-    private void restore() {
-        if (hasBudget() && (!settings.ceiling() || cost.soft(sizes()).total() > target)) {
-            meet(x, target);
+    // Back onto the budget, or from above a ceiling down to it, by one common factor on all sizes; a layer at the end of its range stays there.
+    private void restore(double[] logs) {
+        if (hasBudget() && (!settings.ceiling() || cost.soft(exponential(logs)).total() > target)) {
+            double[] v = EqualCost.scaled(exponential(logs), cost, target);
+            Arrays.setAll(logs, l -> Math.log(v[l]));
         }
-    }
-
-    // One common factor on all sizes; a layer at the end of its range stays there.
-    private void meet(double[] logs, double wanted) {
-        double[] v = EqualCost.scaled(exponential(logs), cost, wanted);
-        Arrays.setAll(logs, l -> Math.log(v[l]));
     }
 
     private double clamp(double value, int l) {

@@ -323,8 +323,8 @@ public final class SynthesisedWeights implements WeightSource {
     public FoundSizes found() {
         double[] soft = settings.update() == Update.STEADY ? steady.answer() : sizes();
         int[] rounded = SizeRounding.round(soft, layers);
-        boolean fits = Double.isNaN(target) || settings.ceiling() && cost.at(rounded) <= target;
-        int[] repaired = fits ? rounded : SizeRounding.repair(soft, cost, target);
+        int[] repaired = Double.isNaN(target) ? rounded
+                : settings.ceiling() ? SizeRounding.under(soft, cost, target) : SizeRounding.repair(soft, cost, target);
         return new FoundSizes(soft, rounded, repaired, cost.at(repaired), target);
     }
 

@@ -109,6 +109,21 @@ class SteadySizesTest {
         SearchSettings settings = SearchSettings.standard().change().ceiling(true).build();
         SteadySizes steady = run(new SteadySizes(settings, cost, target, SmallSearch.uniform(cost, 5)), 0, 300, 300, 1);
         assertTrue(cost.soft(steady.sizes()).total() <= target * (1 + 1e-6));
+        assertTrue(cost.soft(steady.answer()).total() <= target * (1 + 1e-6));
+    }
+
+    @Test
+    void aCeilingDoesNotPullTheAnswerUp() {
+        SearchSettings settings = SearchSettings.standard().change().ceiling(true).build();
+        SteadySizes steady = new SteadySizes(settings, cost, cost.uniform(9), SmallSearch.uniform(cost, 9));
+        double[] smaller = new double[n]; // the loss wants all layers smaller
+        Arrays.fill(smaller, 1);
+        for (int step = 0; step < 300; step++) {
+            steady.update(steady.sizes(), smaller, step / 300.0, 300);
+        }
+        double wanted = cost.soft(steady.sizes()).total();
+        assertTrue(wanted < 0.9 * cost.uniform(9), wanted + " of " + cost.uniform(9));
+        assertEquals(wanted, cost.soft(steady.answer()).total(), 0.05 * wanted);
     }
 
     @Test

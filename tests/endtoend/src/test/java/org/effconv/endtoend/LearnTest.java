@@ -119,6 +119,17 @@ class LearnTest {
         assertTrue(learn.out().contains(" ms, budget ") && learn.out().contains(", measured "), learn.out());
     }
 
+    /** Twice the parameters of size 3 lie between sizes 3 and 5, and below a ceiling only the first may be the answer. */
+    @Test
+    void aCeilingIsNeverExceeded() {
+        Path run = folder.resolve("ceiling");
+        Cli learn = Cli.run("learn", "--arch", "planted1", "--data", "planted:3,train=64,test=32,size=12", "--batch", "16", "--threads", "1",
+                "--epochs", "1", "--search-epochs", "1", "--no-compare", "--budget", "2x", "--ceiling", "--out", run.toString());
+        assertEquals(0, learn.exitCode(), learn.err());
+        var sizes = Json.read(run.resolve("sizes.json"));
+        assertTrue(sizes.path("spent").asDouble() <= sizes.path("budget").asDouble(), sizes.toString());
+    }
+
     @Test
     void theSameSeedGivesTheSameModel() throws IOException {
         for (String name : List.of("a", "b")) {
