@@ -32,7 +32,7 @@ import org.slf4j.LoggerFactory;
  */
 public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check> checks) {
     private static final Logger LOG = LoggerFactory.getLogger(LatencyTable.class);
-    private static final String FORMAT = "effconv-latency-1";
+    private static final String FORMAT = "effconv-latency-2";
     private static final int REPEATS = 9; // of the measurement of a network found
     private static final double DRIFT = 0.03; // of a network's time, told from here on
 
@@ -65,11 +65,13 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
      * @param threads   of the device
      * @param precision of activations: F32 or BF16
      * @param network   architecture and input, as {@link NetworkPlan#toString} has them
+     * @param digest    of the architecture: one of the same name may have other fixed layers
      * @param pass      what was timed
      * @param batch     images in a batch
      * @param version   of EffConv
      */
-    public record Setup(String device, int threads, String precision, String network, Pass pass, int batch, String version) {}
+    public record Setup(
+            String device, int threads, String precision, String network, String digest, Pass pass, int batch, String version) {}
 
     /**
      * What a layer's time depends on besides its kernel size.
@@ -115,8 +117,9 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     }
 
     static Setup setup(Device device, NetworkPlan plan, Pass pass, int batch) {
-        return new Setup(device.name().replaceAll(":.*", "") + ", " + device.hardware(), device.threads(), device.activationType().name(), plan.toString(), pass, batch,
-                SystemInfo.version());
+        String hardware = device.name().replaceAll(":.*", "") + ", " + device.hardware();
+        return new Setup(hardware, device.threads(), device.activationType().name(), plan.toString(), plan.architecture().digest(), pass,
+                batch, SystemInfo.version());
     }
 
     /**
@@ -131,6 +134,7 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
         same("threads", setup.threads, here.threads, source);
         same("precision", setup.precision, here.precision, source);
         same("network", setup.network, here.network, source);
+        same("architecture", setup.digest, here.digest, source);
         for (Check check : checks) { // each may be measured again, beside the network found
             if (check.sizes == null || check.sizes.length != plan.sizedLayers().size() || !(check.measured > 0)) {
                 throw new InvalidInput(source + ": a check of sizes " + Arrays.toString(check.sizes) + ", " + check.measured + " ms; expected "
@@ -201,7 +205,7 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     ObjectNode toJson() {
         ObjectNode json = Json.object().put("format", FORMAT);
         json.put("device", setup.device).put("threads", setup.threads).put("precision", setup.precision).put("network", setup.network)
-                .put("pass", setup.pass.key()).put("batch", setup.batch).put("version", setup.version);
+                .put("architecture", setup.digest).put("pass", setup.pass.key()).put("batch", setup.batch).put("version", setup.version);
         json.put("restMilliseconds", rest);
         ArrayNode list = json.putArray("layers");
         for (Row row : rows) {
@@ -224,7 +228,7 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
             throw new InvalidInput(file + ": format " + json.path("format") + ", expected \"" + FORMAT + "\"");
         }
         Setup setup = new Setup(text(json, "device", file), whole(json, "threads", file), text(json, "precision", file),
-                text(json, "network", file), Pass.of(text(json, "pass", file), file + ": pass"), whole(json, "batch", file),
+                text(json, "network", file), text(json, "architecture", file), Pass.of(text(json, "pass", file), file + ": pass"), whole(json, "batch", file),
                 text(json, "version", file));
         double rest = milliseconds(json.path("restMilliseconds"), 0, file + ": restMilliseconds");
         List<Row> rows = new ArrayList<>();

@@ -72,7 +72,7 @@ class LatencyTableTest {
 
     @ParameterizedTest
     @CsvSource({"threads, 7, threads '7'", "device, '\"cpu, another\"', device 'cpu, another'", "precision, '\"BF16\"', precision 'BF16'",
-        "network, '\"cnn6 on 3 x 3 x 1, 2 classes\"', network 'cnn6 on"})
+        "network, '\"cnn6 on 3 x 3 x 1, 2 classes\"', network 'cnn6 on", "architecture, '\"0123456789abcdef\"', architecture '0123"})
     void aTableOfAnotherDeviceIsRefused(String field, String value, String part) throws IOException {
         try (Device device = device()) {
             Path file = folder.resolve("table.json");
@@ -86,7 +86,7 @@ class LatencyTableTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"\"format\" : \"effconv-latency-1\"|\"format\" : \"x\"|format \"x\", expected",
+    @CsvSource(delimiter = '|', value = {"\"format\" : \"effconv-latency-2\"|\"format\" : \"x\"|format \"x\", expected",
         "\"threads\" : 1|\"threads\" : 0|threads: 0, expected", "\"pass\" : \"training\"|\"pass\" : \"both\"|pass 'both': expected training or inference",
         "\"restMilliseconds\" : 0.25|\"restMilliseconds\" : -1|restMilliseconds: -1, expected", "0.19|0.01|layers[0].milliseconds[1]: 0.01, expected",
         "\"stride\" : 1|\"strides\" : 1|layers[0].shape"})

@@ -69,20 +69,25 @@ final class SweepCommand implements Callable<Integer> {
             description = "which sizes: ${COMPLETION-CANDIDATES} (default: all)", completionCandidates = MethodNames.class)
     private List<String> methods = new MethodNames();
 
-    @Option(names = "--arch", paramLabel = "A,..", split = ",", description = "architectures, names or .json files (default: cnn6)")
-    private List<String> architectures = List.of(Settings.ARCH.standard());
+    @Option(names = "--arch", paramLabel = "A,..", defaultValue = "${sys:effconv.arch:-cnn6}", split = ",",
+            description = "architectures, names or .json files (default: cnn6)")
+    private List<String> architectures;
 
-    @Option(names = "--data", paramLabel = "DATA", description = "a dataset, as for learn; may be given several times (default: fashion-mnist)")
-    private List<String> data = List.of(Settings.DATA.standard());
+    @Option(names = "--data", paramLabel = "DATA", defaultValue = "${sys:effconv.data:-fashion-mnist}",
+            description = "a dataset, as for learn; may be given several times (default: fashion-mnist)")
+    private List<String> data;
 
-    @Option(names = "--train-images", paramLabel = "N,..", split = ",", description = "numbers of training images; 0: all (default: 0)")
-    private List<String> trainImages = List.of("0");
+    @Option(names = "--train-images", paramLabel = "N,..", defaultValue = "${sys:effconv.train-images:-0}", split = ",",
+            description = "numbers of training images; 0: all (default: 0)")
+    private List<String> trainImages;
 
-    @Option(names = "--budget", paramLabel = "B,..", split = ",", description = "budgets, as for learn (default: k3,k5)")
-    private List<String> budgets = List.of("k3", "k5");
+    @Option(names = "--budget", paramLabel = "B,..", defaultValue = "${sys:effconv.budget:-k3,k5}", split = ",",
+            description = "budgets, as for learn (default: k3,k5)")
+    private List<String> budgets;
 
-    @Option(names = "--seed", paramLabel = "S,..", split = ",", description = "seeds, or ranges of them (default: 1-3)")
-    private List<String> seeds = List.of("1-3");
+    @Option(names = "--seed", paramLabel = "S,..", defaultValue = "${sys:effconv.seed:-1-3}", split = ",",
+            description = "seeds, or ranges of them (default: 1-3)")
+    private List<String> seeds;
 
     @Option(names = "--draws", paramLabel = "N", description = "random networks per budget and seed (default: 3)")
     private int draws = 3;
@@ -91,12 +96,13 @@ final class SweepCommand implements Callable<Integer> {
             description = "runs at a time, each a process with --threads threads (default: half the processors over the threads, at least 1)")
     private Integer jobs;
 
-    @Option(names = "--threads", paramLabel = "N", description = "CPU threads of each run (default: 1)")
-    private String threads = "1";
+    @Option(names = "--threads", paramLabel = "N", defaultValue = "${sys:effconv.threads:-1}",
+            description = "CPU threads of each run (default: 1)")
+    private String threads;
 
-    @Option(names = "--validation", paramLabel = "X",
+    @Option(names = "--validation", paramLabel = "X", defaultValue = "${sys:effconv.validation:-0.1}",
             description = "fraction of the training images kept for validation, the same ones in all runs (default: 0.1)")
-    private String validation = "0.1";
+    private String validation;
 
     @Option(names = "--dry-run", description = "list the runs and estimate their time, from a few timed steps; write nothing")
     private boolean dryRun;
@@ -171,9 +177,9 @@ final class SweepCommand implements Callable<Integer> {
             return run.search() == null ? "" : "  sizes by " + run.search();
         }
         long parameters = plan.parameters(run);
-        return String.format(Locale.ROOT, "  sizes %s, %,d parameters (%+.2f %%)",
+        return String.format(Locale.ROOT, "  sizes %s, %,d parameters (%+.2f %% off the budget)",
                 Arrays.stream(run.sizes()).mapToObj(Integer::toString).collect(Collectors.joining(" ")), parameters,
-                100 * (parameters / run.target() - 1));
+                100 * plan.deviation(run, run.sizes(), parameters));
     }
 
     private static String duration(double seconds) {

@@ -60,6 +60,12 @@ public final class AtomicFile {
         write(target, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
     }
 
+    /** Whether a file is what a killed writer left. */
+    public static boolean isLeftover(Path file) {
+        String name = file.getFileName().toString();
+        return name.startsWith(".") && name.endsWith(SUFFIX) && Files.isRegularFile(file);
+    }
+
     /** Removes what killed writers left in a folder; call it only where nobody else is writing. */
     public static void removeLeftovers(Path folder) {
         try (DirectoryStream<Path> found = Files.newDirectoryStream(folder, ".*" + SUFFIX)) {

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
 import org.effconv.EffconvException.InvalidInput;
+import org.effconv.io.Digest;
 import org.effconv.io.Json;
 
 /**
@@ -108,6 +109,11 @@ public final class Architecture {
     /** The description on one line: equal for equal architectures read from differently formatted files. */
     public String json() {
         return json;
+    }
+
+    /** Tells architectures of one name apart: the {@link Digest} of {@link #json}. */
+    public String digest() {
+        return Digest.of(json);
     }
 
     List<LayerSpec> layers() {

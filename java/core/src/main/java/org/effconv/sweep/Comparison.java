@@ -31,6 +31,9 @@ public final class Comparison {
     /** What must not differ within a comparison, but may be told by its note: where runs were made. */
     private static final List<String> ENVIRONMENT = List.of("device", "processor", "activations", "threads", "jobs", "version", "commit", "java");
 
+    /** What else must not differ: one text of a budget may mean several ("k5" counts what --cost says), as may a name of an architecture. */
+    private static final List<String> OF_A_GROUP = List.of("archDigest", "budgetCost", "budgetTarget");
+
     private static final Set<String> OF_A_RUN = Set.of(Settings.ARCH.key(), Settings.DATA.key(), Settings.TRAIN_IMAGES.key(),
             Settings.BUDGET.key(), Settings.SEED.key());
 
@@ -220,7 +223,14 @@ public final class Comparison {
 
     private static void requireSame(List<ObjectNode> rows, Set<String> but) {
         for (ObjectNode row : rows) {
-            List<String> differences = Checkpoint.differences(shared(rows.get(0), but), shared(row, but));
+            List<String> differences = new ArrayList<>(Checkpoint.differences(shared(rows.get(0), but), shared(row, but)));
+            for (String key : OF_A_GROUP) {
+                JsonNode there = rows.get(0).path(key);
+                JsonNode here = row.path(key);
+                if (!there.isMissingNode() && !here.isMissingNode() && !there.equals(here)) {
+                    differences.add(key + " is " + there + " there and " + here + " here");
+                }
+            }
             if (!differences.isEmpty()) {
                 throw new InvalidInput("runs '" + rows.get(0).path("id").asText() + "' and '" + row.path("id").asText()
                         + "' were made with different settings: " + String.join("; ", differences) + "; expected the same within a comparison");

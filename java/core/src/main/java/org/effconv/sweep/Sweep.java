@@ -2,12 +2,8 @@ package org.effconv.sweep;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
@@ -15,12 +11,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Function;
-import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
+import org.effconv.io.Folders;
 import org.effconv.io.Json;
 
 /**
@@ -83,7 +80,7 @@ public final class Sweep {
             ObjectNode row = rows.apply(run.id());
             if (row == null) {
                 missing.add(run);
-            } else if (!row.path("archDigest").asText().equals(run.architectureDigest())) {
+            } else if (!row.path("archDigest").asText().equals(run.architecture().digest())) {
                 throw new InvalidInput("run '" + run.id() + "' was made with another architecture named '" + run.architecture().name()
                         + "'; expected the same, or another --out");
             }
@@ -99,7 +96,7 @@ public final class Sweep {
     public void run() throws InterruptedException {
         plan.runs().stream().filter(run -> results.row(run.id()) != null && run.kind() != SweepRun.Kind.SEARCH)
                 .forEach(run -> remember(run, results.row(run.id())));
-        plan.runs().stream().filter(run -> results.row(run.id()) != null).forEach(run -> remove(results.work(run))); // killed behind its row
+        plan.runs().stream().filter(run -> results.row(run.id()) != null).forEach(run -> Folders.remove(results.work(run))); // killed behind its row
         pending.addAll(missing(plan, results::row));
         while (true) {
             startWhatCan();
@@ -166,11 +163,7 @@ public final class Sweep {
 
     private void start(SweepRun run) {
         Path folder = results.work(run);
-        try {
-            Files.createDirectories(folder);
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot create " + folder + ": " + e, e);
-        }
+        SweepJob.prepare(folder, run);
         running.add(run.id());
         if (run.kind() != SweepRun.Kind.SEARCH) {
             runningTrainings.add(run.training());
@@ -180,8 +173,8 @@ public final class Sweep {
             ended.add(new End(run, folder, null));
             return;
         }
-        SweepJob.prepare(folder, run);
-        launcher.start(run, folder).whenComplete((nothing, failure) -> ended.add(new End(run, folder, failure)));
+        launcher.start(run, folder).whenComplete((nothing, failure) -> ended.add(new End(run, folder,
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure)));
     }
 
     private void finish(End end) {
@@ -225,7 +218,7 @@ public final class Sweep {
         row.set("environment", same == null ? environment.put("jobs", jobs) : environment);
         row.set("settings", run.settings().toJson());
         results.append(row);
-        remove(results.work(run));
+        Folders.remove(results.work(run));
         if (run.kind() != SweepRun.Kind.SEARCH) {
             remember(run, row);
         }
@@ -238,18 +231,5 @@ public final class Sweep {
 
     private int[] sizes(ObjectNode row, JsonNode result) {
         return Json.convert(result.path("sizes"), int[].class, results.file() + ": " + row.path("id").asText() + ": sizes");
-    }
-
-    private static void remove(Path folder) {
-        if (!Files.exists(folder)) {
-            return;
-        }
-        try (Stream<Path> all = Files.walk(folder)) {
-            for (Path p : all.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(p);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot remove " + folder + ": " + e, e);
-        }
     }
 }

@@ -1,6 +1,8 @@
 package org.effconv.sweep;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -19,6 +21,7 @@ import org.effconv.Training;
 import org.effconv.TrainingResult;
 import org.effconv.data.Dataset;
 import org.effconv.io.AtomicFile;
+import org.effconv.io.Folders;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
 import org.effconv.nn.Architecture;
@@ -36,13 +39,26 @@ public final class SweepJob {
 
     private SweepJob() {}
 
-    /** Writes what {@link #run} reads. */
-    public static void prepare(Path folder, SweepRun run) {
+    /**
+     * Writes what {@link #run} reads. What the folder has of another job (an architecture's file may change between two calls of a sweep) is
+     * removed, its result too; of the same job it stays.
+     */
+    static void prepare(Path folder, SweepRun run) {
         ObjectNode job = Json.object().put("kind", run.kind().name());
         job.set("settings", run.settings().toJson());
         job.set("architecture", Json.parse(run.architecture().json(), run.architecture().name()));
         job.set("sizes", Json.tree(run.sizes()));
-        AtomicFile.write(folder.resolve(JOB), Json.pretty(job));
+        String text = Json.pretty(job);
+        Path file = folder.resolve(JOB);
+        try {
+            if (!Files.exists(file) || !Files.readString(file).equals(text)) {
+                Folders.remove(folder);
+                Files.createDirectories(folder);
+                AtomicFile.write(file, text);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot prepare " + folder + ": " + e, e);
+        }
     }
 
     /** What {@link #run} has written: "result" and "environment"; null if it did not come to its end. */

@@ -1,6 +1,7 @@
 package org.effconv.sweep;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -17,6 +18,7 @@ import org.effconv.KernelSizeSearch;
 import org.effconv.Settings;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
+import org.effconv.io.Digest;
 import org.effconv.io.Json;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
@@ -158,7 +160,7 @@ public final class SweepPlan implements AutoCloseable {
     }
 
     /** (cost - target) / target of the run's network; continuous kernels own other numbers of parameters than plain ones of their sizes. */
-    double deviation(SweepRun run, int[] sizes, long parameters) {
+    public double deviation(SweepRun run, int[] sizes, long parameters) {
         Cost cost = cost(run.architecture(), run.settings());
         return (cost.kind() == Cost.Kind.PARAMETERS ? parameters : cost.at(sizes)) / run.target() - 1;
     }
@@ -196,6 +198,10 @@ public final class SweepPlan implements AutoCloseable {
         settings.remove(List.of(Settings.ARCH.key(), Settings.DATA.key(), Settings.TRAIN_IMAGES.key(), Settings.BUDGET.key(),
                 Settings.SEED.key()));
         json.set("settings", settings);
+        String table = options.settings().get(Settings.LATENCY_TABLE);
+        if (!table.equals(Settings.LATENCY_TABLE.standard())) {
+            json.put("latencyTable", Digest.of(Json.line(Json.read(Path.of(table))))); // measured anew it would be another budget
+        }
         return json;
     }
 

@@ -1,10 +1,6 @@
 package org.effconv.sweep;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import org.effconv.Settings;
 import org.effconv.io.Json;
 import org.effconv.nn.Architecture;
@@ -14,7 +10,8 @@ import org.effconv.nn.Architecture;
  *
  * @param kind         what is run
  * @param architecture of the network
- * @param budget       as the user wrote it; {@code target} in parameters
+ * @param budget       as the user wrote it
+ * @param target       what that is, in the unit of the budget's cost
  * @param method       whose sizes are trained; of a search the one that first asks for it
  * @param variant      which of a method's networks: a size ("k5"), a draw ("draw2"); of a search "elastic"; or ""
  * @param sizes        kernel sizes to train; null in a search, and where they come from the search {@code search}
@@ -61,20 +58,10 @@ public record SweepRun(
         return task() + "/" + (kind == Kind.CONTINUOUS ? "continuous" : Json.line(sizes)) + "/seed" + seed();
     }
 
-    /** Tells architectures of one name apart: the first digits of the SHA-256 of its description. */
-    String architectureDigest() {
-        try {
-            byte[] digest = MessageDigest.getInstance("SHA-256").digest(architecture.json().getBytes(StandardCharsets.UTF_8));
-            return HexFormat.of().formatHex(digest, 0, 8);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
-    }
-
     /** What a row says of the run, beside its results. */
     public ObjectNode identity() {
         ObjectNode json = Json.object();
-        json.put("kind", kind == Kind.SEARCH ? "search" : "training").put("id", id()).put("arch", architecture.name()).put("archDigest", architectureDigest())
+        json.put("kind", kind == Kind.SEARCH ? "search" : "training").put("id", id()).put("arch", architecture.name()).put("archDigest", architecture.digest())
                 .put("data", settings.get(Settings.DATA)).put("trainImages", settings.get(Settings.TRAIN_IMAGES))
                 .put("budget", budget).put("budgetCost", settings.budget().cost().key()).put("budgetTarget", target);
         if (kind != Kind.SEARCH) {

@@ -9,6 +9,7 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
@@ -20,6 +21,9 @@ import org.effconv.io.JsonLines;
  * checkpoint/. One process at a time works in it (checkpoint/lock).
  */
 public final class RunFolder implements AutoCloseable {
+    private static final String CHECKPOINT = "checkpoint";
+    private static final String LOCK = "lock";
+
     private final Path path;
     private final FileChannel lockFile;
 
@@ -38,7 +42,7 @@ public final class RunFolder implements AutoCloseable {
             throw new InvalidInput(path + ": holds another run (config.json); choose another folder, or continue that run with --resume "
                     + path);
         }
-        if (Files.exists(path) && !isEmptyFolder(path)) {
+        if (Files.exists(path) && !isUnused(path)) {
             throw new InvalidInput(path + ": is not an empty folder, expected one or a name that is not taken");
         }
         Path parent = path.toAbsolutePath().getParent();
@@ -50,14 +54,20 @@ public final class RunFolder implements AutoCloseable {
         }
     }
 
-    private static boolean isEmptyFolder(Path path) {
-        if (!Files.isDirectory(path)) {
+    // Empty, or what a run that was killed while it made its folder has left: a lock, and a config.json that was not finished.
+    private static boolean isUnused(Path path) {
+        return onlyHas(path, entry -> AtomicFile.isLeftover(entry)
+                || entry.endsWith(CHECKPOINT) && onlyHas(entry, inner -> inner.endsWith(LOCK) && Files.isRegularFile(inner)));
+    }
+
+    private static boolean onlyHas(Path folder, Predicate<Path> known) {
+        if (!Files.isDirectory(folder)) {
             return false;
         }
-        try (Stream<Path> content = Files.list(path)) {
-            return content.findAny().isEmpty();
+        try (Stream<Path> content = Files.list(folder)) {
+            return content.allMatch(known);
         } catch (IOException e) {
-            throw new InvalidInput(path + ": cannot be read: " + e, e);
+            throw new InvalidInput(folder + ": cannot be read: " + e, e);
         }
     }
 
@@ -65,11 +75,12 @@ public final class RunFolder implements AutoCloseable {
     public static RunFolder create(Path path, ObjectNode config) {
         requireFree(path);
         try {
-            Files.createDirectories(path.resolve("checkpoint"));
+            Files.createDirectories(path.resolve(CHECKPOINT));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot create " + path + ": " + e, e);
         }
         RunFolder folder = lock(path);
+        AtomicFile.removeLeftovers(path);
         AtomicFile.write(folder.file("config.json"), Json.pretty(config));
         return folder;
     }
@@ -91,7 +102,7 @@ public final class RunFolder implements AutoCloseable {
         config(path);
         RunFolder folder = lock(path);
         AtomicFile.removeLeftovers(path);
-        AtomicFile.removeLeftovers(path.resolve("checkpoint"));
+        AtomicFile.removeLeftovers(path.resolve(CHECKPOINT));
         return folder;
     }
 
@@ -99,7 +110,7 @@ public final class RunFolder implements AutoCloseable {
         FileChannel channel = null;
         try {
             channel = FileChannel.open(
-                    path.resolve("checkpoint").resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                    path.resolve(CHECKPOINT).resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
             FileLock lock = channel.tryLock();
             if (lock != null) {
                 return new RunFolder(path, channel);
@@ -127,7 +138,7 @@ public final class RunFolder implements AutoCloseable {
 
     /** The checkpoint of a phase. */
     public Path checkpoint(String phase) {
-        return path.resolve("checkpoint").resolve(phase + ".safetensors");
+        return path.resolve(CHECKPOINT).resolve(phase + ".safetensors");
     }
 
     public void appendMetrics(EpochMetrics metrics) {

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.effconv.EffconvException.InvalidInput;
@@ -15,6 +17,8 @@ import org.effconv.io.JsonLines;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.ParameterizedTest;
 
 /** The comparison's arithmetic against values computed by hand. */
 class ComparisonTest {
@@ -182,6 +186,25 @@ class ComparisonTest {
         row("mixed", "", 1, 0.5, 1000, 0, 16);
         String message = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file))).getMessage();
         assertTrue(message.contains("epochs is 8 there and 16 here"), message);
+    }
+
+    /** "k4" may count parameters in one sweep and multiply-adds in another, and an architecture's file may have changed between them. */
+    @ParameterizedTest
+    @CsvSource({"budgetTarget, 2000.0", "budgetCost, macs", "archDigest, other"})
+    void rowsOfAnotherBudgetOrNetworkBehindTheSameNameAreRefused(String key, String value) throws IOException {
+        Files.writeString(file, Files.readString(file).replace("\"budget\":\"k4\"", "\"budget\":\"k4\",\"archDigest\":\"one\""));
+        assertEquals(1, Comparison.of(List.of(file)).groups().size());
+        List<ObjectNode> rows = JsonLines.read(file);
+        ObjectNode other = rows.get(6);
+        if (key.equals("budgetTarget")) {
+            other.put(key, Double.parseDouble(value));
+        } else {
+            other.put(key, value);
+        }
+        Files.delete(file);
+        rows.forEach(row -> JsonLines.append(file, row));
+        String message = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file))).getMessage();
+        assertTrue(message.contains(key + " is ") && message.contains(value), message);
     }
 
     @Test

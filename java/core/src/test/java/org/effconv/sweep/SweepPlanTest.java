@@ -142,7 +142,8 @@ class SweepPlanTest {
         Player player = new Player();
         try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM, Method.SMALL_FIRST)) {
             try (SweepResults results = SweepResults.open(folder, plan.common())) {
-                Path at = Files.createDirectories(results.work(plan.runs().get(0)));
+                Path at = results.work(plan.runs().get(0));
+                SweepJob.prepare(at, plan.runs().get(0));
                 player.start(plan.runs().get(0), at); // as if killed right behind it
             }
             player.started.clear();
@@ -152,6 +153,39 @@ class SweepPlanTest {
             assertEquals(2, results.rows().size());
             assertEquals(2, SweepResults.read(folder).size());
             assertFalse(Files.exists(results.work(plan.runs().get(0))));
+        }
+    }
+
+    /** As if an architecture's file had been edited between two calls, the first of which was killed. */
+    @Test
+    void whatIsLeftOfAnotherJobIsNotTaken() throws Exception {
+        Player player = new Player();
+        try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM)) {
+            SweepRun run = plan.runs().get(0);
+            try (SweepResults results = SweepResults.open(folder, plan.common())) {
+                Path at = results.work(run);
+                SweepJob.prepare(at, run.withSizes(new int[] {1, 1, 1}));
+                player.start(run.withSizes(new int[] {1, 1, 1}), at);
+                Files.createDirectories(at.resolve("run/checkpoint"));
+            }
+            SweepResults results = work(plan, folder, player);
+            assertEquals(2, player.started.size());
+            assertArrayEquals(run.sizes(), Json.convert(results.row(run.id()).at("/result/sizes"), int[].class, "row"));
+        }
+    }
+
+    @Test
+    void aLatencyTableThatWasMeasuredAnewIsAnotherSweep() throws Exception {
+        Path table = folder.resolve("table.json");
+        Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.LATENCY_TABLE, table.toString());
+        SweepOptions options = new SweepOptions(List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k5"),
+                List.of(Method.UNIFORM), List.of(1L), 2, settings);
+        Files.writeString(table, "{\"restMilliseconds\": 1}");
+        try (SweepPlan plan = SweepPlan.of(options)) {
+            ObjectNode before = plan.common();
+            assertEquals(before, plan.common());
+            Files.writeString(table, "{\"restMilliseconds\": 2}");
+            assertFalse(before.equals(plan.common()));
         }
     }
 

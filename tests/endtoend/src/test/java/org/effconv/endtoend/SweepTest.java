@@ -107,13 +107,35 @@ class SweepTest {
     }
 
     @Test
+    void aDryRunSaysHowFarOffABudgetOfMultiplyAddsSizesAre() {
+        Cli run = Cli.run(into(folder.resolve("dry"), "--dry-run", "--cost", "macs"));
+        assertEquals(0, run.exitCode(), run.err());
+        assertTrue(run.out().contains("(+0.00 % off the budget)"), run.out());
+        assertFalse(run.out().contains("-9"), run.out());
+    }
+
+    @Test
+    void whatMayBeListedIsTakenFromSystemPropertiesToo() {
+        System.setProperty("effconv.seed", "7");
+        try {
+            Cli run = Cli.run("sweep", "--out", folder.resolve("dry").toString(), "--arch", "planted3", "--data",
+                    "planted:3,train=64,test=32,size=12", "--budget", "k3", "--methods", "uniform", "--dry-run");
+            assertEquals(0, run.exitCode(), run.err());
+            assertTrue(run.out().contains("uniform-k3/seed7"), run.out());
+            assertEquals(2, run.out().lines().count(), run.out());
+        } finally {
+            System.clearProperty("effconv.seed");
+        }
+    }
+
+    @Test
     void aRunThatFailsCostsItsRowsOnly() {
         Path out = folder.resolve("failing");
         Cli run = Cli.run(into(out, "--optimizer", "sgd", "--lr", "1e30"));
         assertEquals(1, run.exitCode(), run.out());
         assertTrue(run.err().contains("7 of 7 runs have no row") && run.err().contains("a smaller learning rate"), run.err());
         assertTrue(run.err().contains("learned/seed1: its search failed"), run.err());
-        assertTrue(run.out().contains("FAILED"), run.out());
+        assertTrue(run.out().contains("FAILED: the loss is"), run.out());
         assertEquals(List.of(), rows(out));
     }
 
