@@ -19,7 +19,8 @@ import org.effconv.train.Phase;
 /** Learns the kernel sizes of an architecture's convolutions for a whole range of budgets, in one search. */
 public final class AnySearch extends Job<AnySearch> {
     static final String COMMAND = "search-any";
-    private static final String STANDARD = "any";
+    /** The range where none is given. */
+    public static final String STANDARD = "any";
 
     private AnySearch(Settings settings, Architecture architecture) {
         super(COMMAND, settings, architecture);
@@ -80,9 +81,13 @@ public final class AnySearch extends Job<AnySearch> {
             checkFolder(device, data);
             long seed = settings().get(Settings.SEED);
             try (SynthesisedWeights weights = new SynthesisedWeights(
-                            device.backend(), device.activationType().parameterType(), cost, range, settings().search(), seed);
+                            device.backend(), device.activationType().parameterType(), cost, range,
+                            settings().with(Settings.CLOSING, 0.0).search(), seed); // it has no last part, so that there is more of the others
                     Network network = new Network(device.backend(), plan, device.activationType(), seed);
                     Phase.Context context = open(device, data)) {
+                if (settings().get(Settings.SIZE_PREDICTOR).equals("none")) {
+                    weights.withoutSizePredictor();
+                }
                 Phase.Outcome outcome = Phase.run(context, KernelSizeSearch.PHASE, network, weights,
                         options(data, KernelSizeSearch.epochs(settings())), new MiddleSizes(weights, cost), Phase.TestPart.NEVER);
                 SizeLadder ladder = SizeLadder.of(weights.path(), ends[0], ends[1]);

@@ -19,6 +19,7 @@ import org.effconv.size.Budget;
 import org.effconv.size.Cost;
 import org.effconv.size.FoundSizes;
 import org.effconv.size.SizePolish;
+import org.effconv.size.SearchSettings;
 import org.effconv.size.SizeRounding;
 import org.effconv.size.SynthesisedWeights;
 import org.effconv.tensor.Arena;
@@ -104,10 +105,11 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
             throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
         }
+        SearchSettings search = settings.search(); // refuses those that do not go together, before anything is written
         Budget budget = settings.budget();
         Cost cost = cost(device, plan, settings);
         double target = budget.target(cost);
-        if (Double.isFinite(target) && !settings.search().ceiling()) {
+        if (Double.isFinite(target) && !search.ceiling()) {
             SizeRounding.requireReachable(cost, target);
         }
     }

@@ -1,6 +1,8 @@
 package org.effconv;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -20,9 +22,11 @@ import org.effconv.train.RunFolder;
 /** Trains an architecture with given kernel sizes, as an ordinary CNN. */
 public final class Training extends Job<Training> {
     static final String PHASE = "train";
+    private static final String WARM = "warmStart";
 
     private final int[] sizes;
-    private SearchResult warmStart;
+    private SearchResult warmStart; // null also in a run that goes on, after its first epoch
+    private boolean warm;
 
     private Training(Settings settings, Architecture architecture, int[] sizes) {
         super("train", settings, architecture);
@@ -32,7 +36,9 @@ public final class Training extends Job<Training> {
     private Training(Path folder) {
         super("train", folder);
         Path file = folder.resolve("config.json");
-        sizes = Json.convert(RunFolder.config(folder).path("identity").path("sizes"), int[].class, file + ": identity.sizes");
+        JsonNode identity = RunFolder.config(folder).path("identity");
+        sizes = Json.convert(identity.path("sizes"), int[].class, file + ": identity.sizes");
+        warm = identity.path(WARM).asBoolean();
     }
 
     /**
@@ -87,12 +93,16 @@ public final class Training extends Job<Training> {
             throw new InvalidInput("warm start from sizes " + Arrays.toString(found.sizes()) + ", expected " + Arrays.toString(sizes));
         }
         warmStart = found;
+        warm = true;
         return this;
     }
 
     @Override
     void addIdentity(ObjectNode identity) {
         identity.set("sizes", Json.tree(sizes));
+        if (warm) {
+            identity.put(WARM, true);
+        }
     }
 
     /**
@@ -109,6 +119,10 @@ public final class Training extends Job<Training> {
             plan.checkSizes(sizes);
             checkFolder(device, data);
             try (Phase.Context context = open(device, data)) {
+                if (warm && warmStart == null && !Files.exists(context.folder().checkpoint(PHASE))) {
+                    throw new InvalidInput(out() + ": this training started from predicted kernels, and ended before its first epoch did: they are "
+                            + "gone; expected it to begin anew, in another folder");
+                }
                 TrainingResult result = train(this, context, device, plan, PHASE, sizes, warmStart);
                 if (context.folder() != null) {
                     sizesFile(plan, sizes).write(context.folder().file("sizes.json"));

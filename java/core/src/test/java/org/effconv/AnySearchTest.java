@@ -2,6 +2,7 @@ package org.effconv;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -89,6 +90,16 @@ class AnySearchTest {
             assertThrows(StopSignal.Stopped.class, () -> stopped.run(device, DATA));
             AnySearch.resume(folder.resolve("broken")).run(device, DATA);
             assertEquals(Files.readString(folder.resolve("whole/budgets.json")), Files.readString(folder.resolve("broken/budgets.json")));
+        }
+    }
+
+    @Test
+    void withoutASizePredictorItIsAnotherSearchAndThereIsNoLastPart() throws IOException {
+        try (Device device = device()) {
+            search("with").run(device, DATA);
+            search("without").set(Settings.SIZE_PREDICTOR, "none").run(device, DATA);
+            search("frozen").set(Settings.FROZEN, 0.85).run(device, DATA); // 0.2 more for a last part would be too much
+            assertNotEquals(Files.readString(folder.resolve("with/budgets.json")), Files.readString(folder.resolve("without/budgets.json")));
         }
     }
 

@@ -5,10 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
@@ -16,11 +20,15 @@ import org.effconv.train.EpochMetrics;
 import org.effconv.train.StopSignal;
 import org.effconv.train.TrainingListener;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The jobs as a user calls them, on a task of a second. */
 class JobTest {
     private static final Dataset DATA = Datasets.open("planted:3,train=64,test=32,size=12");
     private static final int[] SIZES = {3, 3, 3};
+
+    @TempDir
+    Path folder;
 
     private static Device device() {
         return Device.open(Settings.standard().with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32"));
@@ -79,6 +87,35 @@ class JobTest {
             assertThrows(StopSignal.Stopped.class, () -> stopped.run(device, DATA));
         }
         assertEquals(0, device.liveBytes());
+    }
+
+    private TrainingResult warm(Device device, SearchResult found, String name, int stopIn) {
+        StopSignal stop = new StopSignal();
+        return Training.of("planted3", found.sizes()).batch(16).epochs(2).warmStart(found).out(folder.resolve(name)).stopSignal(stop)
+                .listener(new TrainingListener() {
+                    @Override
+                    public void onBatch(String phase, int epoch, int batch, double loss) {
+                        if (epoch == stopIn) {
+                            stop.request();
+                        }
+                    }
+                }).run(device, DATA);
+    }
+
+    /** The predicted kernels are in no file: what has a checkpoint goes on from that, and what has none must not go on from fresh weights. */
+    @Test
+    void aWarmTrainingGoesOnFromItsCheckpointOrNotAtAll() throws IOException {
+        try (Device device = device()) {
+            SearchResult found = KernelSizeSearch.of("planted3").budget("k5").epochs(1).batch(16).run(device, DATA);
+            warm(device, found, "whole", 9).close();
+            assertThrows(StopSignal.Stopped.class, () -> warm(device, found, "second", 2));
+            Training.resume(folder.resolve("second")).run(device, DATA).close();
+            assertArrayEquals(Files.readAllBytes(folder.resolve("whole/model.safetensors")), Files.readAllBytes(folder.resolve("second/model.safetensors")));
+            assertThrows(StopSignal.Stopped.class, () -> warm(device, found, "first", 1));
+            Training cold = Training.resume(folder.resolve("first"));
+            String message = assertThrows(InvalidInput.class, () -> cold.run(device, DATA)).getMessage();
+            assertTrue(message.contains("begin anew"), message);
+        }
     }
 
     @Test

@@ -7,11 +7,13 @@ import java.util.Locale;
 import org.effconv.AnySearch;
 import org.effconv.AnySearchResult;
 import org.effconv.Device;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Architecture;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /** {@code effconv search}: one search for a range of budgets. */
 @Command(
@@ -20,11 +22,16 @@ import picocli.CommandLine.Command;
         description = "Learns kernel sizes once for a whole range of budgets (--budget any, or any:k3..k7); 'effconv sizes' then tells those of "
                 + "any budget in it. For one budget, and the training of its network, there is 'effconv learn'.")
 final class SearchCommand extends RunCommand<AnySearch, SearchCommand.Found> {
-    private static final List<Setting<?>> OF_TRAINING = List.of(
-            Settings.WARM_START, Settings.COMPARE, Settings.START_SIZE, Settings.CEILING, Settings.SIZE_UPDATE, Settings.PRICE, Settings.POLISH, Settings.TRIALS);
+    private static final List<Setting<?>> OTHERS = List.of(Settings.BUDGET, Settings.WARM_START, Settings.COMPARE, Settings.BEST_EPOCH, Settings.START_SIZE,
+            Settings.CEILING, Settings.SIZE_UPDATE, Settings.PRICE, Settings.CLOSING, Settings.POLISH, Settings.TRIALS);
+
+    @Option(names = "--budget", paramLabel = "RANGE",
+            description = "range of what the networks to find may cost: any (k3 to k7), or any:FROM..TO with numbers of parameters (100k), of "
+                    + "multiply-adds (30MMAC), times (4.2ms), ratios to uniform 3 (1.5x) or uniform sizes (k5) (default: any)")
+    private String budget;
 
     SearchCommand() {
-        super(Settings.table().stream().filter(s -> !OF_TRAINING.contains(s)).toList());
+        super(Settings.table().stream().filter(s -> !OTHERS.contains(s)).toList());
     }
 
     /** What the search found; nothing of it needs to be closed. */
@@ -35,11 +42,15 @@ final class SearchCommand extends RunCommand<AnySearch, SearchCommand.Found> {
 
     @Override
     AnySearch newJob(Settings settings, Architecture architecture, Dataset data) {
-        return AnySearch.of(settings, architecture);
+        String range = budget != null ? budget : System.getProperty(Settings.BUDGET.property(), AnySearch.STANDARD);
+        return AnySearch.of(settings.withText(Settings.BUDGET, range, "--budget"), architecture);
     }
 
     @Override
     AnySearch oldJob(Path folder) {
+        if (budget != null) {
+            throw new InvalidInput("--budget and --resume: expected one of them, a run goes on with its own settings");
+        }
         return AnySearch.resume(folder);
     }
 

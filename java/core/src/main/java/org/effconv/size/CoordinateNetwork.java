@@ -44,14 +44,14 @@ final class CoordinateNetwork implements KernelPredictor {
         features = settings.features();
         int n = layers.size();
         Initial initial = new Initial(backend, type, random);
-        w1 = initial.uniform("kernel.W1", 1, n, hidden, 2);
-        b1 = initial.uniform("kernel.b1", 1, n, hidden);
-        w2 = initial.uniform("kernel.W2", Math.sqrt(6.0 / hidden), n, features, hidden);
-        b2 = initial.uniform("kernel.b2", Math.PI, n, features);
-        fromState = initial.constant("kernel.from-state", 0, 2 * hidden, 2 * SizePredictor.HIDDEN);
-        fromSize = initial.constant("kernel.from-size", 0, 2 * hidden, 1);
+        w1 = initial.uniform("kernel/W1", 1, n, hidden, 2);
+        b1 = initial.uniform("kernel/b1", 1, n, hidden);
+        w2 = initial.uniform("kernel/W2", Math.sqrt(6.0 / hidden), n, features, hidden);
+        b2 = initial.uniform("kernel/b2", Math.PI, n, features);
+        fromState = initial.constant("kernel/from-state", 0, 2 * hidden, 2 * SizePredictor.HIDDEN);
+        fromSize = initial.constant("kernel/from-size", 0, 2 * hidden, 1);
         for (SizedLayer layer : layers) {
-            coefficients.add(initial.normal("kernel." + layer.name() + ".A", 1 / Math.sqrt(features),
+            coefficients.add(initial.normal("kernel/" + layer.name() + ".A", 1 / Math.sqrt(features),
                     features, Math.toIntExact(layer.parametersPerTap())));
         }
     }

@@ -16,7 +16,7 @@ final class ElasticTable implements KernelPredictor {
     ElasticTable(Backend backend, DataType type, List<SizedLayer> layers, Random random) {
         Initial initial = new Initial(backend, type, random);
         for (SizedLayer layer : layers) {
-            tables.add(initial.normal("kernel." + layer.name() + ".table", 1,
+            tables.add(initial.normal("kernel/" + layer.name() + ".table", 1,
                     layer.weightShape(layer.kmax()).dims()));
         }
     }

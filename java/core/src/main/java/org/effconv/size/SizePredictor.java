@@ -67,11 +67,11 @@ final class SizePredictor implements AutoCloseable {
         }
         forward = direction(initial, "forward", inputs);
         reverse = direction(initial, "reverse", inputs);
-        gain = initial.constant("size.gain", 1, 2 * HIDDEN);
-        shift = initial.constant("size.shift", 0, 2 * HIDDEN);
-        w = initial.normal("size.w", 1, n, 2 * HIDDEN);
-        g = initial.constant("size.g", 1, n);
-        b = initial.constant("size.b", 0, n);
+        gain = initial.constant("size/gain", 1, 2 * HIDDEN);
+        shift = initial.constant("size/shift", 0, 2 * HIDDEN);
+        w = initial.normal("size/w", 1, n, 2 * HIDDEN);
+        g = initial.constant("size/g", 1, n);
+        b = initial.constant("size/b", 0, n);
         startAt(start, type);
     }
 
@@ -121,10 +121,10 @@ final class SizePredictor implements AutoCloseable {
     private static Parameter[] direction(Initial initial, String name, int inputs) {
         double bound = 1 / Math.sqrt(HIDDEN);
         return new Parameter[] {
-            initial.uniform("size." + name + ".W", bound, 3 * HIDDEN, inputs),
-            initial.uniform("size." + name + ".U", bound, 3 * HIDDEN, HIDDEN),
-            initial.constant("size." + name + ".b", 0, 3 * HIDDEN),
-            initial.constant("size." + name + ".c", 0, 3 * HIDDEN)
+            initial.uniform("size/" + name + ".W", bound, 3 * HIDDEN, inputs),
+            initial.uniform("size/" + name + ".U", bound, 3 * HIDDEN, HIDDEN),
+            initial.constant("size/" + name + ".b", 0, 3 * HIDDEN),
+            initial.constant("size/" + name + ".c", 0, 3 * HIDDEN)
         };
     }
 

@@ -5,6 +5,7 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiConsumer;
 import java.util.function.DoubleSupplier;
 import java.util.function.Supplier;
 import org.effconv.EffconvException.JobFailed;
@@ -202,12 +203,21 @@ public final class TrainingLoop implements AutoCloseable {
         return all;
     }
 
-    /** Parameters and running statistics, by name. */
+    /**
+     * Parameters and running statistics, by name.
+     *
+     * @throws IllegalStateException if two have one name, of which a checkpoint would hold one only
+     */
     public static Map<String, Tensor> modelTensors(Network network, WeightSource weights) {
         Map<String, Tensor> all = new LinkedHashMap<>();
-        network.parameters().forEach(p -> all.put(p.name(), p.value()));
-        weights.parameters().forEach(p -> all.put(p.name(), p.value()));
-        all.putAll(network.buffers());
+        BiConsumer<String, Tensor> add = (name, tensor) -> {
+            if (all.put(name, tensor) != null) {
+                throw new IllegalStateException("two tensors are named " + name);
+            }
+        };
+        network.parameters().forEach(p -> add.accept(p.name(), p.value()));
+        weights.parameters().forEach(p -> add.accept(p.name(), p.value()));
+        network.buffers().forEach(add);
         return all;
     }
 

@@ -145,6 +145,16 @@ class SynthesisedWeightsTest {
         }
     }
 
+    /** A network may call its layers what it likes: a checkpoint holds every tensor under a name of its own. */
+    @Test
+    void noParameterHasANameThatALayerMayHave() {
+        try (SmallSearch search = new SmallSearch(DataType.F32, "k3", SearchSettings.standard())) {
+            for (Parameter p : search.weights.parameters()) {
+                assertTrue(p.name().contains("/"), p.name());
+            }
+        }
+    }
+
     @Test
     void judgedSizesAreTheMasksAndNothingElse() {
         try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings())) {
