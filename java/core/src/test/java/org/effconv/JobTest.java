@@ -119,6 +119,24 @@ class JobTest {
     }
 
     @Test
+    void aStopIsHeardInTheChoiceOfSizesAndTheSearchGoesOnFromThere() {
+        try (Device device = device()) {
+            StopSignal stop = new StopSignal();
+            KernelSizeSearch search = KernelSizeSearch.of("planted3").budget("k5").epochs(4).batch(4);
+            KernelSizeSearch stopped = KernelSizeSearch.of("planted3").budget("k5").epochs(4).batch(4).out(folder.resolve("run"))
+                    .stopSignal(stop).listener(new TrainingListener() {
+                        @Override
+                        public void onEnd(String phase) {
+                            stop.request();
+                        }
+                    });
+            String message = assertThrows(StopSignal.Stopped.class, () -> stopped.run(device, DATA)).getMessage();
+            assertTrue(message.contains("choice of sizes"), message);
+            assertArrayEquals(search.run(device, DATA).sizes(), KernelSizeSearch.resume(folder.resolve("run")).run(device, DATA).sizes());
+        }
+    }
+
+    @Test
     void aDeviceBelongsToOneThreadAtATime() {
         try (Device device = device()) {
             Training two = training().listener(new TrainingListener() {

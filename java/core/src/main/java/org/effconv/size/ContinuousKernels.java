@@ -12,6 +12,7 @@ import org.effconv.backend.MaskKind;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.nn.WeightSource;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -42,18 +43,21 @@ public final class ContinuousKernels implements WeightSource {
         this.type = type;
         layers = plan.sizedLayers();
         Random random = new Random(seed);
-        Initial initial = new Initial(backend, type, random);
-        for (SizedLayer layer : layers) {
-            String name = "continuous." + layer.name();
-            double[] network = MagNet.initial(random);
-            double[] mask = MagNet.initialMask();
-            double square = Arrays.stream(MagNet.features(network, mask, new MagNet.Taps(MagNet.size(mask, layer.kmax()), layer.kmax())))
-                    .map(f -> f * f).sum();
-            kernels.add(new Layer(
-                    new Parameter(name + ".magnet", initial.tensor(network, MagNet.PARAMETERS), false),
-                    new Parameter(name + ".mask", initial.tensor(mask, MagNet.MASK_PARAMETERS), false),
-                    initial.normal(name + ".output", Math.sqrt(2 / (layer.fanIn(1) * square)),
-                            MagNet.FEATURES, Math.toIntExact(layer.parametersPerTap()))));
+        try (Construction construction = new Construction()) {
+            Initial initial = new Initial(backend, type, random, construction);
+            for (SizedLayer layer : layers) {
+                String name = "continuous." + layer.name();
+                double[] network = MagNet.initial(random);
+                double[] mask = MagNet.initialMask();
+                double square = Arrays.stream(MagNet.features(network, mask, new MagNet.Taps(MagNet.size(mask, layer.kmax()), layer.kmax())))
+                        .map(f -> f * f).sum();
+                kernels.add(new Layer(
+                        new Parameter(name + ".magnet", initial.tensor(network, MagNet.PARAMETERS), false),
+                        new Parameter(name + ".mask", initial.tensor(mask, MagNet.MASK_PARAMETERS), false),
+                        initial.normal(name + ".output", Math.sqrt(2 / (layer.fanIn(1) * square)),
+                                MagNet.FEATURES, Math.toIntExact(layer.parametersPerTap()))));
+            }
+            construction.done();
         }
     }
 

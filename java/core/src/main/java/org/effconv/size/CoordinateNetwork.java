@@ -12,6 +12,7 @@ import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
 import org.effconv.backend.CoordinateLayer;
 import org.effconv.nn.SizedLayer;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -43,16 +44,19 @@ final class CoordinateNetwork implements KernelPredictor {
         hidden = settings.hidden();
         features = settings.features();
         int n = layers.size();
-        Initial initial = new Initial(backend, type, random);
-        w1 = initial.uniform("kernel/W1", 1, n, hidden, 2);
-        b1 = initial.uniform("kernel/b1", 1, n, hidden);
-        w2 = initial.uniform("kernel/W2", Math.sqrt(6.0 / hidden), n, features, hidden);
-        b2 = initial.uniform("kernel/b2", Math.PI, n, features);
-        fromState = initial.constant("kernel/from-state", 0, 2 * hidden, 2 * SizePredictor.HIDDEN);
-        fromSize = initial.constant("kernel/from-size", 0, 2 * hidden, 1);
-        for (SizedLayer layer : layers) {
-            coefficients.add(initial.normal("kernel/" + layer.name() + ".A", 1 / Math.sqrt(features),
-                    features, Math.toIntExact(layer.parametersPerTap())));
+        try (Construction construction = new Construction()) {
+            Initial initial = new Initial(backend, type, random, construction);
+            w1 = initial.uniform("kernel/W1", 1, n, hidden, 2);
+            b1 = initial.uniform("kernel/b1", 1, n, hidden);
+            w2 = initial.uniform("kernel/W2", Math.sqrt(6.0 / hidden), n, features, hidden);
+            b2 = initial.uniform("kernel/b2", Math.PI, n, features);
+            fromState = initial.constant("kernel/from-state", 0, 2 * hidden, 2 * SizePredictor.HIDDEN);
+            fromSize = initial.constant("kernel/from-size", 0, 2 * hidden, 1);
+            for (SizedLayer layer : layers) {
+                coefficients.add(initial.normal("kernel/" + layer.name() + ".A", 1 / Math.sqrt(features),
+                        features, Math.toIntExact(layer.parametersPerTap())));
+            }
+            construction.done();
         }
     }
 

@@ -7,6 +7,7 @@ import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.backend.Backend;
 import org.effconv.nn.SizedLayer;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 
 /** A free table of unit variance per layer, of which a smaller kernel is the centre. */
@@ -14,10 +15,13 @@ final class ElasticTable implements KernelPredictor {
     private final List<Parameter> tables = new ArrayList<>();
 
     ElasticTable(Backend backend, DataType type, List<SizedLayer> layers, Random random) {
-        Initial initial = new Initial(backend, type, random);
-        for (SizedLayer layer : layers) {
-            tables.add(initial.normal("kernel/" + layer.name() + ".table", 1,
-                    layer.weightShape(layer.kmax()).dims()));
+        try (Construction construction = new Construction()) {
+            Initial initial = new Initial(backend, type, random, construction);
+            for (SizedLayer layer : layers) {
+                tables.add(initial.normal("kernel/" + layer.name() + ".table", 1,
+                        layer.weightShape(layer.kmax()).dims()));
+            }
+            construction.done();
         }
     }
 

@@ -4,6 +4,7 @@ import java.util.Random;
 import java.util.function.DoubleSupplier;
 import org.effconv.autodiff.Parameter;
 import org.effconv.backend.Backend;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -14,14 +15,20 @@ final class Initial {
     private final DataType type;
     private final Random random;
 
-    Initial(Backend backend, DataType type, Random random) {
+    private final Construction of;
+
+    /**
+     * @param of whatever has the parameters
+     */
+    Initial(Backend backend, DataType type, Random random, Construction of) {
         this.backend = backend;
         this.type = type;
         this.random = random;
+        this.of = of;
     }
 
     Parameter constant(String name, double value, int... shape) {
-        Tensor t = Tensor.allocate(backend.memory(), type, Shape.of(shape));
+        Tensor t = of.own(Tensor.allocate(backend.memory(), type, Shape.of(shape)));
         backend.fill(t, value);
         return new Parameter(name, t, false);
     }
@@ -44,7 +51,7 @@ final class Initial {
     }
 
     Tensor tensor(double[] values, int... shape) {
-        Tensor t = Tensor.allocate(backend.memory(), type, Shape.of(shape));
+        Tensor t = of.own(Tensor.allocate(backend.memory(), type, Shape.of(shape)));
         backend.write(t, values);
         return t;
     }

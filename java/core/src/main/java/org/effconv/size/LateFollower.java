@@ -8,6 +8,7 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.effconv.autodiff.Tape;
 import org.effconv.backend.Backend;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -49,16 +50,19 @@ final class LateFollower implements AutoCloseable {
         row = (layers + ALIGNED - 1) / ALIGNED * ALIGNED;
         arena = new StepArena(backend);
         boolean range = budgets > 1;
-        codes = range ? tensors(budgets, g -> predictor.codesAt(BudgetGrid.position(g))) : new Tensor[0];
-        told = range ? predictor.codesAt(0) : predictor.codes();
-        asked = range ? tensors(2, i -> predictor.codesAt(0)) : new Tensor[] {told};
         Shape ofStates = Shape.of(layers, 2 * SizePredictor.HIDDEN);
-        sizes = Tensor.allocate(backend.memory(), type, Shape.of(asked.length, row));
-        numbers = sizes.slice(0, Shape.of((asked.length - 1) * row + layers));
-        said = tensors(asked.length, i -> Tensor.allocate(backend.memory(), type, ofStates));
-        states = tensors(budgets, g -> Tensor.allocate(backend.memory(), type, ofStates));
-        gradient = Tensor.allocate(backend.memory(), type, Shape.of(layers));
-        backend.fill(sizes, 0);
+        try (Construction construction = new Construction()) {
+            codes = range ? tensors(budgets, g -> construction.own(predictor.codesAt(BudgetGrid.position(g)))) : new Tensor[0];
+            told = range ? construction.own(predictor.codesAt(0)) : predictor.codes();
+            asked = range ? tensors(2, i -> construction.own(predictor.codesAt(0))) : new Tensor[] {told};
+            sizes = construction.own(Tensor.allocate(backend.memory(), type, Shape.of(asked.length, row)));
+            numbers = sizes.slice(0, Shape.of((asked.length - 1) * row + layers));
+            said = tensors(asked.length, i -> construction.own(Tensor.allocate(backend.memory(), type, ofStates)));
+            states = tensors(budgets, g -> construction.own(Tensor.allocate(backend.memory(), type, ofStates)));
+            gradient = construction.own(Tensor.allocate(backend.memory(), type, Shape.of(layers)));
+            backend.fill(sizes, 0);
+            construction.done();
+        }
         known = new double[budgets][];
     }
 

@@ -7,6 +7,7 @@ import java.util.stream.Stream;
 import org.effconv.backend.Backend;
 import org.effconv.backend.Support;
 import org.effconv.nn.SizedLayer;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -62,12 +63,15 @@ final class LateSizes implements AutoCloseable {
         this.steady = steady;
         int n = layers.size();
         int budgets = steady.budgets();
-        follower = new LateFollower(backend, type, n, predictor, budgets);
         wide = grids(budgets);
         narrow = grids(budgets);
-        numbers = Tensor.allocate(backend.memory(), type, Shape.of(ROWS, row()));
-        gradient = Tensor.allocate(backend.memory(), type, Shape.of(n));
-        backend.fill(gradient, 0);
+        try (Construction construction = new Construction()) {
+            follower = construction.own(new LateFollower(backend, type, n, predictor, budgets));
+            numbers = construction.own(Tensor.allocate(backend.memory(), type, Shape.of(ROWS, row())));
+            gradient = construction.own(Tensor.allocate(backend.memory(), type, Shape.of(n)));
+            backend.fill(gradient, 0);
+            construction.done();
+        }
     }
 
     private HeldGrids[] grids(int budgets) {

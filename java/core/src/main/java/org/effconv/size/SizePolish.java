@@ -242,6 +242,9 @@ public final class SizePolish {
         for (int i = 0; i < n; i++) {
             mean += (before[i] - after[i]) / n;
         }
+        if (Double.isNaN(mean)) { // a loss that is none: the last of all
+            return new Move(sizes, Double.NEGATIVE_INFINITY, Double.POSITIVE_INFINITY);
+        }
         double square = 0;
         for (int i = 0; i < n; i++) {
             double d = before[i] - after[i] - mean;

@@ -11,6 +11,7 @@ import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
 import org.effconv.backend.SizeHead;
 import org.effconv.nn.SizedLayer;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -59,20 +60,23 @@ final class SizePredictor implements AutoCloseable {
         kmin = new double[n];
         Arrays.fill(kmin, SMALLEST);
         top = layers.stream().mapToDouble(layer -> layer.kmax() + 1.0).toArray();
-        Initial initial = new Initial(backend, type, random);
-        codeValues = widened(orthogonalCodes(n, random), n, inputs);
-        codes = initial.tensor(codeValues, n, inputs);
-        if (budgets) {
-            setBudget(0.5);
+        try (Construction construction = new Construction()) {
+            Initial initial = new Initial(backend, type, random, construction);
+            codeValues = widened(orthogonalCodes(n, random), n, inputs);
+            codes = initial.tensor(codeValues, n, inputs);
+            if (budgets) {
+                setBudget(0.5);
+            }
+            forward = direction(initial, "forward", inputs);
+            reverse = direction(initial, "reverse", inputs);
+            gain = initial.constant("size/gain", 1, 2 * HIDDEN);
+            shift = initial.constant("size/shift", 0, 2 * HIDDEN);
+            w = initial.normal("size/w", 1, n, 2 * HIDDEN);
+            g = initial.constant("size/g", 1, n);
+            b = initial.constant("size/b", 0, n);
+            startAt(start, type);
+            construction.done();
         }
-        forward = direction(initial, "forward", inputs);
-        reverse = direction(initial, "reverse", inputs);
-        gain = initial.constant("size/gain", 1, 2 * HIDDEN);
-        shift = initial.constant("size/shift", 0, 2 * HIDDEN);
-        w = initial.normal("size/w", 1, n, 2 * HIDDEN);
-        g = initial.constant("size/g", 1, n);
-        b = initial.constant("size/b", 0, n);
-        startAt(start, type);
     }
 
     private static double[] widened(double[] codes, int rows, int width) {

@@ -16,6 +16,7 @@ import org.effconv.backend.Support;
 import org.effconv.nn.SizedLayer;
 import org.effconv.nn.WeightSource;
 import org.effconv.size.SearchSettings.Update;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -91,20 +92,22 @@ public final class SynthesisedWeights implements WeightSource {
         layers = cost.layers();
         start = grid == null ? start(settings, cost, target) : grid.start(BudgetGrid.middle());
         Random random = new Random(seed);
-        sizePredictor = new SizePredictor(backend, type, layers, start, grid != null, random);
-        kernelPredictor = settings.kernels() == SearchSettings.Kernels.ELASTIC
-                ? new ElasticTable(backend, type, layers, random)
-                : new CoordinateNetwork(backend, type, layers, settings, random);
-        steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
-        follower = new SizeFollower(backend, sizePredictor);
         draws = new SizeDraws(cost, settings, grid == null && Double.isNaN(target), seed);
-        boolean plain = grid == null && settings.update() == Update.STEADY;
-        parts = new SearchParts(settings, plain);
-        late = settings.update() == Update.STEADY && backend.readsLate()
-                ? new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady) : null;
+        parts = new SearchParts(settings, grid == null && settings.update() == Update.STEADY);
+        steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
         sizes = start;
-        if (grid != null) {
-            learnStarts();
+        try (Construction construction = new Construction()) {
+            sizePredictor = construction.own(new SizePredictor(backend, type, layers, start, grid != null, random));
+            kernelPredictor = construction.own(settings.kernels() == SearchSettings.Kernels.ELASTIC
+                    ? new ElasticTable(backend, type, layers, random)
+                    : new CoordinateNetwork(backend, type, layers, settings, random));
+            follower = construction.own(new SizeFollower(backend, sizePredictor));
+            late = settings.update() == Update.STEADY && backend.readsLate()
+                    ? construction.own(new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady)) : null;
+            if (grid != null) {
+                learnStarts();
+            }
+            construction.done();
         }
     }
 

@@ -7,6 +7,7 @@ import org.effconv.data.Batch;
 import org.effconv.data.DataLoader;
 import org.effconv.data.Images;
 import org.effconv.tensor.Arena;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -40,10 +41,13 @@ final class BatchTensors implements AutoCloseable {
         this.memory = memory;
         this.mean = normalisation.mean();
         this.std = normalisation.std();
-        pixels = Tensor.allocate(backend.memory(), DataType.U8, shape(memory == null ? batch : images.count()));
-        numbers = memory == null ? null : Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch, 2));
-        draws = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch, 3));
-        labels = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch));
+        try (Construction construction = new Construction()) {
+            pixels = construction.own(Tensor.allocate(backend.memory(), DataType.U8, shape(memory == null ? batch : images.count())));
+            numbers = memory == null ? null : construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch, 2)));
+            draws = construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch, 3)));
+            labels = construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch)));
+            construction.done();
+        }
     }
 
     /** For images that are read once: they come with each batch. */
@@ -56,10 +60,14 @@ final class BatchTensors implements AutoCloseable {
         long bytes = (long) images.count() * images.imageBytes();
         DatasetMemory memory = backend.datasetMemory().filter(m -> m.hasRoomFor(bytes)).orElse(null);
         BatchTensors tensors = new BatchTensors(backend, images, normalisation, loader.batchSize(), memory);
-        if (memory != null) {
-            LOG.info("{} keeps the {} training images, {} bytes", backend.name(), images.count(), bytes);
-            tensors.upload();
-            loader.leaveOutPixels();
+        try (Construction construction = new Construction()) {
+            construction.own(tensors);
+            if (memory != null) {
+                LOG.info("{} keeps the {} training images, {} bytes", backend.name(), images.count(), bytes);
+                tensors.upload();
+                loader.leaveOutPixels();
+            }
+            construction.done();
         }
         return tensors;
     }

@@ -13,6 +13,7 @@ import org.effconv.backend.Backend;
 import org.effconv.backend.OptimizerRates;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.OptimizerSlot;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.Tensor;
 
 /**
@@ -34,8 +35,12 @@ public final class Optimizer implements AutoCloseable {
         this.backend = backend;
         this.settings = settings;
         boolean adam = settings.rule().kind() == OptimizerRule.Kind.ADAMW;
-        for (Parameter p : parameters) {
-            moments.add(new Moments(p, zeros(p.value()), adam ? zeros(p.value()) : null));
+        try (Construction construction = new Construction()) {
+            construction.own(this);
+            for (Parameter p : parameters) {
+                moments.add(new Moments(p, zeros(p.value()), adam ? zeros(p.value()) : null));
+            }
+            construction.done();
         }
     }
 

@@ -21,6 +21,7 @@ import org.effconv.nn.Network;
 import org.effconv.nn.WeightSource;
 import org.effconv.nn.WeightSource.Progress;
 import org.effconv.tensor.Arena;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -69,14 +70,18 @@ public final class TrainingLoop implements AutoCloseable {
         this.network = network;
         this.weights = weights;
         this.options = options;
-        loader = DataLoader.training(images, Math.min(options.batch(), images.count()), options.augmentation(), options.seed());
         parameters = new ArrayList<>(network.parameters());
         parameters.addAll(weights.parameters());
-        optimizer = new Optimizer(backend, options.optimizer(), parameters);
-        arena = new Arena(backend.memory());
-        tensors = BatchTensors.repeated(backend, images, normalisation, loader);
-        loss = Tensor.allocate(backend.memory(), network.activationType().parameterType(), Shape.of(1));
-        correct = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(1));
+        try (Construction construction = new Construction()) {
+            loader = construction.own(
+                    DataLoader.training(images, Math.min(options.batch(), images.count()), options.augmentation(), options.seed()));
+            optimizer = construction.own(new Optimizer(backend, options.optimizer(), parameters));
+            arena = construction.own(new Arena(backend.memory()));
+            tensors = construction.own(BatchTensors.repeated(backend, images, normalisation, loader));
+            loss = construction.own(Tensor.allocate(backend.memory(), network.activationType().parameterType(), Shape.of(1)));
+            correct = construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(1)));
+            construction.done();
+        }
     }
 
     public int batchesPerEpoch() {

@@ -70,6 +70,27 @@ class SizePolishTest {
         }
     }
 
+    /** Or it would be tried before all others, and trained for a while, too. */
+    @Test
+    void aChoiceWhoseLossIsNoNumberComesLast() {
+        int[] broken = start.clone();
+        broken[2] = 7;
+        broken[4] = 3;
+        int[] worse = start.clone();
+        worse[3] = 7;
+        worse[5] = 3;
+        SizePolish polish = new SizePolish(cost, target, (sizes, batches) -> {
+            double[] losses = losses(sizes, start, batches, 1, 1e-3);
+            if (Arrays.equals(sizes, broken)) {
+                losses[0] = Double.NaN;
+            }
+            return losses;
+        });
+        polish.polish(List.of(broken, worse), start, 1, BATCHES, 1_000_000);
+        List<int[]> ranked = polish.ranked();
+        assertArrayEquals(broken, ranked.get(ranked.size() - 1));
+    }
+
     @Test
     void withoutABudgetGoesARingSmallerAgainAndAgain() {
         Cost one = Cost.parameters(backend, SmallSearch.plan("planted1", 32, 32, 1, 2));

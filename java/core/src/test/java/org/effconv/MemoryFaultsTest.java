@@ -1,0 +1,96 @@
+package org.effconv;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.effconv.EffconvException.OutOfDeviceMemory;
+import org.effconv.backend.Backend;
+import org.effconv.backend.cpu.CpuBackend;
+import org.effconv.data.Dataset;
+import org.effconv.data.Datasets;
+import org.effconv.tensor.Allocator;
+import org.effconv.tensor.DataType;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Whichever allocation of a job fails, the job ends with {@link OutOfDeviceMemory}, keeps nothing, and the device stays usable. */
+class MemoryFaultsTest {
+    private static final Dataset DATA = Datasets.open("planted:3,train=32,test=16,size=12");
+
+    private final CpuBackend cpu = CpuBackend.open(1);
+    private final AtomicInteger left = new AtomicInteger(Integer.MAX_VALUE); // allocations that still succeed
+
+    @AfterEach
+    void close() {
+        cpu.close();
+    }
+
+    private Backend limited() {
+        Allocator memory = new Allocator() {
+            @Override
+            public long allocate(long bytes) {
+                if (left.getAndDecrement() <= 0) {
+                    throw new OutOfDeviceMemory("test: no memory for " + bytes + " bytes");
+                }
+                return cpu.memory().allocate(bytes);
+            }
+
+            @Override
+            public void free(long address, long bytes) {
+                cpu.memory().free(address, bytes);
+            }
+        };
+        return (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[] {Backend.class}, (proxy, method, arguments) -> {
+            try {
+                return method.getName().equals("memory") ? memory : method.invoke(cpu, arguments);
+            } catch (InvocationTargetException e) {
+                throw e.getCause();
+            }
+        });
+    }
+
+    private void everyFaultIsSurvived(Runnable job) {
+        int count = Integer.MAX_VALUE;
+        left.set(count);
+        job.run();
+        int allocations = count - left.get();
+        long kept = cpu.liveBytes(); // by the backend itself, for the next job
+        assertTrue(allocations > 20, allocations + " allocations");
+        for (int n = 0; n < allocations; n += n < 120 ? 1 : 23) {
+            left.set(n);
+            assertThrows(OutOfDeviceMemory.class, job::run);
+            assertEquals(kept, cpu.liveBytes(), "after the failure of allocation " + (n + 1) + " of " + allocations);
+        }
+        left.set(count);
+        job.run();
+    }
+
+    @Test
+    void inASearch() {
+        Device device = Device.over(limited(), DataType.F32);
+        everyFaultIsSurvived(() -> KernelSizeSearch.of("planted3").budget("k5").epochs(1).batch(16).run(device, DATA));
+    }
+
+    @Test
+    void inASearchForARange() {
+        Device device = Device.over(limited(), DataType.F32);
+        everyFaultIsSurvived(() -> AnySearch.of("planted3").budget("any:k3..k5").epochs(1).batch(16).run(device, DATA));
+    }
+
+    @Test
+    void inATraining() {
+        Device device = Device.over(limited(), DataType.F32);
+        everyFaultIsSurvived(() -> Training.of("planted3", new int[] {3, 5, 3}).epochs(1).batch(16).run(device, DATA).close());
+    }
+
+    @Test
+    void inATrainingOfContinuousKernels() {
+        Device device = Device.over(limited(), DataType.F32);
+        everyFaultIsSurvived(() -> ContinuousTraining.of(Settings.standard().with(Settings.BATCH, 16).with(Settings.EPOCHS, 1),
+                Job.architecture("planted1")).run(device, DATA));
+    }
+}
