@@ -183,6 +183,7 @@ public abstract class Job<J extends Job<J>> {
 
     /** Checks, without writing, that {@link #open} will be able to; called before anything expensive. */
     void checkFolder(Device device, Dataset data) {
+        options(data, 1); // refuses what does not go together
         if (resumed != null) {
             List<String> differences = Checkpoint.differences(resumed.path("identity"), identity(device, data));
             if (!differences.isEmpty()) {
@@ -227,6 +228,6 @@ public abstract class Job<J extends Job<J>> {
         if (!settings.get(Settings.AUGMENT) || data.name().startsWith("planted:")) {
             return Augmentation.none();
         }
-        return new Augmentation(Math.min(data.height(), data.width()) / 8, data.channels() == 3);
+        return new Augmentation(Math.min(Augmentation.MAX_PAD, Math.min(data.height(), data.width()) / 8), data.channels() == 3);
     }
 }

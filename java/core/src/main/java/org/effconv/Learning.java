@@ -10,6 +10,7 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.size.Baselines;
 import org.effconv.size.Cost;
 import org.effconv.size.SizeRounding;
+import org.effconv.tensor.Construction;
 import org.effconv.train.Phase;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -86,23 +87,27 @@ public final class Learning extends Job<Learning> {
 
     private LearningResult train(Phase.Context context, Device device, NetworkPlan plan, SearchResult found) {
         SearchResult warmStart = settings().get(Settings.WARM_START) ? found : null;
-        TrainingResult learned = Training.train(this, context, device, plan, Training.PHASE, found.sizes(), warmStart);
-        try {
+        try (Construction construction = new Construction()) {
+            TrainingResult learned =
+                    construction.own(Training.train(this, context, device, plan, Training.PHASE, found.sizes(), warmStart));
             if (context.folder() != null) {
-                learned.model().save(context.folder().file("model.safetensors"));
+                learned.model().write(context.folder().file("model.safetensors"));
             }
-            if (!settings().get(Settings.COMPARE)) {
-                return LearningResult.alone(found, learned);
-            }
-            int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings()), found);
-            if (Arrays.equals(uniform, found.sizes()) && warmStart == null) { // the same network from the same seed
-                return LearningResult.keptUniform(found, learned);
-            }
-            return LearningResult.compared(found, learned, Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null));
-        } catch (RuntimeException e) {
-            learned.close();
-            throw e;
+            LearningResult result = compared(context, device, plan, found, learned);
+            construction.done();
+            return result;
         }
+    }
+
+    private LearningResult compared(Phase.Context context, Device device, NetworkPlan plan, SearchResult found, TrainingResult learned) {
+        if (!settings().get(Settings.COMPARE)) {
+            return LearningResult.alone(found, learned);
+        }
+        int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings()), found);
+        if (Arrays.equals(uniform, found.sizes()) && !settings().get(Settings.WARM_START)) { // the same network from the same seed
+            return LearningResult.keptUniform(found, learned);
+        }
+        return LearningResult.compared(found, learned, Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null));
     }
 
     /**

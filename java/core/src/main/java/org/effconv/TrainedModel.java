@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
@@ -16,6 +17,7 @@ import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
 import org.effconv.nn.WeightSource;
+import org.effconv.tensor.Construction;
 import org.effconv.tensor.Tensor;
 import org.effconv.train.Evaluation;
 import org.effconv.train.HostTensors;
@@ -76,8 +78,19 @@ public final class TrainedModel implements AutoCloseable {
         }
     }
 
-    /** Writes weights, running statistics and everything needed to use them into one safetensors file. */
+    /**
+     * Writes weights, running statistics and everything needed to use them into one safetensors file.
+     *
+     * @throws IllegalStateException if another thread uses the device
+     */
     public void save(Path file) {
+        try (Device.Claim claim = device.claim()) {
+            write(file);
+        }
+    }
+
+    /** The same for a job, which has claimed the device. */
+    void write(Path file) {
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put("format", FORMAT);
         metadata.put("architecture", network.plan().architecture().json());
@@ -98,7 +111,8 @@ public final class TrainedModel implements AutoCloseable {
     /**
      * Reads what {@link #save} wrote.
      *
-     * @throws InvalidInput if the file is no model, or damaged
+     * @throws InvalidInput          if the file is no model, or damaged
+     * @throws IllegalStateException if another thread uses the device
      */
     public static TrainedModel load(Device device, Path file) {
         Safetensors stored = Safetensors.read(file);
@@ -118,27 +132,29 @@ public final class TrainedModel implements AutoCloseable {
             throw new InvalidInput(file + ": mean, std or classNames do not fit the input " + plan.input());
         }
         int[] sizes = Json.convert(use.path("sizes"), int[].class, file + ": sizes");
-        Network network = new Network(device.backend(), plan, device.activationType(), 0);
-        TrainedWeights weights = null;
-        try {
-            weights = new TrainedWeights(device.backend(), plan, sizes, device.activationType(), 0);
+        try (Device.Claim claim = device.claim(); Construction construction = new Construction()) {
+            Network network = construction.own(new Network(device.backend(), plan, device.activationType(), 0));
+            TrainedWeights weights = construction.own(new TrainedWeights(device.backend(), plan, sizes, device.activationType(), 0));
             TrainedModel model = new TrainedModel(device, network, weights, new Normalisation(mean, std), List.of(names));
             HostTensors.check(stored.tensors(), model.tensors(), file.toString());
             HostTensors.write(device.backend(), stored.tensors(), model.tensors());
+            construction.done();
             return model;
-        } catch (RuntimeException e) {
-            network.close();
-            if (weights != null) {
-                weights.close();
-            }
-            throw e;
         }
     }
 
-    /** The dataset's test part, for {@link #evaluate}, once its classes are known to be the model's. */
+    /**
+     * {@link #evaluate} of the dataset's test part, once its classes are known to be the model's.
+     *
+     * @throws InvalidInput if they are others, or in another order; names that are numbers say nothing (files of labels alone have no others)
+     */
     public Evaluation evaluateTest(Dataset data, int batch) {
         if (data.classes() != classNames.size()) {
             throw new InvalidInput(data.name() + ": " + data.classes() + " classes, the model knows " + classNames.size());
+        }
+        boolean named = Stream.of(classNames, data.classNames()).noneMatch(names -> names.stream().allMatch(n -> n.matches("\\d+")));
+        if (named && !data.classNames().equals(classNames)) {
+            throw new InvalidInput(data.name() + ": classes " + data.classNames() + ", the model knows " + classNames);
         }
         return evaluate(data.test(), batch);
     }

@@ -15,6 +15,7 @@ import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
+import org.effconv.tensor.Construction;
 import org.effconv.train.Normalisation;
 import org.effconv.train.Phase;
 import org.effconv.train.RunFolder;
@@ -123,12 +124,15 @@ public final class Training extends Job<Training> {
                     throw new InvalidInput(out() + ": this training started from predicted kernels, and ended before its first epoch did: they are "
                             + "gone; expected it to begin anew, in another folder");
                 }
-                TrainingResult result = train(this, context, device, plan, PHASE, sizes, warmStart);
-                if (context.folder() != null) {
-                    sizesFile(plan, sizes).write(context.folder().file("sizes.json"));
-                    result.model().save(context.folder().file("model.safetensors"));
+                try (Construction construction = new Construction()) {
+                    TrainingResult result = construction.own(train(this, context, device, plan, PHASE, sizes, warmStart));
+                    if (context.folder() != null) {
+                        sizesFile(plan, sizes).write(context.folder().file("sizes.json"));
+                        result.model().write(context.folder().file("model.safetensors"));
+                    }
+                    construction.done();
+                    return result;
                 }
-                return result;
             }
         }
     }
@@ -145,22 +149,16 @@ public final class Training extends Job<Training> {
             Job<?> job, Phase.Context context, Device device, NetworkPlan plan, String phase, int[] sizes, SearchResult warmStart) {
         Settings settings = job.settings();
         long seed = settings.get(Settings.SEED);
-        Network network = new Network(device.backend(), plan, device.activationType(), seed);
-        TrainedWeights weights = null;
-        try {
-            weights = new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed,
-                    warmStart == null ? null : warmStart.weights());
+        try (Construction construction = new Construction()) {
+            Network network = construction.own(new Network(device.backend(), plan, device.activationType(), seed));
+            TrainedWeights weights = construction.own(new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed,
+                    warmStart == null ? null : warmStart.weights()));
             Phase.Outcome outcome = Phase.run(context, phase, network, weights, job.options(context.data(), settings.get(Settings.EPOCHS)),
                     new FixedSizes(plan, sizes), testPart(settings));
             TrainedModel model =
                     new TrainedModel(device, network, weights, Normalisation.of(context.data()), context.data().classNames());
+            construction.done();
             return new TrainingResult(model, outcome);
-        } catch (RuntimeException e) {
-            network.close();
-            if (weights != null) {
-                weights.close();
-            }
-            throw e;
         }
     }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,8 +15,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
+import org.effconv.data.Augmentation;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
+import org.effconv.data.Images;
+import org.effconv.io.Safetensors;
 import org.effconv.train.EpochMetrics;
 import org.effconv.train.StopSignal;
 import org.effconv.train.TrainingListener;
@@ -134,6 +138,75 @@ class JobTest {
             assertTrue(message.contains("choice of sizes"), message);
             assertArrayEquals(search.run(device, DATA).sizes(), KernelSizeSearch.resume(folder.resolve("run")).run(device, DATA).sizes());
         }
+    }
+
+    @Test
+    void aTrainingWhoseModelCannotBeWrittenKeepsNothing() {
+        Device device = device();
+        try (device) {
+            Path out = folder.resolve("run");
+            Training training = training().out(out).listener(new TrainingListener() {
+                @Override
+                public void onEnd(String phase) {
+                    assertTrue(out.resolve("model.safetensors/in the way").toFile().mkdirs());
+                }
+            });
+            assertThrows(UncheckedIOException.class, () -> training.run(device, DATA));
+        }
+        assertEquals(0, device.liveBytes());
+    }
+
+    @Test
+    void anEpochIsToldOnceItsCheckpointIsWritten() {
+        List<String> seen = new ArrayList<>();
+        try (Device device = device()) {
+            Path checkpoint = folder.resolve("run/checkpoint/train.safetensors");
+            training().out(folder.resolve("run")).listener(new TrainingListener() {
+                @Override
+                public void onEpoch(EpochMetrics metrics) {
+                    seen.add(Safetensors.read(checkpoint).metadata().get("epochs"));
+                }
+            }).run(device, DATA).close();
+        }
+        assertEquals(List.of("1", "2"), seen);
+    }
+
+    @Test
+    void aModelIsSavedAndLoadedByTheDevicesOwnerOnly() {
+        try (Device device = device(); TrainingResult trained = training().run(device, DATA)) {
+            Path file = folder.resolve("model.safetensors");
+            trained.model().save(file);
+            List<String> refused = new ArrayList<>();
+            training().listener(new TrainingListener() {
+                @Override
+                public void onEpoch(EpochMetrics metrics) { // as another thread would, between two operations of the job
+                    refused.add(assertThrows(IllegalStateException.class, () -> trained.model().save(file)).getMessage());
+                    refused.add(assertThrows(IllegalStateException.class, () -> TrainedModel.load(device, file)).getMessage());
+                }
+            }).run(device, DATA).close();
+            assertEquals(4, refused.size());
+            assertTrue(refused.stream().allMatch(message -> message.contains("in use by thread")), refused.toString());
+            TrainedModel.load(device, file).close();
+        }
+    }
+
+    @Test
+    void theTestPartOfOtherClassesIsRefused() {
+        Dataset named = Dataset.of("pets", DATA.train(), DATA.test(), List.of("cat", "dog"));
+        Dataset turned = Dataset.of("pets", DATA.train(), DATA.test(), List.of("dog", "cat"));
+        Dataset numbered = Dataset.of("numbers", DATA.train(), DATA.test(), List.of("0", "1"));
+        try (Device device = device(); TrainingResult trained = training().run(device, named)) {
+            assertEquals(trained.testAccuracy(), trained.model().evaluateTest(named, 16).accuracy(), 1e-12);
+            assertEquals(trained.testAccuracy(), trained.model().evaluateTest(numbered, 16).accuracy(), 1e-12);
+            String message = assertThrows(InvalidInput.class, () -> trained.model().evaluateTest(turned, 16)).getMessage();
+            assertTrue(message.contains("[dog, cat], the model knows [cat, dog]"), message);
+        }
+    }
+
+    @Test
+    void largeImagesAreAugmentedWithinWhatTheAugmentationTakes() {
+        Images large = Images.of(new byte[2 * 1024 * 768 * 3], new int[] {0, 1}, 1024, 768, 3);
+        assertEquals(Augmentation.MAX_PAD, training().options(Dataset.of("large", large, large, List.of("a", "b")), 1).augmentation().pad());
     }
 
     @Test

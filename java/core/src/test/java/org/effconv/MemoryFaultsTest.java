@@ -17,12 +17,16 @@ import org.effconv.tensor.DataType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Whichever allocation of a job fails, the job ends with {@link OutOfDeviceMemory}, keeps nothing, and the device stays usable. */
+/**
+ * Whichever allocation of a job fails, of the device's memory or (of the Java heap, say) with an Error, the job ends with that, keeps nothing,
+ * and the device stays usable.
+ */
 class MemoryFaultsTest {
     private static final Dataset DATA = Datasets.open("planted:3,train=32,test=16,size=12");
 
     private final CpuBackend cpu = CpuBackend.open(1);
     private final AtomicInteger left = new AtomicInteger(Integer.MAX_VALUE); // allocations that still succeed
+    private boolean error; // whether the next one fails as the heap or direct buffers do
 
     @AfterEach
     void close() {
@@ -34,6 +38,9 @@ class MemoryFaultsTest {
             @Override
             public long allocate(long bytes) {
                 if (left.getAndDecrement() <= 0) {
+                    if (error) {
+                        throw new OutOfMemoryError("test");
+                    }
                     throw new OutOfDeviceMemory("test: no memory for " + bytes + " bytes");
                 }
                 return cpu.memory().allocate(bytes);
@@ -54,15 +61,21 @@ class MemoryFaultsTest {
     }
 
     private void everyFaultIsSurvived(Runnable job) {
+        everyFaultIsSurvived(job, OutOfDeviceMemory.class);
+        error = true;
+        everyFaultIsSurvived(job, OutOfMemoryError.class);
+    }
+
+    private void everyFaultIsSurvived(Runnable job, Class<? extends Throwable> fault) {
         int count = Integer.MAX_VALUE;
         left.set(count);
         job.run();
         int allocations = count - left.get();
         long kept = cpu.liveBytes(); // by the backend itself, for the next job
         assertTrue(allocations > 20, allocations + " allocations");
-        for (int n = 0; n < allocations; n += n < 120 ? 1 : 23) {
+        for (int n = 0; n < allocations; n += n < 100 ? 1 : 31) {
             left.set(n);
-            assertThrows(OutOfDeviceMemory.class, job::run);
+            assertThrows(fault, job::run);
             assertEquals(kept, cpu.liveBytes(), "after the failure of allocation " + (n + 1) + " of " + allocations);
         }
         left.set(count);

@@ -35,7 +35,9 @@ public final class Effconv implements Runnable {
     private CommandLine.Model.CommandSpec spec;
 
     public static void main(String[] arguments) {
-        System.exit(commandLine().execute(arguments));
+        int code = commandLine().execute(arguments);
+        Interrupts.over();
+        System.exit(code);
     }
 
     /** A fresh command line, ready to execute. */

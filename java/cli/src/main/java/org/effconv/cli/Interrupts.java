@@ -1,10 +1,13 @@
 package org.effconv.cli;
 
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.effconv.train.StopSignal;
 
 /** Turns SIGINT and SIGTERM into a request to stop, and lets the run end between two steps before the JVM goes. */
 final class Interrupts implements AutoCloseable {
-    private static final long PATIENCE_MILLIS = 60_000;
+    private static final long PATIENCE_SECONDS = 60;
+    private static final CountDownLatch OVER = new CountDownLatch(1);
 
     private final Thread hook;
 
@@ -12,12 +15,16 @@ final class Interrupts implements AutoCloseable {
         this.hook = hook;
     }
 
+    /** Tells a hook at work that the command has come to its end. The thread itself does not end then: System.exit waits for the hooks. */
+    static void over() {
+        OVER.countDown();
+    }
+
     static Interrupts to(StopSignal stop) {
-        Thread runner = Thread.currentThread();
         Thread hook = new Thread(() -> {
             stop.request();
             try {
-                runner.join(PATIENCE_MILLIS);
+                OVER.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt(); // the JVM is ending: nobody is left to tell
             }
@@ -31,7 +38,7 @@ final class Interrupts implements AutoCloseable {
         try {
             Runtime.getRuntime().removeShutdownHook(hook);
         } catch (IllegalStateException e) {
-            // the JVM is shutting down: the hook is at work and waits for this thread to end
+            // the JVM is shutting down: the hook is at work and waits for the command to end
         }
     }
 }

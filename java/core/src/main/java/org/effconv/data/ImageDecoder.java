@@ -8,6 +8,7 @@ import java.awt.image.IndexColorModel;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.util.Arrays;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
@@ -98,8 +99,12 @@ final class ImageDecoder implements AutoCloseable {
 
     private static boolean copy(String where, BufferedImage image, byte[] target, int offset) {
         Raster raster = image.getRaster();
-        boolean grey = raster.getNumBands() == 1 && !(image.getColorModel() instanceof IndexColorModel);
+        boolean alpha = raster.getNumBands() == 2; // grey, which no other images of two bands are
+        boolean grey = (raster.getNumBands() == 1 || alpha) && !(image.getColorModel() instanceof IndexColorModel);
         if (grey) {
+            if (alpha) {
+                requireOpaque(where, raster);
+            }
             copyGrey(raster, target, offset);
         } else if (image.getType() == BufferedImage.TYPE_3BYTE_BGR) {
             copyColour(raster, target, offset);
@@ -107,6 +112,21 @@ final class ImageDecoder implements AutoCloseable {
             copyAny(where, image, target, offset);
         }
         return grey;
+    }
+
+    private static void requireOpaque(String where, Raster raster) {
+        int opaque = (1 << raster.getSampleModel().getSampleSize(1)) - 1;
+        int[] row = new int[raster.getWidth()];
+        for (int y = 0; y < raster.getHeight(); y++) {
+            raster.getSamples(0, y, row.length, 1, 1, row);
+            if (Arrays.stream(row).anyMatch(value -> value != opaque)) {
+                throw transparent(where);
+            }
+        }
+    }
+
+    private static EffconvException.InvalidInput transparent(String where) {
+        return invalid(where, "has transparent pixels, expected an opaque image");
     }
 
     // Straight from the raster: getRGB would convert grey through linear light and brighten it.
@@ -144,7 +164,7 @@ final class ImageDecoder implements AutoCloseable {
             image.getRGB(0, y, row.length, 1, row, 0, row.length);
             for (int argb : row) {
                 if (argb >>> 24 != 255) {
-                    throw invalid(where, "has transparent pixels, expected an opaque image");
+                    throw transparent(where);
                 }
                 target[at++] = (byte) (argb >> 16);
                 target[at++] = (byte) (argb >> 8);

@@ -147,6 +147,10 @@ final class ImageFolder {
     private static List<Item> entriesOf(Path file, ZipFile zip) {
         List<? extends ZipEntry> entries = zip.stream().filter(e -> !e.isDirectory())
                 .filter(e -> Arrays.stream(e.getName().split("/")).noneMatch(ImageFolder::ignored)).toList();
+        List<String> above = entries.stream().map(e -> e.getName().split("/")).map(parts -> parts.length == 3 ? parts[0] : "").distinct().toList();
+        if (above.size() > 1) {
+            throw invalid(file, "has the folders " + above + " above its classes, expected one common to all, or none");
+        }
         return entries.stream().map(entry -> entryItem(file, zip, entry))
                 .sorted((a, b) -> a.className().equals(b.className()) ? a.file().compareTo(b.file())
                         : a.className().compareTo(b.className()))
@@ -169,8 +173,14 @@ final class ImageFolder {
         if (EXTENSIONS.stream().noneMatch(lower::endsWith)) {
             throw invalid(where, "is not an image by its name, expected .png, .jpg or .jpeg");
         }
+        if ((className + file).indexOf(UNREADABLE) >= 0) {
+            throw invalid(where, "has a name that this system's locale cannot read, so that classes would be confused; expected a locale with UTF-8, as "
+                    + "LC_ALL=C.UTF-8");
+        }
         return new Item(className, file, where, content);
     }
+
+    private static final char UNREADABLE = '\uFFFD'; // stands for bytes that are no character
 
     /** What operating systems leave behind. */
     private static boolean ignored(String name) {

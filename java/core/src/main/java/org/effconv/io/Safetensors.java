@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +35,11 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
     private static final String CRC = "crc32";
     private static final long LARGEST_HEADER = 100L << 20;
 
-    private record Range(String name, DataType type, Shape shape, long begin, long end) {}
+    private static final int LARGEST_TENSOR = Integer.MAX_VALUE - 16; // bytes that an array holds
+
+    private record Range(String name, DataType type, Shape shape, long begin, long end) {
+        static final Comparator<Range> IN_FILE = Comparator.comparingLong(Range::begin).thenComparingLong(Range::end);
+    }
 
     /** Replaces {@code file} in one move (see {@link AtomicFile}). */
     public void write(Path file) {
@@ -74,54 +79,55 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
      * @throws InvalidInput naming the file and what is wrong with it
      */
     public static Safetensors read(Path file) {
-        ByteBuffer bytes = load(file);
-        if (bytes.limit() < 8) {
-            throw new InvalidInput(file + ": truncated: " + bytes.limit() + " bytes, a safetensors file has at least 8");
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            return read(file, channel);
+        } catch (NoSuchFileException e) {
+            throw new InvalidInput(file + ": no such file");
+        } catch (IOException e) {
+            throw new InvalidInput(file + ": cannot be read: " + e, e);
         }
-        long length = bytes.getLong(0);
-        if (length < 2 || length > LARGEST_HEADER || length > bytes.limit() - 8) {
-            throw new InvalidInput(file + ": no safetensors file, or truncated: header length " + length + " in a file of "
-                    + bytes.limit() + " bytes");
-        }
-        byte[] json = new byte[(int) length];
-        bytes.get(8, json);
-        ObjectNode header = Json.parse(new String(json, StandardCharsets.UTF_8).trim(), file + " (header)");
-        ByteBuffer values = bytes.slice(8 + (int) length, bytes.limit() - 8 - (int) length).order(ByteOrder.LITTLE_ENDIAN);
+    }
 
+    private static Safetensors read(Path file, FileChannel channel) throws IOException {
+        long size = channel.size();
+        if (size < 8) {
+            throw new InvalidInput(file + ": truncated: " + size + " bytes, a safetensors file has at least 8");
+        }
+        long length = bytes(file, channel, 0, 8).getLong();
+        if (length < 2 || length > LARGEST_HEADER || length > size - 8) {
+            throw new InvalidInput(file + ": no safetensors file, or truncated: header length " + length + " in a file of " + size + " bytes");
+        }
+        String json = StandardCharsets.UTF_8.decode(bytes(file, channel, 8, (int) length)).toString();
+        ObjectNode header = Json.parse(json.trim(), file + " (header)");
         Map<String, String> metadata = metadata(file, header);
-        List<Range> ranges = ranges(file, header, values.limit());
+        List<Range> ranges = ranges(file, header, size - 8 - length);
+        List<Range> byOffset = new ArrayList<>(ranges);
+        byOffset.sort(Range.IN_FILE);
+        Map<String, TensorData> values = new HashMap<>();
         CRC32 crc = new CRC32();
-        crc.update(values.duplicate());
+        for (Range r : byOffset) {
+            ByteBuffer data = bytes(file, channel, 8 + length + r.begin, (int) (r.end - r.begin));
+            crc.update(data.duplicate());
+            values.put(r.name, new TensorData(r.type, r.shape, data));
+        }
         String expected = metadata.remove(CRC);
         if (expected != null && !expected.equals(Long.toHexString(crc.getValue()))) {
             throw new InvalidInput(file + ": damaged: the values have CRC-32 " + Long.toHexString(crc.getValue()) + ", the header says "
                     + expected);
         }
         Map<String, TensorData> tensors = new LinkedHashMap<>();
-        for (Range r : ranges) {
-            ByteBuffer data = ByteBuffer.allocate((int) (r.end - r.begin));
-            data.put(values.slice((int) r.begin, (int) (r.end - r.begin))).flip();
-            tensors.put(r.name, new TensorData(r.type, r.shape, data));
-        }
+        ranges.forEach(r -> tensors.put(r.name, values.get(r.name)));
         return new Safetensors(metadata, tensors);
     }
 
-    private static ByteBuffer load(Path file) {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            long size = channel.size();
-            if (size > Integer.MAX_VALUE - 16) {
-                throw new InvalidInput(file + ": " + size + " bytes; files of up to 2 GiB are read");
+    private static ByteBuffer bytes(Path file, FileChannel channel, long from, int count) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(count).order(ByteOrder.LITTLE_ENDIAN);
+        while (bytes.hasRemaining()) {
+            if (channel.read(bytes, from + bytes.position()) < 0) {
+                throw new InvalidInput(file + ": became shorter while it was read");
             }
-            ByteBuffer bytes = ByteBuffer.allocate((int) size).order(ByteOrder.LITTLE_ENDIAN);
-            while (bytes.hasRemaining() && channel.read(bytes) >= 0) {
-                // a channel may return less than asked for
-            }
-            return bytes.flip();
-        } catch (NoSuchFileException e) {
-            throw new InvalidInput(file + ": no such file");
-        } catch (IOException e) {
-            throw new InvalidInput(file + ": cannot be read: " + e, e);
         }
+        return bytes.flip();
     }
 
     private static Map<String, String> metadata(Path file, ObjectNode header) {
@@ -145,7 +151,7 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
             ranges.add(range(file, e.getKey(), e.getValue()));
         }
         List<Range> byOffset = new ArrayList<>(ranges);
-        byOffset.sort(Comparator.comparingLong(Range::begin).thenComparingLong(Range::end));
+        byOffset.sort(Range.IN_FILE);
         long next = 0;
         for (Range r : byOffset) {
             if (r.begin != next) {
@@ -187,7 +193,7 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
             }
         }
         JsonNode offsets = entry.path("data_offsets");
-        if (offsets.size() != 2 || !offsets.get(0).isIntegralNumber() || !offsets.get(1).isIntegralNumber()) {
+        if (!offsets.isArray() || offsets.size() != 2 || !offsets.get(0).isIntegralNumber() || !offsets.get(1).isIntegralNumber()) {
             throw new InvalidInput(at + "data_offsets " + offsets + ", expected [begin, end]");
         }
         long begin = offsets.get(0).longValue();
@@ -195,6 +201,9 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
         if (begin < 0 || end - begin != count * type.bytes()) {
             throw new InvalidInput(at + "data_offsets " + offsets + ", expected " + count * type.bytes() + " bytes for " + type + " "
                     + dims);
+        }
+        if (end - begin > LARGEST_TENSOR) {
+            throw new InvalidInput(at + (end - begin) + " bytes; tensors of up to 2 GiB are read");
         }
         return new Range(name, type, Shape.of(shape), begin, end);
     }

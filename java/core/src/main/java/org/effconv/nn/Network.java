@@ -50,7 +50,7 @@ public final class Network implements AutoCloseable {
                 buffer(backend, norm.runningMean(), type, norm.scale().shape(), 0);
                 buffer(backend, norm.runningVariance(), type, norm.scale().shape(), 1);
             }
-        } catch (RuntimeException e) {
+        } catch (Throwable e) { // or an Error: the heap may run out, too
             close();
             throw e;
         }

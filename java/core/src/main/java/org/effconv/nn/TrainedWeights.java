@@ -51,7 +51,7 @@ public final class TrainedWeights implements WeightSource {
                 parameters.add(new Parameter(name, value, true));
                 backend.write(value, values);
             }
-        } catch (RuntimeException e) {
+        } catch (Throwable e) { // or an Error: the heap may run out, too
             close();
             throw e;
         }

@@ -51,7 +51,7 @@ public final class SweepPlan implements AutoCloseable {
         try {
             plan.build();
             return plan;
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             plan.close();
             throw e;
         }

@@ -3,11 +3,8 @@ package org.effconv.sweep;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -15,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
+import org.effconv.io.FileLock;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
 import org.effconv.train.Checkpoint;
@@ -30,10 +28,10 @@ public final class SweepResults implements AutoCloseable {
     private static final String WORK = "work";
 
     private final Path folder;
-    private final FileChannel lock;
+    private final FileLock lock;
     private final Map<String, ObjectNode> rows = new LinkedHashMap<>();
 
-    private SweepResults(Path folder, FileChannel lock) {
+    private SweepResults(Path folder, FileLock lock) {
         this.folder = folder;
         this.lock = lock;
         JsonLines.retain(file(), row -> true); // drops a line that a kill has cut
@@ -77,24 +75,13 @@ public final class SweepResults implements AutoCloseable {
         requireSame(folder, common);
         try {
             Files.createDirectories(folder.resolve(WORK));
-            FileChannel lock = FileChannel.open(folder.resolve(WORK).resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-            if (!locked(lock)) {
-                lock.close();
-                throw new InvalidInput(folder + ": another process is working on this sweep");
-            }
+            FileLock lock = FileLock.take(folder.resolve(WORK).resolve("lock"))
+                    .orElseThrow(() -> new InvalidInput(folder + ": somebody else is working on this sweep"));
             AtomicFile.removeLeftovers(folder);
             AtomicFile.write(folder.resolve(COMMON), Json.pretty(common));
             return new SweepResults(folder, lock);
         } catch (IOException e) {
             throw new UncheckedIOException("cannot begin a sweep in " + folder + ": " + e, e);
-        }
-    }
-
-    private static boolean locked(FileChannel channel) throws IOException {
-        try {
-            return channel.tryLock() != null;
-        } catch (OverlappingFileLockException e) {
-            return false; // held by this very process
         }
     }
 
@@ -124,10 +111,6 @@ public final class SweepResults implements AutoCloseable {
 
     @Override
     public void close() {
-        try {
-            lock.close();
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot close the lock of " + folder, e);
-        }
+        lock.close();
     }
 }

@@ -103,8 +103,15 @@ public final class Phase {
                 test = testPart == TestPart.EVERY_EPOCH || testPart == TestPart.LAST_EPOCH && last
                         ? evaluate(c, network, weights, loop, c.data.test(), normalisation, options.batch())
                         : null;
-                report(c, name, options.epochs(), loop, e, sizes, validation, test);
+                EpochMetrics metrics = metrics(name, options.epochs(), loop, e, sizes, validation, test);
+                LOG.info("{}", metrics.toJson());
+                if (c.folder != null) {
+                    c.folder.appendMetrics(metrics);
+                }
                 save(c, name, loop, weights, seconds);
+                for (TrainingListener l : c.listeners) {
+                    l.onEpoch(metrics);
+                }
                 best = testPart == TestPart.EVERY_EPOCH && !(best > test.accuracy()) ? test.accuracy() : best;
             }
             if (testPart != TestPart.NEVER && test == null) { // the run was killed between its last checkpoint and its end
@@ -129,20 +136,12 @@ public final class Phase {
         return Evaluation.of(c.backend, network, weights, loop.progress(), part, normalisation, batch);
     }
 
-    private static void report(
-            Context c, String name, int epochs, TrainingLoop loop, TrainingLoop.Epoch e, Sizes sizes, Evaluation validation,
-            Evaluation test) {
-        EpochMetrics m = new EpochMetrics(
+    private static EpochMetrics metrics(
+            String name, int epochs, TrainingLoop loop, TrainingLoop.Epoch e, Sizes sizes, Evaluation validation, Evaluation test) {
+        return new EpochMetrics(
                 name, loop.epochsDone(), epochs, e.loss(), e.accuracy(), validation == null ? Double.NaN : validation.accuracy(),
                 test == null ? Double.NaN : test.accuracy(), e.learningRate(), e.gradientNorm(), sizes.sizes(), sizes.softSizes(),
                 sizes.parameters(), sizes.budgetRatio(), e.seconds(), e.images() / e.seconds(), PeakMemory.bytes());
-        LOG.info("{}", m.toJson());
-        if (c.folder != null) {
-            c.folder.appendMetrics(m);
-        }
-        for (TrainingListener l : c.listeners) {
-            l.onEpoch(m);
-        }
     }
 
     private static void save(Context c, String name, TrainingLoop loop, WeightSource weights, double seconds) {

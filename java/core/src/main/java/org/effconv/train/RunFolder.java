@@ -3,16 +3,13 @@ package org.effconv.train;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
+import org.effconv.io.FileLock;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
 
@@ -25,11 +22,11 @@ public final class RunFolder implements AutoCloseable {
     private static final String LOCK = "lock";
 
     private final Path path;
-    private final FileChannel lockFile;
+    private final FileLock lock;
 
-    private RunFolder(Path path, FileChannel lockFile) {
+    private RunFolder(Path path, FileLock lock) {
         this.path = path;
-        this.lockFile = lockFile;
+        this.lock = lock;
     }
 
     /**
@@ -45,12 +42,12 @@ public final class RunFolder implements AutoCloseable {
         if (Files.exists(path) && !isUnused(path)) {
             throw new InvalidInput(path + ": is not an empty folder, expected one or a name that is not taken");
         }
-        Path parent = path.toAbsolutePath().getParent();
-        while (parent != null && !Files.exists(parent)) {
-            parent = parent.getParent();
+        Path there = path.toAbsolutePath(); // or the nearest folder above it
+        while (there != null && !Files.exists(there)) {
+            there = there.getParent();
         }
-        if (parent == null || !Files.isDirectory(parent) || !Files.isWritable(parent)) {
-            throw new InvalidInput(path + ": cannot be created, " + parent + " is no folder one may write to");
+        if (there == null || !Files.isDirectory(there) || !Files.isWritable(there)) {
+            throw new InvalidInput(path + ": cannot be made, " + there + " is no folder one may write to");
         }
     }
 
@@ -107,25 +104,8 @@ public final class RunFolder implements AutoCloseable {
     }
 
     private static RunFolder lock(Path path) {
-        FileChannel channel = null;
-        try {
-            channel = FileChannel.open(
-                    path.resolve(CHECKPOINT).resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-            FileLock lock = channel.tryLock();
-            if (lock != null) {
-                return new RunFolder(path, channel);
-            }
-        } catch (OverlappingFileLockException e) {
-            // another run of this very process; refused below like one of another process
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot lock " + path + ": " + e, e);
-        }
-        try {
-            channel.close();
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot close the lock of " + path, e);
-        }
-        throw new InvalidInput(path + ": another process is working on this run");
+        return FileLock.take(path.resolve(CHECKPOINT).resolve(LOCK)).map(lock -> new RunFolder(path, lock))
+                .orElseThrow(() -> new InvalidInput(path + ": somebody else is working on this run"));
     }
 
     public Path path() {
@@ -170,10 +150,6 @@ public final class RunFolder implements AutoCloseable {
 
     @Override
     public void close() {
-        try {
-            lockFile.close(); // releases the lock
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot close the lock of " + path, e);
-        }
+        lock.close();
     }
 }

@@ -9,11 +9,17 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.awt.Transparency;
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
+import java.awt.image.ComponentColorModel;
+import java.awt.image.DataBuffer;
+import java.awt.image.WritableRaster;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -149,6 +155,43 @@ class ImageFolderTest {
         write(test, zip(Map.of()));
         assertEquals(test + ": holds 0 images in 0 class folders, expected at least 2 folders with images",
                 rejection(folder));
+    }
+
+    /** What a locale without UTF-8 makes of names that are not ASCII: classes would become one, or change their order. */
+    @Test
+    void namesThatTheLocaleCannotReadAreRefused() {
+        write(folder.resolve("train.zip"), zip(Map.of("\uFFFD\uFFFD/1.png", new byte[1], "dog/1.png", new byte[1])));
+        write(folder.resolve("test.zip"), zip(entries("", "test")));
+        assertTrue(rejection(folder).contains("LC_ALL=C.UTF-8"), rejection(folder));
+    }
+
+    @Test
+    void foldersAboveTheClassesMustBeOne() {
+        Map<String, byte[]> both = new HashMap<>(entries("train/", "train"));
+        both.putAll(entries("test/", "test"));
+        write(folder.resolve("train.zip"), zip(both));
+        write(folder.resolve("test.zip"), zip(entries("", "test")));
+        assertTrue(rejection(folder).contains("expected one common to all"), rejection(folder));
+    }
+
+    private static byte[] greyWithAlpha(int grey, int alpha) {
+        ComponentColorModel model = new ComponentColorModel(ColorSpace.getInstance(ColorSpace.CS_GRAY), true, false,
+                Transparency.TRANSLUCENT, DataBuffer.TYPE_BYTE);
+        WritableRaster raster = model.createCompatibleWritableRaster(5, 4);
+        for (int y = 0; y < 4; y++) {
+            for (int x = 0; x < 5; x++) {
+                raster.setPixel(x, y, new int[] {grey, alpha});
+            }
+        }
+        return encode("png", new BufferedImage(model, raster, false, null));
+    }
+
+    @Test
+    void greyWithAnAlphaChannelKeepsItsBrightness() {
+        write(folder.resolve("test/cat/1.png"), greyWithAlpha(128, 255));
+        assertArrayEquals(new int[] {128, 128, 128}, firstPixel(Datasets.open(folder.toString()).test(), 0));
+        write(folder.resolve("test/cat/1.png"), greyWithAlpha(128, 254));
+        assertTrue(rejection(folder).contains("transparent"), rejection(folder));
     }
 
     @Test

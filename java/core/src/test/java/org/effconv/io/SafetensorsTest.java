@@ -65,6 +65,8 @@ class SafetensorsTest {
                 "{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}} | 12 | begins at byte 4, expected 0",
                 "{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"v\":{\"dtype\":\"I32\",\"shape\":[2],\"data_offsets\":[4,12]}} | 12 | begins at byte 4, expected 8",
                 "{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"w\":{\"dtype\":\"I32\",\"shape\":[2],\"data_offsets\":[8,16]}} | 16 | Duplicate",
+                "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":{\"a\":0,\"b\":4}}} | 4 | expected [begin, end]",
+                "{\"w\":{\"dtype\":\"F32\",\"shape\":[2000000000],\"data_offsets\":[0,8000000000]}} | 0 | up to 2 GiB",
                 "{\"w\":3} | 0 | dtype",
                 "[1] | 0 | expected a JSON object",
                 "{{ | 0 | no valid JSON",

@@ -54,6 +54,24 @@ class KillAndResumeTest {
         assertEquals(metrics(whole), metrics(broken));
     }
 
+    /** System.exit waits for the hook that waits for the command: each had waited for the other, for a minute. */
+    @Test
+    void aRunThatIsAskedToStopEndsAtOnce() throws IOException, InterruptedException {
+        Path run = folder.resolve("run");
+        List<String> arguments = new ArrayList<>(List.of("train"));
+        arguments.addAll(Cli.SMALL);
+        arguments.addAll(List.of("--sizes", "k3", "--epochs", "100000", "--out", run.toString()));
+        Path output = folder.resolve("asked.txt");
+        Process process = CliProcess.start(arguments, output);
+        while (!Files.exists(run.resolve("metrics.jsonl"))) {
+            assertTrue(process.isAlive(), () -> "ended before it could be stopped");
+            Thread.sleep(5);
+        }
+        process.destroy(); // SIGTERM
+        assertTrue(process.waitFor(50, TimeUnit.SECONDS));
+        assertTrue(Files.readString(output).contains("goes on after the last whole epoch"), Files.readString(output));
+    }
+
     @Test
     void aKilledSearchForARangeEndsLikeAnUnbrokenOne() throws IOException, InterruptedException {
         List<String> search = new ArrayList<>(List.of("search"));

@@ -6,6 +6,7 @@ import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.dnnl.stream;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 import org.effconv.EffconvException;
 import org.effconv.tensor.Allocator;
@@ -45,6 +46,9 @@ final class OneDnn implements AutoCloseable {
         engine = new engine(org.bytedeco.dnnl.engine.kind.cpu, 0);
         stream = new stream(engine);
         attributes = new primitive_attr();
+        for (Pointer p : new Pointer[] {engine, stream, attributes}) { // which a PointerScope of the caller's must not end
+            p.retainReference();
+        }
         attributes.set_scratchpad_mode(dnnl.scratchpad_mode.user);
         operations = new OneDnnCache(capacity);
     }

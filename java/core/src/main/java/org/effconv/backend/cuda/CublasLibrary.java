@@ -50,7 +50,7 @@ final class CublasLibrary implements AutoCloseable {
         try {
             library.call("cublasSetStream", () -> cublasSetStream_v2(library.handle, new CUstream_st(HostPointer.at(stream, 0))));
             return library;
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             library.close();
             throw e;
         }

@@ -40,7 +40,7 @@ final class CudaSession implements AutoCloseable {
         try {
             session.open(options, table);
             return session;
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             session.undo(e);
             throw e;
         }
@@ -71,7 +71,7 @@ final class CudaSession implements AutoCloseable {
         }
     }
 
-    private void undo(RuntimeException why) {
+    private void undo(Throwable why) {
         try {
             closeParts();
         } catch (RuntimeException e) {

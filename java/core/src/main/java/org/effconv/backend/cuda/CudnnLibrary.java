@@ -69,7 +69,7 @@ final class CudnnLibrary implements ConvolutionLibrary {
             library.call("cudnnSetStream", () -> cudnnSetStream(library.handle, new CUstream_st(HostPointer.at(stream, 0))));
             library.products = CublasLibrary.open(device, stream);
             return library;
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             library.close();
             throw e;
         }

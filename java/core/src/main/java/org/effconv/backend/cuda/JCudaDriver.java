@@ -69,7 +69,7 @@ final class JCudaDriver implements Driver {
         JCudaDriver driver = new JCudaDriver(ordinal);
         try {
             driver.open();
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             driver.close();
             throw e;
         }

@@ -104,7 +104,7 @@ final class StepGraphs implements AutoCloseable {
     private void finish(Entry entry, Recording recording) {
         try {
             entry.graph = driver.endCapture(stream);
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
             recording.close();
             throw e;
         }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.bytedeco.javacpp.PointerScope;
 import org.effconv.backend.Convolution;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
@@ -57,6 +58,23 @@ class OneDnnTest extends CpuTest {
         assertTrue(with > before, "weights pass through scratch memory");
         backend.convolutionDataGradient(Convolution.PLAIN, x, w, dx);
         assertEquals(with, backend.liveBytes(), "scratch memory is taken once");
+    }
+
+    /** JavaCPP frees what was made within a scope when that ends, unless it is held. */
+    @Test
+    void outlivesAScopeOfTheCallersThatItWasMadeIn() {
+        CpuMemory memory = new CpuMemory();
+        OneDnn dnn;
+        double[] within;
+        try (PointerScope callers = new PointerScope()) {
+            dnn = new OneDnn(memory, 2);
+            within = result(new OneDnnConvolution(dnn), 3);
+        }
+        try (dnn) {
+            OneDnnConvolution convolution = new OneDnnConvolution(dnn);
+            assertArrayEqualsExactly(within, result(convolution, 3));
+            result(convolution, 5);
+        }
     }
 
     @Test
