@@ -15,7 +15,25 @@ function(effconv_host_source name out)
   set(${out} ${file} PARENT_SCOPE)
 endfunction()
 
+# What the kernels and the host code that plans their launches are made of, as one short name: two builds with the same
+# name agree in every kernel, table and constant. Configured anew when one of the files changes.
+function(effconv_name_kernel_sources out)
+  file(GLOB_RECURSE files RELATIVE ${EC_CUDA_DIR} ${EC_CUDA_DIR}/include/*.h ${EC_CUDA_DIR}/include/*.cuh
+    ${EC_CUDA_DIR}/kernels/*.cu ${EC_CUDA_DIR}/kernels/*.cuh)
+  list(SORT files)
+  set(all "")
+  foreach(file IN LISTS files)
+    file(SHA256 ${EC_CUDA_DIR}/${file} digest)
+    string(APPEND all "${file} ${digest}\n")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${EC_CUDA_DIR}/${file})
+  endforeach()
+  string(SHA256 name "${all}")
+  string(SUBSTRING ${name} 0 16 name)
+  set(${out} ${name} PARENT_SCOPE)
+endfunction()
+
 function(effconv_generate_tables)
+  effconv_name_kernel_sources(EC_KERNEL_SOURCES)
   set(EC_FAMILY_INCLUDES "")
   set(EC_FAMILY_SIGNATURES "")
   set(EC_FAMILY_TABLES "")

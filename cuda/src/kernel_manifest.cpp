@@ -36,7 +36,7 @@ std::string kernelManifestJson(const DeviceCodeOrigin& origin) {
     int count = 0;
     const KernelSignature* signatures = kernelSignatures(&count);
     std::string json = "{\n  \"format\": 1,\n  \"version\": \"" + std::string(kernelLibraryVersion()) +
-                       "\",\n  \"commit\": \"" + origin.commit + "\",\n  \"toolkit\": \"" + origin.toolkit + "\",\n  \"targets\": [" + targets +
+                       "\",\n  \"sources\": \"" + kernelSources() + "\",\n  \"commit\": \"" + origin.commit + "\",\n  \"toolkit\": \"" + origin.toolkit + "\",\n  \"targets\": [" + targets +
                        "],\n  \"ptx\": " + std::to_string(origin.targets.empty() ? 0 : origin.targets.back()) +
                        ",\n  \"kernels\": [\n";
     for (int i = 0; i < count; ++i) {
@@ -91,6 +91,12 @@ Result checkKernelManifest(const std::string& manifestJson) {
         return Result::fail(
             Status::kUnsupported, "kernel manifest: device code has kernel %s, unknown to this library",
             found.begin()->first.c_str());
+    }
+    std::string sources;
+    if (!readText(manifestJson, "sources", sources) || sources != kernelSources()) {
+        return Result::fail(
+            Status::kUnsupported, "kernel manifest: device code was built from other sources (%s) than this library (%s)",
+            sources.empty() ? "unknown" : sources.c_str(), kernelSources());
     }
     return {};
 }

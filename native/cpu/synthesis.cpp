@@ -176,7 +176,7 @@ void forwardTask(const ec_synthesis_layer& layer, const effconv::SynthesisLayer&
             const Real* row = scratch.product.data() + p * width;
             for (int c = 0; c < channels; ++c) {
                 const std::int64_t to = (o + c) * d.weightStride + std::int64_t(p) * d.cin;
-                for (int i = 0; i < d.cin; ++i) store(layer, to + i, factor * row[c * d.cin + i]);
+                for (int i = 0; i < d.cin; ++i) store(layer, to + i, factor == Real(0) ? Real(0) : factor * row[c * d.cin + i]);
             }
         }
     }
@@ -214,7 +214,9 @@ void backwardFeatures(const ec_synthesis_layer& layer, const effconv::SynthesisL
     const Real* H = static_cast<const Real*>(layer.feature_rows);
     for (int p = 0; p < taps; ++p) {
         const Real factor = Real(d.scale) * effconv::tapMask(d, p, v).m;
-        for (int f = 0; f < d.features; ++f) scratch.taps[f * taps + p] = factor * H[std::int64_t(p) * d.features + f];
+        for (int f = 0; f < d.features; ++f) {
+            scratch.taps[f * taps + p] = factor == Real(0) ? Real(0) : factor * H[std::int64_t(p) * d.features + f];
+        }
     }
     std::fill(scratch.taps.begin() + d.features * taps, scratch.taps.begin() + hRows * taps, Real(0));
     const int strip = channelsPerStrip(layer);

@@ -105,6 +105,8 @@ std::int32_t ec_kernel_parameter_bytes(std::int32_t index) {
 
 const char* ec_kernel_library_version(void) { return effconv::kernelLibraryVersion(); }
 
+const char* ec_kernel_sources(void) { return effconv::kernelSources(); }
+
 ec_status ec_check_kernel_manifest(const char* manifest) {
     if (manifest == nullptr) return ec_fail(EC_INVALID_ARGUMENT, "kernel manifest: none given");
     const effconv::Result result = effconv::checkKernelManifest(manifest);

@@ -37,6 +37,9 @@ EC_TEST(mismatches_are_refused) {
     EC_CHECK(refusedWith(
         replaced(manifest, "  ]\n}", ", {\"name\": \"ec_extra\", \"module\": \"x\", \"parameterBytes\": 8}]}"), "ec_extra"));
     EC_CHECK(refusedWith(replaced(manifest, "\"parameterBytes\": " + bytes, "\"parameterBytes\": 12"), "12 bytes"));
+    EC_CHECK(refusedWith(replaced(manifest, kernelSources(), "0123456789abcdef"), "other sources (0123456789abcdef)"));
+    EC_CHECK(refusedWith(replaced(manifest, "\"sources\"", "\"recipes\""), "other sources (unknown)"));
+    EC_CHECK(std::string(kernelSources()).size() == 16);
     EC_CHECK(refusedWith("", "not a manifest"));
 }
 

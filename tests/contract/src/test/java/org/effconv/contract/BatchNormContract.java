@@ -162,6 +162,24 @@ class BatchNormContract extends BackendContract {
         });
     }
 
+    /** Where the output is no number its gradient must not vanish, or a step that is broken would go on in part. */
+    @Test
+    void gradientOfAnOutputThatIsNoNumberIsLetThrough() {
+        for (DataType type : activations()) {
+            Case c = new Case(type, new int[] {2, 2, 2, 8}, true, Activation.RELU, 0);
+            c.forward();
+            double[] y = values(c.y);
+            Arrays.fill(y, 1);
+            y[3] = Double.NaN;
+            y[4] = 0;
+            backend.write(c.y, y);
+            c.backward();
+            double[] dy = values(c.dy);
+            dy[4] = 0;
+            assertArrayEquals(dy, values(c.dresidual));
+        }
+    }
+
     @Test
     void gradientInPlaceIsTheSame() {
         for (DataType type : activations()) {

@@ -111,6 +111,31 @@ class SynthesisContract extends BackendContract {
     }
 
     @Test
+    void tapsBesideTheMaskAreZeroWhateverThePredictedKernelIs() {
+        for (DataType type : parameterTypes()) {
+            for (DataType weights : weightTypes(type)) {
+                Case c = new Case(type, weights);
+                for (SynthesisLayer l : c.layers) {
+                    double[] source = values(l.source());
+                    source[0] = Double.POSITIVE_INFINITY;
+                    backend.write(l.source(), source);
+                }
+                backend.synthesis(MaskKind.RAMP, c.v, c.layers);
+                for (SynthesisLayer l : c.layers) {
+                    double[] w = values(l.weights());
+                    for (int n = 0; n < w.length; n++) {
+                        int p = n / l.inputChannels() % (l.grid() * l.grid());
+                        int ring = Math.max(Math.abs(p / l.grid() - l.grid() / 2), Math.abs(p % l.grid() - l.grid() / 2));
+                        if (mask(MaskKind.RAMP, ring, SIZES[l.sizeIndex()]) == 0) {
+                            assertEquals(0.0, w[n], weights + " " + l + " at " + n);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
     void scalesInATensorHoldAsTheyAreAtEachStep() {
         for (DataType type : parameterTypes()) {
             Case plain = new Case(type, type);

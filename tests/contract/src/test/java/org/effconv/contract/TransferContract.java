@@ -51,6 +51,15 @@ class TransferContract extends BackendContract {
     }
 
     @Test
+    void nothingIsCopiedAndAddedToo() {
+        for (DataType type : activations()) {
+            Tensor narrow = poisoned(type, 0);
+            backend.copy(tensor(DataType.F32, 0), narrow);
+            backend.accumulate(tensor(DataType.F32, 0), 2, narrow);
+        }
+    }
+
+    @Test
     void bytesAndFills() {
         Tensor t = tensor(DataType.U8, 2, 2);
         ByteBuffer bytes = ByteBuffer.wrap(new byte[] {9, 1, (byte) 200, 3, 4, 9});

@@ -205,7 +205,7 @@ public final class CudaBackend implements Backend {
         Operands.sameCount(from, "from", to, "to");
         if (from.type() == to.type()) {
             use(() -> data().copySame(served(from), to));
-        } else {
+        } else if (from.count() > 0) {
             launch(() -> ec_plan_copy(plan(), type(from), at(from), type(to), at(to), from.count()));
         }
     }
@@ -213,7 +213,9 @@ public final class CudaBackend implements Backend {
     @Override
     public void accumulate(Tensor from, double factor, Tensor to) {
         Operands.sameCount(from, "from", to, "to");
-        launch(() -> ec_plan_accumulate(plan(), type(from), at(from), factor, type(to), at(to), from.count()));
+        if (from.count() > 0) {
+            launch(() -> ec_plan_accumulate(plan(), type(from), at(from), factor, type(to), at(to), from.count()));
+        }
     }
 
     @Override

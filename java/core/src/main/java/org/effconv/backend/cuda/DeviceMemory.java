@@ -35,7 +35,7 @@ final class DeviceMemory implements Allocator {
     private long total;
     private long peak;
     private long allocations;
-    private boolean sealed;
+    private Thread sealedBy; // null: nobody
     private boolean closed;
     private LongConsumer onFree = number -> {};
 
@@ -172,14 +172,26 @@ final class DeviceMemory implements Allocator {
         return allocations;
     }
 
-    /** While sealed, every allocation throws {@link Sealed}. */
+    /** While sealed, what the sealing thread allocates or frees throws {@link Sealed}, and what others do waits for the end of that. */
     synchronized void seal(boolean on) {
-        sealed = on;
+        sealedBy = on ? Thread.currentThread() : null;
+        notifyAll();
     }
 
-    /** @throws Sealed if a step is being recorded */
+    /** @throws Sealed if this thread is recording a step */
     synchronized void requireUnsealed(String what) {
-        if (sealed) {
+        boolean interrupted = false;
+        while (sealedBy != null && sealedBy != Thread.currentThread()) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                interrupted = true; // a tensor that is being closed must not be lost for that
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        if (sealedBy != null) {
             throw new Sealed(what);
         }
     }

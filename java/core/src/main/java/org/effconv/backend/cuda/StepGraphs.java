@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
+import org.effconv.EffconvException.OutOfDeviceMemory;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -76,41 +77,48 @@ final class StepGraphs implements AutoCloseable {
     }
 
     private void record(Object key, Entry entry, Supplier<?> body) {
-        Recording recording = new Recording(memory, entry.measure);
-        boolean done = false;
-        driver.beginCapture(stream);
-        memory.seal(true);
-        launcher.recordInto(recording);
+        Recording recording = null;
         try {
-            entry.result = body.get();
-            done = true;
+            recording = new Recording(memory, entry.measure);
+            entry.graph = capture(recording, entry, body);
+            entry.recording = recording;
+            entry.youngestBlock = memory.lastNumber();
+            recording.sendTables(transfers);
         } catch (DeviceMemory.Sealed e) {
-            entry.failures++;
-            LOG.warn("step {} not recorded as a graph: it asked for {} while being recorded{}", key, e.getMessage(),
-                    entry.failures < ATTEMPTS ? "; tried again at its next run" : "; it runs launch by launch from now on");
+            giveUp(key, entry, "it asked for " + e.getMessage() + " while being recorded");
+        } catch (OutOfDeviceMemory e) { // of the recording itself, or of the graph's, which is not counted here
+            giveUp(key, entry, e.getMessage());
         } finally {
-            launcher.recordInto(null);
-            memory.seal(false);
-            if (!done) {
-                driver.abandonCapture(stream);
+            if (entry.graph == 0 && recording != null) {
                 recording.close();
             }
         }
-        if (done) {
-            finish(entry, recording);
+    }
+
+    private long capture(Recording recording, Entry entry, Supplier<?> body) {
+        boolean capturing = false;
+        memory.seal(true); // all the while: what the stream is given to allocate or free would become the graph's
+        try {
+            driver.beginCapture(stream);
+            capturing = true;
+            launcher.recordInto(recording);
+            entry.result = body.get();
+            capturing = false;
+            return driver.endCapture(stream);
+        } finally {
+            launcher.recordInto(null);
+            if (capturing) {
+                driver.abandonCapture(stream);
+            }
+            memory.seal(false);
         }
     }
 
-    private void finish(Entry entry, Recording recording) {
-        try {
-            entry.graph = driver.endCapture(stream);
-        } catch (Throwable e) {
-            recording.close();
-            throw e;
-        }
-        entry.recording = recording;
-        entry.youngestBlock = memory.lastNumber();
-        recording.sendTables(transfers);
+    private static void giveUp(Object key, Entry entry, String why) {
+        entry.failures++;
+        entry.result = null;
+        LOG.warn("step {} not recorded as a graph: {}{}", key, why,
+                entry.failures < ATTEMPTS ? "; tried again at its next run" : "; it runs launch by launch from now on");
     }
 
     private void evict() {

@@ -52,12 +52,14 @@ final class RecordingDriver implements Driver {
     private int failingAllocation;
     private int failures;
     private int failingLaunch;
+    int failingGraphs; // so many recordings find no memory for their graph
     String manifest = validManifest();
     RecordingLibrary library; // null: this card has none
     long free = 1 << 30;
 
     static String validManifest() {
-        StringBuilder json = new StringBuilder("{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"kernels\": [");
+        StringBuilder json = new StringBuilder("{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"sources\": \""
+                + ec_kernel_sources().getString() + "\", \"kernels\": [");
         for (int k = 0; k < ec_kernel_count(); k++) {
             json.append(k == 0 ? "\n" : ",\n").append("{\"name\": \"").append(ec_kernel_name(k).getString()).append("\", \"module\": \"")
                     .append(ec_kernel_family(k).getString()).append(".fatbin\", \"parameterBytes\": ")
@@ -328,6 +330,10 @@ final class RecordingDriver implements Driver {
     public long endCapture(long stream) {
         note("endCapture");
         capturing = false;
+        if (failingGraphs > 0) {
+            failingGraphs--;
+            throw new OutOfDeviceMemory("cuGraphInstantiate: CUDA_ERROR_OUT_OF_MEMORY");
+        }
         return handle();
     }
 

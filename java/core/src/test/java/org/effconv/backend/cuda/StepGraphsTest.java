@@ -2,6 +2,8 @@ package org.effconv.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.effconv.backend.Activation;
@@ -79,6 +81,40 @@ class StepGraphsTest {
             assertEquals(4, bodies.get());
             assertEquals(0, other.count("beginCapture"));
         }
+    }
+
+    @Test
+    void aStepWithoutMemoryForItsGraphRunsLaunchByLaunch() {
+        driver.failingGraphs = 1;
+        assertEquals(1, step("a"));
+        assertEquals(3, step("a"), "recorded in vain, then run");
+        assertEquals(0, driver.count("launchGraph"));
+        step("a");
+        assertEquals(1, driver.count("launchGraph"), "the next attempt");
+        assertEquals(1, backend.recordedSteps());
+    }
+
+    /** Its block would become the graph's, or be lost. */
+    @Test
+    void anotherThreadThatAllocatesWaitsForTheEndOfARecording() throws InterruptedException {
+        for (int run = 0; run < 2; run++) {
+            boolean recording = run == 1;
+            List<Throwable> failures = new ArrayList<>();
+            Thread other = new Thread(() -> tensor(10).close());
+            other.setUncaughtExceptionHandler((thread, failure) -> failures.add(failure));
+            backend.step("a", () -> {
+                backend.activation(Activation.RELU, x, x);
+                other.start();
+                Thread.State wanted = recording ? Thread.State.WAITING : Thread.State.TERMINATED;
+                while (other.getState() != wanted && other.getState() != Thread.State.TERMINATED) {
+                    Thread.onSpinWait();
+                }
+                return null;
+            });
+            other.join();
+            assertEquals(List.of(), failures);
+        }
+        assertEquals(1, driver.count("endCapture"));
     }
 
     @Test

@@ -69,7 +69,8 @@ final class HostDriver implements Driver {
         return new KernelImages() {
             @Override
             public String manifest() {
-                StringBuilder json = new StringBuilder("{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"kernels\": [");
+                StringBuilder json = new StringBuilder("{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"sources\": \""
+                        + ec_kernel_sources().getString() + "\", \"kernels\": [");
                 for (int k = 0; k < ec_kernel_count(); k++) {
                     json.append(k == 0 ? "\n" : ",\n").append("{\"name\": \"").append(ec_kernel_name(k).getString())
                             .append("\", \"module\": \"").append(ec_kernel_family(k).getString()).append(".fatbin\", \"parameterBytes\": ")
