@@ -12,6 +12,7 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.size.BudgetRange;
 import org.effconv.size.Cost;
 import org.effconv.size.SizeLadder;
+import org.effconv.size.SizePath;
 import org.effconv.size.SizeRounding;
 import org.effconv.size.SynthesisedWeights;
 import org.effconv.train.Phase;
@@ -90,8 +91,9 @@ public final class AnySearch extends Job<AnySearch> {
                 }
                 Phase.Outcome outcome = Phase.run(context, KernelSizeSearch.PHASE, network, weights,
                         options(data, KernelSizeSearch.epochs(settings())), new MiddleSizes(weights, cost), Phase.TestPart.NEVER);
-                SizeLadder ladder = SizeLadder.of(weights.path(), ends[0], ends[1]);
-                AnySearchResult result = AnySearchResult.of(plan, cost, ends, ladder, outcome.seconds());
+                SizePath path = weights.path();
+                AnySearchResult result = AnySearchResult.of(plan, cost, ends, SizeLadder.of(path, ends[0], ends[1]),
+                        SizeLadder.apart(path, ends[0], ends[1]), outcome.seconds());
                 if (context.folder() != null) {
                     result.write(context.folder().file(AnySearchResult.FILE));
                 }

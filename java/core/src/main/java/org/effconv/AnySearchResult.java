@@ -21,7 +21,7 @@ import org.effconv.size.SizeLadder.Rung;
 
 /**
  * The kernel sizes that a search found for every budget of a range. With more budget no layer's soft size is smaller, and the
- * odd sizes do not sum to less. Holds no device memory.
+ * odd sizes do not sum to less; that order costs accuracy at some budgets, and odd sizes without it are there, too. Holds no device memory.
  */
 public final class AnySearchResult {
     static final String FILE = "budgets.json";
@@ -31,25 +31,34 @@ public final class AnySearchResult {
     private final List<String> layers;
     private final double[] ends;
     private final double[] uniform; // costs of uniform sizes 1, 3 ... 33
-    private final SizeLadder ladder;
-    private final long[] parameters; // of the rungs
+    private final Answers ordered;
+    private final Answers apart; // without the order of the sums
     private final double seconds;
 
     private AnySearchResult(
-            String architecture, List<String> layers, double[] ends, double[] uniform, SizeLadder ladder, long[] parameters, double seconds) {
+            String architecture, List<String> layers, double[] ends, double[] uniform, Answers ordered, Answers apart, double seconds) {
         this.architecture = architecture;
         this.layers = layers;
         this.ends = ends;
         this.uniform = uniform;
-        this.ladder = ladder;
-        this.parameters = parameters;
+        this.ordered = ordered;
+        this.apart = apart;
         this.seconds = seconds;
     }
 
-    static AnySearchResult of(NetworkPlan plan, Cost cost, double[] ends, SizeLadder ladder, double seconds) {
+    /**
+     * @param parameters of the rungs' networks
+     */
+    private record Answers(SizeLadder ladder, long[] parameters) {
+        static Answers of(NetworkPlan plan, SizeLadder ladder) {
+            return new Answers(ladder, ladder.rungs().stream().mapToLong(r -> plan.parameters(r.sizes())).toArray());
+        }
+    }
+
+    static AnySearchResult of(NetworkPlan plan, Cost cost, double[] ends, SizeLadder ordered, SizeLadder apart, double seconds) {
         double[] uniform = IntStream.rangeClosed(0, Cost.LARGEST_SIZE / 2).mapToDouble(r -> cost.uniform(2 * r + 1)).toArray();
-        long[] parameters = ladder.rungs().stream().mapToLong(r -> plan.parameters(r.sizes())).toArray();
-        return new AnySearchResult(plan.architecture().name(), KernelSizeSearch.layerNames(plan), ends, uniform, ladder, parameters, seconds);
+        return new AnySearchResult(plan.architecture().name(), KernelSizeSearch.layerNames(plan), ends, uniform, Answers.of(plan, ordered),
+                Answers.of(plan, apart), seconds);
     }
 
     /** Names of the sized layers, in network order. */
@@ -59,7 +68,7 @@ public final class AnySearchResult {
 
     /** What the budgets count. */
     public Cost.Kind costKind() {
-        return ladder.kind();
+        return ordered.ladder.kind();
     }
 
     /** The smallest budget and the largest, in the cost's unit. */
@@ -79,13 +88,22 @@ public final class AnySearchResult {
      * @throws InvalidInput if it lies outside the range, or no odd sizes meet it: names the nearest that some do
      */
     public int[] sizes(String budget) {
-        return rung(budget).sizes().clone();
+        return rung(ordered, budget).sizes().clone();
     }
 
     /** The same with everything that is known about them, in the form of sizes.json. */
     public SizesFile file(String budget) {
-        Rung rung = rung(budget);
-        long owned = parameters[ladder.rungs().indexOf(rung)];
+        return file(ordered, budget);
+    }
+
+    /** As {@link #file}, but the odd sizes nearest to the budget's soft ones, whatever those of other budgets are: they may sum to more than a larger budget's. */
+    public SizesFile fileInAnyOrder(String budget) {
+        return file(apart, budget);
+    }
+
+    private SizesFile file(Answers answers, String budget) {
+        Rung rung = rung(answers, budget);
+        long owned = answers.parameters[answers.ladder.rungs().indexOf(rung)];
         return new SizesFile(architecture, owned, new SizesFile.Budget(costKind().key(), amount(budget), rung.cost()),
                 IntStream.range(0, layers.size())
                         .mapToObj(l -> new SizesFile.Layer(layers.get(l), rung.sizes()[l], rung.soft()[l]))
@@ -100,15 +118,15 @@ public final class AnySearchResult {
         return budget.amount(k -> uniform[(k - 1) / 2]);
     }
 
-    private Rung rung(String text) {
+    private Rung rung(Answers answers, String text) {
         double amount = amount(text);
         if (amount < ends[0] * (1 - 1e-9) || amount > ends[1] * (1 + 1e-9)) {
             throw new InvalidInput("budget '" + text + "' means " + costKind().format(amount) + "; this search was for "
                     + costKind().format(ends[0]) + " to " + costKind().format(ends[1]) + ": expected a budget between them");
         }
-        return ladder.at(amount).orElseThrow(() -> new InvalidInput("budget '" + text + "': no odd kernel sizes of this search cost within "
+        return answers.ladder.at(amount).orElseThrow(() -> new InvalidInput("budget '" + text + "': no odd kernel sizes of this search cost within "
                 + Math.round(100 * costKind().tolerance()) + " % of " + costKind().format(amount) + "; the nearest cost "
-                + ladder.rungs().stream().map(Rung::cost).min(Comparator.comparingDouble(c -> Cost.deviation(c, amount)))
+                + answers.ladder.rungs().stream().map(Rung::cost).min(Comparator.comparingDouble(c -> Cost.deviation(c, amount)))
                         .map(costKind()::format).orElse("nothing: it found none for any budget")));
     }
 
@@ -117,14 +135,18 @@ public final class AnySearchResult {
                 .put("from", ends[0]).put("to", ends[1]);
         json.set("layers", Json.tree(layers));
         json.set("uniform", Json.tree(uniform));
-        ArrayNode rungs = json.putArray("sizes");
-        for (int i = 0; i < parameters.length; i++) {
-            Rung rung = ladder.rungs().get(i);
-            ObjectNode entry = rungs.addObject().put("budget", rung.budget()).put("spent", rung.cost()).put("parameters", parameters[i]);
+        put(json.putArray("sizes"), ordered);
+        put(json.putArray("inAnyOrder"), apart);
+        AtomicFile.write(file, Json.pretty(json));
+    }
+
+    private static void put(ArrayNode to, Answers answers) {
+        for (int i = 0; i < answers.parameters.length; i++) {
+            Rung rung = answers.ladder.rungs().get(i);
+            ObjectNode entry = to.addObject().put("budget", rung.budget()).put("spent", rung.cost()).put("parameters", answers.parameters[i]);
             entry.set("sizes", Json.tree(rung.sizes()));
             entry.set("soft", Json.tree(rung.soft()));
         }
-        AtomicFile.write(file, Json.pretty(json));
     }
 
     /**
@@ -149,22 +171,26 @@ public final class AnySearchResult {
             throw new InvalidInput(file + ": uniform: " + uniform.length + " costs, expected " + (Cost.LARGEST_SIZE / 2 + 1));
         }
         double[] ends = {number(json, "from", file.toString()), number(json, "to", file.toString())};
+        return new AnySearchResult(json.path("architecture").asText(), layers, ends, uniform, answers(json, "sizes", kind, layers.size(), file),
+                answers(json, "inAnyOrder", kind, layers.size(), file), Double.NaN);
+    }
+
+    private static Answers answers(ObjectNode json, String field, Cost.Kind kind, int layers, Path file) {
         List<Rung> rungs = new ArrayList<>();
         List<Long> parameters = new ArrayList<>();
-        for (JsonNode entry : json.path("sizes")) {
-            String at = file + ": sizes[" + rungs.size() + "]";
+        for (JsonNode entry : json.path(field)) {
+            String at = file + ": " + field + "[" + rungs.size() + "]";
             int[] sizes = Json.convert(entry.path("sizes"), int[].class, at + ".sizes");
             double[] soft = Json.convert(entry.path("soft"), double[].class, at + ".soft");
-            if (sizes.length != layers.size() || soft.length != layers.size()
+            if (sizes.length != layers || soft.length != layers
                     || !IntStream.of(sizes).allMatch(k -> k >= 1 && k <= Cost.LARGEST_SIZE && k % 2 == 1)) {
-                throw new InvalidInput(at + ": expected an odd size from 1 to " + Cost.LARGEST_SIZE + " and a soft one for each of "
-                        + layers.size() + " layers");
+                throw new InvalidInput(at + ": expected an odd size from 1 to " + Cost.LARGEST_SIZE + " and a soft one for each of " + layers
+                        + " layers");
             }
             rungs.add(new Rung(number(entry, "budget", at), number(entry, "spent", at), sizes, soft));
             parameters.add((long) number(entry, "parameters", at));
         }
-        return new AnySearchResult(json.path("architecture").asText(), layers, ends, uniform, new SizeLadder(kind, List.copyOf(rungs)),
-                parameters.stream().mapToLong(Long::longValue).toArray(), Double.NaN);
+        return new Answers(new SizeLadder(kind, List.copyOf(rungs)), parameters.stream().mapToLong(Long::longValue).toArray());
     }
 
     private static double number(JsonNode json, String field, String at) {

@@ -62,6 +62,8 @@ class AnySearchTest {
             assertEquals(p, file.budget().asked());
             assertEquals(file.parameters(), file.budget().spent());
             assertTrue(Cost.deviation(file.parameters(), p) <= 0.02, file.toString());
+            assertEquals(found.fileInAnyOrder(budget), read.fileInAnyOrder(budget));
+            assertTrue(Cost.deviation(read.fileInAnyOrder(budget).parameters(), p) <= 0.02, budget);
             assertTrue(Arrays.stream(sizes).sum() >= sum, budget + ": " + Arrays.toString(sizes));
             sum = Arrays.stream(sizes).sum();
         }

@@ -27,13 +27,17 @@ final class SizesCommand implements Callable<Integer> {
             description = "an amount (120k, 30MMAC, 4.2ms), a ratio to uniform 3 (1.5x) or a uniform size (k5), within the range of the search")
     private String budget;
 
+    @Option(names = "--any-order", description = "the odd sizes nearest to this budget's soft ones, whatever those of other budgets are: without it the sizes of a "
+            + "larger budget never sum to less, which costs accuracy at some")
+    private boolean anyOrder;
+
     @Option(names = "--out", paramLabel = "FILE", description = "writes the sizes there, for 'effconv train --sizes'")
     private Path out;
 
     @Override
     public Integer call() {
         AnySearchResult result = AnySearchResult.read(run);
-        SizesFile sizes = result.file(budget);
+        SizesFile sizes = anyOrder ? result.fileInAnyOrder(budget) : result.file(budget);
         if (out != null) {
             sizes.write(out);
         }

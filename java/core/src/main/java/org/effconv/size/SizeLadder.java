@@ -1,11 +1,13 @@
 package org.effconv.size;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
 /**
  * Odd sizes for every budget of a range: one rung per step of a quarter of the tolerance, so that each budget has a rung
@@ -31,24 +33,43 @@ public record SizeLadder(Cost.Kind kind, List<Rung> rungs) {
 
     /** Builds the ladder of a path for budgets {@code low} to {@code high}. */
     public static SizeLadder of(SizePath path, double low, double high) {
-        Cost cost = path.cost();
-        double tolerance = cost.kind().tolerance();
-        double step = tolerance / 4;
-        double own = (1 + tolerance) / Math.exp(step / 2) - 1; // leaves the way to the nearest rung
-        int count = 1 + (int) Math.ceil(Math.log(high / low) / step);
         TreeMap<Integer, Best> bests = new TreeMap<>(Map.of(0, new Best(null, null, 0))); // by sum of the last rung
-        for (int i = 0; i < count; i++) {
-            double budget = i == count - 1 ? high : low * Math.pow(high / low, i / (count - 1.0));
+        for (double budget : budgets(path.cost().kind(), low, high)) {
             double[] soft = path.at(budget);
-            Map<Integer, SumChoices.Choice> choices = SumChoices.near(soft, cost, budget, own);
-            bests = extended(bests, choices, budget, soft);
+            bests = extended(bests, choices(path, budget, soft), budget, soft);
         }
         Best best = bests.values().stream().min((a, b) -> Double.compare(a.total, b.total)).orElseThrow();
         ArrayList<Rung> rungs = new ArrayList<>();
         for (Best b = best; b.rung != null; b = b.before) {
             rungs.add(0, b.rung);
         }
-        return new SizeLadder(cost.kind(), List.copyOf(rungs));
+        return new SizeLadder(path.cost().kind(), List.copyOf(rungs));
+    }
+
+    /** Without the order: at each budget the odd sizes nearest to its soft ones, whatever there is at others. */
+    public static SizeLadder apart(SizePath path, double low, double high) {
+        ArrayList<Rung> rungs = new ArrayList<>();
+        for (double budget : budgets(path.cost().kind(), low, high)) {
+            double[] soft = path.at(budget);
+            choices(path, budget, soft).values().stream().min(Comparator.comparingDouble(SumChoices.Choice::moved))
+                    .ifPresent(choice -> rungs.add(new Rung(budget, choice.cost(), choice.sizes(), soft)));
+        }
+        return new SizeLadder(path.cost().kind(), List.copyOf(rungs));
+    }
+
+    private static double step(Cost.Kind kind) {
+        return kind.tolerance() / 4;
+    }
+
+    private static double[] budgets(Cost.Kind kind, double low, double high) {
+        int count = 1 + (int) Math.ceil(Math.log(high / low) / step(kind));
+        return IntStream.range(0, count).mapToDouble(i -> i == count - 1 ? high : low * Math.pow(high / low, i / (count - 1.0))).toArray();
+    }
+
+    private static TreeMap<Integer, SumChoices.Choice> choices(SizePath path, double budget, double[] soft) {
+        Cost.Kind kind = path.cost().kind();
+        double own = (1 + kind.tolerance()) / Math.exp(step(kind) / 2) - 1; // leaves the way to the nearest rung
+        return SumChoices.near(soft, path.cost(), budget, own);
     }
 
     private static TreeMap<Integer, Best> extended(

@@ -87,6 +87,36 @@ class SizeLadderTest {
         assertTrue(away < 0.35, "on average " + away);
     }
 
+    @ParameterizedTest
+    @CsvSource({"cnn6, parameters", "dwnet, macs", "resnet20, parameters"})
+    void withoutTheOrderOfTheSumsSizesAreNoFurtherFromTheSoftOnes(String architecture, String kind) {
+        Cost cost = cost(architecture, kind);
+        double[] ends = BudgetRange.parse("any:k3..k5", kind).targets(cost);
+        SizePath path = path(cost, ends, 1);
+        SizeLadder ordered = SizeLadder.of(path, ends[0], ends[1]);
+        SizeLadder apart = SizeLadder.apart(path, ends[0], ends[1]);
+        double nearer = 0;
+        for (int i = 0; i <= 1000; i++) {
+            double budget = ends[0] * Math.pow(ends[1] / ends[0], i / 1000.0);
+            SizeLadder.Rung with = ordered.at(budget).orElseThrow();
+            SizeLadder.Rung without = apart.at(budget).orElseThrow();
+            assertTrue(Cost.deviation(without.cost(), budget) <= cost.kind().tolerance());
+            assertEquals(with.budget(), without.budget());
+            double more = moved(with, cost) - moved(without, cost);
+            assertTrue(more >= -1e-12, Arrays.toString(without.sizes()) + " is further away than " + Arrays.toString(with.sizes()));
+            nearer += more;
+        }
+        assertTrue(architecture.equals("resnet20") || nearer > 0, "the order costs something with few layers");
+    }
+
+    // As SumChoices has it.
+    private static double moved(SizeLadder.Rung rung, Cost cost) {
+        double total = cost.soft(rung.soft()).total();
+        int n = rung.sizes().length;
+        return IntStream.range(0, n).mapToDouble(l -> (cost.spent(l, rung.soft()[l]) / total + 1.0 / n) / 2
+                * Math.pow(Math.log(rung.sizes()[l] / rung.soft()[l]), 2)).sum();
+    }
+
     @Test
     void beyondTheEndsTheSizesGoOn() {
         Cost cost = cost("cnn6", "parameters");

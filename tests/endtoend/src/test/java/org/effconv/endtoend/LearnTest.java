@@ -88,6 +88,8 @@ class LearnTest {
         }
         assertEquals(0, sizes.exitCode(), sizes.err());
         assertTrue(sizes.out().contains(" parameters, budget "), sizes.out());
+        Cli apart = Cli.run("sizes", "--run", run.toString(), "--budget", "k3", "--any-order");
+        assertEquals(0, apart.exitCode(), apart.err()); // uniform 3 meets it
         Cli train = Cli.small("train", "--epochs", "1", "--sizes", file.toString(), "--out", folder.resolve("trained").toString());
         assertEquals(0, train.exitCode(), train.err());
     }
