@@ -30,6 +30,16 @@ class CostTest {
         return SmallSearch.plan(architecture, 32, 32, architecture.equals("lenet") ? 1 : 3, 10);
     }
 
+    /** The cost of a built-in architecture on images of 32 x 32 x 3 and 10 classes. */
+    static Cost of(Backend backend, String architecture, String kind) {
+        NetworkPlan plan = SmallSearch.plan(architecture, 32, 32, 3, 10);
+        return switch (Cost.Kind.of(kind)) {
+            case PARAMETERS -> Cost.parameters(backend, plan);
+            case MULTIPLY_ADDS -> Cost.multiplyAdds(backend, plan);
+            case LATENCY -> latency(plan);
+        };
+    }
+
     /** Made-up times, with a plateau, a jump and unequal layers, as measured ones have. */
     static Cost latency(NetworkPlan plan) {
         List<double[]> rows = new ArrayList<>();

@@ -12,7 +12,6 @@ import java.util.stream.IntStream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
-import org.effconv.nn.NetworkPlan;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,12 +27,7 @@ class SizeLadderTest {
     }
 
     private Cost cost(String architecture, String kind) {
-        NetworkPlan plan = SmallSearch.plan(architecture, 32, 32, 3, 10);
-        return switch (Cost.Kind.of(kind)) {
-            case PARAMETERS -> Cost.parameters(backend, plan);
-            case MULTIPLY_ADDS -> Cost.multiplyAdds(backend, plan);
-            case LATENCY -> CostTest.latency(plan);
-        };
+        return CostTest.of(backend, architecture, kind);
     }
 
     // Sizes as five noisy searches might leave them: they grow with the budget, not in every layer.

@@ -9,7 +9,6 @@ import java.util.Random;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
-import org.effconv.nn.NetworkPlan;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,12 +23,7 @@ class SizeRoundingTest {
     }
 
     private Cost cost(String architecture, String kind) {
-        NetworkPlan plan = SmallSearch.plan(architecture, 32, 32, 3, 10);
-        return switch (Cost.Kind.of(kind)) {
-            case PARAMETERS -> Cost.parameters(backend, plan);
-            case MULTIPLY_ADDS -> Cost.multiplyAdds(backend, plan);
-            case LATENCY -> CostTest.latency(plan);
-        };
+        return CostTest.of(backend, architecture, kind);
     }
 
     @ParameterizedTest
