@@ -32,7 +32,7 @@ public final class AnySearchResult {
     private final double[] ends;
     private final double[] uniform; // costs of uniform sizes 1, 3 ... 33
     private final Answers ordered;
-    private final Answers apart; // without the order of the sums
+    private final Answers apart; // without the order of the sums; null: read from a file that has none
     private final double seconds;
 
     private AnySearchResult(
@@ -98,6 +98,9 @@ public final class AnySearchResult {
 
     /** As {@link #file}, but the odd sizes nearest to the budget's soft ones, whatever those of other budgets are: they may sum to more than a larger budget's. */
     public SizesFile fileInAnyOrder(String budget) {
+        if (apart == null) {
+            throw new InvalidInput("this search was made by a version that kept sizes in order only; expected one made anew");
+        }
         return file(apart, budget);
     }
 
@@ -136,7 +139,9 @@ public final class AnySearchResult {
         json.set("layers", Json.tree(layers));
         json.set("uniform", Json.tree(uniform));
         put(json.putArray("sizes"), ordered);
-        put(json.putArray("inAnyOrder"), apart);
+        if (apart != null) {
+            put(json.putArray("inAnyOrder"), apart);
+        }
         AtomicFile.write(file, Json.pretty(json));
     }
 
@@ -172,7 +177,7 @@ public final class AnySearchResult {
         }
         double[] ends = {number(json, "from", file.toString()), number(json, "to", file.toString())};
         return new AnySearchResult(json.path("architecture").asText(), layers, ends, uniform, answers(json, "sizes", kind, layers.size(), file),
-                answers(json, "inAnyOrder", kind, layers.size(), file), Double.NaN);
+                json.has("inAnyOrder") ? answers(json, "inAnyOrder", kind, layers.size(), file) : null, Double.NaN);
     }
 
     private static Answers answers(ObjectNode json, String field, Cost.Kind kind, int layers, Path file) {

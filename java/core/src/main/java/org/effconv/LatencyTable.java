@@ -225,7 +225,8 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     public static LatencyTable read(Path file) {
         ObjectNode json = Json.read(file);
         if (!json.path("format").asText().equals(FORMAT)) {
-            throw new InvalidInput(file + ": format " + json.path("format") + ", expected \"" + FORMAT + "\"");
+            throw new InvalidInput(file + ": format " + json.path("format") + ", expected \"" + FORMAT
+                    + "\", as 'effconv latency-table' measures it");
         }
         Setup setup = new Setup(text(json, "device", file), whole(json, "threads", file), text(json, "precision", file),
                 text(json, "network", file), text(json, "architecture", file), Pass.of(text(json, "pass", file), file + ": pass"), whole(json, "batch", file),

@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
@@ -146,17 +145,22 @@ public final class TrainedModel implements AutoCloseable {
     /**
      * {@link #evaluate} of the dataset's test part, once its classes are known to be the model's.
      *
-     * @throws InvalidInput if they are others, or in another order; names that are numbers say nothing (files of labels alone have no others)
+     * @throws InvalidInput if they are others, or in another order; where one side has names and the other numbers nothing is known (files of labels
+     *                      alone have no names)
      */
     public Evaluation evaluateTest(Dataset data, int batch) {
         if (data.classes() != classNames.size()) {
             throw new InvalidInput(data.name() + ": " + data.classes() + " classes, the model knows " + classNames.size());
         }
-        boolean named = Stream.of(classNames, data.classNames()).noneMatch(names -> names.stream().allMatch(n -> n.matches("\\d+")));
-        if (named && !data.classNames().equals(classNames)) {
+        boolean comparable = numbers(classNames) == numbers(data.classNames());
+        if (comparable && !data.classNames().equals(classNames)) {
             throw new InvalidInput(data.name() + ": classes " + data.classNames() + ", the model knows " + classNames);
         }
         return evaluate(data.test(), batch);
+    }
+
+    private static boolean numbers(List<String> names) {
+        return names.stream().allMatch(name -> name.matches("\\d+"));
     }
 
     @Override

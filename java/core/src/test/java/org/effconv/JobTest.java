@@ -201,6 +201,9 @@ class JobTest {
             String message = assertThrows(InvalidInput.class, () -> trained.model().evaluateTest(turned, 16)).getMessage();
             assertTrue(message.contains("[dog, cat], the model knows [cat, dog]"), message);
         }
+        try (Device device = device(); TrainingResult trained = training().run(device, Dataset.of("folders", DATA.train(), DATA.test(), List.of("1", "0")))) {
+            assertThrows(InvalidInput.class, () -> trained.model().evaluateTest(numbered, 16));
+        }
     }
 
     @Test

@@ -35,8 +35,12 @@ public final class Effconv implements Runnable {
     private CommandLine.Model.CommandSpec spec;
 
     public static void main(String[] arguments) {
-        int code = commandLine().execute(arguments);
-        Interrupts.over();
+        int code;
+        try {
+            code = commandLine().execute(arguments);
+        } finally {
+            Interrupts.over();
+        }
         System.exit(code);
     }
 

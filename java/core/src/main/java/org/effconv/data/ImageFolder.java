@@ -147,14 +147,15 @@ final class ImageFolder {
     private static List<Item> entriesOf(Path file, ZipFile zip) {
         List<? extends ZipEntry> entries = zip.stream().filter(e -> !e.isDirectory())
                 .filter(e -> Arrays.stream(e.getName().split("/")).noneMatch(ImageFolder::ignored)).toList();
+        List<Item> items = entries.stream().map(entry -> entryItem(file, zip, entry))
+                .sorted((a, b) -> a.className().equals(b.className()) ? a.file().compareTo(b.file())
+                        : a.className().compareTo(b.className()))
+                .toList();
         List<String> above = entries.stream().map(e -> e.getName().split("/")).map(parts -> parts.length == 3 ? parts[0] : "").distinct().toList();
         if (above.size() > 1) {
             throw invalid(file, "has the folders " + above + " above its classes, expected one common to all, or none");
         }
-        return entries.stream().map(entry -> entryItem(file, zip, entry))
-                .sorted((a, b) -> a.className().equals(b.className()) ? a.file().compareTo(b.file())
-                        : a.className().compareTo(b.className()))
-                .toList();
+        return items;
     }
 
     // The folder that holds the file is the class; one level above it may stand a folder common to all.

@@ -60,10 +60,10 @@ public final class AtomicFile {
         write(target, out -> out.write(text.getBytes(StandardCharsets.UTF_8)));
     }
 
-    /** Whether a file is what a killed writer left. */
-    public static boolean isLeftover(Path file) {
+    /** Whether a file is what a killed writer of a file with the name {@code of} left. */
+    public static boolean isLeftoverOf(Path file, String of) {
         String name = file.getFileName().toString();
-        return name.startsWith(".") && name.endsWith(SUFFIX) && Files.isRegularFile(file);
+        return name.startsWith("." + of + ".") && name.endsWith(SUFFIX) && Files.isRegularFile(file);
     }
 
     /** Removes what killed writers left in a folder; call it only where nobody else is writing. */

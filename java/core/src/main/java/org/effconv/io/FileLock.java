@@ -3,6 +3,7 @@ package org.effconv.io;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
@@ -38,18 +39,26 @@ public final class FileLock implements AutoCloseable {
             boolean taken = false;
             try {
                 channel = FileChannel.open(real, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-                taken = channel.tryLock() != null;
+                taken = locked(channel);
                 return taken ? Optional.of(new FileLock(real, channel)) : Optional.empty();
             } finally {
                 if (!taken) {
+                    HELD.remove(real);
                     if (channel != null) {
                         channel.close();
                     }
-                    HELD.remove(real);
                 }
             }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot lock " + file + ": " + e, e);
+        }
+    }
+
+    private static boolean locked(FileChannel channel) throws IOException {
+        try {
+            return channel.tryLock() != null;
+        } catch (OverlappingFileLockException e) {
+            return false; // held in this process under a name that is not known to be the same
         }
     }
 

@@ -15,6 +15,7 @@ import org.effconv.io.AtomicFile;
 import org.effconv.io.FileLock;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
+import org.effconv.tensor.Construction;
 import org.effconv.train.Checkpoint;
 
 /**
@@ -73,13 +74,15 @@ public final class SweepResults implements AutoCloseable {
      */
     public static SweepResults open(Path folder, ObjectNode common) {
         requireSame(folder, common);
-        try {
+        try (Construction construction = new Construction()) {
             Files.createDirectories(folder.resolve(WORK));
-            FileLock lock = FileLock.take(folder.resolve(WORK).resolve("lock"))
-                    .orElseThrow(() -> new InvalidInput(folder + ": somebody else is working on this sweep"));
+            FileLock lock = construction.own(FileLock.take(folder.resolve(WORK).resolve("lock"))
+                    .orElseThrow(() -> new InvalidInput(folder + ": somebody else is working on this sweep")));
             AtomicFile.removeLeftovers(folder);
             AtomicFile.write(folder.resolve(COMMON), Json.pretty(common));
-            return new SweepResults(folder, lock);
+            SweepResults results = new SweepResults(folder, lock);
+            construction.done();
+            return results;
         } catch (IOException e) {
             throw new UncheckedIOException("cannot begin a sweep in " + folder + ": " + e, e);
         }

@@ -23,15 +23,22 @@ public final class Construction implements AutoCloseable {
 
     @Override
     public void close() {
+        RuntimeException failure = null;
         for (AutoCloseable part : made) {
             try {
                 part.close();
-            } catch (RuntimeException e) {
-                throw e;
-            } catch (Exception e) {
-                throw new IllegalStateException("cannot close " + part + ": " + e, e);
+            } catch (Exception e) { // the others are closed all the same
+                RuntimeException now = e instanceof RuntimeException r ? r : new IllegalStateException("cannot close " + part + ": " + e, e);
+                if (failure == null) {
+                    failure = now;
+                } else {
+                    failure.addSuppressed(now);
+                }
             }
         }
         made.clear();
+        if (failure != null) {
+            throw failure;
+        }
     }
 }

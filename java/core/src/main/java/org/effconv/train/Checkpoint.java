@@ -28,7 +28,7 @@ import org.effconv.tensor.Shape;
  */
 public record Checkpoint(
         ObjectNode identity, int epochs, double seconds, Map<String, TensorData> tensors, Map<String, double[]> state) {
-    private static final String FORMAT = "effconv-checkpoint-1";
+    private static final String FORMAT = "effconv-checkpoint-2";
     private static final String STATE = "state/";
 
     public void write(Path file) {

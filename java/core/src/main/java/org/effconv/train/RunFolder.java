@@ -12,12 +12,14 @@ import org.effconv.io.AtomicFile;
 import org.effconv.io.FileLock;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
+import org.effconv.tensor.Construction;
 
 /**
  * The folder of one run: config.json, log.txt, metrics.jsonl, sizes.json, model.safetensors, summary.json and .txt,
  * checkpoint/. One process at a time works in it (checkpoint/lock).
  */
 public final class RunFolder implements AutoCloseable {
+    private static final String CONFIG = "config.json";
     private static final String CHECKPOINT = "checkpoint";
     private static final String LOCK = "lock";
 
@@ -35,7 +37,7 @@ public final class RunFolder implements AutoCloseable {
      * @throws InvalidInput if something is there already
      */
     public static void requireFree(Path path) {
-        if (Files.exists(path.resolve("config.json"))) {
+        if (Files.exists(path.resolve(CONFIG))) {
             throw new InvalidInput(path + ": holds another run (config.json); choose another folder, or continue that run with --resume "
                     + path);
         }
@@ -53,7 +55,7 @@ public final class RunFolder implements AutoCloseable {
 
     // Empty, or what a run that was killed while it made its folder has left: a lock, and a config.json that was not finished.
     private static boolean isUnused(Path path) {
-        return onlyHas(path, entry -> AtomicFile.isLeftover(entry)
+        return onlyHas(path, entry -> AtomicFile.isLeftoverOf(entry, CONFIG)
                 || entry.endsWith(CHECKPOINT) && onlyHas(entry, inner -> inner.endsWith(LOCK) && Files.isRegularFile(inner)));
     }
 
@@ -76,10 +78,13 @@ public final class RunFolder implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException("cannot create " + path + ": " + e, e);
         }
-        RunFolder folder = lock(path);
-        AtomicFile.removeLeftovers(path);
-        AtomicFile.write(folder.file("config.json"), Json.pretty(config));
-        return folder;
+        try (Construction construction = new Construction()) {
+            RunFolder folder = construction.own(lock(path));
+            AtomicFile.removeLeftovers(path);
+            AtomicFile.write(folder.file(CONFIG), Json.pretty(config));
+            construction.done();
+            return folder;
+        }
     }
 
     /**
@@ -88,19 +93,22 @@ public final class RunFolder implements AutoCloseable {
      * @throws InvalidInput if there is no run
      */
     public static ObjectNode config(Path path) {
-        if (!Files.exists(path.resolve("config.json"))) {
+        if (!Files.exists(path.resolve(CONFIG))) {
             throw new InvalidInput(path + ": holds no run, config.json is missing");
         }
-        return Json.read(path.resolve("config.json"));
+        return Json.read(path.resolve(CONFIG));
     }
 
     /** Opens the folder of a run that is to go on. */
     public static RunFolder open(Path path) {
         config(path);
-        RunFolder folder = lock(path);
-        AtomicFile.removeLeftovers(path);
-        AtomicFile.removeLeftovers(path.resolve(CHECKPOINT));
-        return folder;
+        try (Construction construction = new Construction()) {
+            RunFolder folder = construction.own(lock(path));
+            AtomicFile.removeLeftovers(path);
+            AtomicFile.removeLeftovers(path.resolve(CHECKPOINT));
+            construction.done();
+            return folder;
+        }
     }
 
     private static RunFolder lock(Path path) {

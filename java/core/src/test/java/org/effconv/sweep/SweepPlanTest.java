@@ -201,6 +201,17 @@ class SweepPlanTest {
     }
 
     @Test
+    void aSweepThatCannotBeOpenedIsNotHeld() throws Exception {
+        try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM)) {
+            SweepResults.open(folder, plan.common()).close();
+            Files.writeString(folder.resolve("results.jsonl"), "damaged\n{\"id\": \"whole\"}\n");
+            assertThrows(RuntimeException.class, () -> SweepResults.open(folder, plan.common()));
+            Files.delete(folder.resolve("results.jsonl"));
+            SweepResults.open(folder, plan.common()).close();
+        }
+    }
+
+    @Test
     void twoProcessesDoNotShareASweep() {
         try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM); SweepResults first = SweepResults.open(folder, plan.common())) {
             assertThrows(InvalidInput.class, () -> SweepResults.open(folder, plan.common()));

@@ -83,13 +83,18 @@ final class StepGraphs implements AutoCloseable {
             entry.graph = capture(recording, entry, body);
             entry.recording = recording;
             entry.youngestBlock = memory.lastNumber();
-            recording.sendTables(transfers);
+            recording.sendTables(transfers); // without these the graph must not run
         } catch (DeviceMemory.Sealed e) {
             giveUp(key, entry, "it asked for " + e.getMessage() + " while being recorded");
         } catch (OutOfDeviceMemory e) { // of the recording itself, or of the graph's, which is not counted here
+            if (entry.graph != 0) { // its tables are not on the card
+                driver.destroyGraph(entry.graph);
+                entry.graph = 0;
+                entry.recording = null;
+            }
             giveUp(key, entry, e.getMessage());
         } finally {
-            if (entry.graph == 0 && recording != null) {
+            if (entry.recording == null && recording != null) {
                 recording.close();
             }
         }
@@ -107,10 +112,13 @@ final class StepGraphs implements AutoCloseable {
             return driver.endCapture(stream);
         } finally {
             launcher.recordInto(null);
-            if (capturing) {
-                driver.abandonCapture(stream);
+            try {
+                if (capturing) {
+                    driver.abandonCapture(stream);
+                }
+            } finally {
+                memory.seal(false);
             }
-            memory.seal(false);
         }
     }
 
