@@ -27,7 +27,7 @@ EC_API const char* ec_kernel_name(int32_t index);
 EC_API const char* ec_kernel_family(int32_t index);
 EC_API int32_t ec_kernel_parameter_bytes(int32_t index);
 EC_API const char* ec_kernel_library_version(void);
-// A digest of the sources of kernels and launch planning.
+// A digest of the sources of the kernels and of the headers that plan their launches.
 EC_API const char* ec_kernel_sources(void);
 // Refuses a manifest (kernels.json beside the device code) of another version, other kernels, parameter structs or sources.
 EC_API ec_status ec_check_kernel_manifest(const char* manifest);

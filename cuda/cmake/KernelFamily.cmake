@@ -15,7 +15,7 @@ function(effconv_host_source name out)
   set(${out} ${file} PARENT_SCOPE)
 endfunction()
 
-# What the kernels and the host code that plans their launches are made of, as one short name: two builds with the same
+# What the kernels and the headers that plan their launches are made of, as one short name: two builds with the same
 # name agree in every kernel, table and constant. Configured anew when one of the files changes.
 function(effconv_name_kernel_sources out)
   file(GLOB_RECURSE files RELATIVE ${EC_CUDA_DIR} ${EC_CUDA_DIR}/include/*.h ${EC_CUDA_DIR}/include/*.cuh

@@ -22,7 +22,7 @@ const KernelSignature* kernelSignatures(int* count);
 /// Version of the kernel library, as in the manifest ("0.1.0").
 const char* kernelLibraryVersion();
 
-/// Tells sources apart: a digest of everything that kernels and the planning of their launches are compiled from.
+/// Tells sources apart: a digest of the kernels and of the headers that plan their launches (cuda/kernels, cuda/include).
 const char* kernelSources();
 
 /// Where device code comes from: for people, and for the choice of a card that can run it. Not compared by the handshake.

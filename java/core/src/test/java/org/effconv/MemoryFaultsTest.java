@@ -18,8 +18,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Whichever allocation of a job fails, of the device's memory or (of the Java heap, say) with an Error, the job ends with that, keeps nothing,
- * and the device stays usable.
+ * Whichever allocation of a job fails (but those that the CPU backend makes for itself, as oneDNN's scratch), of the device's memory or (of
+ * the Java heap, say) with an Error, the job ends with that, keeps nothing, and the device stays usable.
  */
 class MemoryFaultsTest {
     private static final Dataset DATA = Datasets.open("planted:3,train=32,test=16,size=12");

@@ -52,6 +52,7 @@ final class RecordingDriver implements Driver {
     private int failingAllocation;
     private int failures;
     private int failingLaunch;
+    int failingCopies; // so many copies to the card find no memory
     int failingGraphs; // so many recordings find no memory for their graph
     String manifest = validManifest();
     RecordingLibrary library; // null: this card has none
@@ -209,6 +210,10 @@ final class RecordingDriver implements Driver {
     @Override
     public void copyToDevice(long to, long from, long bytes, long stream) {
         note("copyToDevice " + bytes);
+        if (failingCopies > 0) {
+            failingCopies--;
+            throw new OutOfDeviceMemory("cuMemcpyHtoDAsync: CUDA_ERROR_OUT_OF_MEMORY");
+        }
     }
 
     @Override

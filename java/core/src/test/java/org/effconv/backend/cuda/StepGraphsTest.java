@@ -14,6 +14,7 @@ import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Steps recorded as graphs: when, under which key, and when not. */
 class StepGraphsTest {
@@ -96,6 +97,7 @@ class StepGraphsTest {
 
     /** Its block would become the graph's, or be lost. */
     @Test
+    @Timeout(60)
     void anotherThreadThatAllocatesWaitsForTheEndOfARecording() throws InterruptedException {
         for (int run = 0; run < 2; run++) {
             boolean recording = run == 1;
@@ -107,6 +109,7 @@ class StepGraphsTest {
                 other.start();
                 Thread.State wanted = recording ? Thread.State.WAITING : Thread.State.TERMINATED;
                 while (other.getState() != wanted && other.getState() != Thread.State.TERMINATED) {
+                    assertFalse(Thread.interrupted(), () -> "it neither waits nor ends: " + other.getState());
                     Thread.onSpinWait();
                 }
                 return null;
@@ -196,6 +199,23 @@ class StepGraphsTest {
         }
         assertEquals(2, driver.calls.stream().filter(c -> c.startsWith("copyToDevice")).count());
         assertNotEquals(0, driver.launches.size());
+    }
+
+    /** Its launches would read tables that are not on the card. */
+    @Test
+    void aGraphWhoseTablesDoNotArriveIsNotRun() {
+        try (Tensor images = Tensor.allocate(backend.memory(), DataType.U8, Shape.of(1, 4, 4, 4));
+                Tensor draws = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(1, 3))) {
+            for (int i = 0; i < 3; i++) {
+                driver.failingCopies = i == 1 ? 1 : 0;
+                assertNotNull(backend.step("a", () -> {
+                    backend.augment(images, draws, new float[] {1, 2, 3, 4}, new float[] {1, 1, 1, 1}, x.view(Shape.of(1, 4, 4, 4)));
+                    return bodies.incrementAndGet();
+                }));
+                assertEquals(i == 2 ? 1 : 0, driver.count("launchGraph"));
+                assertEquals(i == 0 ? 0 : 1, driver.count("destroyGraph"));
+            }
+        }
     }
 
     @Test
