@@ -46,6 +46,8 @@ EC_API const char* ec_instruction_set(void);
 EC_API void* ec_allocate(int64_t bytes);
 EC_API void ec_free(void* memory, int64_t bytes);
 EC_API int64_t ec_live_bytes(void);
+// Gives memory of the whole process that was freed and kept for reuse back to the system, where the C library can.
+EC_API void ec_trim(void);
 
 // Threads of the calling thread's parallel regions (OpenMP), oneDNN's included.
 EC_API void ec_set_threads(int32_t threads);

@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <omp.h>
 
 #include <atomic>
@@ -43,5 +44,13 @@ void ec_free(void* memory, int64_t bytes) {
 }
 
 int64_t ec_live_bytes(void) { return live_bytes; }
+
+// glibc keeps up to 64 MiB for each of up to eight times as many arenas as there are processors.
+void ec_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 void ec_set_threads(int32_t threads) { omp_set_num_threads(threads < 1 ? 1 : threads); }
 int32_t ec_threads(void) { return omp_get_max_threads(); }

@@ -27,6 +27,12 @@ public interface Backend extends AutoCloseable {
     /** Bytes that tensors and workspaces of this backend hold now. */
     long liveBytes();
 
+    /**
+     * Gives memory that was freed here and kept for reuse back to the system, which others may need now; jobs do so when they
+     * end. Changes no result, costs the next operations some time, and may wait for the device.
+     */
+    default void trim() {}
+
     @Override
     void close();
 

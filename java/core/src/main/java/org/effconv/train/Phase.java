@@ -30,11 +30,15 @@ public final class Phase {
             Backend backend, Dataset data, RunFolder folder, ObjectNode identity, List<TrainingListener> listeners,
             StopSignal stop)
             implements AutoCloseable {
-        /** Closes the run folder. */
+        /** Closes the run folder, and gives memory that is not used any more back. */
         @Override
         public void close() {
-            if (folder != null) {
-                folder.close();
+            try {
+                backend.trim();
+            } finally {
+                if (folder != null) {
+                    folder.close();
+                }
             }
         }
     }

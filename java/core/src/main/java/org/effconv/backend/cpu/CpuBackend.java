@@ -83,11 +83,25 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public void trim() {
+        use(() -> {
+            if (oneDnn != null) {
+                oneDnn.freeScratch();
+            }
+            ec_trim();
+        });
+    }
+
+    @Override
     public void close() {
+        if (closed) {
+            return;
+        }
         closed = true;
         if (oneDnn != null) {
             oneDnn.close();
         }
+        ec_trim();
     }
 
     // ---- the way every operation takes ------------------------------------------------------------------------

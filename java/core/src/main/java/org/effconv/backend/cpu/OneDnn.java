@@ -155,7 +155,8 @@ final class OneDnn implements AutoCloseable {
         return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
 
-    private void freeScratch() {
+    /** The next {@link #scratch} takes it anew. */
+    void freeScratch() {
         if (scratchBytes > 0) {
             allocator.free(scratch, scratchBytes);
             scratchBytes = 0;

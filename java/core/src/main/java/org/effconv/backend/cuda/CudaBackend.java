@@ -97,6 +97,11 @@ public final class CudaBackend implements Backend {
         return session.seconds(work);
     }
 
+    @Override
+    public void trim() {
+        session.trim();
+    }
+
     /** Gives everything back. Tensors that are still open lose their memory; closing them afterwards is harmless. */
     @Override
     public void close() {

@@ -89,6 +89,13 @@ final class CudaSession implements AutoCloseable {
         }
     }
 
+    /** Memory that the pool keeps goes back to the card. A card that was lost holds none, which is no reason to fail. */
+    void trim() {
+        if (lost.get() == null) {
+            use(driver::trim);
+        }
+    }
+
     @Override
     public void close() {
         if (closed) {

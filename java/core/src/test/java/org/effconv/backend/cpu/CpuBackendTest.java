@@ -2,6 +2,9 @@ package org.effconv.backend.cpu;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -29,6 +32,32 @@ class CpuBackendTest extends CpuTest {
         }
         assertEquals(0, backend.liveBytes());
         assertEquals(before, NativeLibrary.ec_live_bytes());
+    }
+
+    /** Blocks too small for mappings of their own, below one that stays: the C library keeps them until it is told. */
+    @Test
+    void trimGivesFreedMemoryBackToTheSystem() throws IOException {
+        int bytes = 100_000;
+        int count = 1000;
+        long[] blocks = new long[count];
+        for (int i = 0; i < count; i++) {
+            blocks[i] = backend.memory().allocate(bytes);
+            HostPointer.at(blocks[i], bytes).asByteBuffer().put(new byte[bytes]);
+        }
+        Tensor above = tensor(DataType.F32, 100);
+        for (long block : blocks) {
+            backend.memory().free(block, bytes);
+        }
+        long before = residentBytes();
+        backend.trim();
+        long given = before - residentBytes();
+        assertTrue(given > (long) bytes * count / 2, given + " bytes given back of " + (long) bytes * count);
+        backend.fill(above, 1);
+    }
+
+    private static long residentBytes() throws IOException {
+        String[] pages = Files.readString(Path.of("/proc/self/statm")).split(" ");
+        return Long.parseLong(pages[1]) * 4096;
     }
 
     @Test

@@ -257,6 +257,16 @@ class CudaBackendTest {
         }
     }
 
+    @Test
+    void whatThePoolKeepsGoesBackOnlyWhenAskedFor() {
+        try (CudaBackend backend = open()) {
+            tensor(backend, DataType.F32, 100).close();
+            assertEquals(0, driver.count("trim"));
+            backend.trim();
+            assertEquals(1, driver.count("trim"));
+        }
+    }
+
     /** Each allocation in turn fails; what was open stays usable, and nothing is lost. */
     @Test
     void aFailedAllocationLeavesTheBackendUsable() {
@@ -315,6 +325,7 @@ class CudaBackendTest {
         backend.pool(MAX, x, y);
         DeviceLost first = assertThrows(DeviceLost.class, () -> backend.pool(MAX, x, y));
         int calls = driver.calls.size();
+        backend.trim();
         DeviceLost later = assertThrows(DeviceLost.class, () -> backend.fill(x, 0));
         assertSame(first, later.getCause(), "the first loss is attached to each later one");
         assertEquals(calls, driver.calls.size(), "the card is not asked again");
