@@ -1,6 +1,7 @@
 /** EffConv's command line. */
 module org.effconv.cli {
     requires org.effconv.core;
+    requires org.effconv.onnx;
     requires info.picocli;
     requires me.tongfei.progressbar;
     requires ch.qos.logback.classic;

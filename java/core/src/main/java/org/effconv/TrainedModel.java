@@ -11,6 +11,7 @@ import org.effconv.data.Dataset;
 import org.effconv.data.Images;
 import org.effconv.io.Json;
 import org.effconv.io.Safetensors;
+import org.effconv.io.TensorData;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
@@ -67,13 +68,47 @@ public final class TrainedModel implements AutoCloseable {
      * @throws InvalidInput if the images are of another size than the network's input
      */
     public Evaluation evaluate(Images images, int batch) {
+        requireInput(images);
+        try (Device.Claim claim = device.claim()) {
+            return Evaluation.of(device.backend(), network, weights, new WeightSource.Progress(0, 0), images, normalisation, batch);
+        }
+    }
+
+    /**
+     * What the network says of images: [image][class], before the softmax; the largest of an image's is its class
+     * ({@link #classNames}). Labels are not looked at.
+     *
+     * @param batch images at a time
+     * @throws InvalidInput if the images are of another size than the network's input
+     */
+    public float[][] logits(Images images, int batch) {
+        requireInput(images);
+        try (Device.Claim claim = device.claim()) {
+            return Evaluation.logits(device.backend(), network, weights, new WeightSource.Progress(0, 0), images, normalisation, batch);
+        }
+    }
+
+    private void requireInput(Images images) {
         NetworkPlan.Input in = network.plan().input();
         if (images.height() != in.height() || images.width() != in.width() || images.channels() != in.channels()) {
             throw new InvalidInput("images of " + images.height() + "x" + images.width() + "x" + images.channels()
                     + ", the model expects " + in.height() + "x" + in.width() + "x" + in.channels());
         }
+    }
+
+    /** Mean and standard deviation per channel that images are normalised with. */
+    public Normalisation normalisation() {
+        return normalisation;
+    }
+
+    /**
+     * Copies of parameters and running statistics, by the names that {@link NetworkPlan#trace} tells.
+     *
+     * @throws IllegalStateException if another thread uses the device
+     */
+    public Map<String, TensorData> values() {
         try (Device.Claim claim = device.claim()) {
-            return Evaluation.of(device.backend(), network, weights, new WeightSource.Progress(0, 0), images, normalisation, batch);
+            return HostTensors.read(device.backend(), tensors());
         }
     }
 

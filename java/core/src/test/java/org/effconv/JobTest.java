@@ -60,6 +60,7 @@ class JobTest {
             try (TrainingResult result =
                     Training.of("planted3", found.sizes()).batch(16).epochs(2).listener(listener).run(device, DATA)) {
                 assertEquals(result.testAccuracy(), result.model().evaluate(DATA.test(), 7).accuracy());
+                assertEquals(result.testAccuracy(), accuracy(result.model().logits(DATA.test(), 7)));
             }
         }
         assertEquals(0, device.liveBytes());
@@ -237,5 +238,19 @@ class JobTest {
             assertTrue(a.testLoss() != c.testLoss());
             assertArrayEquals(SIZES, a.model().sizes());
         }
+    }
+
+    /** Of the largest logits. */
+    private static double accuracy(float[][] logits) {
+        assertEquals(DATA.test().count(), logits.length);
+        int right = 0;
+        for (int i = 0; i < logits.length; i++) {
+            int best = 0;
+            for (int k = 1; k < logits[i].length; k++) {
+                best = logits[i][k] > logits[i][best] ? k : best;
+            }
+            right += best == DATA.test().label(i) ? 1 : 0;
+        }
+        return (double) right / logits.length;
     }
 }

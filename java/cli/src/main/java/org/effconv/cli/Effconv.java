@@ -12,7 +12,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
 /**
- * The command line: {@code effconv learn | train | eval | search | sizes | sweep | compare | latency-table | bench | info}. Exit codes:
+ * The command line: {@code effconv learn | train | eval | export | search | sizes | sweep | compare | latency-table | bench | info}. Exit codes:
  * 0 good, 1 the job failed, 2 bad arguments or input.
  */
 @Command(
@@ -68,6 +68,7 @@ public final class Effconv implements Runnable {
         return line.addSubcommand(learnLine)
                 .addSubcommand(trainLine)
                 .addSubcommand(evalLine)
+                .addSubcommand(new ExportCommand())
                 .addSubcommand(searchLine)
                 .addSubcommand(new SizesCommand())
                 .addSubcommand(sweepLine)

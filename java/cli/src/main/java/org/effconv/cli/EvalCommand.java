@@ -24,16 +24,22 @@ final class EvalCommand implements Callable<Integer> {
     static final List<Setting<?>> OFFERED = List.of(
             Settings.DATA, Settings.DEVICE, Settings.GPU_MEMORY, Settings.CONV, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
 
+    static final String MODEL_HELP = "a model.safetensors, or the run folder that has one";
+
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "MODEL", description = "a model.safetensors, or the run folder that has one")
+    @Parameters(paramLabel = "MODEL", description = MODEL_HELP)
     private Path model;
+
+    static Path modelFile(Path fileOrRun) {
+        return Files.isDirectory(fileOrRun) ? fileOrRun.resolve("model.safetensors") : fileOrRun;
+    }
 
     @Override
     public Integer call() {
         Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), OFFERED);
-        Path file = Files.isDirectory(model) ? model.resolve("model.safetensors") : model;
+        Path file = modelFile(model);
         try (Device device = Device.open(settings);
                 TrainedModel trained = TrainedModel.load(device, file)) {
             Dataset data = Datasets.open(settings.get(Settings.DATA));

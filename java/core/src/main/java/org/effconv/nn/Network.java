@@ -19,7 +19,7 @@ import org.effconv.tensor.Tensor;
  * running statistics of its batch norms, and asks a {@link WeightSource} for the rest.
  */
 public final class Network implements AutoCloseable {
-    private static final double EPSILON = 1e-5;
+    static final double EPSILON = 1e-5;
     private static final double MOMENTUM = 0.1;
 
     private final NetworkPlan plan;

@@ -91,6 +91,16 @@ public final class NetworkPlan {
         return sized;
     }
 
+    /**
+     * Tells what a trained network of this plan computes, in order.
+     *
+     * @param x stands for the normalised images
+     * @return what stands for the logits
+     */
+    public <V> V trace(NetworkOperations<V> to, V x) {
+        return new Tracer<>(to).run(steps, x);
+    }
+
     List<Step> steps() {
         return steps;
     }

@@ -33,6 +33,11 @@ public record SizedLayer(
         return k * k * (inputChannels / groups);
     }
 
+    /** Name of its weights in a model file. */
+    public String weightName() {
+        return name + ".weight";
+    }
+
     /** (K, k, k, C / groups). */
     public Shape weightShape(int k) {
         return Shape.of(outputChannels, k, k, inputChannels / groups);

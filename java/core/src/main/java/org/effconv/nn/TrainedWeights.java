@@ -39,7 +39,7 @@ public final class TrainedWeights implements WeightSource {
         try {
             for (SizedLayer layer : plan.sizedLayers()) {
                 int k = sizes[layer.index()];
-                String name = layer.name() + ".weight";
+                String name = layer.weightName();
                 int count = Math.toIntExact(layer.weightShape(k).count());
                 float[] values = initial == null
                         ? Initialization.normal(seed, name, count, Initialization.kaiming(layer.fanIn(k)))

@@ -1,8 +1,11 @@
 package org.effconv.train;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Tape;
+import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
 import org.effconv.data.Augmentation;
 import org.effconv.data.Batch;
@@ -11,6 +14,7 @@ import org.effconv.data.Images;
 import org.effconv.nn.Network;
 import org.effconv.nn.WeightSource;
 import org.effconv.tensor.Arena;
+import org.effconv.tensor.Tensor;
 
 /**
  * How well a network does on a part of a dataset, with running statistics and without augmentation.
@@ -25,8 +29,39 @@ public record Evaluation(int images, double loss, double accuracy) {
     public static Evaluation of(
             Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
             Normalisation normalisation, int batchSize) {
-        double loss = 0;
-        long correct = 0;
+        double[] loss = {0};
+        long[] correct = {0};
+        forward(backend, network, weights, progress, images, normalisation, batchSize, (tape, logits, labels, size) -> {
+            Ops.ClassLoss result = Ops.softmaxCrossEntropy(tape, logits, labels, 0);
+            loss[0] += backend.readDoubles(result.loss().value())[0] * size;
+            correct[0] += backend.readInts(result.correct())[0];
+        });
+        return new Evaluation(images.count(), loss[0] / images.count(), (double) correct[0] / images.count());
+    }
+
+    /** What the network says of each image, [image][class], as {@link #of} judges it. */
+    public static float[][] logits(
+            Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
+            Normalisation normalisation, int batchSize) {
+        List<float[]> all = new ArrayList<>(images.count());
+        forward(backend, network, weights, progress, images, normalisation, batchSize, (tape, logits, labels, size) -> {
+            float[] values = backend.readFloats(logits.value());
+            int classes = values.length / size;
+            for (int i = 0; i < size; i++) {
+                all.add(Arrays.copyOfRange(values, i * classes, (i + 1) * classes));
+            }
+        });
+        return all.toArray(float[][]::new);
+    }
+
+    /** Hears of each batch. */
+    private interface Logits {
+        void of(Tape tape, Variable logits, Tensor labels, int size);
+    }
+
+    private static void forward(
+            Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
+            Normalisation normalisation, int batchSize, Logits listener) {
         try (DataLoader loader = DataLoader.evaluation(images, batchSize);
                 Arena arena = new Arena(backend.memory());
                 BatchTensors tensors = BatchTensors.passing(backend, images, normalisation, loader.batchSize())) {
@@ -36,13 +71,9 @@ public record Evaluation(int images, double loss, double accuracy) {
                 tensors.load(batch);
                 BatchTensors.OnDevice on = tensors.augmented(batch.size(), arena, network.activationType());
                 weights.begin(tape, progress);
-                Ops.ClassLoss result = Ops.softmaxCrossEntropy(
-                        tape, network.forward(tape, tape.constant(on.x()), weights, 0), on.labels(), 0);
-                loss += backend.readDoubles(result.loss().value())[0] * batch.size();
-                correct += backend.readInts(result.correct())[0];
+                listener.of(tape, network.forward(tape, tape.constant(on.x()), weights, 0), on.labels(), batch.size());
             }
         }
-        return new Evaluation(images.count(), loss / images.count(), (double) correct / images.count());
     }
 
     /**

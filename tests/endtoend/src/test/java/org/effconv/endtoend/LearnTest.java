@@ -72,6 +72,14 @@ class LearnTest {
         assertEquals(0, eval.exitCode(), eval.err());
         double accuracy = 100 * Json.read(again.resolve("summary.json")).path("testAccuracy").asDouble();
         assertTrue(eval.out().contains(String.format(java.util.Locale.ROOT, "test accuracy %.2f %%", accuracy)), eval.out());
+
+        Cli export = Cli.run("export", again.toString());
+        assertEquals(0, export.exitCode(), export.err());
+        Path onnx = again.resolve("model.onnx");
+        assertTrue(export.out().startsWith(onnx + ": planted3 on 12 x 12 x 1"), export.out());
+        assertTrue(export.out().contains("input pixels: float (N, 1, 12, 12), 0 to 255; output logits: float (N, 2)"), export.out());
+        long parameters = Json.read(again.resolve("summary.json")).path("learned").path("parameters").asLong();
+        assertTrue(onnx.toFile().length() > 4 * parameters, onnx.toFile().length() + " bytes");
     }
 
     @Test
