@@ -51,7 +51,7 @@ __device__ __forceinline__ void walkGradient(const DepthwiseConvParams& p) {
     const int padding = s.padding();
     const int outHeight = s.outHeight();
     const int outWidth = s.outWidth();
-    const int width = roundUp(outWidth, 4);
+    const int width = p.tileWidth;
     const int blockChannels = 2 * p.pairs;
     T* gradients = halo + p.haloRows * p.haloWidth * blockChannels;
 
@@ -75,8 +75,9 @@ __device__ __forceinline__ void walkGradient(const DepthwiseConvParams& p) {
     const int r = firstTapRow + tapRow;
     const bool active = rowPart < p.rowParts && r < k;
 
+    const int tilesX = ceilDivide(outWidth, width);
     const int tilesY = ceilDivide(outHeight, p.tileHeight);
-    const std::int64_t units = static_cast<std::int64_t>(s.batch) * tilesY;
+    const std::int64_t units = static_cast<std::int64_t>(s.batch) * tilesY * tilesX;
     const std::int64_t firstUnit = units * split / p.splits;
     const std::int64_t lastUnit = units * (split + 1) / p.splits;
     const int tapRowsHere = min(p.tapRows, k - firstTapRow);
@@ -85,8 +86,10 @@ __device__ __forceinline__ void walkGradient(const DepthwiseConvParams& p) {
 #pragma unroll
     for (int j = 0; j < kTaps; ++j) sum[j] = make_float2(0.0f, 0.0f);
     for (std::int64_t unit = firstUnit; unit < lastUnit; ++unit) {
-        const std::int64_t image = unit / tilesY;
-        const int y0 = static_cast<int>(unit - image * tilesY) * p.tileHeight;
+        const std::int64_t rowTile = unit / tilesX;
+        const int x0 = static_cast<int>(unit - rowTile * tilesX) * width;
+        const std::int64_t image = rowTile / tilesY;
+        const int y0 = static_cast<int>(rowTile - image * tilesY) * p.tileHeight;
         const int tileRows = min(p.tileHeight, outHeight - y0);
         const Range tapRows = {firstTapRow, firstTapRow + tapRowsHere};
         const Range rows = insideInputs(y0, y0 + tileRows - 1, kStride, padding, tapRows, s.height, 1);
@@ -95,7 +98,7 @@ __device__ __forceinline__ void walkGradient(const DepthwiseConvParams& p) {
         copy.rowStride = s.xRowStride;
         copy.pixelStride = s.xPixelStride;
         copy.rows = rows;
-        copy.firstColumn = -padding;
+        copy.firstColumn = x0 * kStride - padding;
         copy.columns = copy.pitch = p.haloWidth;
         copy.extent = s.width;
         copy.dilation = 1;
@@ -110,7 +113,7 @@ __device__ __forceinline__ void walkGradient(const DepthwiseConvParams& p) {
         copy.rowStride = s.yRowStride;
         copy.pixelStride = s.yPixelStride;
         copy.rows = {y0, y0 + tileRows};
-        copy.firstColumn = 0;
+        copy.firstColumn = x0;
         copy.columns = copy.pitch = width;
         copy.extent = outWidth;
         copyHalo(gradients, copy);

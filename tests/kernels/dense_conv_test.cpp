@@ -176,7 +176,7 @@ EC_TEST(every_kernel_size_is_planned) {
     ampere.multiprocessors = 84;
     for (int kernel = 1; kernel <= 33; kernel += 2)
         for (const int stride : {1, 2})
-            for (const int extent : {1, 2, 7, 32, 96, 225})
+            for (const int extent : {1, 2, 7, 32, 96, 225, 640, 4096})
                 for (const int in : {1, 3, 16, 64, 512})
                     for (const int out : {1, 10, 32, 512})
                         for (const bool bf16 : {false, true})

@@ -1,4 +1,6 @@
 // Depthwise convolution against fp64, over chosen and drawn shapes, three thread orders, fp32 and bf16.
+#include <array>
+
 #include "conv_check.h"
 #include "effconv/kernels/depthwise_conv.h"
 
@@ -85,6 +87,23 @@ EC_TEST(small_shared_memory_still_serves_k33) {
     }
 }
 
+/// Where whole rows do not fit, a block takes a part of the columns: several, a narrower last one, and one of four.
+EC_TEST(weight_gradients_of_wide_images) {
+    Random random(16);
+    for (const auto& [width, kernel, stride, shared] : {std::array<int, 4>{300, 33, 1, 64 * 1024}, {301, 33, 2, 32 * 1024},
+             {150, 15, 1, 12 * 1024}, {261, 7, 2, 8 * 1024}, {97, 3, 1, 4 * 1024}, {45, 33, 1, 8 * 1024}, {70, 1, 1, 2 * 1024}}) {
+        for (const int channels : {1, 5, 16}) {
+            for (const bool bf16 : {false, true}) {
+                DeviceLimits limits;
+                limits.sharedBytesPerBlock = shared;
+                limits.multiprocessors = 3;  // so that a split takes several tiles
+                const ConvShape s = depthwiseShape(2, 5, width, channels, kernel, stride);
+                checkPass(s, ConvPass::kWeightGradient, bf16, bf16, random, limits);
+            }
+        }
+    }
+}
+
 /// Whatever a network may ask for gets a plan on every card with 99 KB of shared memory a block or more.
 EC_TEST(every_kernel_size_is_planned) {
     const DeviceBuffer<float> memory(4);
@@ -93,7 +112,7 @@ EC_TEST(every_kernel_size_is_planned) {
     ampere.multiprocessors = 84;
     for (int kernel = 1; kernel <= 33; kernel += 2)
         for (const int stride : {1, 2})
-            for (const int extent : {1, 2, 7, 32, 96, 225})
+            for (const int extent : {1, 2, 7, 32, 96, 225, 640, 4096})
                 for (const int channels : {1, 3, 16, 64, 512})
                     for (const bool bf16 : {false, true})
                         for (const ConvPass pass : kPasses) {

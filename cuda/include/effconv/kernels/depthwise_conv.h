@@ -24,6 +24,7 @@ struct DepthwiseConvParams {
     std::int32_t weightRows = 0;    ///< forward: kernel rows in shared memory at a time
     std::int32_t tapRows = 0;       ///< weight gradient: kernel rows of a block
     std::int32_t rowParts = 0;      ///< weight gradient: shares that the rows of a tile are dealt to
+    std::int32_t tileWidth = 0;     ///< weight gradient: output columns of a block, a multiple of 4
     std::int32_t splits = 0;        ///< weight gradient: partial sums
 };
 
@@ -103,20 +104,21 @@ inline LaunchSequence planForward(DepthwiseConvParams& p, bool dataGradient, con
     return sequence;
 }
 
-/// Fills the tile of a weight-gradient block with that many pairs and output rows; returns its bytes of shared memory.
-inline std::int64_t fillGradientTile(DepthwiseConvParams& p, int pairs, int tileHeight) {
+/// Fills the tile of a weight-gradient block with that many pairs, output rows and output columns; returns its bytes of shared
+/// memory.
+inline std::int64_t fillGradientTile(DepthwiseConvParams& p, int pairs, int tileHeight, int tileWidth) {
     const ConvShape& s = p.shape;
     const int tapStrip = depthwiseTapStrip(s.kernel);
     const int tapStrips = ceilDivide(s.kernel, tapStrip);
-    const int width = roundUp(s.outWidth(), 4);
     p.pairs = pairs;
     p.tileHeight = tileHeight;
+    p.tileWidth = tileWidth;
     p.tapRows = std::clamp(kDepthwiseThreads / (pairs * tapStrips), 1, s.kernel);
     p.rowParts = std::clamp(kDepthwiseThreads / (pairs * tapStrips * p.tapRows), 1, tileHeight);
     p.haloRows = std::min(s.height, (tileHeight - 1) * s.stride + p.tapRows);
-    p.haloWidth = ((width - 1) * s.stride + tapStrips * tapStrip) | 1;
+    p.haloWidth = ((tileWidth - 1) * s.stride + tapStrips * tapStrip) | 1;
     const std::int64_t tile =
-        (std::int64_t(p.haloRows) * p.haloWidth + std::int64_t(tileHeight) * width) * pairs * 2 * elementBytes(p);
+        (std::int64_t(p.haloRows) * p.haloWidth + std::int64_t(tileHeight) * tileWidth) * pairs * 2 * elementBytes(p);
     const std::int64_t reduction =
         p.rowParts > 1 ? std::int64_t(p.rowParts) * pairs * tapStrips * p.tapRows * tapStrip * 2 * 4 : 0;
     return std::max(tile, reduction);
@@ -126,14 +128,20 @@ inline LaunchSequence planWeightGradient(DepthwiseConvParams& p, const DeviceLim
     const ConvShape& s = p.shape;
     int pairs = std::min(p.bf16 ? 16 : 8, powerOfTwoFrom((s.inChannels + 1) / 2));
     int tileHeight = std::min(s.outHeight(), 16);
-    std::int64_t bytes = fillGradientTile(p, pairs, tileHeight);
+    int tileWidth = roundUp(s.outWidth(), 4);
+    const auto fill = [&] { return fillGradientTile(p, pairs, tileHeight, tileWidth); };
+    std::int64_t bytes = fill();
     // Half of what the device offers, so that two blocks share a multiprocessor, as long as a tile keeps four rows.
-    while (bytes > limits.sharedBytesPerBlock / 2 && tileHeight > 4) bytes = fillGradientTile(p, pairs, tileHeight /= 2);
-    while (bytes > limits.sharedBytesPerBlock && pairs > 1) bytes = fillGradientTile(p, pairs /= 2, tileHeight);
-    while (bytes > limits.sharedBytesPerBlock && tileHeight > 1) bytes = fillGradientTile(p, pairs, tileHeight /= 2);
+    while (bytes > limits.sharedBytesPerBlock / 2 && tileHeight > 4) tileHeight /= 2, bytes = fill();
+    // Columns first, whose halo the next tile reads again, since with few channels a warp reads little at a time.
+    const auto halveColumns = [&] { tileWidth = roundUp(tileWidth / 2, 4), bytes = fill(); };
+    while (bytes > limits.sharedBytesPerBlock && tileWidth > 64) halveColumns();
+    while (bytes > limits.sharedBytesPerBlock && pairs > 1) pairs /= 2, bytes = fill();
+    while (bytes > limits.sharedBytesPerBlock && tileHeight > 1) tileHeight /= 2, bytes = fill();
+    while (bytes > limits.sharedBytesPerBlock && tileWidth > 4) halveColumns();
     const int channelBlocks = ceilDivide(s.inChannels, 2 * p.pairs);
     const int rowGroups = ceilDivide(s.kernel, p.tapRows);
-    const std::int64_t units = std::int64_t(s.batch) * ceilDivide(s.outHeight(), p.tileHeight);
+    const std::int64_t units = std::int64_t(s.batch) * ceilDivide(s.outHeight(), p.tileHeight) * ceilDivide(s.outWidth(), p.tileWidth);
     const std::int64_t wanted = std::int64_t(4) * limits.multiprocessors / (std::int64_t(channelBlocks) * rowGroups);
     p.splits = static_cast<std::int32_t>(std::clamp<std::int64_t>(wanted, 1, std::min<std::int64_t>(units, 256)));
     const std::int64_t weights = std::int64_t(s.inChannels) * s.kernel * s.kernel;
