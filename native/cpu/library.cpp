@@ -45,7 +45,7 @@ void ec_free(void* memory, int64_t bytes) {
 
 int64_t ec_live_bytes(void) { return live_bytes; }
 
-// glibc keeps up to 64 MiB for each of up to eight times as many arenas as there are processors.
+// glibc keeps up to eight times as many arenas as there are processors, each as large as it ever was but for its end.
 void ec_trim(void) {
 #ifdef __GLIBC__
     malloc_trim(0);

@@ -87,19 +87,29 @@ EC_TEST(small_shared_memory_still_serves_k33) {
     }
 }
 
-/// Where whole rows do not fit, a block takes a part of the columns: several, a narrower last one, and one of four.
+/// Where whole rows do not fit, a block takes a part of the columns: half of them and less, with a narrower last tile, and as few as four.
 EC_TEST(weight_gradients_of_wide_images) {
     Random random(16);
-    for (const auto& [width, kernel, stride, shared] : {std::array<int, 4>{300, 33, 1, 64 * 1024}, {301, 33, 2, 32 * 1024},
-             {150, 15, 1, 12 * 1024}, {261, 7, 2, 8 * 1024}, {97, 3, 1, 4 * 1024}, {45, 33, 1, 8 * 1024}, {70, 1, 1, 2 * 1024}}) {
-        for (const int channels : {1, 5, 16}) {
-            for (const bool bf16 : {false, true}) {
-                DeviceLimits limits;
-                limits.sharedBytesPerBlock = shared;
-                limits.multiprocessors = 3;  // so that a split takes several tiles
-                const ConvShape s = depthwiseShape(2, 5, width, channels, kernel, stride);
-                checkPass(s, ConvPass::kWeightGradient, bf16, bf16, random, limits);
+    struct Case {
+        int width, kernel, stride, channels, sharedBytes, columns;
+    };
+    for (const Case& c : {Case{300, 33, 1, 16, 64 * 1024, 76}, Case{301, 33, 2, 5, 32 * 1024, 40}, Case{150, 15, 1, 16, 32 * 1024, 40},
+                          Case{261, 7, 2, 1, 4 * 1024, 36}, Case{97, 3, 1, 16, 8 * 1024, 52}, Case{300, 33, 1, 16, 3000, 20},
+                          Case{300, 33, 1, 16, 2048, 8}, Case{45, 33, 1, 3, 1800, 4}}) {
+        for (const bool bf16 : {false, true}) {
+            DeviceLimits limits;
+            limits.sharedBytesPerBlock = c.sharedBytes;
+            limits.multiprocessors = 3;  // so that a split takes several tiles
+            const ConvShape s = depthwiseShape(2, 5, c.width, c.channels, c.kernel, c.stride);
+            if (!bf16) {
+                DepthwiseConvParams p;
+                const DeviceBuffer<float> memory(4);
+                p.shape = s;
+                p.x = p.w = p.y = memory.data();
+                EC_CHECK(planDepthwiseConv(p, ConvPass::kWeightGradient, limits).result.ok());
+                if (p.tileWidth != c.columns) throw Failure(describe(s, ConvPass::kWeightGradient, bf16) + ": " + std::to_string(p.tileWidth) + " columns");
             }
+            checkPass(s, ConvPass::kWeightGradient, bf16, bf16, random, limits);
         }
     }
 }

@@ -20,6 +20,7 @@ constexpr int kInvalidValue = 1;
 constexpr int kOutOfMemory = 2;
 constexpr int kNotFound = 500;
 constexpr int kLaunchFailed = 719;
+constexpr int kCaptureUnsupported = 900;
 constexpr int kSharedBytes = 99 * 1024;
 constexpr std::size_t kMostBytes = std::size_t(1) << 40;
 
@@ -105,7 +106,8 @@ API cuCtxSetCurrent(void* context) {
     REQUIRE(context == kContext);
     return 0;
 }
-API cuCtxSynchronize() { return 0; }
+// Refused while any stream of the context is captured, be it another backend's in the same process: not to be called.
+API cuCtxSynchronize() { return kCaptureUnsupported; }
 API cuMemGetInfo_v2(std::size_t* free, std::size_t* total) { return *free = *total = kMostBytes, 0; }
 
 // ---- memory ---------------------------------------------------------------------------------------------------------

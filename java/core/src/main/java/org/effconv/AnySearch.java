@@ -81,11 +81,11 @@ public final class AnySearch extends Job<AnySearch> {
             double[] ends = range.targets(cost);
             checkFolder(device, data);
             long seed = settings().get(Settings.SEED);
-            try (SynthesisedWeights weights = new SynthesisedWeights(
+            try (Phase.Context context = open(device, data);
+                    SynthesisedWeights weights = new SynthesisedWeights(
                             device.backend(), device.activationType().parameterType(), cost, range,
                             settings().with(Settings.CLOSING, 0.0).search(), seed); // it has no last part, so that there is more of the others
-                    Network network = new Network(device.backend(), plan, device.activationType(), seed);
-                    Phase.Context context = open(device, data)) {
+                    Network network = new Network(device.backend(), plan, device.activationType(), seed)) {
                 if (settings().get(Settings.SIZE_PREDICTOR).equals("none")) {
                     weights.withoutSizePredictor();
                 }

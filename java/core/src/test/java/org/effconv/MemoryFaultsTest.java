@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.effconv.EffconvException.OutOfDeviceMemory;
 import org.effconv.backend.Backend;
@@ -26,6 +28,7 @@ class MemoryFaultsTest {
 
     private final CpuBackend cpu = CpuBackend.open(1);
     private final AtomicInteger left = new AtomicInteger(Integer.MAX_VALUE); // allocations that still succeed
+    private final List<Long> heldAfterTrim = new ArrayList<>();
     private boolean error; // whether the next one fails as the heap or direct buffers do
 
     @AfterEach
@@ -53,7 +56,11 @@ class MemoryFaultsTest {
         };
         return (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[] {Backend.class}, (proxy, method, arguments) -> {
             try {
-                return method.getName().equals("memory") ? memory : method.invoke(cpu, arguments);
+                Object result = method.getName().equals("memory") ? memory : method.invoke(cpu, arguments);
+                if (method.getName().equals("trim")) {
+                    heldAfterTrim.add(cpu.liveBytes());
+                }
+                return result;
             } catch (InvocationTargetException e) {
                 throw e.getCause();
             }
@@ -80,6 +87,15 @@ class MemoryFaultsTest {
         }
         left.set(count);
         job.run();
+    }
+
+    /** A search keeps nothing on its device; so nothing may be left when what is free goes back to the system. */
+    @Test
+    void searchesTrimOnceTheyHaveFreedAll() {
+        Device device = Device.over(limited(), DataType.F32);
+        KernelSizeSearch.of("planted3").budget("k5").epochs(1).batch(16).run(device, DATA);
+        AnySearch.of("planted3").budget("any:k3..k5").epochs(1).batch(16).run(device, DATA);
+        assertEquals(List.of(0L, 0L), heldAfterTrim);
     }
 
     @Test

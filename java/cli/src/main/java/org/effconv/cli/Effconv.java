@@ -2,6 +2,7 @@ package org.effconv.cli;
 
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.stream.Collectors;
 import org.effconv.EffconvException;
 import org.effconv.EffconvException.InvalidInput;
 import org.slf4j.Logger;
@@ -84,7 +85,9 @@ public final class Effconv implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: learn, train, eval, search, sizes, sweep, compare, latency-table, bench or info");
+        throw new ParameterException(spec.commandLine(), "a command is missing: one of " + spec.subcommands().values().stream()
+                .filter(command -> !command.getCommandSpec().usageMessage().hidden())
+                .map(CommandLine::getCommandName).distinct().collect(Collectors.joining(", ")));
     }
 
     private static int badArguments(ParameterException e, String[] arguments) {

@@ -1,6 +1,8 @@
 package org.effconv.cli;
 
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -35,13 +37,10 @@ final class ExportCommand implements Callable<Integer> {
     public Integer call() {
         Path file = EvalCommand.modelFile(model);
         Path target = out != null ? out : file.resolveSibling("model.onnx");
-        Path folder = target.toAbsolutePath().getParent();
-        if (!Files.isDirectory(folder)) {
-            throw new InvalidInput("--out " + target + ": " + folder + " is no folder");
-        }
         Settings cpu = Settings.standard().with(Settings.DEVICE, "cpu").with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32");
         try (Device device = Device.open(cpu);
                 TrainedModel trained = TrainedModel.load(device, file)) {
+            requireNameOfFile(target, file);
             OnnxExport.write(trained, target);
             NetworkPlan.Input in = trained.plan().input();
             PrintWriter to = spec.commandLine().getOut();
@@ -51,5 +50,16 @@ final class ExportCommand implements Callable<Integer> {
             to.flush();
         }
         return 0;
+    }
+
+    private static void requireNameOfFile(Path target, Path model) {
+        OutputFile.requireName(target);
+        try {
+            if (Files.exists(target) && Files.isSameFile(target, model)) {
+                throw new InvalidInput(target + ": is the model itself; expected another file");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + target + ": " + e, e);
+        }
     }
 }

@@ -1,14 +1,12 @@
 package org.effconv.cli;
 
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.effconv.Device;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Job;
 import org.effconv.LatencyTable;
 import org.effconv.Setting;
@@ -52,10 +50,7 @@ final class LatencyTableCommand implements Callable<Integer> {
         NetworkPlan plan = Job.architecture(settings.get(Settings.ARCH))
                 .plan(new NetworkPlan.Input(data.height(), data.width(), data.channels(), data.classes()));
         LatencyTable.Pass pass = inference ? LatencyTable.Pass.INFERENCE : LatencyTable.Pass.TRAINING;
-        Path folder = file.toAbsolutePath().getParent();
-        if (!Files.isDirectory(folder) || Files.isDirectory(file)) { // before minutes are spent on it
-            throw new InvalidInput(file + ": expected the name of a file in a folder that is there");
-        }
+        OutputFile.requireName(file); // before minutes are spent on it
         LatencyTable table;
         try (Device device = Device.open(settings)) {
             table = LatencyTable.measure(device, plan, pass, settings.get(Settings.BATCH), repeats);

@@ -29,7 +29,8 @@ public interface Backend extends AutoCloseable {
 
     /**
      * Gives memory that was freed here and kept for reuse back to the system, which others may need now; jobs do so when they
-     * end. Changes no result, costs the next operations some time, and may wait for the device.
+     * end. Changes no result, costs the next operations some time, and may wait for the device. What cannot be given back is kept, which is no
+     * failure.
      */
     default void trim() {}
 

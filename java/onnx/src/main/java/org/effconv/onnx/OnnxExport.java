@@ -12,13 +12,14 @@ import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
 import org.effconv.io.TensorData;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.tensor.DataType;
 
 /**
  * Writes a trained network as an ONNX model, for whatever runs those: an ordinary CNN in fp32 with fixed kernels.
  *
  * <p>Its input {@value #INPUT} is float32 (N, C, H, W) with the pixels' values, 0 to 255; the normalisation is part of the model. Its output
  * {@value #OUTPUT} is float32 (N, classes), before the softmax. N is free. Metadata: {@code classNames} in the order of the logits,
- * {@code kernelSizes} and {@code layers} (both JSON), {@code architecture}.
+ * {@code layers}, those whose sizes were open, and their {@code kernelSizes}, all JSON; {@code architecture}.
  */
 public final class OnnxExport {
     public static final String INPUT = "pixels";
@@ -35,18 +36,20 @@ public final class OnnxExport {
     /**
      * Replaces {@code file}, whose folder must exist.
      *
-     * @throws InvalidInput          if the weights are more than an ONNX file can hold, 2 GiB
+     * @throws InvalidInput          if the weights are more than an ONNX file can hold, 2 GiB, or in fp64
      * @throws IllegalStateException if another thread uses the model's device
      */
     public static void write(TrainedModel model, Path file) {
-        byte[] bytes = model(model).toByteArray();
-        AtomicFile.write(file, out -> out.write(bytes));
+        AtomicFile.write(file, model(model)::writeTo);
     }
 
     static ModelProto model(TrainedModel model) {
         NetworkPlan plan = model.plan();
+        requireRoom(plan.toString(), Float.BYTES * model.parameters());
         Map<String, TensorData> values = model.values();
-        requireRoom(plan.toString(), values.values().stream().mapToLong(v -> v.data().limit()).sum());
+        if (values.values().stream().anyMatch(v -> v.type() != DataType.F32)) {
+            throw new InvalidInput(plan + " has weights in fp64, which only verify gradients; expected fp32");
+        }
         OnnxGraph graph = new OnnxGraph(plan.architecture().name(), values);
         OnnxGraph.Value pixels = graph.input(INPUT, plan.input());
         graph.output(OUTPUT, plan.trace(graph, graph.normalised(pixels, model.normalisation())), plan.input().classes());

@@ -7,7 +7,7 @@ import ai.onnx.proto.OnnxMl.TensorProto;
 import ai.onnx.proto.OnnxMl.TensorShapeProto;
 import ai.onnx.proto.OnnxMl.TypeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
-import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -191,7 +191,7 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
         if (written.add(name)) {
             TensorData bytes = TensorData.of(shape, data); // little-endian, as ONNX has it
             graph.addInitializer(TensorProto.newBuilder().setName(name).setDataType(TensorProto.DataType.FLOAT_VALUE)
-                    .addAllDims(dims(shape)).setRawData(ByteString.copyFrom(bytes.bytes())));
+                    .addAllDims(dims(shape)).setRawData(UnsafeByteOperations.unsafeWrap(bytes.bytes()))); // nobody else has them
         }
         return name;
     }

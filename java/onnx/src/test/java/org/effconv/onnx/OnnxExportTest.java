@@ -1,6 +1,7 @@
 package org.effconv.onnx;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -23,10 +24,12 @@ import org.effconv.Settings;
 import org.effconv.TrainedModel;
 import org.effconv.Training;
 import org.effconv.TrainingResult;
+import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.tensor.DataType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -36,7 +39,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class OnnxExportTest {
     private static final double WITHIN = 1e-4; // of the largest logit: other orders of the same sums
 
-    /** Everything an architecture can be made of. */
+    /** Everything an architecture can be made of, but global pooling, which resnet20 has. */
     private static final String ALL = """
             {"name": "all", "layers": [
               {"type": "conv", "name": "first", "channels": 8, "stride": 2, "bias": true},
@@ -49,6 +52,7 @@ class OnnxExportTest {
               {"type": "residual", "activation": "relu",
                "body": [{"type": "conv", "groups": "depthwise"}, {"type": "batchNorm"}],
                "shortcut": [{"type": "conv", "channels": 12, "kernel": 1}]},
+              {"type": "repeat", "times": 2, "layers": [{"type": "conv", "channels": 12}, {"type": "relu"}]},
               {"type": "residual",
                "body": [{"type": "conv", "channels": "same", "kernel": 3}, {"type": "batchNorm"}, {"type": "relu"}]},
               {"type": "residual", "activation": "relu", "body": [{"type": "dropout", "rate": 0.5}, {"type": "conv", "channels": "same"}]},
@@ -111,7 +115,8 @@ class OnnxExportTest {
     private void computesTheSame(Architecture architecture, Dataset data) throws Exception {
         Path file = folder.resolve("model.onnx");
         OrtEnvironment environment = OrtEnvironment.getEnvironment();
-        try (Device device = device();
+        Device device = device();
+        try (device;
                 TrainingResult result = trained(device, architecture, data)) {
             TrainedModel model = result.model();
             OnnxExport.write(model, file);
@@ -130,6 +135,7 @@ class OnnxExportTest {
                 assertEquals(Arrays.toString(model.sizes()).replace(" ", ""), session.getMetadata().getCustomMetadata().get("kernelSizes"));
             }
         }
+        assertEquals(0, device.liveBytes());
     }
 
     private static double[] row(float[] values) {
@@ -166,6 +172,17 @@ class OnnxExportTest {
         try (var left = Files.list(folder)) {
             assertEquals(List.of(file), left.toList());
         }
+    }
+
+    @Test
+    void weightsInFp64AreRefused() {
+        Dataset data = data(8, 9, 1, 2);
+        try (Device device = Device.over(CpuBackend.open(1), DataType.F64);
+                TrainingResult result = trained(device, Architecture.named("planted1"), data)) {
+            String message = assertThrows(InvalidInput.class, () -> OnnxExport.write(result.model(), folder.resolve("model.onnx"))).getMessage();
+            assertTrue(message.contains("fp64"), message);
+        }
+        assertFalse(Files.exists(folder.resolve("model.onnx")));
     }
 
     @Test

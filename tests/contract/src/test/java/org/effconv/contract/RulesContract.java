@@ -53,6 +53,29 @@ class RulesContract extends BackendContract {
         assertEquals(before, backend.liveBytes());
     }
 
+    /** Within a loop, too, whose steps may be recorded. */
+    @Test
+    void trimmingChangesNothing() {
+        Tensor x = drawn(DataType.F32, 1000);
+        Tensor y = like(x);
+        double[] before = values(x);
+        double[] expected = null;
+        for (int step = 0; step < 5; step++) {
+            tensor(DataType.F32, 100_000).close();
+            backend.step("work", () -> {
+                backend.activation(Activation.GELU, x, y);
+                return null;
+            });
+            long held = backend.liveBytes();
+            backend.trim();
+            assertTrue(backend.liveBytes() <= held, backend.liveBytes() + " bytes after " + held);
+            expected = expected == null ? values(y) : expected;
+            assertArrayEquals(expected, values(y));
+            assertArrayEquals(before, values(x));
+            backend.fill(y, -1);
+        }
+    }
+
     @Test
     void useAfterCloseSaysSoAndASecondCloseIsHarmless() {
         Tensor t = tensor(DataType.F32, 4);

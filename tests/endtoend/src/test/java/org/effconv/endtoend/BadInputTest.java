@@ -165,7 +165,11 @@ class BadInputTest {
                 bad("eval DIR/run --data DIR/good", "classes"),
                 bad("export", "MODEL"),
                 bad("export DIR/cut.safetensors", "cut.safetensors", "truncated"),
-                bad("export DIR/run --out DIR/absent/model.onnx", "absent", "no folder"),
+                bad("export DIR/absent", "absent", "no such file"),
+                bad("export DIR/run --out DIR/absent/model.onnx", "absent", "in a folder that is there"),
+                bad("export DIR/run --out DIR/nothing", "nothing", "name of a file"),
+                bad("export DIR/run --out /", "name of a file"),
+                bad("export DIR/run --out DIR/run/model.safetensors", "model.safetensors", "is the model itself"),
                 bad("sweep --out DIR/new --methods best", "--methods 'best'", "expected some of", "learned"),
                 bad("sweep --out DIR/new --budget auto", "auto", "expected a number to meet"),
                 bad("sweep --out DIR/new --budget k4", "k4", "odd"),
@@ -185,7 +189,7 @@ class BadInputTest {
                 bad("compare", "FILE"),
                 bad("compare DIR/absent.jsonl", "absent.jsonl", "no such file"),
                 bad("compare DIR/no-model.safetensors", "no row of a training"),
-                bad("", "command is missing"),
+                bad("", "command is missing: one of learn, train, eval, export, search, sizes, sweep, compare, latency-table, bench, info"),
                 bad("learnt", "learnt"));
     }
 

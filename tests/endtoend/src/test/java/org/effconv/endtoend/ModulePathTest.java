@@ -28,6 +28,8 @@ class ModulePathTest {
     void aJobRunsOnTheModulePath() throws IOException, InterruptedException {
         String printed = run(Stream.of(List.of("learn"), Cli.SMALL, List.of("--epochs", "1", "--out", folder.resolve("run").toString())));
         assertTrue(printed.contains("test accuracy"), printed);
+        String exported = run(Stream.of(List.of("export", folder.resolve("run").toString())));
+        assertTrue(exported.contains("output logits"), exported);
     }
 
     @Test

@@ -44,6 +44,8 @@ final class Soak {
     private static final List<String> ARCHITECTURES = List.of("planted1", "planted3", "lenet", "cnn6", "dwnet");
     private static final int CHEAP = 2; // of these, the first ones
     private static final int LARGEST_BATCH = 40;
+    private static final int LEAST_ROUNDS = 3;
+    private static final int SPARE_THREADS = 2; // of the JVM's own, which come and go
 
     /** What the process holds between rounds. */
     record Held(int jobs, long anonymousBytes, long threads, long files, long pointers, long heapBytes) {
@@ -73,6 +75,9 @@ final class Soak {
     public static void main(String[] arguments) throws Exception {
         ((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).setLevel(Level.ERROR); // the table is what is to be read
         int rounds = arguments.length > 0 ? Integer.parseInt(arguments[0]) : 10;
+        if (rounds < LEAST_ROUNDS) {
+            throw new IllegalArgumentException(rounds + " rounds; expected at least " + LEAST_ROUNDS + ", of which the last is compared with the second");
+        }
         int jobs = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 50;
         int atOnce = arguments.length > 2 ? Integer.parseInt(arguments[2]) : 2;
         Path folder = Files.createTempDirectory("effconv-soak");
@@ -86,26 +91,27 @@ final class Soak {
         List<String> faults = soak.faults();
         faults.addAll(growth(held));
         faults.forEach(System.out::println);
-        Files.delete(folder); // every job removed what it wrote
+        if (faults.isEmpty()) {
+            Files.delete(folder); // every job removed what it wrote
+        } else {
+            System.out.println("what failing jobs wrote: " + folder);
+        }
         System.out.println(faults.isEmpty() ? "nothing grew, nothing failed" : faults.size() + " faults");
         System.exit(faults.isEmpty() ? 0 : 1);
     }
 
     /**
      * What is more at the end than it was: by the second round everything has been loaded and compiled. Memory may differ by a fifth and
-     * 16 MiB, since compilers and collectors hold some, too.
+     * 16 MiB, since compilers and collectors hold some, too, and threads of the system by two.
      */
     static List<String> growth(List<Held> held) {
         List<String> grown = new ArrayList<>();
-        if (held.size() < 3) {
-            return grown;
-        }
         Held before = held.get(1);
         Held now = held.get(held.size() - 1);
         if (now.anonymousBytes > before.anonymousBytes * 6 / 5 + (16 << 20)) {
             grown.add("memory grew from " + before.anonymousBytes + " to " + now.anonymousBytes + " bytes");
         }
-        if (now.threads > before.threads) {
+        if (now.threads > before.threads + SPARE_THREADS) {
             grown.add("threads grew from " + before.threads + " to " + now.threads);
         }
         if (now.files > before.files) {
@@ -154,7 +160,8 @@ final class Soak {
     private static Held held(int jobs) throws IOException {
         System.gc(); // so that cleaners of what was closed have nothing left to say
         Runtime r = Runtime.getRuntime();
-        return new Held(jobs, 1024 * status("RssAnon:"), Thread.getAllStackTraces().size(), count(Path.of("/proc/self/fd")), Pointer.totalCount(), r.totalMemory() - r.freeMemory());
+        return new Held(jobs, 1024 * status("RssAnon:"), status("Threads:"), count(Path.of("/proc/self/fd")), Pointer.totalCount(),
+                r.totalMemory() - r.freeMemory());
     }
 
     private static long status(String field) throws IOException {
@@ -196,8 +203,8 @@ final class Soak {
             if (device.liveBytes() != 0) {
                 faults.add(what + ": the closed device holds " + device.liveBytes() + " bytes");
             }
-            remove(out);
-        } catch (EffconvException | IOException | IllegalStateException e) {
+            remove(out); // of a job that failed it stays, to be looked at
+        } catch (Throwable e) { // whatever it is, the thread's end would hide it
             faults.add(what + ": " + e);
         }
     }
@@ -244,12 +251,17 @@ final class Soak {
     }
 
     private static void failing(Learning job, int after, Device device, Dataset images) {
+        AtomicInteger thrown = new AtomicInteger();
         try {
             learn(job.listener(atBatch(after, () -> {
+                thrown.incrementAndGet();
                 throw new Planned();
             })), device, images);
         } catch (Planned e) {
             return;
+        }
+        if (thrown.get() > 0) { // else it had fewer batches
+            throw new IllegalStateException("a listener's exception did not end the job");
         }
     }
 

@@ -5,15 +5,20 @@ import java.util.Deque;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
+import org.effconv.EffconvException;
 import org.effconv.EffconvException.DeviceLost;
 import org.effconv.backend.OneThread;
 import org.effconv.backend.cpu.NativeLoader;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A driver and what the backend has of it: one stream, memory, kernels, recorded steps; and the rules under which every
  * operation runs.
  */
 final class CudaSession implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CudaSession.class);
+
     private final Driver driver;
     private final OneThread user;
     private final AtomicReference<DeviceLost> lost = new AtomicReference<>();
@@ -89,10 +94,21 @@ final class CudaSession implements AutoCloseable {
         }
     }
 
-    /** Memory that the pool keeps goes back to the card. A card that was lost holds none, which is no reason to fail. */
+    /**
+     * Memory that the pool keeps goes back to the card, once the stream has freed it. What a job has found must not be lost over this: a failure is
+     * logged, and a card that is lost by now throws at its next use.
+     */
     void trim() {
-        if (lost.get() == null) {
-            use(driver::trim);
+        if (lost.get() != null) {
+            return;
+        }
+        try {
+            use(() -> {
+                driver.synchronise(stream);
+                driver.trim();
+            });
+        } catch (EffconvException e) {
+            LOG.warn("{} keeps memory that is not in use: {}", driver.name(), e.getMessage());
         }
     }
 

@@ -44,7 +44,7 @@ interface Driver extends AutoCloseable {
 
     void free(long address, long stream);
 
-    /** Gives memory that was freed, but is still held for later allocations, back to the card; waits for its work. */
+    /** Gives memory that was freed, but is still held for later allocations, back to the card; what freed it must be done. */
     void trim();
 
     /** Page-locked host memory that the card reaches by itself. */

@@ -196,7 +196,6 @@ final class JCudaDriver implements Driver {
 
     @Override
     public void trim() {
-        call("cuCtxSynchronize", jcuda.driver.JCudaDriver::cuCtxSynchronize);
         call("cuMemPoolTrimTo", () -> cuMemPoolTrimTo(pool, 0));
     }
 

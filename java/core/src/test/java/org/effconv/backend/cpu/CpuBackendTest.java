@@ -34,7 +34,7 @@ class CpuBackendTest extends CpuTest {
         assertEquals(before, NativeLibrary.ec_live_bytes());
     }
 
-    /** Blocks too small for mappings of their own, below one that stays: the C library keeps them until it is told. */
+    /** Blocks too small for mappings of their own, among some that stay: the C library keeps them until it is told. */
     @Test
     void trimGivesFreedMemoryBackToTheSystem() throws IOException {
         int bytes = 100_000;
@@ -44,15 +44,18 @@ class CpuBackendTest extends CpuTest {
             blocks[i] = backend.memory().allocate(bytes);
             HostPointer.at(blocks[i], bytes).asByteBuffer().put(new byte[bytes]);
         }
-        Tensor above = tensor(DataType.F32, 100);
-        for (long block : blocks) {
-            backend.memory().free(block, bytes);
+        for (int i = 0; i < count; i++) {
+            if (i % 10 != 9) {
+                backend.memory().free(blocks[i], bytes);
+            }
         }
         long before = residentBytes();
         backend.trim();
         long given = before - residentBytes();
+        for (int i = 9; i < count; i += 10) {
+            backend.memory().free(blocks[i], bytes);
+        }
         assertTrue(given > (long) bytes * count / 2, given + " bytes given back of " + (long) bytes * count);
-        backend.fill(above, 1);
     }
 
     private static long residentBytes() throws IOException {

@@ -53,6 +53,7 @@ final class RecordingDriver implements Driver {
     private int failures;
     private int failingLaunch;
     int failingCopies; // so many copies to the card find no memory
+    int trimming; // the driver's result of that, 0 for success
     int failingGraphs; // so many recordings find no memory for their graph
     String manifest = validManifest();
     RecordingLibrary library; // null: this card has none
@@ -189,6 +190,9 @@ final class RecordingDriver implements Driver {
     @Override
     public void trim() {
         note("trim");
+        if (trimming != 0) {
+            throw CudaFailure.of(trimming).exception(name(), "cuMemPoolTrimTo", "", trimming);
+        }
     }
 
     @Override
