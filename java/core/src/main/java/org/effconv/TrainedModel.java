@@ -79,7 +79,8 @@ public final class TrainedModel implements AutoCloseable {
      * ({@link #classNames}). Labels are not looked at.
      *
      * @param batch images at a time
-     * @throws InvalidInput if the images are of another size than the network's input
+     * @throws InvalidInput          if the images are of another size than the network's input
+     * @throws IllegalStateException if another thread uses the device
      */
     public float[][] logits(Images images, int batch) {
         requireInput(images);

@@ -21,9 +21,10 @@ public interface NetworkOperations<V> {
     /** scale * (x - mean) / sqrt(variance + epsilon) + shift, per channel. */
     V batchNorm(V x, String scale, String shift, String mean, String variance, double epsilon);
 
-    /** Never {@link Activation#NONE}. */
+    /** Elementwise; never {@link Activation#NONE}. */
     V activation(V x, Activation activation);
 
+    /** Of an image, channel by channel; padded pixels count for nothing ({@link Pooling}). */
     V pool(V x, Pooling pooling);
 
     /** (N, H, W, C) to (N, C). */
@@ -36,5 +37,6 @@ public interface NetworkOperations<V> {
      */
     V linear(V x, String weight, String bias);
 
+    /** Elementwise, of equal shapes. */
     V add(V a, V b);
 }

@@ -38,6 +38,7 @@ public final class OnnxExport {
      *
      * @throws InvalidInput          if the weights are more than an ONNX file can hold, 2 GiB, or in fp64
      * @throws IllegalStateException if another thread uses the model's device
+     * @throws java.io.UncheckedIOException if the file cannot be written; the old one is then still whole
      */
     public static void write(TrainedModel model, Path file) {
         AtomicFile.write(file, model(model)::writeTo);
