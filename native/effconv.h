@@ -46,6 +46,10 @@ EC_API const char* ec_instruction_set(void);
 EC_API void* ec_allocate(int64_t bytes);
 EC_API void ec_free(void* memory, int64_t bytes);
 EC_API int64_t ec_live_bytes(void);
+// From now on every block stands alone between pages that nobody may touch, filled with 0xff (NaN, -1). An access past its end is a
+// segmentation fault; a write within the 63 bytes of rounding behind it, or before it, ends the process when the block is freed. Slow, and
+// for finding such accesses. EC_INVALID_ARGUMENT once blocks are in use.
+EC_API ec_status ec_guard_memory(void);
 // Gives memory of the whole process that was freed and kept for reuse back to the system, where the C library can.
 EC_API void ec_trim(void);
 

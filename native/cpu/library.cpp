@@ -7,9 +7,11 @@
 #include <cstdlib>
 
 #include "error.h"
+#include "guarded_memory.h"
 
 namespace {
 std::atomic<int64_t> live_bytes{0};
+std::atomic<bool> guarded{false};
 thread_local char last_error[256] = "";
 
 size_t rounded(int64_t bytes) { return (static_cast<size_t>(bytes) + 63) / 64 * 64; }
@@ -32,15 +34,28 @@ ec_status ec_fail(ec_status status, const char* format, ...) {
 
 void* ec_allocate(int64_t bytes) {
     if (bytes < 0) return nullptr;
-    void* memory = std::aligned_alloc(64, rounded(bytes == 0 ? 64 : bytes));
+    void* memory = guarded ? effconv::allocate_guarded(bytes) : std::aligned_alloc(64, rounded(bytes == 0 ? 64 : bytes));
     if (memory) live_bytes += bytes;
     return memory;
 }
 
 void ec_free(void* memory, int64_t bytes) {
     if (!memory) return;
-    std::free(memory);
+    if (guarded) {
+        effconv::free_guarded(memory, bytes);
+    } else {
+        std::free(memory);
+    }
     live_bytes -= bytes;
+}
+
+ec_status ec_guard_memory(void) {
+    if (!guarded && live_bytes != 0) {
+        return ec_fail(EC_INVALID_ARGUMENT, "memory can be guarded before its first block alone; %lld bytes are in use",
+                       static_cast<long long>(live_bytes));
+    }
+    guarded = true;
+    return EC_OK;
 }
 
 int64_t ec_live_bytes(void) { return live_bytes; }

@@ -12,6 +12,8 @@ import org.effconv.EffconvException;
  */
 public final class NativeLoader {
     static final String VERSION_RESOURCE = "/org/effconv/version.properties";
+    /** {@code -Deffconv.memory=guarded}: every block of host memory stands alone between guard pages ({@code ec_guard_memory}). */
+    static final String MEMORY = "effconv.memory";
 
     private NativeLoader() {}
 
@@ -66,6 +68,9 @@ public final class NativeLoader {
             try {
                 Loader.load(NativeLibrary.class);
                 requireSameVersion(jarVersion(), NativeLibrary.ec_version().getString());
+                if ("guarded".equals(System.getProperty(MEMORY))) {
+                    NativeStatus.check(NativeLibrary.ec_guard_memory());
+                }
                 return null;
             } catch (EffconvException.MissingNative e) {
                 return e;

@@ -13,27 +13,26 @@ import org.effconv.tensor.Allocator;
 import org.effconv.tensor.DataType;
 
 /**
- * oneDNN as one backend uses it: its engine and stream, the operations built so far and one block of scratch memory that
- * all of them share (they run one after another). Belongs to the backend's thread.
+ * oneDNN as one backend uses it: its engine and stream, the operations built so far and the scratch memory that all of them
+ * share (they run one after another). Belongs to the backend's thread.
  */
 final class OneDnn implements AutoCloseable {
     /** Operations kept. A search visits a few sizes per layer and three operations per size; an entry costs some 10 KB. */
     static final int OPERATIONS = 1024;
 
-    private static final long ALIGNMENT = 64;
     // Of dnnl_cpu_isa_t, whose every later set contains the bits of the earlier ones: AVX-512 with bf16 dot products, AMX
     // included; plain AVX-512, where oneDNN emulates bf16; AVX2 with bf16 conversions. Below these it refuses bf16.
     private static final int AVX512_CORE_BF16 = 0xe7;
     private static final int AVX512_CORE = 0x27;
     private static final int AVX2_VNNI_2 = 0x1f;
 
-    private final Allocator allocator;
     private final engine engine;
     private final stream stream;
     private final primitive_attr attributes;
     private final OneDnnCache operations;
-    private long scratch;
-    private long scratchBytes;
+    // Apart, so that what a primitive writes past its scratchpad can be seen in the tests, and meets no weights.
+    private final ScratchBlock scratch;
+    private final ScratchBlock staged;
     private int built;
     private boolean closed;
 
@@ -41,7 +40,8 @@ final class OneDnn implements AutoCloseable {
      * @throws EffconvException.MissingNative if oneDNN or the OpenCL loader it is linked against cannot be loaded
      */
     OneDnn(Allocator allocator, int capacity) {
-        this.allocator = allocator;
+        scratch = new ScratchBlock(allocator);
+        staged = new ScratchBlock(allocator);
         requireLibrary();
         engine = new engine(org.bytedeco.dnnl.engine.kind.cpu, 0);
         stream = new stream(engine);
@@ -130,14 +130,14 @@ final class OneDnn implements AutoCloseable {
         return operations.size();
     }
 
-    /** Address of at least so many bytes, 64-byte aligned, contents undefined; void at the next call. */
+    /** At least so many bytes for one primitive's scratchpad, 64-byte aligned, contents undefined; void at the next call. */
     long scratch(long bytes) {
-        if (bytes > scratchBytes) {
-            freeScratch();
-            scratch = allocator.allocate(bytes);
-            scratchBytes = bytes;
-        }
-        return scratch;
+        return scratch.of(bytes);
+    }
+
+    /** As {@link #scratch}, for weights in another layout than ours. */
+    long staged(long bytes) {
+        return staged.of(bytes);
     }
 
     /** A tensor of these dimensions, in oneDNN's order of them (N, C, H, W; O, I, H, W), laid out as {@code layout} says. */
@@ -151,16 +151,10 @@ final class OneDnn implements AutoCloseable {
         return new memory.desc(dims, t, layout);
     }
 
-    static long aligned(long bytes) {
-        return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    }
-
-    /** The next {@link #scratch} takes it anew. */
+    /** The next {@link #scratch} and {@link #staged} take it anew. */
     void freeScratch() {
-        if (scratchBytes > 0) {
-            allocator.free(scratch, scratchBytes);
-            scratchBytes = 0;
-        }
+        scratch.free();
+        staged.free();
     }
 
     @Override

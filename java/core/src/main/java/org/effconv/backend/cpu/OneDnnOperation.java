@@ -55,7 +55,7 @@ final class OneDnnOperation implements AutoCloseable {
             stagedBytes = 0;
         } else {
             reorder = written() ? reorder(chosen, ours.weights) : reorder(ours.weights, chosen);
-            stagedBytes = OneDnn.aligned(chosen.get_size());
+            stagedBytes = chosen.get_size();
         }
     }
 
@@ -89,8 +89,8 @@ final class OneDnnOperation implements AutoCloseable {
         if (bias != null) {
             main.address(biasArgument(), bias.address());
         }
-        long staged = dnn.scratch(scratchBytes());
-        long scratchpad = staged + stagedBytes;
+        long scratchpad = dnn.scratch(Math.max(main.scratchBytes(), reorder == null ? 0 : reorder.scratchBytes()));
+        long staged = dnn.staged(stagedBytes);
         main.address(weightsArgument(), reorder == null ? weights.address() : staged);
         if (reorder == null) {
             main.execute(scratchpad);
@@ -119,10 +119,6 @@ final class OneDnnOperation implements AutoCloseable {
 
     private int biasArgument() {
         return written() ? dnnl.DNNL_ARG_DIFF_BIAS : dnnl.DNNL_ARG_BIAS;
-    }
-
-    private long scratchBytes() {
-        return stagedBytes + Math.max(main.scratchBytes(), reorder == null ? 0 : reorder.scratchBytes());
     }
 
     /** oneDNN's name of the code it chose. */
