@@ -3,6 +3,7 @@ package org.effconv.backend.cpu;
 import static org.effconv.backend.cpu.NativeLibrary.*;
 
 import org.effconv.backend.Convolution;
+import org.effconv.backend.Pooling;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -68,6 +69,8 @@ final class CpuConvolution {
         if (x.type() != DataType.F64) {
             if (AmxWeightGradient.suits(c, x, dw)) {
                 AmxWeightGradient.run(owner, c, x, dy, dw, dbias);
+            } else if (OneDnnFault.NARROW_STRIDED_POINTWISE.hits(c, x, dw)) {
+                pointwiseWeightGradient(c, x, dy, dw, dbias);
             } else {
                 new OneDnnConvolution(owner.oneDnn()).convolutionWeightGradient(c, x, dy, dw, dbias);
             }
@@ -77,6 +80,15 @@ final class CpuConvolution {
         owner.call(() -> ec_naive_convolution_weight_gradient(
                 x.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), dw.shape().dim(0), dw.shape().dim(1), c.stride(),
                 c.groups(), HostPointer.of(x), HostPointer.of(dy), HostPointer.of(dw), HostPointer.of(dbias)));
+    }
+
+    /** Of kernels of one pixel: the pixels that the stride leaves out are left out first. */
+    private void pointwiseWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        Shape out = dy.shape();
+        try (Tensor inUse = Tensor.allocate(owner.memory(), x.type(), Shape.of(out.dim(0), out.dim(1), out.dim(2), x.shape().dim(3)))) {
+            owner.pool(new Pooling(Pooling.Kind.AVERAGE, 1, c.stride(), 0), x, inUse);
+            convolutionWeightGradient(new Convolution(1, c.groups()), inUse, dy, dw, dbias);
+        }
     }
 
     private static boolean depthwiseSuits(Convolution c, Tensor x, Tensor dw) {
