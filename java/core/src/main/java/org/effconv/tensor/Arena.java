@@ -35,7 +35,8 @@ public final class Arena implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException("use after close: Arena");
         }
-        long size = sizeClass(Math.max(room, shape.count() * type.bytes()));
+        long needed = Math.max(room, shape.count() * type.bytes());
+        long size = allocator.guarded() ? needed : sizeClass(needed);
         ArrayDeque<Long> spare = free.get(size);
         long address;
         if (spare != null && !spare.isEmpty()) {

@@ -27,6 +27,11 @@ final class CpuMemory implements Allocator {
         live.addAndGet(-bytes);
     }
 
+    @Override
+    public boolean guarded() {
+        return NativeLoader.guarded();
+    }
+
     long liveBytes() {
         return live.get();
     }

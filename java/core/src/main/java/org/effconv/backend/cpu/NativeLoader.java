@@ -14,6 +14,7 @@ public final class NativeLoader {
     static final String VERSION_RESOURCE = "/org/effconv/version.properties";
     /** {@code -Deffconv.memory=guarded}: every block of host memory stands alone between guard pages ({@code ec_guard_memory}). */
     static final String MEMORY = "effconv.memory";
+    private static final boolean GUARDED = "guarded".equals(System.getProperty(MEMORY));
 
     private NativeLoader() {}
 
@@ -22,6 +23,10 @@ public final class NativeLoader {
         if (FirstAttempt.FAILURE != null) {
             throw new EffconvException.MissingNative(FirstAttempt.FAILURE.getMessage(), FirstAttempt.FAILURE);
         }
+    }
+
+    static boolean guarded() {
+        return GUARDED;
     }
 
     /** Version of this jar, as Maven wrote it. */
@@ -68,7 +73,7 @@ public final class NativeLoader {
             try {
                 Loader.load(NativeLibrary.class);
                 requireSameVersion(jarVersion(), NativeLibrary.ec_version().getString());
-                if ("guarded".equals(System.getProperty(MEMORY))) {
+                if (GUARDED) {
                     NativeStatus.check(NativeLibrary.ec_guard_memory());
                 }
                 return null;
