@@ -1,18 +1,13 @@
 package org.effconv;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
-import org.effconv.io.Json;
-import org.effconv.io.Safetensors;
+import org.effconv.io.ElementType;
 import org.effconv.io.TensorData;
-import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
@@ -26,8 +21,6 @@ import org.effconv.train.TrainingLoop;
 
 /** A trained network: an ordinary CNN with ordinary weights, on its device. Close it before the device. */
 public final class TrainedModel implements AutoCloseable {
-    private static final String FORMAT = "effconv-model-1";
-
     private final Device device;
     private final Network network;
     private final TrainedWeights weights;
@@ -103,7 +96,8 @@ public final class TrainedModel implements AutoCloseable {
     }
 
     /**
-     * Copies of parameters and running statistics, by the names that {@link NetworkPlan#trace} tells.
+     * Copies of parameters and running statistics, by the names that {@link NetworkPlan#trace} tells and as {@link NetworkPlan#modelTensors}
+     * says.
      *
      * @throws IllegalStateException if another thread uses the device
      */
@@ -114,7 +108,8 @@ public final class TrainedModel implements AutoCloseable {
     }
 
     /**
-     * Writes weights, running statistics and everything needed to use them into one safetensors file.
+     * Writes weights, running statistics and everything needed to use them into one safetensors file, its tensors named and laid out as
+     * PyTorch does (docs/model-file.md).
      *
      * @throws IllegalStateException if another thread uses the device
      */
@@ -126,17 +121,7 @@ public final class TrainedModel implements AutoCloseable {
 
     /** The same for a job, which has claimed the device. */
     void write(Path file) {
-        Map<String, String> metadata = new LinkedHashMap<>();
-        metadata.put("format", FORMAT);
-        metadata.put("architecture", network.plan().architecture().json());
-        ObjectNode use = Json.object();
-        use.set("sizes", Json.tree(weights.sizes()));
-        use.set("input", Json.tree(network.plan().input()));
-        use.set("classNames", Json.tree(classNames));
-        use.set("mean", Json.tree(normalisation.mean()));
-        use.set("std", Json.tree(normalisation.std()));
-        metadata.put("use", Json.line(use));
-        new Safetensors(metadata, HostTensors.read(device.backend(), tensors())).write(file);
+        new ModelFile(network.plan(), weights.sizes(), normalisation, classNames, HostTensors.read(device.backend(), tensors())).write(file);
     }
 
     private Map<String, Tensor> tensors() {
@@ -150,29 +135,13 @@ public final class TrainedModel implements AutoCloseable {
      * @throws IllegalStateException if another thread uses the device
      */
     public static TrainedModel load(Device device, Path file) {
-        Safetensors stored = Safetensors.read(file);
-        if (!FORMAT.equals(stored.metadata().get("format"))) {
-            throw new InvalidInput(file + ": format '" + stored.metadata().get("format") + "', expected '" + FORMAT + "'");
-        }
-        Architecture architecture =
-                Architecture.parse(stored.metadata().getOrDefault("architecture", ""), file + ": metadata 'architecture'");
-        ObjectNode use = Json.parse(stored.metadata().getOrDefault("use", ""), file + ": metadata 'use'");
-        JsonNode in = use.path("input");
-        NetworkPlan plan = architecture.plan(new NetworkPlan.Input(
-                in.path("height").asInt(), in.path("width").asInt(), in.path("channels").asInt(), in.path("classes").asInt()));
-        float[] mean = Json.convert(use.path("mean"), float[].class, file + ": mean");
-        float[] std = Json.convert(use.path("std"), float[].class, file + ": std");
-        String[] names = Json.convert(use.path("classNames"), String[].class, file + ": classNames");
-        if (mean.length != plan.input().channels() || std.length != mean.length || names.length != plan.input().classes()) {
-            throw new InvalidInput(file + ": mean, std or classNames do not fit the input " + plan.input());
-        }
-        int[] sizes = Json.convert(use.path("sizes"), int[].class, file + ": sizes");
+        ModelFile stored = ModelFile.read(file, ElementType.of(device.activationType().parameterType()));
         try (Device.Claim claim = device.claim(); Construction construction = new Construction()) {
-            Network network = construction.own(new Network(device.backend(), plan, device.activationType(), 0));
-            TrainedWeights weights = construction.own(new TrainedWeights(device.backend(), plan, sizes, device.activationType(), 0));
-            TrainedModel model = new TrainedModel(device, network, weights, new Normalisation(mean, std), List.of(names));
-            HostTensors.check(stored.tensors(), model.tensors(), file.toString());
-            HostTensors.write(device.backend(), stored.tensors(), model.tensors());
+            Network network = construction.own(new Network(device.backend(), stored.plan(), device.activationType(), 0));
+            TrainedWeights weights =
+                    construction.own(new TrainedWeights(device.backend(), stored.plan(), stored.sizes(), device.activationType(), 0));
+            TrainedModel model = new TrainedModel(device, network, weights, stored.normalisation(), stored.classNames());
+            HostTensors.write(device.backend(), stored.values(), model.tensors());
             construction.done();
             return model;
         }

@@ -10,34 +10,43 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.Comparator;
-import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.zip.CRC32;
 import org.effconv.EffconvException.InvalidInput;
-import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 
 /**
  * Named tensors in the safetensors format: eight bytes of header length (little-endian), a JSON header
  * {@code {name: {"dtype", "shape", "data_offsets"}, "__metadata__": {text: text}}}, then the values, little-endian and
- * without gaps. Files written here carry the CRC-32 of the values in their metadata, which is checked when it is there.
+ * without gaps.
  *
- * @param metadata text by key
+ * <p>Files written here carry a checksum in their metadata, which is checked when it is there: the SHA-256 over all tensors in the order of
+ * their names, of each the line {@code name dtype extent,extent,...\n} in UTF-8 and then the bytes of its values. So it holds for the same
+ * tensors in whatever order and with whatever padding a file has them, and whatever else its metadata says.
+ *
+ * @param metadata text by key, without the checksum
  * @param tensors  by name, in file order
  */
 public record Safetensors(Map<String, String> metadata, Map<String, TensorData> tensors) {
     private static final String METADATA = "__metadata__";
-    private static final String CRC = "crc32";
+    private static final String CHECKSUM = "sha256";
+    private static final String CRC = "crc32"; // of files from before the checksum
     private static final long LARGEST_HEADER = 100L << 20;
 
     private static final int LARGEST_TENSOR = Integer.MAX_VALUE - 16; // bytes that an array holds
 
-    private record Range(String name, DataType type, Shape shape, long begin, long end) {
+    private record Range(String name, ElementType type, Shape shape, long begin, long end) {
         static final Comparator<Range> IN_FILE = Comparator.comparingLong(Range::begin).thenComparingLong(Range::end);
     }
 
@@ -46,7 +55,7 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
         ObjectNode header = Json.object();
         ObjectNode texts = header.putObject(METADATA);
         metadata.forEach(texts::put);
-        CRC32 crc = new CRC32();
+        texts.put(CHECKSUM, checksum());
         long offset = 0;
         for (Map.Entry<String, TensorData> e : tensors.entrySet()) {
             TensorData t = e.getValue();
@@ -59,9 +68,7 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
             long end = offset + t.bytes().limit();
             entry.putArray("data_offsets").add(offset).add(end);
             offset = end;
-            crc.update(t.bytes());
         }
-        texts.put(CRC, Long.toHexString(crc.getValue()));
         byte[] json = padded(Json.line(header));
         AtomicFile.write(file, out -> {
             out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).array());
@@ -101,23 +108,49 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
         ObjectNode header = Json.parse(json.trim(), file + " (header)");
         Map<String, String> metadata = metadata(file, header);
         List<Range> ranges = ranges(file, header, size - 8 - length);
-        List<Range> byOffset = new ArrayList<>(ranges);
-        byOffset.sort(Range.IN_FILE);
-        Map<String, TensorData> values = new HashMap<>();
-        CRC32 crc = new CRC32();
-        for (Range r : byOffset) {
-            ByteBuffer data = bytes(file, channel, 8 + length + r.begin, (int) (r.end - r.begin));
-            crc.update(data.duplicate());
-            values.put(r.name, new TensorData(r.type, r.shape, data));
-        }
-        String expected = metadata.remove(CRC);
-        if (expected != null && !expected.equals(Long.toHexString(crc.getValue()))) {
-            throw new InvalidInput(file + ": damaged: the values have CRC-32 " + Long.toHexString(crc.getValue()) + ", the header says "
-                    + expected);
-        }
         Map<String, TensorData> tensors = new LinkedHashMap<>();
-        ranges.forEach(r -> tensors.put(r.name, values.get(r.name)));
-        return new Safetensors(metadata, tensors);
+        for (Range r : ranges) {
+            tensors.put(r.name, new TensorData(r.type, r.shape, bytes(file, channel, 8 + length + r.begin, (int) (r.end - r.begin))));
+        }
+        String expected = metadata.remove(CHECKSUM);
+        Safetensors stored = new Safetensors(metadata, tensors);
+        if (expected != null) {
+            stored.require(file, CHECKSUM, expected, stored.checksum());
+        }
+        return stored;
+    }
+
+    /**
+     * Checks the CRC-32 of the values, one after the other as they were written, which files from before the checksum carry. It depends
+     * on the order in which they were written; whoever knows that can check a file that another library has put into another order.
+     *
+     * @param file  named in errors
+     * @param order names of all tensors, as they were written
+     * @throws InvalidInput if there is such a number and the values have another
+     */
+    public void requireCrc32(Path file, Collection<String> order) {
+        if (metadata.containsKey(CRC)) {
+            CRC32 crc = new CRC32();
+            order.forEach(name -> crc.update(tensors.get(name).bytes()));
+            require(file, CRC, metadata.get(CRC), Long.toHexString(crc.getValue()));
+        }
+    }
+
+    private void require(Path file, String key, String expected, String found) {
+        if (!found.equals(expected)) {
+            throw new InvalidInput(file + ": damaged, or changed since it was written: the tensors have " + key + " " + found + ", the metadata says "
+                    + expected + "; whoever changed them on purpose removes '" + key + "' from the metadata");
+        }
+    }
+
+    private String checksum() {
+        MessageDigest digest = Digest.sha256();
+        new TreeMap<>(tensors).forEach((name, t) -> {
+            String shape = IntStream.of(t.shape().dims()).mapToObj(Integer::toString).collect(Collectors.joining(","));
+            digest.update((name + " " + t.type() + " " + shape + "\n").getBytes(StandardCharsets.UTF_8));
+            digest.update(t.bytes());
+        });
+        return HexFormat.of().formatHex(digest.digest());
     }
 
     private static ByteBuffer bytes(Path file, FileChannel channel, long from, int count) throws IOException {
@@ -168,13 +201,7 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
 
     private static Range range(Path file, String name, JsonNode entry) {
         String at = file + ": tensor '" + name + "': ";
-        JsonNode dtype = entry.path("dtype");
-        DataType type = switch (dtype.asText()) {
-            case "F32" -> DataType.F32;
-            case "F64" -> DataType.F64;
-            case "I32" -> DataType.I32;
-            default -> throw new InvalidInput(at + "dtype " + dtype + ", expected F32, F64 or I32");
-        };
+        ElementType type = type(entry.path("dtype"), at);
         JsonNode dims = entry.path("shape");
         if (!dims.isArray()) {
             throw new InvalidInput(at + "shape " + dims + ", expected a list of extents");
@@ -198,9 +225,9 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
         }
         long begin = offsets.get(0).longValue();
         long end = offsets.get(1).longValue();
-        if (begin < 0 || end - begin != count * type.bytes()) {
-            throw new InvalidInput(at + "data_offsets " + offsets + ", expected " + count * type.bytes() + " bytes for " + type + " "
-                    + dims);
+        long bits = type.bits(count);
+        if (begin < 0 || end - begin != bits / 8 || bits % 8 != 0) {
+            throw new InvalidInput(at + "data_offsets " + offsets + ", expected " + bits / 8 + " bytes for " + type + " " + dims);
         }
         if (end - begin > LARGEST_TENSOR) {
             throw new InvalidInput(at + (end - begin) + " bytes; tensors of up to 2 GiB are read");
@@ -208,11 +235,19 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
         return new Range(name, type, Shape.of(shape), begin, end);
     }
 
+    private static ElementType type(JsonNode dtype, String at) {
+        try {
+            return ElementType.valueOf(dtype.asText());
+        } catch (IllegalArgumentException e) {
+            throw new InvalidInput(at + "dtype " + dtype + ", expected one of " + Arrays.toString(ElementType.values()), e);
+        }
+    }
+
     // The format asks for a header that ends on a multiple of eight bytes, filled up with spaces.
     private static byte[] padded(String json) {
         byte[] text = json.getBytes(StandardCharsets.UTF_8);
-        byte[] all = java.util.Arrays.copyOf(text, (text.length + 7) / 8 * 8);
-        java.util.Arrays.fill(all, text.length, all.length, (byte) ' ');
+        byte[] all = Arrays.copyOf(text, (text.length + 7) / 8 * 8);
+        Arrays.fill(all, text.length, all.length, (byte) ' ');
         return all;
     }
 }

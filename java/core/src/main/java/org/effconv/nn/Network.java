@@ -47,8 +47,8 @@ public final class Network implements AutoCloseable {
                 }
             }
             for (Step.BatchNorm norm : plan.batchNorms()) {
-                buffer(backend, norm.runningMean(), type, norm.scale().shape(), 0);
-                buffer(backend, norm.runningVariance(), type, norm.scale().shape(), 1);
+                buffer(backend, norm.runningMean(), type, 0);
+                buffer(backend, norm.runningVariance(), type, 1);
             }
         } catch (Throwable e) { // or an Error: the heap may run out, too
             close();
@@ -56,9 +56,9 @@ public final class Network implements AutoCloseable {
         }
     }
 
-    private void buffer(Backend backend, String name, DataType type, Shape shape, double value) {
-        Tensor t = Tensor.allocate(backend.memory(), type, shape);
-        buffers.put(name, t);
+    private void buffer(Backend backend, ModelTensor statistic, DataType type, double value) {
+        Tensor t = Tensor.allocate(backend.memory(), type, statistic.shape());
+        buffers.put(statistic.name(), t);
         backend.fill(t, value);
     }
 
@@ -181,7 +181,7 @@ public final class Network implements AutoCloseable {
             return Ops.batchNorm(
                     tape, x, leaf(norm.scale()), leaf(norm.shift()), residual, norm.activation(),
                     new Ops.BatchNormState(
-                            EPSILON, MOMENTUM, buffers.get(norm.runningMean()), buffers.get(norm.runningVariance())));
+                            EPSILON, MOMENTUM, buffers.get(norm.runningMean().name()), buffers.get(norm.runningVariance().name())));
         }
 
         private Variable linear(Step.Linear linear, Variable x) {

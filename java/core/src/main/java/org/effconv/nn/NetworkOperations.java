@@ -6,7 +6,8 @@ import org.effconv.backend.Pooling;
 
 /**
  * What a trained network computes, operation by operation, told to whoever rebuilds it elsewhere (in a file of another format, say) by
- * {@link NetworkPlan#trace}. Parameters and running statistics are told by their names in a model file. Nothing is said of dropout,
+ * {@link NetworkPlan#trace}. Parameters and running statistics are told by their names in
+ * {@link NetworkPlan#modelTensors}, which also says how PyTorch has them. Nothing is said of dropout,
  * which does nothing in a trained network.
  *
  * @param <V> stands for the result of an operation

@@ -1,5 +1,6 @@
 package org.effconv.nn;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.effconv.EffconvException.InvalidInput;
@@ -99,6 +100,20 @@ public final class NetworkPlan {
      */
     public <V> V trace(NetworkOperations<V> to, V x) {
         return new Tracer<>(to).run(steps, x);
+    }
+
+    /**
+     * Everything that a trained network of these sizes holds: the network's parameters, the weights of its sized layers, running statistics.
+     *
+     * @throws InvalidInput as {@link #checkSizes}
+     */
+    public List<ModelTensor> modelTensors(int[] sizes) {
+        checkSizes(sizes);
+        List<ModelTensor> all = new ArrayList<>();
+        parameters.forEach(p -> all.add(p.tensor()));
+        sized.forEach(layer -> all.add(layer.weights(sizes[layer.index()])));
+        batchNorms.forEach(norm -> all.addAll(List.of(norm.runningMean(), norm.runningVariance())));
+        return all;
     }
 
     List<Step> steps() {

@@ -116,10 +116,10 @@ final class PlanBuilder {
         } else {
             int kernel = spec.kernel().getAsInt();
             Shape shape = Shape.of(k, kernel, kernel, c / groups);
-            weight = parameter(unique(name) + ".weight", shape, 0, Math.sqrt(2.0 * k / shape.count()), true);
+            weight = parameter(ModelTensor.convolution(unique(name) + ".weight", shape), 0, Math.sqrt(2.0 * k / shape.count()), true);
             fixedMultiplyAdds += shape.count() * out.height() * out.width();
         }
-        ParameterSpec bias = spec.bias() ? parameter(name + ".bias", Shape.of(k), 0, 0, false) : null;
+        ParameterSpec bias = spec.bias() ? bias(name, k) : null;
         extent = out;
         return new Step.Conv(convolution, layer, weight, bias);
     }
@@ -134,8 +134,10 @@ final class PlanBuilder {
         Shape shape = Shape.of(extent.channels());
         unique(name);
         Step.BatchNorm step = new Step.BatchNorm(
-                parameter(name + ".scale", shape, 1, 0, false), parameter(name + ".shift", shape, 0, 0, false),
-                name + ".runningMean", name + ".runningVariance", activation, false);
+                parameter(ModelTensor.vector(name + ".scale", name + ".weight", shape), 1, 0, false),
+                parameter(ModelTensor.vector(name + ".shift", name + ".bias", shape), 0, 0, false),
+                ModelTensor.vector(name + ".runningMean", name + ".running_mean", shape),
+                ModelTensor.vector(name + ".runningVariance", name + ".running_var", shape), activation, false);
         batchNorms.add(step);
         return step;
     }
@@ -161,9 +163,10 @@ final class PlanBuilder {
         }
         // A hidden layer feeds an activation that halves the variance; the classifier does not.
         double gain = spec.outputs().isPresent() ? 2 : 1;
+        Shape shape = Shape.of(outputs, (int) inputs);
         ParameterSpec weight = parameter(
-                unique(name) + ".weight", Shape.of(outputs, (int) inputs), 0, Math.sqrt(gain / inputs), true);
-        ParameterSpec bias = spec.bias() ? parameter(name + ".bias", Shape.of(outputs), 0, 0, false) : null;
+                ModelTensor.linear(unique(name) + ".weight", shape, extent.height() * extent.width()), 0, Math.sqrt(gain / inputs), true);
+        ParameterSpec bias = spec.bias() ? bias(name, outputs) : null;
         fixedMultiplyAdds += inputs * outputs;
         extent = new Extent(1, 1, outputs, true);
         return new Step.Linear(weight, bias);
@@ -191,8 +194,13 @@ final class PlanBuilder {
         }
     }
 
-    private ParameterSpec parameter(String name, Shape shape, double mean, double deviation, boolean decayed) {
-        ParameterSpec spec = new ParameterSpec(name, shape, mean, deviation, decayed);
+    private ParameterSpec bias(String layer, int outputs) {
+        String name = layer + ".bias";
+        return parameter(ModelTensor.vector(name, name, Shape.of(outputs)), 0, 0, false);
+    }
+
+    private ParameterSpec parameter(ModelTensor tensor, double mean, double deviation, boolean decayed) {
+        ParameterSpec spec = new ParameterSpec(tensor, mean, deviation, decayed);
         parameters.add(spec);
         return spec;
     }

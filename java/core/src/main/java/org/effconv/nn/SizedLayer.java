@@ -33,9 +33,13 @@ public record SizedLayer(
         return k * k * (inputChannels / groups);
     }
 
-    /** Name of its weights in a model file. */
+    /** Name of its weights. */
     public String weightName() {
         return name + ".weight";
+    }
+
+    ModelTensor weights(int k) {
+        return ModelTensor.convolution(weightName(), weightShape(k));
     }
 
     /** (K, k, k, C / groups). */

@@ -13,7 +13,7 @@ sealed interface Step {
 
     /** @param takesResidual whether the block around it hands its shortcut to be added before the activation */
     record BatchNorm(
-            ParameterSpec scale, ParameterSpec shift, String runningMean, String runningVariance, Activation activation,
+            ParameterSpec scale, ParameterSpec shift, ModelTensor runningMean, ModelTensor runningVariance, Activation activation,
             boolean takesResidual)
             implements Step {}
 
@@ -41,5 +41,13 @@ sealed interface Step {
      * @param deviation standard deviation of its normal start values; 0 for the constant {@code mean}
      * @param decayed   whether weight decay applies
      */
-    record ParameterSpec(String name, Shape shape, double mean, double deviation, boolean decayed) {}
+    record ParameterSpec(ModelTensor tensor, double mean, double deviation, boolean decayed) {
+        String name() {
+            return tensor.name();
+        }
+
+        Shape shape() {
+            return tensor.shape();
+        }
+    }
 }

@@ -43,7 +43,7 @@ final class Tracer<V> {
 
     private V batchNorm(Step.BatchNorm norm, V x) {
         return to.batchNorm(
-                x, norm.scale().name(), norm.shift().name(), norm.runningMean(), norm.runningVariance(), Network.EPSILON);
+                x, norm.scale().name(), norm.shift().name(), norm.runningMean().name(), norm.runningVariance().name(), Network.EPSILON);
     }
 
     // A folded block's last batch norm takes the shortcut before its activation, which is the block's.

@@ -4,6 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Backend;
+import org.effconv.io.ElementType;
 import org.effconv.io.TensorData;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -34,22 +35,29 @@ public final class HostTensors {
      * @param source names the file in errors
      */
     public static void check(Map<String, TensorData> stored, Map<String, Tensor> wanted, String source) {
-        wanted.forEach((name, t) -> {
-            TensorData data = stored.get(name);
-            if (data == null) {
-                throw new InvalidInput(source + ": tensor '" + name + "' is missing");
-            }
-            Shape shape = data.shape();
-            if (!shape.equals(t.shape()) || data.type() != t.type()) {
-                throw new InvalidInput(source + ": tensor '" + name + "' is " + data.type() + " " + shape + ", expected " + t.type() + " "
-                        + t.shape());
-            }
-        });
+        wanted.forEach((name, t) -> require(stored, name, ElementType.of(t.type()), t.shape(), source));
         for (String name : stored.keySet()) {
             if (!wanted.containsKey(name)) {
                 throw new InvalidInput(source + ": tensor '" + name + "' belongs to no part of this network");
             }
         }
+    }
+
+    /**
+     * The one of that name.
+     *
+     * @param source names the file in errors
+     * @throws InvalidInput if it is missing, or of another type or shape
+     */
+    public static TensorData require(Map<String, TensorData> stored, String name, ElementType type, Shape shape, String source) {
+        TensorData data = stored.get(name);
+        if (data == null) {
+            throw new InvalidInput(source + ": tensor '" + name + "' is missing");
+        }
+        if (!data.shape().equals(shape) || data.type() != type) {
+            throw new InvalidInput(source + ": tensor '" + name + "' is " + data.type() + " " + data.shape() + ", expected " + type + " " + shape);
+        }
+        return data;
     }
 
     /** Writes checked values to the device. */

@@ -11,10 +11,14 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.effconv.EffconvException.InvalidInput;
+import org.effconv.SafetensorsBytes;
 import org.effconv.tensor.Shape;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,7 +60,8 @@ class SafetensorsTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "{\"w\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]}} | 4 | dtype \"F16\", expected F32, F64 or I32",
+                "{\"w\":{\"dtype\":\"F17\",\"shape\":[2],\"data_offsets\":[0,4]}} | 4 | dtype \"F17\", expected one of [F64, F32,",
+                "{\"w\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]}} | 1 | expected 1 bytes for F4 [3]",
                 "{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}} | 7 | holds 7 bytes of values, its header names 8",
                 "{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}} | 9 | holds 9 bytes of values, its header names 8",
                 "{\"w\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}} | 8 | expected 12 bytes",
@@ -70,13 +75,77 @@ class SafetensorsTest {
                 "{\"w\":3} | 0 | dtype",
                 "[1] | 0 | expected a JSON object",
                 "{{ | 0 | no valid JSON",
-                "{\"__metadata__\":{\"crc32\":\"1\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}} | 8 | damaged",
+                "{\"__metadata__\":{\"sha256\":\"1\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}} | 8 | damaged",
             })
     void aBrokenFileIsNamedAndRefused(String header, int bytes, String message) throws IOException {
         Path file = file(header, bytes);
         InvalidInput e = assertThrows(InvalidInput.class, () -> Safetensors.read(file));
         assertTrue(e.getMessage().startsWith(file.toString()), e.getMessage());
         assertTrue(e.getMessage().contains(message), e.getMessage());
+    }
+
+    @Test
+    void tensorsOfEveryTypeAreRead() throws IOException {
+        int[] bitsOfFour = {256, 128, 64, 64, 256, 128, 64, 32, 256, 128, 64, 32, 32, 256, 32, 32, 32, 24, 24, 16};
+        for (ElementType type : ElementType.values()) {
+            int bytes = bitsOfFour[type.ordinal()] / 8;
+            Path file = file("{\"w\":{\"dtype\":\"" + type + "\",\"shape\":[4],\"data_offsets\":[0," + bytes + "]}}", bytes);
+            assertEquals(bytes, Safetensors.read(file).tensors().get("w").bytes().limit(), type.name());
+        }
+    }
+
+    /** As the format is documented, so that other programs can check it. */
+    @Test
+    void theChecksumIsOfTheTensorsByName() throws Exception {
+        Map<String, TensorData> tensors = new LinkedHashMap<>();
+        tensors.put("z", TensorData.of(Shape.of(2, 1), 1f, 2f));
+        tensors.put("a", TensorData.of(Shape.of(), 3));
+        Path file = folder.resolve("x");
+        new Safetensors(Map.of("key", "value"), tensors).write(file);
+        MessageDigest digest = MessageDigest.getInstance("SHA-256");
+        digest.update("a I32 \n".getBytes(StandardCharsets.UTF_8));
+        digest.update(new byte[] {3, 0, 0, 0});
+        digest.update("z F32 2,1\n".getBytes(StandardCharsets.UTF_8));
+        digest.update(new byte[] {0, 0, (byte) 0x80, 0x3f, 0, 0, 0, 0x40});
+        assertEquals(HexFormat.of().formatHex(digest.digest()), SafetensorsBytes.metadata(file).get("sha256"));
+    }
+
+    @Test
+    void theChecksumHoldsInAnyOrderAndNoticesEveryChange() throws IOException {
+        Map<String, TensorData> tensors = new LinkedHashMap<>();
+        tensors.put("z", TensorData.of(Shape.of(2, 3), 1f, 2f, 3f, 4f, 5f, 6f));
+        tensors.put("a", TensorData.of(Shape.of(2), 7.0, 8.0));
+        Path file = folder.resolve("x");
+        new Safetensors(Map.of("key", "value"), tensors).write(file);
+        Map<String, String> metadata = SafetensorsBytes.metadata(file);
+        metadata.put("more", "text");
+        for (int padding = 0; padding < 10; padding++) {
+            Safetensors back = Safetensors.read(SafetensorsBytes.write(folder.resolve("other"), metadata, new TreeMap<>(tensors), padding));
+            assertEquals(Map.of("key", "value", "more", "text"), back.metadata());
+            assertEquals(tensors, back.tensors());
+        }
+        List<Map<String, TensorData>> others = List.of(
+                Map.of("a", tensors.get("a")),
+                Map.of("a", tensors.get("a"), "y", tensors.get("z")),
+                Map.of("a", tensors.get("a"), "z", TensorData.of(Shape.of(3, 2), tensors.get("z").floats())),
+                Map.of("a", TensorData.of(Shape.of(2), 7.0, 8.5), "z", tensors.get("z")),
+                Map.of("a", new TensorData(ElementType.I64, Shape.of(2), tensors.get("a").bytes()), "z", tensors.get("z")));
+        for (Map<String, TensorData> other : others) {
+            Path changed = SafetensorsBytes.write(folder.resolve("other"), metadata, other, 0);
+            assertTrue(assertThrows(InvalidInput.class, () -> Safetensors.read(changed)).getMessage().contains("damaged"));
+        }
+    }
+
+    @Test
+    void theCrcOfEarlierFilesIsOfTheValuesAsTheyWereWritten() {
+        Map<String, TensorData> tensors = new LinkedHashMap<>();
+        tensors.put("z", TensorData.of(Shape.of(1), 1f));
+        tensors.put("a", TensorData.of(Shape.of(1), 2f));
+        Map<String, String> metadata = Map.of("crc32", SafetensorsBytes.crc32(tensors.values()));
+        Path file = SafetensorsBytes.write(folder.resolve("x"), metadata, new TreeMap<>(tensors), 0);
+        Safetensors back = Safetensors.read(file);
+        back.requireCrc32(file, List.of("z", "a"));
+        assertThrows(InvalidInput.class, () -> back.requireCrc32(file, List.of("a", "z")));
     }
 
     @Test

@@ -9,10 +9,10 @@ import org.effconv.EffconvException.InvalidInput;
 import org.effconv.SystemInfo;
 import org.effconv.TrainedModel;
 import org.effconv.io.AtomicFile;
+import org.effconv.io.ElementType;
 import org.effconv.io.Json;
 import org.effconv.io.TensorData;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.tensor.DataType;
 
 /**
  * Writes a trained network as an ONNX model, for whatever runs those: an ordinary CNN in fp32 with fixed kernels.
@@ -48,7 +48,8 @@ public final class OnnxExport {
         NetworkPlan plan = model.plan();
         requireRoom(plan.toString(), Float.BYTES * model.parameters());
         Map<String, TensorData> values = model.values();
-        if (values.values().stream().anyMatch(v -> v.type() != DataType.F32)) {
+        plan.modelTensors(model.sizes()).forEach(t -> values.replace(t.name(), t.toTorch(values.get(t.name()))));
+        if (values.values().stream().anyMatch(v -> v.type() != ElementType.F32)) {
             throw new InvalidInput(plan + " has weights in fp64, which only verify gradients; expected fp32");
         }
         OnnxGraph graph = new OnnxGraph(plan.architecture().name(), values);

@@ -25,7 +25,7 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.tensor.Shape;
 import org.effconv.train.Normalisation;
 
-/** Builds ONNX's graph of a network. ONNX has channels first where the project has them last: weights are turned here, once. */
+/** Builds ONNX's graph of a network. ONNX has channels first where the project has them last, as PyTorch does. */
 final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
     private static final int LARGEST_BYTE = 255;
 
@@ -41,7 +41,7 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
     private final Set<String> written = new HashSet<>();
     private int nodes;
 
-    /** @param values parameters and running statistics by name, F32 */
+    /** @param values parameters and running statistics by the network's names, F32, as PyTorch has them */
     OnnxGraph(String name, Map<String, TensorData> values) {
         graph.setName(name);
         this.values = values;
@@ -78,11 +78,11 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
 
     @Override
     public Value convolution(Value x, Convolution convolution, String weight, String bias) {
-        Shape w = shape(weight); // (K, k, k, C / groups)
-        int k = w.dim(1);
+        Shape w = shape(weight); // (K, C / groups, k, k)
+        int k = w.dim(2);
         int padding = (k - 1) / 2;
         int stride = convolution.stride();
-        String[] inputs = operands(x.name, constant(weight, Shape.of(w.dim(0), w.dim(3), k, k), channelsFirst(weight, w.dim(0), k * k, w.dim(3))), bias);
+        String[] inputs = operands(x.name, constant(weight), bias);
         String y = node("Conv", List.of(
                 integers("kernel_shape", k, k), integers("pads", padding, padding, padding, padding),
                 integers("strides", stride, stride), integer("group", convolution.groups())), inputs);
@@ -126,11 +126,8 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
 
     @Override
     public Value linear(Value x, String weight, String bias) {
-        Shape w = shape(weight);
-        int pixels = x.flat() ? 1 : x.height * x.width; // an image comes in (C, H, W) order here, and so must its weights
-        String turned = constant(weight, w, channelsFirst(weight, w.dim(0), pixels, w.dim(1) / pixels));
-        String y = node("Gemm", List.of(integer("transB", 1)), operands(flattened(x).name, turned, bias));
-        return new Value(y, 0, 0, w.dim(0));
+        String y = node("Gemm", List.of(integer("transB", 1)), operands(flattened(x).name, constant(weight), bias));
+        return new Value(y, 0, 0, shape(weight).dim(0));
     }
 
     @Override
@@ -166,21 +163,6 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
 
     private Shape shape(String name) {
         return values.get(name).shape();
-    }
-
-    /** The values of (outputs, pixels, channels) as (outputs, channels, pixels). */
-    private float[] channelsFirst(String name, int outputs, int pixels, int channels) {
-        float[] from = values.get(name).floats();
-        float[] to = new float[from.length];
-        for (int o = 0; o < outputs; o++) {
-            int start = o * pixels * channels;
-            for (int p = 0; p < pixels; p++) {
-                for (int c = 0; c < channels; c++) {
-                    to[start + c * pixels + p] = from[start + p * channels + c];
-                }
-            }
-        }
-        return to;
     }
 
     private String constant(String name) {
