@@ -208,7 +208,7 @@ __device__ __forceinline__ void loadGradient(const BatchNormParams& p, std::int6
     float output[kVector];
     loadChannels(static_cast<const T*>(p.y) + offset, output);
 #pragma unroll
-    for (int i = 0; i < kVector; ++i) gradient[i] = output[i] <= 0.0f ? 0.0f : gradient[i];  // lets NaN through
+    for (int i = 0; i < kVector; ++i) gradient[i] = rectifiedGradient(output[i], gradient[i]);
 }
 
 template <typename T, int kVector>

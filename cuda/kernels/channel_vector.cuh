@@ -40,9 +40,6 @@ __device__ __forceinline__ void storeChannels(T* target, const float (&values)[k
     }
 }
 
-/// ReLU that lets NaN through, so that a broken step is seen.
-__device__ __forceinline__ float rectified(float value) { return value < 0.0f ? 0.0f : value; }
-
 }  // namespace effconv
 
 /// Kernels name_f32 and name_bf16, which call body<type, channels of one access>(p) as the plan chose p.vector.

@@ -141,7 +141,7 @@ __device__ __forceinline__ void storeOutputs(const DenseConvParams& p, const Den
             float v = scaled<kDataGradient>(p, product, row, column, groupChannel + channel);
             if (!kDataGradient) {
                 if (p.residual) v += toFloat(static_cast<const T*>(p.residual)[offset + channel]);
-                if (p.relu) v = v < 0.0f ? 0.0f : v;  // lets NaN through
+                if (p.relu) v = rectified(v);
             }
             if (!pairs) {
                 out[offset + channel] = fromFloat<T>(v);

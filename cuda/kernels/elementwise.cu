@@ -204,7 +204,7 @@ __device__ __forceinline__ void activationGradient(const ElementwiseParams& p) {
 #ifdef EC_FAULT_wrong_slope
                 gradient[i] = x[i] < 0.0f ? 0.0f : gradient[i];
 #else
-                gradient[i] = x[i] <= 0.0f ? 0.0f : gradient[i];
+                gradient[i] = rectifiedGradient(x[i], gradient[i]);
 #endif
             }
         } else if (p.activation == kGelu) {

@@ -48,9 +48,9 @@ __device__ Layer headOfLayer(const SizeHeadParams& p, int index, int lane, float
     float dot = 0.0f, length = 0.0f;
     for (int j = lane; j < p.width; j += 32) {
         const float value = normValue(p, layer, j);
-        const float rectified = value > 0.0f ? value : 0.0f;
-        if (u != nullptr) u[row + j] = rectified;
-        dot += layer.w[j] * rectified;
+        const float result = rectified(value);
+        if (u != nullptr) u[row + j] = result;
+        dot += layer.w[j] * result;
         length += layer.w[j] * layer.w[j];
     }
     state.dot = warpSum(dot);
@@ -93,16 +93,15 @@ extern "C" __global__ void __launch_bounds__(kSizeHeadThreads) ec_size_head_grad
     float sum = 0.0f, product = 0.0f;
     for (int j = lane; j < p.width; j += 32) {
         const float value = normValue(p, layer, j);
-        const bool open = value > 0.0f;
-        const float gradient = open ? along * layer.w[j] * p.gain[j] : 0.0f;
+        const float gradient = rectifiedGradient(value, along * layer.w[j] * p.gain[j]);
         sum += gradient;
         product += gradient * normalised(layer, j);
-        p.dw[row + j] = along * (open ? value : 0.0f) - radial * layer.w[j];
+        p.dw[row + j] = along * rectified(value) - radial * layer.w[j];
     }
     sum = warpSum(sum) / static_cast<float>(p.width);
     product = warpSum(product) / static_cast<float>(p.width);
     for (int j = lane; j < p.width; j += 32) {
-        const float gradient = normValue(p, layer, j) > 0.0f ? along * layer.w[j] * p.gain[j] : 0.0f;
+        const float gradient = rectifiedGradient(normValue(p, layer, j), along * layer.w[j] * p.gain[j]);
         p.dh[row + j] = state.inverseDeviation * (gradient - sum - normalised(layer, j) * product);
     }
     if (lane != 0) return;
@@ -121,8 +120,7 @@ extern "C" __global__ void __launch_bounds__(kSizeHeadThreads) ec_size_head_norm
         const float* scalars = scalarsOf(p, index);
         const std::int64_t at = static_cast<std::int64_t>(index) * p.width + j;
         const float x = (p.h[at] - scalars[0]) * scalars[1];
-        if (!(x * p.gain[j] + p.shift[j] > 0.0f)) continue;
-        const float gradient = scalars[2] * p.w[at];
+        const float gradient = rectifiedGradient(x * p.gain[j] + p.shift[j], scalars[2] * p.w[at]);
         gain += gradient * x;
         shift += gradient;
     }

@@ -65,7 +65,7 @@ __device__ void headForward(const SizePredictorParams& p, int layer) {
         const int j = lane + 32 * q;
         if (j >= width) continue;
         const float value = (h[q] - state.mean) * state.inverseDeviation * p.gain[j] + p.shift[j];
-        const float u = value > 0.0f ? value : 0.0f;
+        const float u = rectified(value);
         const int index = layer * width + j;
         p.hiddenFeatures[index] = u;
         dot += p.headWeights[index] * u;
@@ -101,7 +101,7 @@ __device__ __forceinline__ HeadScalars headScalars(const SizePredictorParams& p,
 /// Gradient of the layer norm's output before the ReLU, element j of a layer.
 __device__ __forceinline__ float valueGradient(const SizePredictorParams& p, const HeadScalars& scalars,
                                                int index) {
-    return p.hiddenFeatures[index] > 0.0f ? scalars.along * p.headWeights[index] : 0.0f;
+    return rectifiedGradient(p.hiddenFeatures[index], scalars.along * p.headWeights[index]);
 }
 
 /// dh of one layer by one warp. Both blocks compute the sums; each keeps the half of its direction.

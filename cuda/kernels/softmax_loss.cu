@@ -86,7 +86,7 @@ __device__ __forceinline__ void rowLoss(const SoftmaxLossParams& p) {
         if (p.smoothing > 0.0f) loss -= p.smoothing * sum * inverseClasses;
     }
     p.workspace[row] = loss;
-    p.workspace[p.rows + row] = largest.place == label ? 1.0f : 0.0f;
+    p.workspace[p.rows + row] = largest.place == label && total == total ? 1.0f : 0.0f;  // none is right beside a NaN
 }
 
 }  // namespace

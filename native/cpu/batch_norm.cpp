@@ -183,7 +183,7 @@ ec_status normalise(const char* operation, const Layout& layout, bool rectify, c
 template <bool kRectify, typename T>
 inline ComputeOf<T> maskedGradient(const T* y, const T* dy, std::int64_t i) {
     if constexpr (kRectify) {
-        return load(y[i]) <= ComputeOf<T>(0) ? ComputeOf<T>(0) : load(dy[i]);
+        return rectifiedGradient(load(y[i]), load(dy[i]));
     } else {
         return load(dy[i]);
     }

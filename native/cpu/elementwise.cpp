@@ -79,7 +79,7 @@ EC_ENTRY(ec_activate_gradient)(ec_type type, ec_activation activation, int64_t c
         };
         switch (activation) {
             case EC_NONE: return each([](Real, Real g) { return g; });
-            case EC_RELU: return each([](Real v, Real g) { return v <= Real(0) ? Real(0) : g; });
+            case EC_RELU: return each([](Real v, Real g) { return rectifiedGradient(v, g); });
             case EC_GELU: return each([](Real v, Real g) { return g * geluSlope(v); });
             default: return ec_fail(EC_INVALID_ARGUMENT, "%s: unknown activation %d", operation, activation);
         }

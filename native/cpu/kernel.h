@@ -68,12 +68,6 @@ inline T store(Real value) {
     }
 }
 
-/// Rectifier that lets NaN through, so that a broken step is seen.
-template <typename Real>
-inline Real rectified(Real x) {
-    return x < Real(0) ? Real(0) : x;
-}
-
 /// Calls `body` with a value of the activation type, which only names the type.
 template <typename Body>
 ec_status forType(const char* operation, ec_type type, Body&& body) {

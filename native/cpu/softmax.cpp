@@ -11,7 +11,8 @@ struct RowResult {
     bool correct;
 };
 
-/// loss = logsumexp(logits) - (1 - e) logit[label] - e mean(logits), all logits taken from the largest one.
+/// loss = logsumexp(logits) - (1 - e) logit[label] - e mean(logits), all logits taken from the largest one. Where a logit is NaN, so is
+/// the loss, and the row is not correct.
 template <typename T>
 RowResult<T> row(const T* logits, std::int64_t classes, std::int32_t label, ComputeOf<T> smoothing, ComputeOf<T> share,
                  ComputeOf<T>* exponentials, T* gradient) {
@@ -43,7 +44,7 @@ RowResult<T> row(const T* logits, std::int64_t classes, std::int32_t label, Comp
     const Real atLabel = load(logits[label]) - largest;
     Real loss = std::log(total) - (Real(1) - smoothing) * atLabel;
     if (smoothing > Real(0)) loss -= smoothing * sum / Real(classes);  // else 0 times an infinite distance would be NaN
-    return {loss, first == label && load(logits[label]) == load(logits[label])};
+    return {loss, first == label && total == total};
 }
 
 }  // namespace

@@ -110,6 +110,31 @@ void testSpareRing() {
     }
 }
 
+void testNaNIsSeen() {
+    for (int kind = 0; kind < kMaskKinds; ++kind) {
+        for (int d = 0; d < 4; ++d) {
+            const MaskValue<double> value = mask(kind, d, double(NAN));
+            CHECK(std::isnan(value.m) && std::isnan(value.dm), "kind %d d %d: %g, %g", kind, d, value.m, value.dm);
+        }
+    }
+    CHECK(std::isnan(softTaps(double(NAN)).taps) && std::isnan(softTaps(double(NAN)).dtaps), "tap count of NaN");
+    CHECK(std::isnan(rectified(NAN)) && rectified(-1.0) == 0 && rectified(2.0) == 2, "rectifier");
+    CHECK(rectifiedGradient(double(NAN), 3.0) == 3 && rectifiedGradient(0.0, 3.0) == 0 && std::isnan(rectifiedGradient(1.0, double(NAN))),
+          "its gradient");
+    const Vector h = {0.5, NAN, -1}, gain = {1, 1, 1}, shift = {0.1, 0.2, 0.3}, w = {1, -1, 2};
+    Vector u(3), dh(3), dgain(3), dshift(3), dw(3);
+    double dg = 0, db = 0;
+    const SizeHead<double> head{3, gain.data(), shift.data(), w.data(), 1, 0, 1, 9};
+    SizeHeadState<double> state;
+    const double v = sizeHeadForward(head, h.data(), u.data(), state);
+    sizeHeadBackward(head, h.data(), u.data(), state, 1.0, static_cast<const double*>(nullptr), dh.data(),
+                     SizeHeadGradients<double>{dgain.data(), dshift.data(), dw.data(), &dg, &db});
+    CHECK(std::isnan(v) && std::isnan(dg) && std::isnan(db), "a NaN state gives size %g, gradients %g and %g", v, dg, db);
+    for (int j = 0; j < 3; ++j) {
+        CHECK(std::isnan(u[j]) && std::isnan(dh[j]) && std::isnan(dgain[j]) && std::isnan(dshift[j]) && std::isnan(dw[j]), "element %d", j);
+    }
+}
+
 void testSizesAndTaps() {
     for (int k = 1; k <= 33; k += 2) {
         CHECK(softTaps(double(k)).taps == k * k && softTaps(float(k)).taps == k * k, "k %d", k);
@@ -350,6 +375,7 @@ void testBf16() {
 int main() {
     testMaskDerivatives();
     testSpareRing();
+    testNaNIsSeen();
     testSizesAndTaps();
     testSynthesis();
     testGrowthSignal();

@@ -68,43 +68,54 @@ Problem drawProblem(int layers, int width, Random& random) {
     }
 }
 
+/// A problem on the device, and both passes over it.
+struct Kernels {
+    std::size_t L, D;
+    OddBuffer h, gain, shift, w, g, b, kmin, kmax, dv;
+    OddBuffer u{L * D}, v{L}, dh{L * D}, dgain{D}, dshift{D}, dw{L * D}, dg{L}, db{L};
+    SizeHeadParams p;
+
+    explicit Kernels(const Problem& problem)
+        : L(problem.layers), D(problem.width), h(problem.h), gain(problem.gain), shift(problem.shift), w(problem.w), g(problem.g),
+          b(problem.b), kmin(problem.kmin), kmax(problem.kmax), dv(problem.dv) {
+        p.h = h.data(), p.gain = gain.data(), p.shift = shift.data(), p.w = w.data(), p.g = g.data(), p.b = b.data();
+        p.kmin = kmin.data(), p.kmax = kmax.data(), p.dv = dv.data();
+        p.u = u.data(), p.v = v.data(), p.dh = dh.data(), p.dgain = dgain.data(), p.dshift = dshift.data();
+        p.dw = dw.data(), p.dg = dg.data(), p.db = db.data();
+        p.layers = problem.layers;
+        p.width = problem.width;
+    }
+
+    void run() {
+        const LaunchSequence forward = planSizeHead(p, SizeHeadPass::kForward, deviceLimits());
+        const LaunchSequence gradient = planSizeHead(p, SizeHeadPass::kGradient, deviceLimits());
+        DeviceBuffer<float> workspace(static_cast<std::size_t>(gradient.workspaceBytes / 4));
+        p.workspace = workspace.data();
+        launchAll(forward, p);
+        launchAll(gradient, p);
+    }
+};
+
 void checkProblem(const Problem& problem) {
     const Expected want = reference(problem);
     const std::string name = text(" of %d layers, width %d", problem.layers, problem.width);
-    const std::size_t L = problem.layers, D = problem.width;
-    OddBuffer h(problem.h), gain(problem.gain), shift(problem.shift), w(problem.w), g(problem.g), b(problem.b);
-    OddBuffer kmin(problem.kmin), kmax(problem.kmax), dv(problem.dv);
-    OddBuffer u(L * D), v(L), dh(L * D), dgain(D), dshift(D), dw(L * D), dg(L), db(L);
-    SizeHeadParams p;
-    p.h = h.data(), p.gain = gain.data(), p.shift = shift.data(), p.w = w.data(), p.g = g.data(), p.b = b.data();
-    p.kmin = kmin.data(), p.kmax = kmax.data(), p.dv = dv.data();
-    p.u = u.data(), p.v = v.data(), p.dh = dh.data(), p.dgain = dgain.data(), p.dshift = dshift.data();
-    p.dw = dw.data(), p.dg = dg.data(), p.db = db.data();
-    p.layers = problem.layers;
-    p.width = problem.width;
-    const LaunchSequence forward = planSizeHead(p, SizeHeadPass::kForward, deviceLimits());
-    const LaunchSequence gradient = planSizeHead(p, SizeHeadPass::kGradient, deviceLimits());
-    DeviceBuffer<float> workspace(static_cast<std::size_t>(gradient.workspaceBytes / 4));
-    p.workspace = workspace.data();
-
+    Kernels k(problem);
     const struct {
         const char* name;
         OddBuffer& buffer;
         const Doubles& want;
         bool gradient;
-    } outputs[] = {{"u", u, want.u, false},          {"v", v, want.v, false},       {"dh", dh, want.dh, true},
-                   {"dgain", dgain, want.dgain, true}, {"dshift", dshift, want.dshift, true}, {"dw", dw, want.dw, true},
-                   {"dg", dg, want.dg, true},        {"db", db, want.db, true}};
+    } outputs[] = {{"u", k.u, want.u, false},          {"v", k.v, want.v, false},       {"dh", k.dh, want.dh, true},
+                   {"dgain", k.dgain, want.dgain, true}, {"dshift", k.dshift, want.dshift, true}, {"dw", k.dw, want.dw, true},
+                   {"dg", k.dg, want.dg, true},        {"db", k.db, want.db, true}};
     double least = 0;
     for (const auto& output : outputs) {
         if (output.gradient) least = std::max(least, 0.01 * largestOf(output.want));
     }
     std::vector<Floats> first;
     forEachThreadOrder([&](int order) {
-        workspace.poison();
         for (const auto& output : outputs) output.buffer.poison();
-        launchAll(forward, p);
-        launchAll(gradient, p);
+        k.run();
         for (std::size_t i = 0; i < std::size(outputs); ++i) {
             const auto& output = outputs[i];
             const Floats got = output.buffer.download();
@@ -133,6 +144,28 @@ EC_TEST(size_head_drawn_shapes) {
     for (int draw = 0; draw < 60; ++draw) {
         checkProblem(drawProblem(random.integer(1, 40), random.pick({random.integer(1, 20), random.integer(1, 300)}), random));
     }
+}
+
+EC_TEST(size_head_nan_is_seen) {
+    Random random(73);
+    Problem state = drawProblem(2, 37, random);
+    state.h[40] = NAN;
+    Kernels k(state);
+    k.run();
+    const Floats u = k.u.download(), dh = k.dh.download(), dw = k.dw.download();
+    for (std::size_t j = 0; j < 37; ++j) {
+        EC_CHECK(std::isnan(u[37 + j]) && std::isnan(dh[37 + j]) && std::isnan(dw[37 + j]));
+        EC_CHECK(std::isfinite(u[j]) && std::isfinite(dh[j]) && std::isfinite(dw[j]));
+    }
+    EC_CHECK(std::isnan(k.v.download()[1]) && std::isnan(k.dg.download()[1]) && std::isnan(k.db.download()[1]));
+    EC_CHECK(std::isfinite(k.v.download()[0]) && std::isnan(k.dgain.download()[5]) && std::isnan(k.dshift.download()[5]));
+
+    Problem parameter = drawProblem(2, 37, random);
+    parameter.shift[3] = NAN;
+    Kernels shifted(parameter);
+    shifted.run();
+    for (const float v : shifted.v.download()) EC_CHECK(std::isnan(v));
+    for (const float d : shifted.dh.download()) EC_CHECK(std::isnan(d));
 }
 
 EC_TEST(size_head_bad_requests_are_refused) {

@@ -287,6 +287,18 @@ EC_TEST(size_predictor_central_differences) {
     }
 }
 
+EC_TEST(size_predictor_nan_is_seen) {
+    Random random(75);
+    Problem problem = drawProblem(3, 5, 20, random);
+    problem.arrays.codes[5] = NAN;  // of the second layer; the two directions carry it to the others
+    const Outputs outputs = runKernels(problem);
+    for (const float v : outputs.sizes) EC_CHECK(std::isnan(v));
+    for (const float u : outputs.features) EC_CHECK(std::isnan(u));
+    for (int i = 1; i < kParameters; ++i) {
+        for (const float gradient : outputs.gradients[i]) EC_CHECK(std::isnan(gradient));
+    }
+}
+
 EC_TEST(size_predictor_code_gradients_are_optional) {
     Random random(4);
     Problem problem = drawProblem(3, 4, 5, random);

@@ -172,6 +172,7 @@ EC_TEST(softmax_loss_edges) {
     EC_CHECK(std::isnan(unknown.loss) && std::isnan(unknown.gradient[3]) && std::isfinite(unknown.gradient[0]));
     const LossResult broken = run(r, {NAN, 1, 2, 0, 1, 2}, {2, 2});
     EC_CHECK(std::isnan(broken.loss));
+    EC_CHECK(broken.correct == 1);  // the second row's: none is right beside a NaN
 }
 
 EC_TEST(softmax_loss_refuses_bad_requests) {

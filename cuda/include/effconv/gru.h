@@ -171,7 +171,7 @@ EC_HD Real sizeHeadForward(const SizeHead<Real>& head, const Real* h, Real* u, S
     for (int j = 0; j < head.width; ++j) {
         const Real normalised = (h[j] - state.mean) * state.inverseDeviation;
         const Real value = normalised * head.gain[j] + head.shift[j];
-        u[j] = value > Real(0) ? value : Real(0);
+        u[j] = rectified(value);
         dot += head.w[j] * u[j];
         length += head.w[j] * head.w[j];
     }
@@ -212,8 +212,7 @@ EC_HD void sizeHeadBackward(const SizeHead<Real>& head, const Real* h, const Rea
     for (int j = 0; j < head.width; ++j) {
         gradients.w[j] += along * u[j] - radial * head.w[j];
         const Real normalised = (h[j] - state.mean) * state.inverseDeviation;
-        Real dValue = along * head.w[j] + (du != nullptr ? du[j] : Real(0));
-        if (!(u[j] > Real(0))) dValue = Real(0);
+        const Real dValue = rectifiedGradient(u[j], along * head.w[j] + (du != nullptr ? du[j] : Real(0)));
         gradients.gain[j] += dValue * normalised;
         gradients.shift[j] += dValue;
         const Real dNormalised = dValue * head.gain[j];

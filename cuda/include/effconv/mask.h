@@ -1,7 +1,8 @@
 // Size masks: the path by which a loss reaches the soft kernel size v.
 //
 // Tap (i, j), counted from the kernel's centre, lies on ring d = max(|i|, |j|); ring d has 8 d taps (ring 0 has one).
-// A mask m(d; v) modulates the taps of ring d, so that w = m * w^ is differentiable in v. Soft sizes are v >= 1, finite.
+// A mask m(d; v) modulates the taps of ring d, so that w = m * w^ is differentiable in v. Soft sizes are v >= 1, finite;
+// a NaN makes mask and derivative NaN.
 // Where v is compared with a ring, the integer is subtracted from v first: near an edge that difference is exact in any
 // precision, while (v + 1) / 2 - d would keep only the digits that (v + 1) / 2 has to spare.
 #pragma once
@@ -28,7 +29,8 @@ EC_HD MaskValue<Real> rampMask(int d, Real v) {
     const Real x = (v - Real(2 * d - 1)) / Real(2);
     if (x < Real(0)) return {Real(0), Real(0)};
     if (x < Real(1)) return {x, Real(0.5)};
-    return {Real(1), Real(0)};
+    if (x >= Real(1)) return {Real(1), Real(0)};
+    return {x, x};  // NaN
 }
 
 /// Smooth over two rings: t = clip((v / 2 - d + 1) / 2, 0, 1), m = t^2 (3 - 2 t). The usual one-ring form has a vanishing

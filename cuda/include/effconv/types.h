@@ -74,6 +74,18 @@ EC_HD float floatFromBf16(std::uint16_t value) {
     return result;
 }
 
+/// Rectifier (ReLU) that lets NaN through, so that a broken step is seen.
+template <typename Real>
+EC_HD Real rectified(Real x) {
+    return x < Real(0) ? Real(0) : x;
+}
+
+/// Gradient of its argument: dy where x, the argument or the result, is above 0 or NaN.
+template <typename Real>
+EC_HD Real rectifiedGradient(Real x, Real dy) {
+    return x <= Real(0) ? Real(0) : dy;
+}
+
 /// Logistic function without overflow for either sign.
 template <typename Real>
 EC_HD Real logistic(Real x) {

@@ -25,6 +25,8 @@ import org.effconv.train.StopSignal;
 import org.effconv.train.TrainingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The jobs as a user calls them, on a task of a second. */
 class JobTest {
@@ -74,6 +76,19 @@ class JobTest {
             Training hopeless = training().set(Settings.OPTIMIZER, "sgd").learningRate(1e30);
             String message = assertThrows(JobFailed.class, () -> hopeless.run(device, DATA)).getMessage();
             assertTrue(message.contains("learning rate") && message.contains("batch"), message);
+        }
+        assertEquals(0, device.liveBytes());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"steady", "gradient"})
+    void aSearchWithoutNumbersEndsWithAdviceAndNotWithSizes(String update) {
+        Device device = device();
+        try (device) {
+            KernelSizeSearch hopeless = KernelSizeSearch.of("planted3").budget("k5").epochs(2).batch(16).set(Settings.OPTIMIZER, "sgd")
+                    .set(Settings.SIZE_UPDATE, update).learningRate(1e30);
+            String message = assertThrows(JobFailed.class, () -> hopeless.run(device, DATA)).getMessage();
+            assertTrue(message.contains("learning rate"), message);
         }
         assertEquals(0, device.liveBytes());
     }

@@ -72,7 +72,7 @@ final class LateFollower implements AutoCloseable {
 
     /** Takes what the predictor, as it is now, says at a budget. */
     void start(int budget, SizePredictor.Sizes predicted) {
-        known[budget] = backend.readDoubles(predicted.v().value());
+        known[budget] = predictor.requireFinite(backend.readDoubles(predicted.v().value()));
         backend.copy(predicted.u(), states[budget]);
     }
 
@@ -84,7 +84,7 @@ final class LateFollower implements AutoCloseable {
         double[] rows = read.get();
         read = null;
         for (int i = 0; i < askedOf.length; i++) {
-            known[askedOf[i]] = Arrays.copyOfRange(rows, i * row, i * row + known[askedOf[i]].length);
+            known[askedOf[i]] = predictor.requireFinite(Arrays.copyOfRange(rows, i * row, i * row + known[askedOf[i]].length));
             backend.copy(said[i], states[askedOf[i]]);
         }
     }

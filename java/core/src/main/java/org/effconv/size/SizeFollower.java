@@ -69,6 +69,7 @@ final class SizeFollower implements AutoCloseable {
     record Error(double[] gradient, double square) {}
 
     static Error error(SizePredictor predictor, double[] v, double[] wanted) {
+        predictor.requireFinite(v);
         double[] gradient = new double[v.length];
         double square = 0;
         for (int l = 0; l < v.length; l++) {

@@ -38,6 +38,7 @@ final class SizePredictor implements AutoCloseable {
     private final Tensor codes; // per layer its code, then the budget's embedding if there is one
     private final double[] codeValues;
     private final int inputs;
+    private final List<SizedLayer> layers;
     private double budget = Double.NaN; // position of the budget in its range
     private final Parameter[] forward;
     private final Parameter[] reverse;
@@ -57,6 +58,7 @@ final class SizePredictor implements AutoCloseable {
         int n = layers.size();
         inputs = CODE + (budgets ? EMBEDDING : 0);
         this.backend = backend;
+        this.layers = layers;
         kmin = new double[n];
         Arrays.fill(kmin, SMALLEST);
         top = layers.stream().mapToDouble(layer -> layer.kmax() + 1.0).toArray();
@@ -207,6 +209,15 @@ final class SizePredictor implements AutoCloseable {
             tape.addGradient(h, dh);
         });
         return new Sizes(sizes, u);
+    }
+
+    /**
+     * Sizes that the predictor gave, once they are on the host.
+     *
+     * @throws org.effconv.EffconvException.JobFailed if one is not finite
+     */
+    double[] requireFinite(double[] v) {
+        return FiniteSizes.require("predicted size", v, layers);
     }
 
     private SizeHead head(Tensor[] t) {

@@ -20,8 +20,13 @@ public final class SizeRounding {
 
     private SizeRounding() {}
 
-    /** k = 2 round((v - 1) / 2) + 1 within 1..kmax, halves up. */
+    /**
+     * k = 2 round((v - 1) / 2) + 1 within 1..kmax, halves up.
+     *
+     * @throws JobFailed if a size is not finite
+     */
     public static int[] round(double[] v, List<SizedLayer> layers) {
+        FiniteSizes.require("soft size", v, layers);
         int[] sizes = new int[v.length];
         for (int l = 0; l < v.length; l++) {
             int k = 2 * (int) Math.floor(v[l] / 2) + 1;

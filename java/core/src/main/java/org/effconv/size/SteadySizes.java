@@ -84,6 +84,7 @@ final class SteadySizes implements SizeUpdate {
 
     @Override
     public void update(double[] v, double[] gradient, double fraction, double steps) {
+        FiniteSizes.require("loss gradient by the size", gradient, cost.layers());
         double[] normal = normal(v);
         double price = hasBudget() ? 0 : settings.price() * Math.min(1, fraction / ANNEALED_BY) * learned();
         double[] pull = new double[v.length];

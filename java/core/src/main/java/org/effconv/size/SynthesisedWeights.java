@@ -209,7 +209,8 @@ public final class SynthesisedWeights implements WeightSource {
             follower.at(BudgetGrid.position(tape.recording() ? grid.budget(progress.step()) : BudgetGrid.middle()));
         }
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
-        sizes = fixedSizes != null ? fixedSizes.clone() : direct ? steady.sizes() : backend.readDoubles(predicted.v().value());
+        sizes = fixedSizes != null ? fixedSizes.clone() : direct ? steady.sizes()
+                : sizePredictor.requireFinite(backend.readDoubles(predicted.v().value()));
         used = judgedSizes != null ? judgedSizes : tape.recording() ? drawn(progress) : sizes;
         Variable v = throughTape ? moved(tape, predicted.v()) : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;

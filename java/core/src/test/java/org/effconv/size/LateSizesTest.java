@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.effconv.EffconvException.JobFailed;
 import org.effconv.autodiff.Parameter;
 import org.effconv.backend.Backend;
 import org.effconv.backend.LateReading;
@@ -58,6 +59,17 @@ class LateSizesTest {
             steps(search, 22, STEPS);
             search.weights.finishEpoch();
             assertArrayEquals(found, search.weights.found().soft(), 0);
+        }
+    }
+
+    @Test
+    void aBrokenPredictorEndsTheSearchOnceItsSizesAreIn() {
+        try (SmallSearch search = late()) {
+            steps(search, 0, MOVING_FROM);
+            Parameter w = search.weights.parameters().stream().filter(p -> p.name().equals("size/w")).findFirst().orElseThrow();
+            search.backend.fill(w.value(), Double.NaN);
+            String message = assertThrows(JobFailed.class, () -> steps(search, MOVING_FROM, STEPS)).getMessage();
+            assertTrue(message.startsWith("the predicted size of layer dense is NaN"), message);
         }
     }
 

@@ -5,12 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -50,6 +52,22 @@ class SizeRoundingTest {
         Cost cost = cost("cnn6", "parameters");
         double[] v = {5, 5, 5, 5, 5, 4.1}; // the last, rounded up from near the edge, is the costliest, too
         assertArrayEquals(new int[] {5, 5, 5, 5, 5, 3}, SizeRounding.under(v, cost, cost.at(new int[] {5, 5, 5, 5, 5, 5}) - 1));
+    }
+
+    @Test
+    void aSizeThatIsNoNumberIsNotRounded() {
+        Cost cost = cost("cnn6", "parameters");
+        for (double broken : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
+            double[] v = {3, 3, broken, 3, 3, 3};
+            String named = "size of layer " + cost.layers().get(2).name() + " is " + broken;
+            for (Executable rounding : List.<Executable>of(
+                    () -> SizeRounding.round(v, cost.layers()),
+                    () -> SizeRounding.repair(v, cost, cost.uniform(3)),
+                    () -> SizeRounding.under(v, cost, cost.uniform(3)))) {
+                String message = assertThrows(JobFailed.class, rounding).getMessage();
+                assertTrue(message.contains(named), message);
+            }
+        }
     }
 
     @Test

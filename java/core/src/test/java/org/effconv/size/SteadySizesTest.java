@@ -2,10 +2,12 @@ package org.effconv.size;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.Random;
+import org.effconv.EffconvException.JobFailed;
 import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
 import org.junit.jupiter.api.AfterEach;
@@ -49,6 +51,18 @@ class SteadySizesTest {
             run(steady, 250, 500, 500, seed);
             assertEquals(target, cost.soft(steady.answer()).total(), 1e-6 * target);
             assertTrue(steady.answer()[0] > steady.answer()[1] + 1, Arrays.toString(steady.answer()));
+        }
+    }
+
+    /** Its running means would stay NaN, and the sizes where they are. */
+    @Test
+    void aGradientThatIsNoNumberEndsTheSearch() {
+        SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, cost.uniform(5), SmallSearch.uniform(cost, 5));
+        for (double broken : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
+            double[] gradient = new double[n];
+            gradient[1] = broken;
+            String message = assertThrows(JobFailed.class, () -> steady.update(steady.sizes(), gradient, 0.5, 100)).getMessage();
+            assertTrue(message.startsWith("the loss gradient by the size of layer " + cost.layers().get(1).name() + " is " + broken), message);
         }
     }
 

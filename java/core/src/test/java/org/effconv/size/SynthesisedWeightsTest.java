@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
@@ -11,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.effconv.EffconvException.JobFailed;
 import org.effconv.autodiff.Parameter;
 import org.effconv.backend.Backend;
 import org.effconv.backend.MaskKind;
@@ -40,6 +42,26 @@ class SynthesisedWeightsTest {
                 if (run.tape().gradient(p) != null) {
                     search.backend.accumulate(run.tape().gradient(p), -0.05, p.value());
                 }
+            }
+        }
+    }
+
+    /** A NaN in the predictor, in whatever part, ends the search in the next step or evaluation, before there are sizes to find. */
+    @ParameterizedTest
+    @ValueSource(strings = {"size/forward.U", "size/reverse.b", "size/gain", "size/shift", "size/w"})
+    void aPredictorThatIsBrokenEndsTheSearch(String parameter) {
+        for (SearchSettings.Update update : SearchSettings.Update.values()) {
+            try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings().change().update(update).build())) {
+                steps(search, 0, STEPS / 2);
+                Parameter broken = search.weights.parameters().stream().filter(p -> p.name().equals(parameter)).findFirst().orElseThrow();
+                double[] values = search.backend.readDoubles(broken.value());
+                values[values.length / 2] = Double.NaN;
+                search.backend.write(broken.value(), values);
+                if (update == SearchSettings.Update.STEADY) { // whose predictor is asked anew only once it has moved
+                    search.weights.restore(search.weights.state());
+                }
+                String message = assertThrows(JobFailed.class, () -> steps(search, STEPS / 2, STEPS / 2 + 1)).getMessage();
+                assertTrue(message.startsWith("the predicted size of layer ") && message.contains(" is NaN"), message);
             }
         }
     }

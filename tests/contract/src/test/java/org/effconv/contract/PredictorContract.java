@@ -236,6 +236,31 @@ class PredictorContract extends BackendContract {
         }
     }
 
+    /** It makes the layer's size and every gradient that comes by it NaN, and no other layer's. */
+    @Test
+    void aHiddenStateThatIsNoNumberIsSeen() {
+        for (DataType type : parameterTypes()) {
+            SizeHead head = head(type, 3, 40, false);
+            SizeHead dhead = head(type, 3, 40, true);
+            double[] states = normal(3 * 40);
+            states[47] = Double.NaN; // of layer 1
+            Tensor h = of(type, states, 3, 40);
+            Tensor u = like(h);
+            Tensor v = poisoned(type, 3);
+            Tensor dh = like(h);
+            backend.sizeHead(head, h, u, v);
+            backend.sizeHeadGradient(head, h, drawn(type, 3), dhead, dh);
+            for (Tensor t : List.of(u, v, dh, dhead.w(), dhead.g(), dhead.b())) {
+                double[] found = values(t);
+                for (int i = 0; i < found.length; i++) {
+                    assertEquals(i / (found.length / 3) == 1, Double.isNaN(found[i]), type + " " + t + ", element " + i);
+                }
+            }
+            assertTrue(Arrays.stream(values(dhead.gain())).allMatch(Double::isNaN));
+            assertTrue(Arrays.stream(values(dhead.shift())).allMatch(Double::isNaN));
+        }
+    }
+
     @Test
     void wrongOperandsAreRefused() {
         CoordinateLayer l = network(DataType.F32, NETWORKS[0], false);

@@ -2,6 +2,7 @@ package org.effconv.contract;
 
 import static org.junit.jupiter.api.Assertions.*;
 
+import java.util.Arrays;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.Test;
@@ -81,9 +82,17 @@ class SoftmaxCrossEntropyContract extends BackendContract {
         backend.write(c.labels, new int[] {0});
         assertEquals(0, c.run());
         assertArrayEquals(new int[] {1}, backend.readInts(c.correct));
-        backend.write(c.logits, new float[] {Float.NaN, 1, 2});
-        assertTrue(Double.isNaN(c.run()));
-        assertArrayEquals(new int[] {0}, backend.readInts(c.correct));
+        for (int broken = 0; broken < 3; broken++) {
+            for (int label = 0; label < 3; label++) { // none is the right one beside a NaN, the largest of the others neither
+                float[] logits = {1, 2, 3};
+                logits[broken] = Float.NaN;
+                backend.write(c.logits, logits);
+                backend.write(c.labels, new int[] {label});
+                assertTrue(Double.isNaN(c.run()));
+                assertArrayEquals(new int[] {0}, backend.readInts(c.correct), "NaN at " + broken + ", label " + label);
+                assertTrue(Arrays.stream(values(c.dlogits)).allMatch(Double::isNaN));
+            }
+        }
     }
 
     @Test

@@ -3,6 +3,7 @@ package org.effconv.contract;
 import static org.junit.jupiter.api.Assertions.*;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.function.DoubleSupplier;
@@ -48,6 +49,29 @@ class SynthesisContract extends BackendContract {
 
         void backward(MaskKind mask) {
             backend.synthesisGradient(mask, v, given, gradients, dv);
+        }
+    }
+
+    /** Whatever the mask: a kernel of one tap would hide it. */
+    @Test
+    void aSizeThatIsNoNumberIsSeen() {
+        for (DataType type : parameterTypes()) {
+            for (MaskKind mask : MaskKind.values()) {
+                Case c = new Case(type, type);
+                double[] sizes = SIZES.clone();
+                sizes[1] = Double.NaN;
+                backend.write(c.v, sizes);
+                backend.synthesis(mask, c.v, c.layers);
+                c.backward(mask);
+                for (int l = 0; l < LAYERS.length; l++) {
+                    boolean broken = LAYERS[l][5] == 1;
+                    for (Tensor t : List.of(c.layers.get(l).weights(), c.gradients.get(l).source())) {
+                        assertEquals(broken, Arrays.stream(values(t)).anyMatch(Double::isNaN), type + " " + mask + ", layer " + l);
+                    }
+                }
+                assertTrue(Double.isNaN(values(c.dv)[1]), type + " " + mask);
+                assertTrue(Double.isFinite(values(c.dv)[0]), type + " " + mask);
+            }
         }
     }
 
