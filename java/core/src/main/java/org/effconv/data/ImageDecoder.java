@@ -3,22 +3,22 @@ package org.effconv.data;
 import static org.effconv.data.DataFiles.invalid;
 
 import java.awt.image.BufferedImage;
-import java.awt.image.DataBuffer;
-import java.awt.image.IndexColorModel;
+import java.awt.image.ComponentColorModel;
 import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.effconv.EffconvException;
 
-/** Decodes PNG and JPEG images to bytes (H, W, 3). Keeps its readers between images; not safe for two threads at once. */
+/** Decodes PNG and JPEG images to bytes (H, W, 3). Refuses damaged files. Keeps its readers between images; not safe for two threads at once. */
 final class ImageDecoder implements AutoCloseable {
-    private static final int START_OF_SCAN = 0xda;
-    private static final int END_OF_IMAGE = 0xd9;
+    /** How what libjpeg says of damaged pixels begins; its other remarks are about what stands beside them. */
+    private static final List<String> DAMAGE = List.of("Corrupt JPEG data", "Premature end", "Truncated File", "Inconsistent progression");
 
     private ImageReader png;
     private ImageReader jpeg;
@@ -26,138 +26,141 @@ final class ImageDecoder implements AutoCloseable {
     /** Sides of an image in pixels. */
     record Header(int height, int width) {}
 
-    /** Reads the size from the header alone. */
+    /** A file before its pixels are decoded; {@code jpeg} is null for a PNG. */
+    private record Source(ImageReader reader, Orientation orientation, JpegFile jpeg) {
+        Header stored() throws IOException {
+            return new Header(reader.getHeight(0), reader.getWidth(0));
+        }
+    }
+
+    /** Reads the size, as the image is shown, from the header alone. */
     Header header(String where, byte[] file) {
-        return read(where, file, ImageDecoder::headerOf);
+        return read(where, file, source -> source.orientation().shown(source.stored()));
     }
 
     /**
-     * Decodes an image of a known size into {@code target} from {@code offset} on; a grey one is written to all three
-     * channels.
+     * Decodes an image of a known size into {@code target} from {@code offset} on, turned as it is shown; a grey one is written
+     * to all three channels.
      *
      * @param expectation why the size must be that, for the message
-     * @return whether the image is of a grey kind
+     * @return whether the image is grey: the three channels of each pixel are equal, whatever kind of file it is
      */
     boolean decode(String where, byte[] file, Header expected, String expectation, byte[] target, int offset) {
-        return read(where, file, reader -> {
-            Header found = headerOf(reader);
+        return read(where, file, source -> {
+            Header stored = source.stored();
+            Header found = source.orientation().shown(stored);
             if (!found.equals(expected)) {
                 throw invalid(where, "image size " + found.height() + "x" + found.width() + ", expected "
                         + expected.height() + "x" + expected.width() + " " + expectation);
             }
-            return copy(where, reader.read(0), target, offset);
+            int bytes = 3 * found.height() * found.width();
+            if (source.orientation().equals(Orientation.AS_STORED)) {
+                copy(where, source, target, offset);
+            } else {
+                byte[] unturned = new byte[bytes];
+                copy(where, source, unturned, 0);
+                source.orientation().turn(unturned, stored, target, offset);
+            }
+            return isGrey(target, offset, bytes);
         });
     }
 
     private interface Reading<T> {
-        T apply(ImageReader reader) throws IOException;
+        T apply(Source source) throws IOException;
     }
 
     private <T> T read(String where, byte[] file, Reading<T> reading) {
-        ImageReader reader = readerFor(where, file);
+        Source source = source(where, file);
+        List<String> remarks = new ArrayList<>();
         try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(file))) {
-            reader.setInput(in, true, true);
-            return reading.apply(reader);
+            source.reader().setInput(in, true, true);
+            source.reader().addIIOReadWarningListener((from, remark) -> remarks.add(remark));
+            T result = reading.apply(source);
+            for (String remark : remarks) {
+                if (DAMAGE.stream().anyMatch(remark::startsWith)) {
+                    throw invalid(where, "is damaged (" + remark + "), expected a whole image; write it again or leave it out");
+                }
+            }
+            return result;
         } catch (IOException | IllegalArgumentException | IndexOutOfBoundsException | NegativeArraySizeException e) {
             // the JDK's readers throw all of these on damaged files
             throw new EffconvException.InvalidInput(where + ": cannot be decoded (" + e.getMessage() + ")", e);
         } finally {
-            reader.reset();
+            source.reader().reset();
         }
-    }
-
-    private static Header headerOf(ImageReader reader) throws IOException {
-        return new Header(reader.getHeight(0), reader.getWidth(0));
     }
 
     // By content, not by name: PNG files named .jpg are common.
-    private ImageReader readerFor(String where, byte[] file) {
-        if (file.length >= 4 && (file[0] & 0xff) == 0x89 && file[1] == 'P' && file[2] == 'N' && file[3] == 'G') {
+    private Source source(String where, byte[] file) {
+        if (PngFile.begins(file)) {
             png = png == null ? ImageIO.getImageReadersByFormatName("png").next() : png;
-            return png;
+            return new Source(png, PngFile.check(where, file), null);
         }
-        if (file.length >= 3 && (file[0] & 0xff) == 0xff && (file[1] & 0xff) == 0xd8 && (file[2] & 0xff) == 0xff) {
-            if (lastMarker(file, END_OF_IMAGE) < lastMarker(file, START_OF_SCAN)) {
-                throw invalid(where, "is truncated: holds " + file.length + " bytes without the JPEG end marker");
-            }
+        if (JpegFile.begins(file)) {
             jpeg = jpeg == null ? ImageIO.getImageReadersByFormatName("jpeg").next() : jpeg;
-            return jpeg;
+            JpegFile segments = JpegFile.read(where, file);
+            return new Source(jpeg, segments.orientation(), segments);
         }
         throw invalid(where, "is neither a PNG nor a JPEG image by its first bytes");
     }
 
-    // The JDK's reader invents what is missing of a truncated JPEG. The coded data of a scan hold no other marker, so after
-    // the last scan an end marker follows if the file is whole; a thumbnail's end marker stands before it.
-    private static int lastMarker(byte[] file, int marker) {
-        for (int i = file.length - 2; i >= 0; i--) {
-            if ((file[i] & 0xff) == 0xff && (file[i + 1] & 0xff) == marker) {
-                return i;
+    private static boolean isGrey(byte[] pixels, int offset, int bytes) {
+        for (int i = offset; i < offset + bytes; i += 3) {
+            if (pixels[i] != pixels[i + 1] || pixels[i] != pixels[i + 2]) {
+                return false;
             }
         }
-        return -1;
+        return true;
     }
 
-    private static boolean copy(String where, BufferedImage image, byte[] target, int offset) {
-        Raster raster = image.getRaster();
-        boolean alpha = raster.getNumBands() == 2; // grey, which no other images of two bands are
-        boolean grey = (raster.getNumBands() == 1 || alpha) && !(image.getColorModel() instanceof IndexColorModel);
-        if (grey) {
-            if (alpha) {
-                requireOpaque(where, raster);
-            }
-            copyGrey(raster, target, offset);
-        } else if (image.getType() == BufferedImage.TYPE_3BYTE_BGR) {
-            copyColour(raster, target, offset);
+    private static void copy(String where, Source source, byte[] target, int offset) throws IOException {
+        if (source.jpeg() != null && source.jpeg().isInks()) { // the JDK's colours of these are not the usual ones
+            source.jpeg().copyInks(source.reader().readRaster(0, null), target, offset);
+            return;
+        }
+        BufferedImage image = source.reader().read(0);
+        boolean samples = image.getColorModel() instanceof ComponentColorModel
+                && (image.getRaster().getNumBands() <= 2 || image.getColorModel().getColorSpace().isCS_sRGB());
+        if (samples) {
+            copySamples(where, image.getRaster(), target, offset);
         } else {
-            copyAny(where, image, target, offset);
+            copyColours(where, image, target, offset);
         }
-        return grey;
     }
 
-    private static void requireOpaque(String where, Raster raster) {
-        int opaque = (1 << raster.getSampleModel().getSampleSize(1)) - 1;
-        int[] row = new int[raster.getWidth()];
+    // Straight from the raster: getRGB would convert grey through linear light and brighten it. Band order is grey or red, green,
+    // blue, then opacity, whatever the memory's.
+    private static void copySamples(String where, Raster raster, byte[] target, int offset) {
+        int bands = raster.getNumBands();
+        int depth = raster.getSampleModel().getSampleSize(0);
+        int opaque = (1 << depth) - 1;
+        boolean alpha = bands == 2 || bands == 4;
+        int green = bands >= 3 ? 1 : 0;
+        int[] row = new int[bands * raster.getWidth()];
+        int at = offset;
         for (int y = 0; y < raster.getHeight(); y++) {
-            raster.getSamples(0, y, row.length, 1, 1, row);
-            if (Arrays.stream(row).anyMatch(value -> value != opaque)) {
-                throw transparent(where);
+            raster.getPixels(0, y, raster.getWidth(), 1, row);
+            for (int p = 0; p < row.length; p += bands) {
+                if (alpha && row[p + bands - 1] != opaque) {
+                    throw transparent(where);
+                }
+                target[at++] = level(row[p], depth);
+                target[at++] = level(row[p + green], depth);
+                target[at++] = level(row[p + 2 * green], depth);
             }
         }
+    }
+
+    private static byte level(int sample, int depth) {
+        return (byte) (depth < 8 ? sample * 255 / ((1 << depth) - 1) : sample >> depth - 8);
     }
 
     private static EffconvException.InvalidInput transparent(String where) {
         return invalid(where, "has transparent pixels, expected an opaque image");
     }
 
-    // Straight from the raster: getRGB would convert grey through linear light and brighten it.
-    private static void copyGrey(Raster raster, byte[] target, int offset) {
-        int shift = raster.getDataBuffer().getDataType() == DataBuffer.TYPE_USHORT ? 8 : 0;
-        int depth = raster.getSampleModel().getSampleSize(0);
-        int[] row = new int[raster.getWidth()];
-        int at = offset;
-        for (int y = 0; y < raster.getHeight(); y++) {
-            raster.getSamples(0, y, row.length, 1, 0, row);
-            for (int value : row) {
-                byte v = (byte) (depth < 8 ? value * 255 / ((1 << depth) - 1) : value >> shift);
-                target[at++] = v;
-                target[at++] = v;
-                target[at++] = v;
-            }
-        }
-    }
-
-    private static void copyColour(Raster raster, byte[] target, int offset) {
-        int[] row = new int[3 * raster.getWidth()];
-        int at = offset;
-        for (int y = 0; y < raster.getHeight(); y++) {
-            raster.getPixels(0, y, raster.getWidth(), 1, row); // band order is red, green, blue whatever the memory's
-            for (int value : row) {
-                target[at++] = (byte) value;
-            }
-        }
-    }
-
-    private static void copyAny(String where, BufferedImage image, byte[] target, int offset) {
+    /** Palettes, to which the JDK also turns grey of less than 8 bits, and colours of other spaces. */
+    private static void copyColours(String where, BufferedImage image, byte[] target, int offset) {
         int[] row = new int[image.getWidth()];
         int at = offset;
         for (int y = 0; y < image.getHeight(); y++) {
