@@ -1,7 +1,6 @@
 package org.effconv.data;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -17,7 +16,7 @@ final class ImageSet {
     private static final int MAX_FILE = 64 << 20; // bytes; a small archive entry must not unpack to gigabytes
 
     private final String what;
-    private final List<ImageFolder.Item> items;
+    private final List<ClassFolders.Item> items;
     private final LoadListener listener;
     private final ImageDecoder.Header size;
     private final String sizeReason;
@@ -30,12 +29,12 @@ final class ImageSet {
     private int failedAt = Integer.MAX_VALUE; // guarded by this
     private Throwable failure; // guarded by this
 
-    private ImageSet(String what, List<ImageFolder.Item> items, ImageSet like, List<String> classes, LoadListener listener) {
+    private ImageSet(String what, List<ClassFolders.Item> items, ImageSet like, List<String> classes, LoadListener listener) {
         this.what = what;
         this.items = items;
         this.listener = listener;
         if (like == null) {
-            ImageFolder.Item first = items.get(0);
+            ClassFolders.Item first = items.get(0);
             try (ImageDecoder decoder = new ImageDecoder()) {
                 size = decoder.header(first.where(), content(first));
             }
@@ -57,7 +56,7 @@ final class ImageSet {
      * @param like the part whose size the images must have; null: that of the first image
      */
     static ImageSet decode(
-            String what, List<ImageFolder.Item> items, ImageSet like, List<String> classes, LoadListener listener) {
+            String what, List<ClassFolders.Item> items, ImageSet like, List<String> classes, LoadListener listener) {
         ImageSet set = new ImageSet(what, items, like, classes, listener);
         listener.progress(what, 0, items.size());
         List<Thread> threads = new ArrayList<>();
@@ -93,7 +92,7 @@ final class ImageSet {
             // indices are handed out in ascending order: when one fails, all before it are in work or done
             for (int i = next.getAndIncrement(); i < items.size(); i = next.getAndIncrement()) {
                 try {
-                    ImageFolder.Item item = items.get(i);
+                    ClassFolders.Item item = items.get(i);
                     int offset = i * size.height() * size.width() * 3;
                     if (!decoder.decode(item.where(), content(item), size, sizeReason, pixels, offset)) {
                         allGrey.set(false);
@@ -107,9 +106,9 @@ final class ImageSet {
         }
     }
 
-    private static byte[] content(ImageFolder.Item item) {
-        try (InputStream in = item.content().open()) {
-            byte[] file = in.readNBytes(MAX_FILE + 1);
+    private static byte[] content(ClassFolders.Item item) {
+        try {
+            byte[] file = item.content().read(MAX_FILE);
             if (file.length > MAX_FILE) {
                 throw DataFiles.invalid(item.where(), "holds more than " + MAX_FILE + " bytes, expected an image file of less");
             }

@@ -1,0 +1,175 @@
+package org.effconv.data;
+
+import static org.effconv.data.DataFiles.invalid;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.text.Normalizer;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Which files of a part are its images, and of which class: the one rule for folders and zips. An image is
+ * {@code <class>/<file>}, or {@code <folder>/<class>/<file>} where one folder holds all of them. Whatever else there is, by its name or
+ * its place, is skipped and told in one warning.
+ */
+final class ClassFolders {
+    private static final Logger LOG = LoggerFactory.getLogger(ClassFolders.class);
+    private static final Set<String> READ = Set.of("png", "jpg", "jpeg", "jpe", "jfif");
+    private static final Set<String> NOT_READ =
+            Set.of("gif", "bmp", "tif", "tiff", "webp", "avif", "heic", "heif", "jp2", "jxl", "ppm", "pgm", "pbm", "pnm");
+    private static final int NAMED = 3;
+    private static final char UNREADABLE = '\uFFFD'; // stands for bytes that are no character
+
+    /** A file of a part: the names from the part down to it, where it stands (for messages), and how to read it. */
+    record Entry(List<String> path, String where, Content content) {
+        String file() {
+            return path.get(path.size() - 1);
+        }
+    }
+
+    /** An image file: its class, its name within the class, where it stands (for messages), and how to read it. */
+    record Item(String className, String file, String where, Content content) {}
+
+    /** Reads a file; called from several threads. */
+    interface Content {
+        /** All bytes if there are at most that many, else more than that. */
+        byte[] read(int most) throws IOException;
+    }
+
+    private ClassFolders() {}
+
+    /**
+     * The images among {@code entries}, by class and then by name.
+     *
+     * @param part what holds the entries, for messages
+     * @param folders the paths of its folders, as far as it names them: those of no class are told
+     */
+    static List<Item> images(Path part, List<Entry> entries, List<List<String>> folders) {
+        Set<String> skipped = new TreeSet<>();
+        List<Entry> images = new ArrayList<>();
+        for (Entry entry : entries) {
+            if (hidden(entry.path()) < entry.path().size() || !isImage(entry)) {
+                skipped.add(shown(entry.path(), false));
+            } else {
+                images.add(entry);
+            }
+        }
+        int above = commonFolder(images) ? 1 : 0;
+        Map<Boolean, List<Entry>> inClass = images.stream().collect(Collectors.partitioningBy(e -> e.path().size() == above + 2));
+        if (inClass.get(true).isEmpty() && images.stream().anyMatch(e -> e.path().size() > 2)) {
+            throw invalid(part, "has the folders " + images.stream().filter(e -> e.path().size() > 1).map(e -> e.path().get(0)).distinct().sorted().toList()
+                    + " above its classes, expected one common to all, or none");
+        }
+        inClass.get(false).forEach(e -> skipped.add(shown(e.path(), false)));
+        Map<String, String> classes = new HashMap<>();
+        List<Item> items = inClass.get(true).stream().map(e -> item(part, e, classes))
+                .sorted(Comparator.comparing(Item::className).thenComparing(Item::file)).toList();
+        refuseTwice(items);
+        for (List<String> folder : folders) {
+            if (hidden(folder) < folder.size() || folder.size() == above + 1 && !classes.containsValue(folder.get(above))) {
+                skipped.add(shown(folder, true));
+            }
+        }
+        tellSkipped(part, skipped);
+        tellTwoFormats(part, items);
+        return items;
+    }
+
+    /** What operating systems hide or leave behind. */
+    static boolean isHidden(String name) {
+        return name.startsWith(".") || name.equals("Thumbs.db") || name.equals("__MACOSX");
+    }
+
+    /** The depth of the first hidden name; the length of the path if there is none. */
+    private static int hidden(List<String> path) {
+        int depth = 0;
+        while (depth < path.size() && !isHidden(path.get(depth))) {
+            depth++;
+        }
+        return depth;
+    }
+
+    // A hidden folder counts as one, however much it holds.
+    private static String shown(List<String> path, boolean folder) {
+        int depth = Math.min(hidden(path) + 1, path.size());
+        return String.join("/", path.subList(0, depth)) + (folder || depth < path.size() ? "/" : "");
+    }
+
+    private static boolean isImage(Entry entry) {
+        String ending = ending(entry.file());
+        if (NOT_READ.contains(ending)) {
+            throw invalid(entry.where(), "is an image of another format by its name, expected .png, .jpg or .jpeg");
+        }
+        return READ.contains(ending);
+    }
+
+    private static String ending(String file) {
+        return file.substring(file.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
+    }
+
+    private static boolean commonFolder(List<Entry> images) {
+        List<Entry> below = images.stream().filter(e -> e.path().size() > 1).toList();
+        return below.stream().allMatch(e -> e.path().size() > 2) && below.stream().map(e -> e.path().get(0)).distinct().count() == 1;
+    }
+
+    // One name may be written in several ways, which look alike: composed (é) or not (e and an accent).
+    private static Item item(Path part, Entry entry, Map<String, String> classes) {
+        String folder = entry.path().get(entry.path().size() - 2);
+        if ((folder + entry.file()).indexOf(UNREADABLE) >= 0) {
+            throw invalid(entry.where(), "has a name that this system's locale cannot read, so that classes would be confused; expected a locale with UTF-8, as "
+                    + "LC_ALL=C.UTF-8");
+        }
+        String name = Normalizer.normalize(folder, Normalizer.Form.NFC);
+        String other = classes.putIfAbsent(name, folder);
+        if (other != null && !other.equals(folder)) {
+            throw invalid(part, "has two folders whose names are both '" + name + "', written as " + codePoints(other) + " and as "
+                    + codePoints(folder) + "; expected one folder for each class");
+        }
+        return new Item(name, entry.file(), entry.where(), entry.content());
+    }
+
+    private static String codePoints(String name) {
+        return name.codePoints().mapToObj(c -> String.format("U+%04X", c)).collect(Collectors.joining(" "));
+    }
+
+    private static void refuseTwice(List<Item> items) {
+        for (int i = 1; i < items.size(); i++) {
+            if (items.get(i).className().equals(items.get(i - 1).className()) && items.get(i).file().equals(items.get(i - 1).file())) {
+                throw invalid(items.get(i).where(), "stands there twice, expected each name once; write the zip again");
+            }
+        }
+    }
+
+    private static void tellSkipped(Path part, Collection<String> skipped) {
+        if (!skipped.isEmpty()) {
+            LOG.warn("{}: skipped {} that {} no image of a class: {}", part, skipped.size() == 1 ? "1 entry" : skipped.size() + " entries",
+                    skipped.size() == 1 ? "is" : "are", some(skipped));
+        }
+    }
+
+    private static void tellTwoFormats(Path part, List<Item> items) {
+        Set<List<String>> seen = new HashSet<>();
+        List<String> again = items.stream().filter(i -> !seen.add(List.of(i.className(), i.file().substring(0, i.file().lastIndexOf('.')))))
+                .map(i -> i.className() + "/" + i.file()).toList();
+        if (!again.isEmpty()) {
+            LOG.warn("{}: {} of {} images have the name of another but for its ending, and all are used: {}", part, again.size(), items.size(),
+                    some(again));
+        }
+    }
+
+    private static String some(Collection<String> names) {
+        return names.stream().limit(NAMED).collect(Collectors.joining(", ")) + (names.size() > NAMED ? ", ..." : "");
+    }
+}
