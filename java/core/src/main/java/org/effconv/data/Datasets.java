@@ -5,6 +5,9 @@ import static org.effconv.data.DataFiles.invalid;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
 import org.effconv.EffconvException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -78,16 +81,20 @@ public final class Datasets {
     }
 
     private static Dataset readFolder(String name, Path folder, int trainCount, int testCount, LoadListener listener) {
+        Map<String, Supplier<Dataset>> forms = new LinkedHashMap<>();
         if (IdxFolder.isAt(folder)) {
-            return IdxFolder.read(name, folder, listener);
+            forms.put("IDX files", () -> IdxFolder.read(name, folder, listener));
         }
         if (CifarBinary.isAt(folder)) {
-            return CifarBinary.read(name, folder, listener);
+            forms.put("CIFAR-10 binary batches", () -> CifarBinary.read(name, folder, listener));
         }
         if (ImageFolder.isAt(folder)) {
-            return new ImageFolder(name, trainCount, testCount, listener).read(folder);
+            forms.put("class folders of images", () -> new ImageFolder(name, trainCount, testCount, listener).read(folder));
         }
-        throw invalid(folder, "holds no dataset, expected train-images-idx3-ubyte[.gz], data_batch_1.bin, train.zip or a "
-                + "folder train/");
+        if (forms.size() > 1) {
+            LOG.warn("{}: holds {}; only the {} are used", folder, String.join(" and ", forms.keySet()), forms.keySet().iterator().next());
+        }
+        return forms.values().stream().findFirst().orElseThrow(() -> invalid(folder, "holds no dataset, expected "
+                + "train-images-idx3-ubyte[.gz], data_batch_1.bin, train.zip or a folder train/")).get();
     }
 }

@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;
 import java.util.zip.ZipException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The four IDX files of MNIST and of the sets published in its form (Y. LeCun, C. Cortes, C. Burges, "The MNIST
@@ -17,6 +19,7 @@ import java.util.zip.ZipException;
  * {@code classes.txt} beside them names the classes, one a line; without it they are named by their numbers.
  */
 final class IdxFolder {
+    private static final Logger LOG = LoggerFactory.getLogger(IdxFolder.class);
     static final String CLASS_NAMES = "classes.txt";
     private static final String TRAIN_IMAGES = "train-images-idx3-ubyte";
     private static final String TRAIN_LABELS = "train-labels-idx1-ubyte";
@@ -56,11 +59,16 @@ final class IdxFolder {
     }
 
     private static Path find(Path folder, String name) {
-        for (String candidate : List.of(name, name + ".gz")) {
-            Path file = folder.resolve(candidate);
-            if (Files.isRegularFile(file)) {
-                return file;
+        Path plain = folder.resolve(name);
+        Path zipped = folder.resolve(name + ".gz");
+        if (Files.isRegularFile(plain)) {
+            if (Files.exists(zipped)) {
+                LOG.warn("{}: is not used, since {} stands beside it", zipped, plain);
             }
+            return plain;
+        }
+        if (Files.isRegularFile(zipped)) {
+            return zipped;
         }
         throw invalid(folder, "file " + name + " is missing, expected it (or " + name
                 + ".gz) beside the other three IDX files");

@@ -55,6 +55,30 @@ class IdxFolderTest {
     }
 
     @Test
+    void damagedGzipDataAreRefused() {
+        Path file = folder.resolve("train-images-idx3-ubyte.gz");
+        TestFiles.delete(trainImages);
+        byte[] checksum = gzip(idxImages(4, 50));
+        checksum[checksum.length - 8] ^= 1; // of the content: the last bytes are its CRC-32 and its size
+        write(file, checksum);
+        assertTrue(rejection(folder).startsWith(file + ": holds damaged gzip data ("), rejection(folder));
+        byte[] whole = gzip(idxImages(4, 50));
+        write(file, Arrays.copyOf(whole, whole.length - 3));
+        assertTrue(rejection(folder).startsWith(file + ": is truncated: the gzip data ends early"), rejection(folder));
+    }
+
+    @Test
+    void saysWhichOfTwoFilesIsUsed() {
+        Path second = folder.resolve("train-images-idx3-ubyte.gz");
+        write(second, gzip(idxImages(4, 50)));
+        assertEquals(List.of(second + ": is not used, since " + trainImages + " stands beside it"),
+                TestFiles.warnings(IdxFolder.class, () -> assertEquals(0, Datasets.open(folder.toString()).train().pixel(0, 0, 0, 0))));
+        write(folder.resolve("train/a/1.png"), new byte[1]);
+        assertEquals(List.of(folder + ": holds IDX files and class folders of images; only the IDX files are used"),
+                TestFiles.warnings(Datasets.class, () -> Datasets.open(folder.toString())));
+    }
+
+    @Test
     void namesClassesByTheirFile() {
         write(folder.resolve("classes.txt"), "shoe\nbag\nhat\n".getBytes(StandardCharsets.UTF_8));
         assertEquals(List.of("shoe", "bag", "hat"), Datasets.open(folder.toString()).classNames());
