@@ -66,7 +66,7 @@ public final class Effconv implements Runnable {
         SettingOptions.add(tableLine.getCommandSpec(), LatencyTableCommand.OFFERED);
         CommandLine sweepLine = new CommandLine(new SweepCommand());
         SettingOptions.add(sweepLine.getCommandSpec(), SweepCommand.OFFERED);
-        return line.addSubcommand(learnLine)
+        line.addSubcommand(learnLine)
                 .addSubcommand(trainLine)
                 .addSubcommand(evalLine)
                 .addSubcommand(new ExportCommand())
@@ -80,7 +80,9 @@ public final class Effconv implements Runnable {
                 .addSubcommand(new InfoCommand())
                 .setUsageHelpAutoWidth(true)
                 .setParameterExceptionHandler(Effconv::badArguments)
-                .setExecutionExceptionHandler(Effconv::failed);
+                .setExecutionExceptionHandler(Effconv::failed)
+                .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF)); // colours are control characters
+        return line.setOut(new PrintWriter(new Printable(line.getOut()), true)).setErr(new PrintWriter(new Printable(line.getErr()), true));
     }
 
     @Override
@@ -104,7 +106,7 @@ public final class Effconv implements Runnable {
         int code = e instanceof InvalidInput ? BAD_INPUT : FAILED;
         if (e instanceof EffconvException || e instanceof UncheckedIOException) {
             LOG.info("failed", e); // the trace is for log.txt alone
-            err.println("effconv: " + e.getMessage());
+            err.println("effconv: " + Printable.line(String.valueOf(e.getMessage())));
         } else {
             LOG.error("unexpected", e);
             err.println("effconv: unexpected failure, please report it: " + e);

@@ -22,6 +22,7 @@ import org.slf4j.LoggerFactory;
 final class RunLog extends AppenderBase<ILoggingEvent> {
     private static final String NAME = "run-log";
     private static final int KEPT = 1000;
+    private static final String MESSAGE = "%replace(%msg){'\\n', '\\\\n'}"; // on one line, whatever names it holds
 
     private final PatternLayout layout;
     private final List<String> early = new ArrayList<>();
@@ -43,7 +44,7 @@ final class RunLog extends AppenderBase<ILoggingEvent> {
         console.setTarget("System.err");
         LayoutWrappingEncoder<ILoggingEvent> encoder = new LayoutWrappingEncoder<>();
         encoder.setContext(context);
-        encoder.setLayout(layout(context, "effconv: %level: %msg%n%nopex"));
+        encoder.setLayout(layout(context, "effconv: %level: " + MESSAGE + "%n%nopex"));
         encoder.start();
         console.setEncoder(encoder);
         ThresholdFilter warnings = new ThresholdFilter();
@@ -53,7 +54,7 @@ final class RunLog extends AppenderBase<ILoggingEvent> {
         console.start();
         root.addAppender(console);
 
-        RunLog log = new RunLog(layout(context, "%d{yyyy-MM-dd HH:mm:ss.SSS} %-5level %logger{0}: %msg%n%ex"));
+        RunLog log = new RunLog(layout(context, "%d{yyyy-MM-dd HH:mm:ss.SSS} %-5level %logger{0}: " + MESSAGE + "%n%ex"));
         log.setContext(context);
         log.setName(NAME);
         log.start();
@@ -61,7 +62,12 @@ final class RunLog extends AppenderBase<ILoggingEvent> {
     }
 
     private static PatternLayout layout(LoggerContext context, String pattern) {
-        PatternLayout layout = new PatternLayout();
+        PatternLayout layout = new PatternLayout() {
+            @Override
+            public String doLayout(ILoggingEvent event) {
+                return Printable.text(super.doLayout(event));
+            }
+        };
         layout.setContext(context);
         layout.setPattern(pattern);
         layout.start();
