@@ -132,7 +132,7 @@ final class ImageDecoder implements AutoCloseable {
     // blue, then opacity, whatever the memory's.
     private static void copySamples(String where, Raster raster, byte[] target, int offset) {
         int bands = raster.getNumBands();
-        int depth = raster.getSampleModel().getSampleSize(0);
+        int depth = raster.getSampleModel().getSampleSize(0); // 8 or 16: less is a palette to the JDK
         int opaque = (1 << depth) - 1;
         boolean alpha = bands == 2 || bands == 4;
         int green = bands >= 3 ? 1 : 0;
@@ -144,15 +144,11 @@ final class ImageDecoder implements AutoCloseable {
                 if (alpha && row[p + bands - 1] != opaque) {
                     throw transparent(where);
                 }
-                target[at++] = level(row[p], depth);
-                target[at++] = level(row[p + green], depth);
-                target[at++] = level(row[p + 2 * green], depth);
+                target[at++] = (byte) (row[p] >> depth - 8);
+                target[at++] = (byte) (row[p + green] >> depth - 8);
+                target[at++] = (byte) (row[p + 2 * green] >> depth - 8);
             }
         }
-    }
-
-    private static byte level(int sample, int depth) {
-        return (byte) (depth < 8 ? sample * 255 / ((1 << depth) - 1) : sample >> depth - 8);
     }
 
     private static EffconvException.InvalidInput transparent(String where) {

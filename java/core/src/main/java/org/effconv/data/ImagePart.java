@@ -14,8 +14,10 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.StringTokenizer;
 import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 import java.util.zip.CRC32;
@@ -127,7 +129,8 @@ final class ImagePart implements AutoCloseable {
 
     // Some programs begin names with ./, and some on Windows write \ between them.
     private static List<String> names(ZipEntry entry) {
-        return Arrays.stream(entry.getName().split("[/\\\\]")).filter(name -> !name.isEmpty() && !name.equals(".")).toList();
+        StringTokenizer names = new StringTokenizer(entry.getName(), "/\\"); // which gives no empty ones
+        return Collections.list(names).stream().map(Object::toString).filter(name -> !name.equals(".")).toList();
     }
 
     private static byte[] content(ZipFile zip, ZipEntry entry, int most) throws IOException {
