@@ -29,7 +29,8 @@ import picocli.CommandLine.Option;
         description = "Trains a network of given kernel sizes, as an ordinary CNN.")
 final class TrainCommand extends RunCommand<Training, TrainingResult> {
     private static final Pattern UNIFORM = Pattern.compile("k(\\d{1,3})");
-    private static final Pattern LIST = Pattern.compile("\\d{1,3}(,\\d{1,3})*");
+    private static final Pattern LIST = Pattern.compile("[\\d,]+"); // a repeated group would take a stack frame for each layer
+    private static final Pattern SIZE = Pattern.compile("\\d{1,3}");
     private static final String FORMS = "a sizes.json, one size for all layers, as k5, or one per sized layer, as 3,3,5,7";
 
     @Option(names = "--sizes", paramLabel = "FILE|kN|LIST", description = FORMS)
@@ -53,9 +54,16 @@ final class TrainCommand extends RunCommand<Training, TrainingResult> {
             return Training.uniform(settings, architecture, data, Integer.parseInt(uniform.group(1)));
         }
         if (LIST.matcher(sizes).matches()) {
-            return Training.of(settings, architecture, Arrays.stream(sizes.split(",")).mapToInt(Integer::parseInt).toArray());
+            return Training.of(settings, architecture, Arrays.stream(sizes.split(",", -1)).mapToInt(TrainCommand::size).toArray());
         }
         return Training.fromFile(settings, architecture, data, Path.of(sizes));
+    }
+
+    private static int size(String text) {
+        if (!SIZE.matcher(text).matches()) {
+            throw new InvalidInput("--sizes: '" + (text.length() > 20 ? text.substring(0, 20) + "..." : text) + "' in the list; expected " + FORMS);
+        }
+        return Integer.parseInt(text);
     }
 
     @Override

@@ -9,6 +9,9 @@ import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.effconv.EffconvException.InvalidInput;
@@ -20,6 +23,8 @@ public final class Json {
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
     private static final ObjectWriter PRETTY = MAPPER.writerWithDefaultPrettyPrinter();
+
+    private static final int MOST_BYTES = 256 << 20;
 
     private Json() {}
 
@@ -33,12 +38,24 @@ public final class Json {
     }
 
     /**
-     * @throws InvalidInput if the file is missing, unreadable or holds no JSON object
+     * @throws InvalidInput if the file is missing, unreadable, longer than any of EffConv's or holds no JSON object
      */
     public static ObjectNode read(Path file) {
+        return read(file, MOST_BYTES);
+    }
+
+    /**
+     * @param most bytes that the file may have
+     * @throws InvalidInput as {@link #read(Path)}
+     */
+    public static ObjectNode read(Path file, int most) {
         String text;
-        try {
-            text = Files.readString(file);
+        try (InputStream in = Files.newInputStream(file)) {
+            byte[] bytes = in.readNBytes(most + 1); // and no more, whatever the file's length
+            if (bytes.length > most) {
+                throw new InvalidInput(file + ": is longer than " + most + " bytes; expected at most that many");
+            }
+            text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString(); // refuses what is no UTF-8
         } catch (java.nio.file.NoSuchFileException e) {
             throw new InvalidInput(file + ": no such file");
         } catch (IOException e) {

@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.regex.Pattern;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.io.Digest;
 import org.effconv.io.Json;
@@ -21,12 +22,16 @@ public final class Architecture {
             "cnn6", "lenet", "resnet20", "resnet32", "resnet44", "resnet56", "flexnet3", "flexnet5", "flexnet7", "dwnet",
             "planted1", "planted3");
 
+    private static final Pattern NO_NAME = Pattern.compile("[/\\\\\\p{Cntrl}]"); // run folders are named after architectures
+
+    private final String source;
     private final String name;
     private final String description;
     private final List<LayerSpec> layers;
     private final String json;
 
-    private Architecture(String name, String description, List<LayerSpec> layers, String json) {
+    private Architecture(String source, String name, String description, List<LayerSpec> layers, String json) {
+        this.source = source;
         this.name = name;
         this.description = description;
         this.layers = layers;
@@ -61,7 +66,7 @@ public final class Architecture {
      * @throws InvalidInput if the file cannot be read or its contents are wrong: names file, field, value and expectation
      */
     public static Architecture read(Path file) {
-        return of(Json.read(file), file.toString());
+        return of(Json.read(file, NetworkLimits.FILE), file.toString());
     }
 
     /**
@@ -75,6 +80,9 @@ public final class Architecture {
     private static Architecture of(ObjectNode root, String source) {
         ArchitectureParser.Fields f = new ArchitectureParser.Fields(source, "", root);
         String name = f.text("name", null);
+        if (name.isBlank() || name.length() > NetworkLimits.NAME || NO_NAME.matcher(name).find()) {
+            throw f.wrong("name", "1 to " + NetworkLimits.NAME + " characters, none of them a slash, a backslash or a control character");
+        }
         String description = f.text("description", "");
         OptionalInt kmax = f.has("kmax") ? f.oddOr("kmax", null) : OptionalInt.empty();
         List<LayerSpec> layers = new ArchitectureParser(source, kmax).layers(f.node("layers"), "layers");
@@ -82,7 +90,7 @@ public final class Architecture {
         if (!hasSized(layers)) {
             throw new InvalidInput(source + ": field layers holds no convolution with a learned kernel; expected at least one");
         }
-        return new Architecture(name, description, layers, Json.line(root));
+        return new Architecture(source, name, description, layers, Json.line(root));
     }
 
     private static boolean hasSized(List<LayerSpec> layers) {
@@ -95,6 +103,11 @@ public final class Architecture {
             }
         }
         return false;
+    }
+
+    /** Where it was read, for errors: a file, or a part of one. */
+    String source() {
+        return source;
     }
 
     public String name() {

@@ -18,26 +18,41 @@ import org.effconv.backend.Pooling;
 
 /** Reads the layer lists of an architecture; every error names the source, the field, its value and what was expected. */
 final class ArchitectureParser {
-    /** Largest kernel that the convolutions of every backend take. */
-    static final int LARGEST_KERNEL = 33;
-
-    private static final int MOST_CHANNELS = 65_536;
-    private static final int MOST_LAYERS = 10_000;
-    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_-]+");
+    private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_-]{1," + NetworkLimits.NAME + "}");
+    private static final int SHORT = 60;
 
     private final String source;
     private final OptionalInt defaultKmax;
-    private int layers;
+    private int written;
+    private int nesting;
 
     ArchitectureParser(String source, OptionalInt defaultKmax) {
         this.source = source;
         this.defaultKmax = defaultKmax;
     }
 
+    /** The layers of a list, which are no more than allowed once repetitions are unrolled. */
     List<LayerSpec> layers(JsonNode node, String path) {
         if (!(node instanceof ArrayNode list)) {
             throw wrong(source, path, node, "a list of layers");
         }
+        if (nesting > NetworkLimits.NESTING) {
+            throw new InvalidInput(source + ": field " + shortened(path) + " stands in " + nesting + " repetitions and residual blocks; expected at most "
+                    + NetworkLimits.NESTING + " in one another");
+        }
+        nesting++;
+        List<LayerSpec> specs = each(list, path);
+        nesting--;
+        // Lists within this one have passed, so that the sum cannot overflow.
+        long unrolled = LayerSpec.unrolled(specs);
+        if (unrolled > NetworkLimits.LAYERS) {
+            throw new InvalidInput(source + ": field " + path + " holds " + NetworkLimits.number(unrolled)
+                    + " layers, repetitions unrolled; expected at most " + NetworkLimits.number(NetworkLimits.LAYERS));
+        }
+        return specs;
+    }
+
+    private List<LayerSpec> each(ArrayNode list, String path) {
         List<LayerSpec> specs = new ArrayList<>();
         Map<String, Integer> ordinals = new HashMap<>();
         Set<String> names = new HashSet<>();
@@ -46,8 +61,9 @@ final class ArchitectureParser {
             if (!(list.get(i) instanceof ObjectNode object)) {
                 throw wrong(source, at, list.get(i), "an object with a field \"type\"");
             }
-            if (++layers > MOST_LAYERS) {
-                throw new InvalidInput(source + ": field " + at + ": more than " + MOST_LAYERS + " layers");
+            if (++written > NetworkLimits.LAYERS) {
+                throw new InvalidInput(source + ": field " + at + " is layer " + NetworkLimits.number(written) + "; expected at most "
+                        + NetworkLimits.number(NetworkLimits.LAYERS));
             }
             LayerSpec spec = layer(new Fields(source, at, object), ordinals);
             if (!names.add(spec.name())) {
@@ -63,7 +79,7 @@ final class ArchitectureParser {
         String type = f.text("type", null);
         String name = f.text("name", type + ordinals.merge(type, 1, Integer::sum));
         if (f.has("name") && !NAME.matcher(name).matches()) {
-            throw f.wrong("name", "letters, digits, _ and - only");
+            throw f.wrong("name", "letters, digits, _ and - only, at most " + NetworkLimits.NAME);
         }
         LayerSpec spec =
                 switch (type) {
@@ -74,11 +90,10 @@ final class ArchitectureParser {
                     case "pool" -> pool(name, f);
                     case "globalAveragePool" -> new LayerSpec.GlobalAveragePool(name);
                     case "linear" -> new LayerSpec.Linear(
-                            name, f.integerOr("outputs", "classes", 1, MOST_CHANNELS), f.flag("bias", true));
+                            name, f.integerOr("outputs", "classes", 1, NetworkLimits.CHANNELS), f.flag("bias", true));
                     case "dropout" -> new LayerSpec.Dropout(name, f.fraction("rate"));
                     case "residual" -> residual(name, f);
-                    case "repeat" -> new LayerSpec.Repeat(
-                            name, f.integer("times", 1, 1000), layers(f.node("layers"), f.at("layers")));
+                    case "repeat" -> new LayerSpec.Repeat(name, f.integer("times", 1, 1000), atLeastOne(f, "layers"));
                     default -> throw f.wrong(
                             "type",
                             "conv, batchNorm, relu, gelu, pool, globalAveragePool, linear, dropout, residual or repeat");
@@ -88,11 +103,11 @@ final class ArchitectureParser {
     }
 
     private LayerSpec conv(String name, Fields f) {
-        OptionalInt groups = f.has("groups") ? f.integerOr("groups", "depthwise", 1, MOST_CHANNELS) : OptionalInt.of(1);
+        OptionalInt groups = f.has("groups") ? f.integerOr("groups", "depthwise", 1, NetworkLimits.CHANNELS) : OptionalInt.of(1);
         if (groups.isPresent() && !f.has("channels")) {
             throw f.wrong("channels", "the number of output channels, or \"same\"");
         }
-        OptionalInt channels = f.has("channels") ? f.integerOr("channels", "same", 1, MOST_CHANNELS) : OptionalInt.empty();
+        OptionalInt channels = f.has("channels") ? f.integerOr("channels", "same", 1, NetworkLimits.CHANNELS) : OptionalInt.empty();
         OptionalInt kernel = f.has("kernel") ? f.oddOr("kernel", "learned") : OptionalInt.empty();
         for (String field : List.of("kmax", "defaultKernel")) {
             if (kernel.isPresent() && f.has(field)) {
@@ -120,10 +135,7 @@ final class ArchitectureParser {
     }
 
     private LayerSpec residual(String name, Fields f) {
-        List<LayerSpec> body = layers(f.node("body"), f.at("body"));
-        if (body.isEmpty()) {
-            throw f.wrong("body", "at least one layer");
-        }
+        List<LayerSpec> body = atLeastOne(f, "body");
         List<LayerSpec> shortcut = f.has("shortcut") ? layers(f.node("shortcut"), f.at("shortcut")) : List.of();
         String activation = f.text("activation", "none");
         if (!activation.equals("none") && !activation.equals("relu")) {
@@ -133,13 +145,21 @@ final class ArchitectureParser {
                 name, body, shortcut, activation.equals("relu") ? Activation.RELU : Activation.NONE);
     }
 
+    private List<LayerSpec> atLeastOne(Fields f, String field) {
+        List<LayerSpec> layers = layers(f.node(field), f.at(field));
+        if (layers.isEmpty()) {
+            throw f.wrong(field, "at least one layer");
+        }
+        return layers;
+    }
+
     static InvalidInput wrong(String source, String field, JsonNode value, String expected) {
         String found = value == null || value.isMissingNode() ? "is missing" : "is " + shortened(value.toString());
         return new InvalidInput(source + ": field " + field + " " + found + "; expected " + expected);
     }
 
     private static String shortened(String text) {
-        return text.length() <= 60 ? text : text.substring(0, 57) + "...";
+        return text.length() <= SHORT ? text : text.substring(0, SHORT - 3) + "...";
     }
 
     /** The fields of one object, each read at most once; what nobody asked for is refused. */
@@ -220,8 +240,8 @@ final class ArchitectureParser {
             if (word != null && n.isTextual() && n.textValue().equals(word)) {
                 return OptionalInt.empty();
             }
-            if (!n.isInt() || n.intValue() < 1 || n.intValue() > LARGEST_KERNEL || n.intValue() % 2 == 0) {
-                throw wrong(field, "an odd number from 1 to " + LARGEST_KERNEL + (word == null ? "" : ", or \"" + word + "\""));
+            if (!n.isInt() || n.intValue() < 1 || n.intValue() > NetworkLimits.KERNEL || n.intValue() % 2 == 0) {
+                throw wrong(field, "an odd number from 1 to " + NetworkLimits.KERNEL + (word == null ? "" : ", or \"" + word + "\""));
             }
             return OptionalInt.of(n.intValue());
         }
@@ -237,7 +257,7 @@ final class ArchitectureParser {
         void refuseOthers(String what) {
             object.fieldNames().forEachRemaining(field -> {
                 if (!known.contains(field)) {
-                    throw new InvalidInput(source + ": field " + at(field) + " is unknown; " + what + " has the fields "
+                    throw new InvalidInput(source + ": field " + at(shortened(field)) + " is unknown; " + what + " has the fields "
                             + String.join(", ", known));
                 }
             });

@@ -10,6 +10,15 @@ sealed interface LayerSpec {
     /** Name within the list it stands in. */
     String name();
 
+    /** Layers that this stands for once repetitions are unrolled. */
+    default long unrolled() {
+        return 1;
+    }
+
+    static long unrolled(List<LayerSpec> layers) {
+        return layers.stream().mapToLong(LayerSpec::unrolled).sum();
+    }
+
     /**
      * @param channels      output channels; empty for as many as the input has
      * @param kernel        fixed odd extent; empty for a size that is learned
@@ -41,7 +50,17 @@ sealed interface LayerSpec {
 
     /** activation(body(x) + shortcut(x)); an empty shortcut is the identity. */
     record Residual(String name, List<LayerSpec> body, List<LayerSpec> shortcut, Activation activation)
-            implements LayerSpec {}
+            implements LayerSpec {
+        @Override
+        public long unrolled() {
+            return 1 + LayerSpec.unrolled(body) + LayerSpec.unrolled(shortcut);
+        }
+    }
 
-    record Repeat(String name, int times, List<LayerSpec> layers) implements LayerSpec {}
+    record Repeat(String name, int times, List<LayerSpec> layers) implements LayerSpec {
+        @Override
+        public long unrolled() {
+            return times * LayerSpec.unrolled(layers);
+        }
+    }
 }

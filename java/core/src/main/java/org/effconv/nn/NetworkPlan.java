@@ -3,6 +3,7 @@ package org.effconv.nn;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.ToLongFunction;
 import org.effconv.EffconvException.InvalidInput;
 
 /**
@@ -10,7 +11,7 @@ import org.effconv.EffconvException.InvalidInput;
  * any choice of kernel sizes; vectors of sizes have one odd entry per {@link #sizedLayers sized layer}, in its order.
  */
 public final class NetworkPlan {
-    private static final int LARGEST_EXTENT = 4096;
+    private static final int SHOWN_SIZES = 24;
 
     private final Architecture architecture;
     private final Input input;
@@ -18,7 +19,9 @@ public final class NetworkPlan {
     private final List<Step.ParameterSpec> parameters;
     private final List<Step.BatchNorm> batchNorms;
     private final List<SizedLayer> sized;
+    private final long fixedParameters;
     private final long fixedMultiplyAdds;
+    private final double values;
 
     /** Images of height x width pixels and {@code channels} channels, to be told into {@code classes} classes. */
     public record Input(int height, int width, int channels, int classes) {}
@@ -30,15 +33,18 @@ public final class NetworkPlan {
         this.parameters = List.copyOf(builder.parameters);
         this.batchNorms = List.copyOf(builder.batchNorms);
         this.sized = List.copyOf(builder.sized);
+        this.fixedParameters = parameters.stream().mapToLong(p -> p.shape().count()).sum();
         this.fixedMultiplyAdds = builder.fixedMultiplyAdds;
+        this.values = builder.values;
     }
 
     /**
-     * @throws InvalidInput if the images are smaller than the network needs, or its layers do not fit together
+     * @throws InvalidInput if the images are smaller than the network needs, its layers do not fit together, or it is larger than
+     *                      any network may be: names the file, the layer, what it has and what was expected
      */
     public static NetworkPlan of(Architecture architecture, Input input) {
-        inRange("image height", input.height(), 1, LARGEST_EXTENT);
-        inRange("image width", input.width(), 1, LARGEST_EXTENT);
+        inRange("image height", input.height(), 1, NetworkLimits.EXTENT);
+        inRange("image width", input.width(), 1, NetworkLimits.EXTENT);
         inRange("image channels", input.channels(), 1, 1024);
         inRange("number of classes", input.classes(), 2, 1_000_000);
         try {
@@ -51,7 +57,7 @@ public final class NetworkPlan {
     }
 
     private static NetworkPlan build(Architecture architecture, Input input) {
-        PlanBuilder builder = new PlanBuilder(architecture.name(), input);
+        PlanBuilder builder = new PlanBuilder(architecture.source(), input);
         List<Step> steps = builder.steps(architecture.layers(), "");
         PlanBuilder.Extent out = builder.extent();
         if (!out.flat() || out.channels() != input.classes()) {
@@ -61,16 +67,30 @@ public final class NetworkPlan {
         return new NetworkPlan(architecture, input, steps, builder);
     }
 
+    // Each layer gives no smaller images for larger ones, so that halving finds the least.
     private static String leastExtent(Architecture architecture, Input input) {
-        for (int extent = 1; extent <= LARGEST_EXTENT; extent++) {
-            try {
-                build(architecture, new Input(extent, extent, input.channels(), input.classes()));
-                return "; expected at least " + extent + " x " + extent;
-            } catch (PlanBuilder.TooSmall e) {
-                continue;
+        int tooSmall = 0;
+        int enough = NetworkLimits.EXTENT + 1;
+        while (enough - tooSmall > 1) {
+            int extent = (tooSmall + enough) / 2;
+            if (isTooSmall(architecture, new Input(extent, extent, input.channels(), input.classes()))) {
+                tooSmall = extent;
+            } else {
+                enough = extent;
             }
         }
-        return "";
+        return enough > NetworkLimits.EXTENT ? "" : "; expected at least " + enough + " x " + enough;
+    }
+
+    private static boolean isTooSmall(Architecture architecture, Input input) {
+        try {
+            build(architecture, input);
+            return false;
+        } catch (PlanBuilder.TooSmall e) {
+            return true;
+        } catch (InvalidInput e) {
+            return false; // something else is wrong there, which is for whoever comes with such images
+        }
     }
 
     private static void inRange(String what, int value, int least, int most) {
@@ -130,7 +150,12 @@ public final class NetworkPlan {
 
     /** Parameters the network owns whatever the sizes: biases, batch norms, fixed convolutions, linear layers. */
     public long fixedParameters() {
-        return parameters.stream().mapToLong(p -> p.shape().count()).sum();
+        return fixedParameters;
+    }
+
+    /** Values that the network's operations give for one image in all; training keeps them for the gradients. */
+    public double values() {
+        return values;
     }
 
     /** Multiply-adds of fixed convolutions and linear layers on one image. */
@@ -140,42 +165,75 @@ public final class NetworkPlan {
 
     /** Trained parameters of the network of these sizes (running statistics are none). */
     public long parameters(int[] sizes) {
-        long count = fixedParameters();
-        for (SizedLayer layer : sized) {
-            count += layer.parametersPerTap() * taps(sizes, layer);
-        }
-        return count;
+        checkSizes(sizes);
+        return count(fixedParameters, SizedLayer::parametersPerTap, sizes);
     }
 
     /** Multiply-adds of the convolutions and linear layers for one image, taps beside the image included. */
     public long multiplyAdds(int[] sizes) {
-        long count = fixedMultiplyAdds;
+        checkSizes(sizes);
+        return count(fixedMultiplyAdds, SizedLayer::multiplyAddsPerTap, sizes);
+    }
+
+    private long count(long fixed, ToLongFunction<SizedLayer> perTap, int[] sizes) {
+        long count = fixed;
         for (SizedLayer layer : sized) {
-            count += layer.multiplyAddsPerTap() * taps(sizes, layer);
+            long k = sizes[layer.index()];
+            count += perTap.applyAsLong(layer) * k * k;
         }
         return count;
     }
 
-    private long taps(int[] sizes, SizedLayer layer) {
-        checkSizes(sizes);
-        long k = sizes[layer.index()];
-        return k * k;
-    }
-
     /**
-     * @throws InvalidInput unless there is one odd size from 1 to 33 per sized layer; kmax binds searches only
+     * @throws InvalidInput unless there is one odd size from 1 to 33 per sized layer, and the network of these sizes is no larger than
+     *                      networks may be; kmax binds searches only
      */
     public void checkSizes(int[] sizes) {
         if (sizes.length != sized.size()) {
-            throw new InvalidInput("kernel sizes " + Arrays.toString(sizes) + " are " + sizes.length + "; expected "
+            throw new InvalidInput("kernel sizes " + shortened(sizes) + " are " + sizes.length + "; expected "
                     + sized.size() + ", one per sized layer of " + architecture.name());
         }
         for (SizedLayer layer : sized) {
             int k = sizes[layer.index()];
-            if (k < 1 || k > ArchitectureParser.LARGEST_KERNEL || k % 2 == 0) {
+            if (k < 1 || k > NetworkLimits.KERNEL || k % 2 == 0) {
                 throw new InvalidInput("kernel size of layer " + layer.name() + " is " + k
-                        + "; expected an odd number from 1 to " + ArchitectureParser.LARGEST_KERNEL);
+                        + "; expected an odd number from 1 to " + NetworkLimits.KERNEL);
             }
+            long weights = layer.parametersPerTap() * k * k;
+            if (weights > NetworkLimits.WEIGHTS) {
+                throw tooMany("layer " + layer.name() + " at kernel size " + k, weights, "weights", NetworkLimits.WEIGHTS);
+            }
+        }
+        long parameters = count(fixedParameters, SizedLayer::parametersPerTap, sizes);
+        if (parameters > NetworkLimits.PARAMETERS) {
+            throw tooMany("kernel sizes " + shortened(sizes), parameters, "parameters", NetworkLimits.PARAMETERS);
+        }
+        long multiplyAdds = count(fixedMultiplyAdds, SizedLayer::multiplyAddsPerTap, sizes);
+        if (multiplyAdds > NetworkLimits.MULTIPLY_ADDS) {
+            throw tooMany("kernel sizes " + shortened(sizes), multiplyAdds, "multiply-adds an image", NetworkLimits.MULTIPLY_ADDS);
+        }
+    }
+
+    private InvalidInput tooMany(String what, long count, String of, long most) {
+        return new InvalidInput(architecture.source() + ": " + what + ": " + NetworkLimits.number(count) + " " + of + "; expected at most "
+                + NetworkLimits.number(most));
+    }
+
+    private static String shortened(int[] sizes) {
+        return sizes.length <= SHOWN_SIZES ? Arrays.toString(sizes)
+                : Arrays.toString(Arrays.copyOf(sizes, SHOWN_SIZES)).replace("]", ", ...]");
+    }
+
+    /**
+     * Holds a parameter that stands for a sized layer in a search to the limit of all.
+     *
+     * @param values that the parameter has
+     * @param what   it is, for people
+     * @throws InvalidInput if they are more than a parameter may have
+     */
+    public void checkValues(SizedLayer layer, long values, String what) {
+        if (values > NetworkLimits.WEIGHTS) {
+            throw tooMany("layer " + layer.name(), values, what, NetworkLimits.WEIGHTS);
         }
     }
 

@@ -33,15 +33,19 @@ final class PlanBuilder {
     final List<ParameterSpec> parameters = new ArrayList<>();
     final List<Step.BatchNorm> batchNorms = new ArrayList<>();
     long fixedMultiplyAdds;
+    double values; // that all steps give for one image
 
-    private final String architecture;
+    private final String source;
     private final int classes;
     private final Set<String> names = new HashSet<>();
+    private long leastParameters; // with all sizes 1
+    private long leastMultiplyAdds;
     private int dropouts;
     private Extent extent;
 
-    PlanBuilder(String architecture, NetworkPlan.Input input) {
-        this.architecture = architecture;
+    /** @param source names the architecture's file in errors */
+    PlanBuilder(String source, NetworkPlan.Input input) {
+        this.source = source;
         this.classes = input.classes();
         this.extent = new Extent(input.height(), input.width(), input.channels(), false);
     }
@@ -65,11 +69,22 @@ final class PlanBuilder {
                         && next.activation() == Activation.RELU;
                 steps.add(batchNorm(name, relu ? Activation.RELU : Activation.NONE));
                 i += relu ? 1 : 0;
+                countValues(name);
             } else {
-                steps.add(step(layer, name));
+                Step step = step(layer, name);
+                steps.add(step);
+                if (givesValues(step)) {
+                    countValues(name);
+                }
             }
         }
         return steps;
+    }
+
+    private static boolean givesValues(Step step) {
+        boolean folded = step instanceof Step.Residual block && block.folded(); // its sum is its last batch norm's
+        boolean nothing = step instanceof Step.Dropout dropout && dropout.rate() == 0;
+        return !folded && !nothing;
     }
 
     private Step step(LayerSpec layer, String name) {
@@ -113,11 +128,13 @@ final class PlanBuilder {
                     sized.size(), unique(name), c, k, spec.stride(), groups, extent.height(), extent.width(),
                     out.height(), out.width(), kmax, Math.min(spec.defaultKernel(), kmax));
             sized.add(layer);
+            countWeights(name, layer.parametersPerTap());
+            countMultiplyAdds(name, layer.multiplyAddsPerTap());
         } else {
             int kernel = spec.kernel().getAsInt();
             Shape shape = Shape.of(k, kernel, kernel, c / groups);
             weight = parameter(ModelTensor.convolution(unique(name) + ".weight", shape), 0, Math.sqrt(2.0 * k / shape.count()), true);
-            fixedMultiplyAdds += shape.count() * out.height() * out.width();
+            fixedMultiplyAdds += countMultiplyAdds(name, shape.count() * out.height() * out.width());
         }
         ParameterSpec bias = spec.bias() ? bias(name, k) : null;
         extent = out;
@@ -126,7 +143,7 @@ final class PlanBuilder {
 
     /** The smallest odd kernel whose taps cover the image from its centre, within what backends take. */
     private static int coveringKernel(Extent image) {
-        return Math.min(ArchitectureParser.LARGEST_KERNEL, Math.max(image.height(), image.width()) | 1);
+        return Math.min(NetworkLimits.KERNEL, Math.max(image.height(), image.width()) | 1);
     }
 
     private Step.BatchNorm batchNorm(String name, Activation activation) {
@@ -158,16 +175,14 @@ final class PlanBuilder {
     private Step linear(LayerSpec.Linear spec, String name) {
         long inputs = (long) extent.height() * extent.width() * extent.channels();
         int outputs = spec.outputs().orElse(classes);
-        if (inputs * outputs > Integer.MAX_VALUE) {
-            throw misfit(name, inputs + " inputs and " + outputs + " outputs", "at most " + Integer.MAX_VALUE + " weights");
-        }
+        countWeights(name, inputs * outputs);
         // A hidden layer feeds an activation that halves the variance; the classifier does not.
         double gain = spec.outputs().isPresent() ? 2 : 1;
         Shape shape = Shape.of(outputs, (int) inputs);
-        ParameterSpec weight = parameter(
-                ModelTensor.linear(unique(name) + ".weight", shape, extent.height() * extent.width()), 0, Math.sqrt(gain / inputs), true);
+        ParameterSpec weight = add(new ParameterSpec(
+                ModelTensor.linear(unique(name) + ".weight", shape, extent.height() * extent.width()), 0, Math.sqrt(gain / inputs), true));
         ParameterSpec bias = spec.bias() ? bias(name, outputs) : null;
-        fixedMultiplyAdds += inputs * outputs;
+        fixedMultiplyAdds += countMultiplyAdds(name, inputs * outputs);
         extent = new Extent(1, 1, outputs, true);
         return new Step.Linear(weight, bias);
     }
@@ -200,9 +215,38 @@ final class PlanBuilder {
     }
 
     private ParameterSpec parameter(ModelTensor tensor, double mean, double deviation, boolean decayed) {
-        ParameterSpec spec = new ParameterSpec(tensor, mean, deviation, decayed);
+        countWeights(tensor.name(), tensor.shape().count());
+        return add(new ParameterSpec(tensor, mean, deviation, decayed));
+    }
+
+    private ParameterSpec add(ParameterSpec spec) {
         parameters.add(spec);
         return spec;
+    }
+
+    // ---- what is held to limits, layer by layer, so that no sum overflows --------------------------------------
+
+    private void countWeights(String name, long count) {
+        leastParameters += atMost(name, count, "weights", NetworkLimits.WEIGHTS);
+        atMost(name, leastParameters, "parameters with those before it, at kernel size 1", NetworkLimits.PARAMETERS);
+    }
+
+    private long countMultiplyAdds(String name, long count) {
+        leastMultiplyAdds += count;
+        atMost(name, leastMultiplyAdds, "multiply-adds an image with those before it, at kernel size 1", NetworkLimits.MULTIPLY_ADDS);
+        return count;
+    }
+
+    private void countValues(String name) {
+        long count = (long) extent.height() * extent.width() * extent.channels();
+        values += atMost(name, count, "values an image", NetworkLimits.VALUES);
+    }
+
+    private long atMost(String name, long count, String of, long most) {
+        if (count > most) {
+            throw misfit(name, NetworkLimits.number(count) + " " + of, "at most " + NetworkLimits.number(most));
+        }
+        return count;
     }
 
     private String unique(String name) {
@@ -213,7 +257,6 @@ final class PlanBuilder {
     }
 
     private InvalidInput misfit(String layer, String found, String expected) {
-        return new InvalidInput(
-                "architecture " + architecture + ", layer " + layer + ": " + found + "; expected " + expected);
+        return new InvalidInput(source + ": layer " + layer + ": " + found + "; expected " + expected);
     }
 }

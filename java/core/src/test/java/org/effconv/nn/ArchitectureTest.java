@@ -45,6 +45,8 @@ class ArchitectureTest {
             {"type": "repeat", "times": 0, "layers": []}                | layers[0].times is 0; expected a whole number from 1 to 1000
             {"type": "relu", "name": "a b"}                             | layers[0].name is "a b"; expected letters
             3                                                           | layers[0] is 3; expected an object
+            {"type": "repeat", "times": 2, "layers": []}                | layers[0].layers is []; expected at least one layer
+            {"type": "conv", "channels": 99999999999999999999}          | layers[0].channels is 99999999999999999999; expected a whole number
             """)
     void everyFaultNamesFileFieldValueAndExpectation(String layer, String message) {
         InvalidInput e = assertThrows(
@@ -64,6 +66,54 @@ class ArchitectureTest {
         assertMessage("mine.json: field layers[1].name: \"a\" is used twice",
                 described("{\"type\": \"conv\", \"name\": \"a\", \"channels\": 4}, {\"type\": \"relu\", \"name\": \"a\"}"));
         assertMessage("mine.json: no valid JSON", "{\"name\": ");
+    }
+
+    @Test
+    void repetitionsAreCountedBeforeTheyAreUnrolled() {
+        String thousandfold = "{\"type\": \"repeat\", \"times\": 1000, \"layers\": [" + CONV + "]}";
+        assertMessage("mine.json: field layers holds 1,000,002 layers, repetitions unrolled; expected at most 10,000",
+                described("{\"type\": \"repeat\", \"times\": 1000, \"layers\": [" + thousandfold + "]}"));
+        String tenfold = "{\"type\": \"repeat\", \"times\": 10, \"layers\": [" + thousandfold + "]}";
+        assertMessage("mine.json: field layers holds 10,002 layers", described(tenfold)); // with the two behind it
+        assertMessage("mine.json: field layers[0].layers[0].layers[0].layers holds 16,384 layers", described(nested(17, "repeat")));
+    }
+
+    @Test
+    void nestingIsLimited() {
+        assertEquals("mine", Architecture.parse(described(nested(32, "residual")), "mine.json").name());
+        for (String type : new String[] {"repeat", "residual"}) {
+            String json = described(nested(33, type));
+            InvalidInput e = assertThrows(InvalidInput.class, () -> Architecture.parse(json, "mine.json"));
+            assertTrue(e.getMessage().endsWith("... stands in 33 repetitions and residual blocks; expected at most 32 in one another"), e.getMessage());
+        }
+        assertMessage("mine.json: no valid JSON: Document nesting depth", described(nested(3000, "residual")));
+    }
+
+    private static String nested(int depth, String type) {
+        String list = type.equals("repeat") ? "\"times\": 2, \"layers\"" : "\"body\"";
+        return ("{\"type\": \"" + type + "\", " + list + ": [").repeat(depth) + CONV + "]}".repeat(depth);
+    }
+
+    @Test
+    void namesAndUnknownFieldsAreLimited() {
+        String good = "n".repeat(64);
+        String layers = "\", \"layers\": [" + CONV + TAIL;
+        assertEquals(good, Architecture.parse("{\"name\": \"" + good + layers, "mine.json").name());
+        for (String name : new String[] {"n".repeat(65), "", " ", "../up", "a\\\\b", "a\\nb"}) {
+            assertMessage("mine.json: field name is \"", "{\"name\": \"" + name + layers);
+        }
+        assertMessage("mine.json: field layers[0].name is \"nnn", described("{\"type\": \"relu\", \"name\": \"" + good + "n\"}, " + CONV));
+        InvalidInput e = assertThrows(InvalidInput.class, () -> Architecture.parse(
+                described("{\"type\": \"relu\", \"" + "f".repeat(10_000) + "\": 1}, " + CONV), "mine.json"));
+        assertTrue(e.getMessage().length() < 300, e.getMessage());
+    }
+
+    @Test
+    void aFileWithoutAnEndIsRefused(@TempDir Path dir) throws IOException {
+        Path file = dir.resolve("long.json");
+        Files.writeString(file, described(CONV) + " ".repeat(16 << 20));
+        InvalidInput e = assertThrows(InvalidInput.class, () -> Architecture.read(file));
+        assertEquals(file + ": is longer than 16777216 bytes; expected at most that many", e.getMessage());
     }
 
     private static void assertMessage(String start, String json) {

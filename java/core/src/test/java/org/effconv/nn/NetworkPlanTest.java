@@ -122,6 +122,60 @@ class NetworkPlanTest {
     }
 
     @Test
+    void whatIsTooLargeIsNamedBeforeItIsMade() {
+        String huge = "{\"type\": \"conv\", \"channels\": 65536}";
+        refused("mine.json: layer conv2: 4,294,967,296 weights; expected at most 500,000,000", huge + "," + huge + HEAD);
+        refused("mine.json: layer conv2.weight: 4,677,219,385,344 weights; expected at most 500,000,000",
+                huge + "," + huge.replace("}", ", \"kernel\": 33}") + HEAD);
+        refused("mine.json: layer linear1: 1,073,741,824 weights; expected",
+                huge + ", {\"type\": \"linear\", \"outputs\": 256}" + HEAD);
+        refused("mine.json: layer conv1: 1,099,511,627,776 values an image; expected at most 2,000,000,000", huge + HEAD,
+                new Input(4096, 4096, 3, 2));
+        String wide = "{\"type\": \"conv\", \"channels\": 20000, \"kernel\": 1}";
+        refused("mine.json: layer repeat1.25.conv1.weight: 10,000", wide + ", {\"type\": \"repeat\", \"times\": 99, \"layers\": [" + wide + "]}" + SIZED);
+        String large = "{\"type\": \"conv\", \"channels\": 100}";
+        refused("multiply-adds an image with those before it, at kernel size 1; expected at most 10,000,000,000,000",
+                large + ", {\"type\": \"repeat\", \"times\": 99, \"layers\": [" + large + "]}" + HEAD, new Input(4096, 4096, 3, 2));
+    }
+
+    private static final String SIZED = ", {\"type\": \"conv\", \"channels\": 1}" + HEAD;
+
+    private static void refused(String part, String layers, Input input) {
+        InvalidInput e = assertThrows(InvalidInput.class, () -> plan(layers, input));
+        assertTrue(e.getMessage().contains(part), e.getMessage());
+    }
+
+    @Test
+    void sizesThatMakeANetworkTooLargeAreRefused() {
+        String wide = "{\"type\": \"conv\", \"channels\": 8192}";
+        NetworkPlan plan = plan(wide + "," + wide + HEAD, new Input(8, 8, 3, 2));
+        assertEquals(8192L * 8192 + 3 * 8192 + 2 * 8192 + 2, plan.parameters(new int[] {1, 1}));
+        InvalidInput e = assertThrows(InvalidInput.class, () -> plan.checkSizes(new int[] {1, 3}));
+        assertEquals("mine.json: layer conv2 at kernel size 3: 603,979,776 weights; expected at most 500,000,000", e.getMessage());
+        assertThrows(InvalidInput.class, plan::mostParameters);
+    }
+
+    @Test
+    void manyWrongSizesMakeAShortMessage() {
+        NetworkPlan plan = Architecture.named("planted3").plan(CIFAR);
+        InvalidInput e = assertThrows(InvalidInput.class, () -> plan.checkSizes(new int[9000]));
+        assertTrue(e.getMessage().matches("kernel sizes \\[(0, ){24}\\.\\.\\.] are 9000; expected 3, .*"), e.getMessage());
+    }
+
+    @Test
+    void valuesOfOneImageAreThoseOfEveryOperation() {
+        String block = "{\"type\": \"residual\", \"activation\": \"relu\", \"body\": [{\"type\": \"conv\", \"channels\": \"same\"}, {\"type\": \"batchNorm\"}]}";
+        NetworkPlan plan = plan("{\"type\": \"conv\", \"channels\": 4}, " + block + ", {\"type\": \"dropout\", \"rate\": 0}" + HEAD, new Input(8, 8, 3, 2));
+        assertEquals(3 * 8 * 8 * 4 + 4 + 2, plan.values()); // two convolutions, the batch norm with the sum, pooling, logits
+    }
+
+    @Test
+    void theLeastImageIsFoundForANetworkThatFitsNone() {
+        refused("needs at least 64 x 64; expected at least 64 x 64", "{\"type\": \"conv\", \"channels\": 4}, {\"type\": \"pool\", \"kind\": \"max\", \"size\": 64}"
+                + HEAD);
+    }
+
+    @Test
     void wrongSizesAreRefused() {
         NetworkPlan plan = Architecture.named("planted3").plan(CIFAR);
         assertThrows(InvalidInput.class, () -> plan.parameters(new int[] {3, 3}));
