@@ -1,5 +1,6 @@
 /** EffConv: learns the kernel sizes of a CNN's convolution layers. */
 module org.effconv.core {
+    requires jdk.management; // the memory of the machine or container
     requires transitive org.slf4j;
     requires transitive com.fasterxml.jackson.databind;
     requires org.bytedeco.javacpp;

@@ -11,6 +11,7 @@ import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.size.BudgetRange;
 import org.effconv.size.Cost;
+import org.effconv.size.SearchSettings;
 import org.effconv.size.SizeLadder;
 import org.effconv.size.SizePath;
 import org.effconv.size.SizeRounding;
@@ -79,12 +80,14 @@ public final class AnySearch extends Job<AnySearch> {
             Cost cost = KernelSizeSearch.cost(device, plan, settings());
             BudgetRange range = settings().budgetRange();
             double[] ends = range.targets(cost);
+            SearchSettings search = settings().with(Settings.CLOSING, 0.0).search(); // it has no last part, so that there is more of the others
+            KernelSizeSearch.checkSize(this, device, data, plan, search);
             checkFolder(device, data);
             long seed = settings().get(Settings.SEED);
             try (Phase.Context context = open(device, data);
                     SynthesisedWeights weights = new SynthesisedWeights(
                             device.backend(), device.activationType().parameterType(), cost, range,
-                            settings().with(Settings.CLOSING, 0.0).search(), seed); // it has no last part, so that there is more of the others
+                            search, seed);
                     Network network = new Network(device.backend(), plan, device.activationType(), seed)) {
                 if (settings().get(Settings.SIZE_PREDICTOR).equals("none")) {
                     weights.withoutSizePredictor();

@@ -64,6 +64,7 @@ public final class ContinuousTraining extends Job<ContinuousTraining> {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
+            MemoryNeed.check(this, device, data, plan, ContinuousKernels.values(plan));
             checkFolder(device, data);
             long seed = settings().get(Settings.SEED);
             try (Phase.Context context = open(device, data);

@@ -93,7 +93,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
-            check(device, plan, settings());
+            check(this, device, data, plan);
             checkFolder(device, data);
             try (Phase.Context context = open(device, data)) {
                 return search(this, context, device, plan);
@@ -101,8 +101,9 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         }
     }
 
-    /** Checks budget and search settings against a network. */
-    static void check(Device device, NetworkPlan plan, Settings settings) {
+    /** Checks budget and search settings against a network, and the network against the device. */
+    static void check(Job<?> job, Device device, Dataset data, NetworkPlan plan) {
+        Settings settings = job.settings();
         if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
             throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
         }
@@ -113,6 +114,19 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         if (Double.isFinite(target) && !search.ceiling()) {
             SizeRounding.requireReachable(cost, target);
         }
+        checkSize(job, device, data, plan, search);
+    }
+
+    /** Checks that what a search trains is not too large, and has room in memory. */
+    static void checkSize(Job<?> job, Device device, Dataset data, NetworkPlan plan, SearchSettings search) {
+        plan.checkSizes(plan.largestSizes());
+        long values = plan.fixedParameters();
+        for (SizedLayer layer : plan.sizedLayers()) {
+            long kernels = search.kernelValues(layer);
+            plan.checkValues(layer, kernels, "values that a search learns in place of its kernels");
+            values += kernels;
+        }
+        MemoryNeed.check(job, device, data, plan, values);
     }
 
     /** Epochs of a search with these settings. */

@@ -180,17 +180,8 @@ final class LatencyMeasurement {
             y = arena.allocate(type, Shape.of(batch, convolution.outputExtent(shape.height()), convolution.outputExtent(shape.width()),
                     shape.outputChannels()));
             dx = pass == Pass.TRAINING && !shape.readsImage() ? arena.allocate(type, x.shape()) : null;
-            fill(x, 1);
-            fill(y, 2);
-        }
-
-        private void fill(Tensor t, long seed) {
-            Random random = new Random(seed);
-            float[] values = new float[Math.toIntExact(t.shape().count())];
-            for (int i = 0; i < values.length; i++) {
-                values[i] = random.nextFloat() - 0.5f;
-            }
-            backend.write(t, values);
+            NetworkTime.noise(backend, x, 1);
+            NetworkTime.noise(backend, y, 2);
         }
 
         /** Mean milliseconds of {@code runs} runs at size k. */
@@ -199,7 +190,7 @@ final class LatencyMeasurement {
             Shape weights = Shape.of(shape.outputChannels(), k, k, shape.inputChannels() / shape.groups());
             try (Arena own = new Arena(backend.memory())) {
                 Tensor w = own.allocate(type, weights);
-                fill(w, k);
+                NetworkTime.noise(backend, w, k);
                 Tensor dw = own.allocate(type, weights);
                 Tensor first = own.allocate(type, weights);
                 Tensor second = own.allocate(type, weights);

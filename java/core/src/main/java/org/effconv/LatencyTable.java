@@ -112,6 +112,8 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
             throw new InvalidInput("latency table: batch " + batch + ", repeats " + repeats + "; expected at least 1 of each");
         }
         try (Device.Claim claim = device.claim()) {
+            plan.checkSizes(plan.largestSizes());
+            MemoryNeed.check(device, plan, batch, pass == Pass.TRAINING);
             return new LatencyMeasurement(device, plan, pass, batch, repeats).run();
         }
     }

@@ -75,7 +75,7 @@ public final class Learning extends Job<Learning> {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
-            KernelSizeSearch.check(device, plan, settings());
+            KernelSizeSearch.check(this, device, data, plan);
             checkFolder(device, data);
             try (Phase.Context context = open(device, data)) {
                 SearchResult found = KernelSizeSearch.search(this, context, device, plan);

@@ -24,6 +24,7 @@ import org.effconv.train.Schedule;
 
 /** Times whole networks of given sizes: a training step or a forward pass on one batch of noise. */
 final class NetworkTime {
+    private static final int PIECE = 1 << 22; // elements written at once
     private static final int WARM_UP = 1; // every shape's code is made then
 
     private NetworkTime() {}
@@ -50,9 +51,8 @@ final class NetworkTime {
                 Arena arena = new Arena(backend.memory())) {
             Tensor x = inputs.allocate(device.activationType(), Shape.of(batch, in.height(), in.width(), in.channels()));
             Tensor labels = inputs.allocate(DataType.I32, Shape.of(batch));
-            Random random = new Random(1);
-            backend.write(x, random.doubles(x.shape().count(), -1, 1).toArray());
-            backend.write(labels, random.ints(batch, 0, in.classes()).toArray());
+            noise(backend, x, 1);
+            backend.write(labels, new Random(1).ints(batch, 0, in.classes()).toArray());
             double last = 0;
             for (int i = 0; i <= WARM_UP; i++) {
                 long start = System.nanoTime();
@@ -68,6 +68,18 @@ final class NetworkTime {
                 last = (System.nanoTime() - start) / 1e6;
             }
             return last;
+        }
+    }
+
+    /** Fills a tensor with values from -0.5 to 0.5, piece by piece: a batch may hold more than an array. */
+    static void noise(Backend backend, Tensor t, long seed) {
+        Random random = new Random(seed);
+        for (long done = 0; done < t.count(); done += PIECE) {
+            float[] piece = new float[(int) Math.min(PIECE, t.count() - done)];
+            for (int i = 0; i < piece.length; i++) {
+                piece[i] = random.nextFloat() - 0.5f;
+            }
+            backend.write(t.slice(done, Shape.of(piece.length)), piece);
         }
     }
 

@@ -117,7 +117,7 @@ public final class Training extends Job<Training> {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
-            plan.checkSizes(sizes);
+            MemoryNeed.check(this, device, data, plan, plan.parameters(sizes));
             checkFolder(device, data);
             try (Phase.Context context = open(device, data)) {
                 if (warm && warmStart == null && !Files.exists(context.folder().checkpoint(PHASE))) {

@@ -61,6 +61,22 @@ public final class ContinuousKernels implements WeightSource {
         }
     }
 
+    /**
+     * Values that such a network trains, without the few of the small networks and masks.
+     *
+     * @throws org.effconv.EffconvException.InvalidInput if a layer has more than a parameter may have
+     */
+    public static long values(NetworkPlan plan) {
+        plan.checkSizes(plan.largestSizes());
+        long values = plan.fixedParameters();
+        for (SizedLayer layer : plan.sizedLayers()) {
+            long output = layer.parametersPerTap() * MagNet.FEATURES;
+            plan.checkValues(layer, output, "values of its continuous kernels");
+            values += output;
+        }
+        return values;
+    }
+
     @Override
     public void begin(Tape tape, Progress progress) {
         int[] grids = sizes();

@@ -2,6 +2,7 @@ package org.effconv.size;
 
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.MaskKind;
+import org.effconv.nn.SizedLayer;
 
 /**
  * Everything about a search that can be set, with the values that served best as defaults ({@link #standard()}).
@@ -88,6 +89,12 @@ public record SearchSettings(
         if (!good) {
             throw new InvalidInput("search setting " + name + " " + value + ": expected " + expected);
         }
+    }
+
+    /** Values of the parameter that stands for the kernels of a layer in a search. */
+    public long kernelValues(SizedLayer layer) {
+        long perTap = layer.parametersPerTap();
+        return kernels == Kernels.ELASTIC ? perTap * layer.kmax() * layer.kmax() : perTap * features;
     }
 
     /** The defaults. */

@@ -8,6 +8,11 @@ public interface Allocator {
      */
     long allocate(long bytes);
 
+    /** Bytes that could still be allocated, as far as that is known; {@link Long#MAX_VALUE} where it is not. */
+    default long room() {
+        return Long.MAX_VALUE;
+    }
+
     /** Gives back a block of {@link #allocate}; {@code bytes} as asked for then. */
     void free(long address, long bytes);
 

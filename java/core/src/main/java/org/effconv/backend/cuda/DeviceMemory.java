@@ -161,7 +161,8 @@ final class DeviceMemory implements Allocator {
     }
 
     /** Bytes that could still be allocated. */
-    synchronized long room() {
+    @Override
+    public synchronized long room() {
         driver.enter();
         long free = driver.memoryInfo().free();
         return limit == 0 ? free : Math.min(free, limit - total);

@@ -1,0 +1,82 @@
+package org.effconv;
+
+import java.util.Locale;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.data.Dataset;
+import org.effconv.data.Images;
+import org.effconv.nn.NetworkPlan;
+
+/**
+ * What a job takes of memory at least, so that one which cannot work is refused before it begins. A lower bound: nothing that works is
+ * refused, and what is not refused may still run out of memory.
+ */
+final class MemoryNeed {
+    private static final String WAY_OUT = "; expected a smaller network or a smaller --batch";
+    private static final double GIGA = 1e9;
+
+    private MemoryNeed() {}
+
+    /**
+     * Of a training or a search.
+     *
+     * @param trained values of all parameters that it trains
+     * @throws InvalidInput if the device or the Java heap has less memory than it takes
+     */
+    static void check(Job<?> job, Device device, Dataset data, NetworkPlan plan, long trained) {
+        double each = device.activationType().parameterType().bytes();
+        double kept = trained * each * (1 + moments(job.settings()));
+        int batch = Math.min(job.settings().get(Settings.BATCH), data.train().count());
+        // The last gradients are there when the values that the first ones took are not any more.
+        double step = Math.max(trained * each, batch * plan.values() * device.activationType().bytes());
+        requireRoom(device, plan, kept + step, "to train " + plan + " with batches of " + batch + " images");
+        if (job.out() != null) {
+            requireHeap(plan, kept + images(data));
+        }
+    }
+
+    /** Of passes over batches of images, without a job. */
+    static void check(Device device, NetworkPlan plan, int batch, boolean training) {
+        NetworkPlan.Input in = plan.input();
+        double values = training ? plan.values() : (double) in.height() * in.width() * in.channels();
+        double bytes = batch * values * device.activationType().bytes()
+                + (double) plan.leastParameters() * device.activationType().parameterType().bytes();
+        requireRoom(device, plan, bytes, "for " + plan + " on batches of " + batch + " images");
+    }
+
+    private static int moments(Settings settings) {
+        return settings.get(Settings.OPTIMIZER).equals("adamw") ? 2 : 1;
+    }
+
+    private static double images(Dataset data) {
+        double bytes = bytes(data.train()) + bytes(data.test());
+        return bytes + data.validation().map(MemoryNeed::bytes).orElse(0.0);
+    }
+
+    private static double bytes(Images part) {
+        return (double) part.count() * part.imageBytes();
+    }
+
+    private static void requireRoom(Device device, NetworkPlan plan, double bytes, String what) {
+        long room = device.backend().memory().room();
+        if (bytes > room) {
+            throw new InvalidInput(String.format(Locale.ROOT, "%s: device %s has %.1f GB of memory left, and at least %.1f GB are needed %s%s",
+                    plan.architecture().name(), device.name(), room / GIGA, bytes / GIGA, what, WAY_OUT));
+        }
+    }
+
+    // A checkpoint is put together on the host, beside the images.
+    private static void requireHeap(NetworkPlan plan, double bytes) {
+        long most = Runtime.getRuntime().maxMemory();
+        if (bytes > most) {
+            throw new InvalidInput(String.format(Locale.ROOT,
+                    "%s: the images and a checkpoint of %s take at least %.1f GB of Java heap, which may grow to %.1f GB; expected java -Xmx%dm or more "
+                            + "(EFFCONV_JAVA_OPTS=-Xmx%dm), or a smaller network",
+                    plan.architecture().name(), plan, bytes / GIGA, most / GIGA, enough(bytes), enough(bytes)));
+        }
+    }
+
+    // Room to copy the largest tensor, and for the rest of the program.
+    private static long enough(double bytes) {
+        return (long) Math.ceil(1.5 * bytes / (1 << 20)) + 256;
+    }
+}
