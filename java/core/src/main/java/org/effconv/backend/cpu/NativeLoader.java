@@ -18,6 +18,14 @@ public final class NativeLoader {
 
     private NativeLoader() {}
 
+    /**
+     * To be called before the first class of JavaCPP is used, which reads it then: by itself it refuses to go on once the process has four
+     * times the Java heap, whatever the machine has.
+     */
+    public static void prepare() {
+        System.getProperties().putIfAbsent("org.bytedeco.javacpp.maxPhysicalBytes", "0");
+    }
+
     /** @throws EffconvException.MissingNative every time, if the library does not load or is of another version */
     public static void load() {
         if (FirstAttempt.FAILURE != null) {
@@ -70,6 +78,7 @@ public final class NativeLoader {
         static final EffconvException.MissingNative FAILURE = attempt();
 
         private static EffconvException.MissingNative attempt() {
+            prepare();
             try {
                 Loader.load(NativeLibrary.class);
                 requireSameVersion(jarVersion(), NativeLibrary.ec_version().getString());

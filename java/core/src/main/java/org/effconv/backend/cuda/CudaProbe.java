@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.effconv.backend.cpu.NativeLoader;
 import org.effconv.backend.cuda.CudaProblem.Kind;
 
 /**
@@ -28,6 +29,7 @@ public final class CudaProbe {
 
     /** A probe of the machine that this runs on. */
     public static CudaProbe ofThisMachine() {
+        NativeLoader.prepare(); // before this finds JavaCPP's libraries
         return new CudaProbe(new JCudaSystem());
     }
 

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.bytedeco.javacpp.Pointer;
 import org.effconv.EffconvException.OutOfDeviceMemory;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -25,6 +26,11 @@ class CpuMemoryTest {
         assertEquals(0, memory.liveBytes());
         memory.free(memory.allocate(100 * MIB), 100 * MIB);
         assertEquals(0, memory.liveBytes());
+    }
+
+    @Test
+    void nativeMemoryDoesNotCountAgainstTheHeap() {
+        assertEquals(0, Pointer.maxPhysicalBytes()); // no limit
     }
 
     @Test
