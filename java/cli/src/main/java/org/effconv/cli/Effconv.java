@@ -2,6 +2,8 @@ package org.effconv.cli;
 
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.effconv.EffconvException;
 import org.effconv.EffconvException.InvalidInput;
@@ -80,6 +82,7 @@ public final class Effconv implements Runnable {
                 .addSubcommand(new InfoCommand())
                 .setUsageHelpAutoWidth(true)
                 .setParameterExceptionHandler(Effconv::badArguments)
+                .setExecutionStrategy(Effconv::execute)
                 .setExecutionExceptionHandler(Effconv::failed)
                 .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF)); // colours are control characters
         return line.setOut(new PrintWriter(new Printable(line.getOut()), true)).setErr(new PrintWriter(new Printable(line.getErr()), true));
@@ -101,10 +104,25 @@ public final class Effconv implements Runnable {
         return BAD_INPUT;
     }
 
+    /** An Error is none of picocli's failures; those that say what the process lacks are some of ours. */
+    private static int execute(ParseResult parsed) {
+        try {
+            return new CommandLine.RunLast().execute(parsed);
+        } catch (OutOfMemoryError | StackOverflowError e) {
+            List<CommandLine> commands = parsed.asCommandLineList();
+            CommandLine command = commands.get(commands.size() - 1);
+            throw new CommandLine.ExecutionException(command, e.toString(), new EffconvException(e.toString(), e));
+        }
+    }
+
     private static int failed(Exception e, CommandLine command, ParseResult parsed) {
         PrintWriter err = command.getErr();
         int code = e instanceof InvalidInput ? BAD_INPUT : FAILED;
-        if (e instanceof EffconvException || e instanceof UncheckedIOException) {
+        Optional<Error> exhausted = Exhausted.in(e); // also in a thread that works for the command
+        if (exhausted.isPresent()) {
+            LOG.info("failed", e);
+            err.println("effconv: " + Exhausted.message(exhausted.get()));
+        } else if (e instanceof EffconvException || e instanceof UncheckedIOException) {
             LOG.info("failed", e); // the trace is for log.txt alone
             err.println("effconv: " + Printable.line(String.valueOf(e.getMessage())));
         } else {
