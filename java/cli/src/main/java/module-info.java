@@ -11,6 +11,7 @@ module org.effconv.cli {
     requires org.knowm.xchart;
     requires java.desktop;
     requires java.management;
+    requires jdk.unsupported; // signals: sun.misc.Signal
 
     exports org.effconv.cli;
 

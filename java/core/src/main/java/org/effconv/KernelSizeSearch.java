@@ -26,7 +26,6 @@ import org.effconv.tensor.Arena;
 import org.effconv.train.Evaluation;
 import org.effconv.train.Normalisation;
 import org.effconv.train.Phase;
-import org.effconv.train.StopSignal;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -213,12 +212,9 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         Images images = judging(context.data(), settings.get(Settings.BATCH));
         boolean priced = Double.isNaN(found.target());
         SizePolish polish = new SizePolish(cost, found.target(), (sizes, batches) -> {
-            if (context.stop().requested()) {
-                throw new StopSignal.Stopped("stopped in the choice of sizes after the search");
-            }
             weights.judge(sizes);
             Evaluation.Batches judged = Evaluation.batches(context.backend(), network, weights, new WeightSource.Progress(1, 1), images,
-                    Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches);
+                    Normalisation.of(context.data()), settings.get(Settings.BATCH), settings.get(Settings.SEED), batches, context.stop());
             if (!priced) {
                 return judged.losses();
             }

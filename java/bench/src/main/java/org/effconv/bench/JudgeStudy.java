@@ -155,7 +155,7 @@ final class JudgeStudy implements Callable<Integer> {
             return choices.stream().mapToDouble(sizes -> {
                 weights.judge(sizes);
                 return Arrays.stream(Evaluation.batches(device.backend(), network, weights, loop.progress(),
-                        split.validation().orElseThrow(), normalisation, 128, 1, MOST_BATCHES).losses()).average().orElseThrow();
+                        split.validation().orElseThrow(), normalisation, 128, 1, MOST_BATCHES, new StopSignal()).losses()).average().orElseThrow();
             }).toArray();
         }
     }

@@ -11,6 +11,9 @@ import org.effconv.train.TrainingListener;
 
 /** Shows a run: a line per epoch on standard output and, on a terminal, a progress bar per epoch on standard error. */
 final class Console implements TrainingListener, AutoCloseable {
+    /** The system property by which the launcher tells that standard error is a terminal. */
+    static final String TERMINAL = "effconv.terminal";
+
     private static final int REDRAW_MILLIS = 250;
 
     private final PrintWriter out;

@@ -16,7 +16,7 @@ import picocli.CommandLine.ParseResult;
 
 /**
  * The command line: {@code effconv learn | train | eval | export | search | sizes | sweep | compare | latency-table | bench | info}. Exit codes:
- * 0 good, 1 the job failed, 2 bad arguments or input.
+ * 0 good, 1 the job failed, 2 bad arguments or input, 128 + n ended by signal n.
  */
 @Command(
         name = "effconv",
@@ -27,7 +27,7 @@ import picocli.CommandLine.ParseResult;
         footer = {
             "",
             "Every setting can also be given as a system property: EFFCONV_JAVA_OPTS=-Deffconv.lr=0.01.",
-            "Exit codes: 0 good, 1 the job failed, 2 bad arguments or input."
+            "Exit codes: 0 good, 1 the job failed, 2 bad arguments or input, 128 + n ended by signal n (130 by Ctrl-C)."
         })
 public final class Effconv implements Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(Effconv.class);
@@ -38,13 +38,7 @@ public final class Effconv implements Runnable {
     private CommandLine.Model.CommandSpec spec;
 
     public static void main(String[] arguments) {
-        int code;
-        try {
-            code = commandLine().execute(arguments);
-        } finally {
-            Interrupts.over();
-        }
-        System.exit(code);
+        System.exit(Interrupts.exitCode(commandLine().execute(arguments)));
     }
 
     /** A fresh command line, ready to execute. */

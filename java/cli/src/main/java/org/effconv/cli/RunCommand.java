@@ -6,6 +6,7 @@ import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.effconv.Device;
 import org.effconv.EffconvException;
@@ -41,6 +42,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
     private Path resume;
 
     private final List<Setting<?>> offered;
+    private volatile boolean begun;
 
     RunCommand(List<Setting<?>> offered) {
         this.offered = offered;
@@ -91,19 +93,18 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
 
     private int run(J job, Dataset data, PrintWriter to) throws Exception {
         StopSignal stop = new StopSignal();
-        Console console = new Console(to, Boolean.getBoolean("effconv.terminal"));
+        Console console = new Console(to, Boolean.getBoolean(Console.TERMINAL));
         job.stopSignal(stop);
         Device opened;
         R result;
-        try (Interrupts interrupts = Interrupts.to(stop); Device device = Device.open(job.settings())) {
+        try (Interrupts interrupts = Interrupts.to(stop, spec.commandLine().getErr(), () -> begun ? Optional.of(goOn(job)) : Optional.empty()); Device device = Device.open(job.settings())) {
             opened = device;
             job.listener(heading(job, device, data, to)).listener(console);
             try (R r = run(job, device, data)) {
                 result = r;
             }
         } catch (StopSignal.Stopped e) {
-            throw new StopSignal.Stopped(e.getMessage() + "; '" + spec.qualifiedName() + " --resume " + job.out()
-                    + "' goes on after the last whole epoch");
+            throw new StopSignal.Stopped(e.getMessage() + "; " + goOn(job));
         } finally {
             console.close();
         }
@@ -116,15 +117,17 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
         return 0;
     }
 
+    private String goOn(J job) {
+        return "'" + spec.qualifiedName() + " --resume " + job.out() + "' goes on after the last whole epoch";
+    }
+
     // Called once everything has been checked and the folder exists.
     private TrainingListener heading(J job, Device device, Dataset data, PrintWriter to) {
         return new TrainingListener() {
-            private boolean done;
-
             @Override
             public void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {
-                if (!done) {
-                    done = true;
+                if (!begun) {
+                    begun = true;
                     RunLog.attach(job.out().resolve("log.txt"));
                     to.println(data);
                     to.println("device " + device + ", " + job.architecture().name() + ", seed " + job.settings().get(Settings.SEED));

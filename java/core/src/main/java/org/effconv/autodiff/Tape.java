@@ -28,6 +28,7 @@ public final class Tape {
     private final Backend backend;
     private final Arena arena;
     private final boolean recording;
+    private final Runnable between;
     private final boolean poison = Boolean.getBoolean("effconv.poison");
     private final List<Node> nodes = new ArrayList<>();
     private final Map<Parameter, Variable> leaves = new IdentityHashMap<>();
@@ -41,6 +42,15 @@ public final class Tape {
      * @param recording false for inference: nothing is kept for a backward pass
      */
     public Tape(Backend backend, Arena arena, boolean recording) {
+        this(backend, arena, recording, () -> {});
+    }
+
+    /**
+     * @param between is run after each operation, forwards, and before each, backwards; what it throws ends the step, whose tensors stay
+     *                in the arena
+     */
+    public Tape(Backend backend, Arena arena, boolean recording, Runnable between) {
+        this.between = between;
         this.backend = backend;
         this.arena = arena;
         this.recording = recording;
@@ -115,6 +125,7 @@ public final class Tape {
     }
 
     private Variable record(Tensor value, boolean needsGradient, Backward backward, Memory memory) {
+        between.run();
         Variable output = new Variable(value, recording && needsGradient, memory);
         if (memory != null) {
             memory.holders++;
@@ -205,6 +216,7 @@ public final class Tape {
         backend.fill(loss.gradient, 1);
         ones.add(loss.gradient);
         for (int i = nodes.size() - 1; i >= 0; i--) {
+            between.run();
             Node node = nodes.remove(i);
             current = node.output;
             adopted.clear();

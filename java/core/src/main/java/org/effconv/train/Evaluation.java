@@ -23,15 +23,25 @@ import org.effconv.tensor.Tensor;
  * @param accuracy share of right answers, 0..1
  */
 public record Evaluation(int images, double loss, double accuracy) {
+    private static final String WHERE = "in an evaluation";
+    private static final String CHOICE = "in the choice of sizes after the search";
+
     /**
      * @param progress where the run stands; a weight source may depend on it
      */
     public static Evaluation of(
             Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
             Normalisation normalisation, int batchSize) {
+        return of(backend, network, weights, progress, images, normalisation, batchSize, new StopSignal());
+    }
+
+    /** @throws StopSignal.Stopped if asked to */
+    static Evaluation of(
+            Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
+            Normalisation normalisation, int batchSize, StopSignal stop) {
         double[] loss = {0};
         long[] correct = {0};
-        forward(backend, network, weights, progress, images, normalisation, batchSize, (tape, logits, labels, size) -> {
+        forward(backend, network, weights, progress, images, normalisation, batchSize, stop, (tape, logits, labels, size) -> {
             Ops.ClassLoss result = Ops.softmaxCrossEntropy(tape, logits, labels, 0);
             loss[0] += backend.readDoubles(result.loss().value())[0] * size;
             correct[0] += backend.readInts(result.correct())[0];
@@ -44,7 +54,7 @@ public record Evaluation(int images, double loss, double accuracy) {
             Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
             Normalisation normalisation, int batchSize) {
         List<float[]> all = new ArrayList<>(images.count());
-        forward(backend, network, weights, progress, images, normalisation, batchSize, (tape, logits, labels, size) -> {
+        forward(backend, network, weights, progress, images, normalisation, batchSize, new StopSignal(), (tape, logits, labels, size) -> {
             float[] values = backend.readFloats(logits.value());
             int classes = values.length / size;
             for (int i = 0; i < size; i++) {
@@ -61,13 +71,13 @@ public record Evaluation(int images, double loss, double accuracy) {
 
     private static void forward(
             Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
-            Normalisation normalisation, int batchSize, Logits listener) {
+            Normalisation normalisation, int batchSize, StopSignal stop, Logits listener) {
         try (DataLoader loader = DataLoader.evaluation(images, batchSize);
                 Arena arena = new Arena(backend.memory());
                 BatchTensors tensors = BatchTensors.passing(backend, images, normalisation, loader.batchSize())) {
             for (Batch batch : loader.epoch(0)) {
                 arena.reset();
-                Tape tape = new Tape(backend, arena, false);
+                Tape tape = new Tape(backend, arena, false, () -> stop.check(WHERE));
                 tensors.load(batch);
                 BatchTensors.OnDevice on = tensors.augmented(batch.size(), arena, network.activationType());
                 weights.begin(tape, progress);
@@ -96,10 +106,12 @@ public record Evaluation(int images, double loss, double accuracy) {
      *
      * @param seed  of the order of the images and the dropout, the same for every call that is to be compared
      * @param most  batches read at most
+     * @param stop  ends it
+     * @throws StopSignal.Stopped if asked to
      */
     public static Batches batches(
             Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
-            Normalisation normalisation, int batchSize, long seed, int most) {
+            Normalisation normalisation, int batchSize, long seed, int most, StopSignal stop) {
         int full = Math.min(batchSize, images.count());
         double[] losses = new double[Math.min(most, images.count() / full)];
         double[] errors = new double[losses.length];
@@ -114,7 +126,7 @@ public record Evaluation(int images, double loss, double accuracy) {
                     break;
                 }
                 arena.reset();
-                Tape tape = new Tape(backend, arena, true);
+                Tape tape = new Tape(backend, arena, true, () -> stop.check(CHOICE));
                 tensors.load(batch);
                 BatchTensors.OnDevice on = tensors.augmented(full, arena, network.activationType());
                 weights.begin(tape, progress);

@@ -137,7 +137,7 @@ public final class Phase {
     private static Evaluation evaluate(
             Context c, Network network, WeightSource weights, TrainingLoop loop, Images part,
             Normalisation normalisation, int batch) {
-        return Evaluation.of(c.backend, network, weights, loop.progress(), part, normalisation, batch);
+        return Evaluation.of(c.backend, network, weights, loop.progress(), part, normalisation, batch, c.stop);
     }
 
     private static EpochMetrics metrics(

@@ -2,7 +2,7 @@ package org.effconv.train;
 
 import org.effconv.EffconvException;
 
-/** Lets another thread (a signal handler, a button) end a run between two steps. */
+/** Lets another thread (a signal handler, a button) end a run between two operations; what the epoch under way has learned is lost. */
 public final class StopSignal {
     private volatile boolean requested;
 
@@ -12,6 +12,16 @@ public final class StopSignal {
 
     public boolean requested() {
         return requested;
+    }
+
+    /**
+     * @param where the run stands, for the message: "in epoch 3 of 16"
+     * @throws Stopped if a stop was requested
+     */
+    public void check(String where) {
+        if (requested) {
+            throw new Stopped("stopped " + where);
+        }
     }
 
     /** A run ended because it was asked to; its last checkpoint is whole. */

@@ -44,6 +44,7 @@ public final class TrainingLoop implements AutoCloseable {
     private final Tensor loss; // of the last step
     private final Tensor correct;
     private long dropoutSeed; // of the present step
+    private Runnable between = () -> {}; // operations of the present epoch
     private int epochsDone;
 
     /** Called after each batch with the loss of the batch before it (NaN at the first of an epoch). */
@@ -112,10 +113,10 @@ public final class TrainingLoop implements AutoCloseable {
         Sums sums = new Sums();
         int index = 0;
         Pending pending = null;
+        String where = "in epoch " + (epochsDone + 1) + " of " + options.epochs();
+        between = () -> stop.check(where);
         for (Batch batch : loader.epoch(epochsDone)) {
-            if (stop.requested()) {
-                throw new StopSignal.Stopped("stopped in epoch " + (epochsDone + 1) + " of " + options.epochs());
-            }
+            between.run();
             Pending next = step(batch, index, sums);
             double previous = index == 0 ? Double.NaN : read(pending, index - 1, sums);
             hook.after(index, previous);
@@ -162,7 +163,7 @@ public final class TrainingLoop implements AutoCloseable {
     /** Forwards and backwards on the batch that was loaded last. */
     private Map<Parameter, Tensor> gradients(int batch, Progress progress) {
         arena.reset();
-        Tape tape = new Tape(backend, arena, true);
+        Tape tape = new Tape(backend, arena, true, between);
         BatchTensors.OnDevice on = tensors.augmented(batch, arena, network.activationType());
         weights.begin(tape, progress);
         Variable logits = network.forward(tape, tape.constant(on.x()), weights, () -> dropoutSeed);

@@ -45,6 +45,21 @@ class TapeTest {
         assertEquals(0, backend.liveBytes());
     }
 
+    /** So that a step of many layers can be left between two of them. */
+    @Test
+    void betweenOperationsTheCallerIsAskedForwardsAndBackwards() {
+        int[] asked = {0};
+        Tape tape = new Tape(backend, arena, true, () -> asked[0]++);
+        Variable v = chain(tape, tape.input(x), 3);
+        assertEquals(3, asked[0]);
+        tape.backward(total(tape, v));
+        assertEquals(3 + 1 + 1 + 3, asked[0]);
+        Tape ended = new Tape(backend, arena, true, () -> {
+            throw new IllegalStateException("ended");
+        });
+        assertThrows(IllegalStateException.class, () -> chain(ended, ended.input(x), 1));
+    }
+
     private Variable chain(Tape tape, Variable v, int length) {
         for (int i = 0; i < length; i++) {
             Variable next = Ops.activation(tape, Activation.GELU, v);

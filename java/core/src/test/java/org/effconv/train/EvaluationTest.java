@@ -2,6 +2,7 @@ package org.effconv.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
@@ -42,7 +43,25 @@ class EvaluationTest {
         }
     }
 
+    @Test
+    void aStopIsHeardBetweenTwoBatches() {
+        Dataset data = Datasets.open("planted:3,train=100,test=8,size=12");
+        StopSignal stop = new StopSignal();
+        try (Backend backend = CpuBackend.open(1)) {
+            NetworkPlan plan = Architecture.named("planted3")
+                    .plan(new NetworkPlan.Input(data.height(), data.width(), data.channels(), data.classes()));
+            try (Network network = new Network(backend, plan, DataType.F32, 1);
+                    TrainedWeights weights = new TrainedWeights(backend, plan, new int[] {3, 3, 3}, DataType.F32, 1)) {
+                stop.request();
+                assertEquals("stopped in an evaluation", assertThrows(StopSignal.Stopped.class, () -> Evaluation.of(
+                        backend, network, weights, new Progress(0, 1), data.test(), Normalisation.of(data), 4, stop)).getMessage());
+                assertThrows(StopSignal.Stopped.class, () -> Evaluation.batches(
+                        backend, network, weights, new Progress(0, 1), data.train(), Normalisation.of(data), 16, 3, 2, stop));
+            }
+        }
+    }
+
     private static Evaluation.Batches batches(Backend backend, Network network, TrainedWeights weights, Dataset data, int most) {
-        return Evaluation.batches(backend, network, weights, new Progress(0, 1), data.train(), Normalisation.of(data), 16, 3, most);
+        return Evaluation.batches(backend, network, weights, new Progress(0, 1), data.train(), Normalisation.of(data), 16, 3, most, new StopSignal());
     }
 }
