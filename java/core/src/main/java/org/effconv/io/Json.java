@@ -11,8 +11,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.effconv.EffconvException.InvalidInput;
 
@@ -49,19 +51,38 @@ public final class Json {
      * @throws InvalidInput as {@link #read(Path)}
      */
     public static ObjectNode read(Path file, int most) {
-        String text;
+        return parse(text(bytes(file, most), file.toString()), file.toString());
+    }
+
+    /** All bytes of a file of lines. */
+    static byte[] bytes(Path file) {
+        return bytes(file, MOST_BYTES);
+    }
+
+    private static byte[] bytes(Path file, int most) {
+        if (Files.isDirectory(file)) {
+            throw new InvalidInput(file + ": is a folder, expected a file");
+        }
         try (InputStream in = Files.newInputStream(file)) {
             byte[] bytes = in.readNBytes(most + 1); // and no more, whatever the file's length
             if (bytes.length > most) {
                 throw new InvalidInput(file + ": is longer than " + most + " bytes; expected at most that many");
             }
-            text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString(); // refuses what is no UTF-8
-        } catch (java.nio.file.NoSuchFileException e) {
+            return bytes;
+        } catch (NoSuchFileException e) {
             throw new InvalidInput(file + ": no such file");
         } catch (IOException e) {
             throw new InvalidInput(file + ": cannot be read: " + e, e);
         }
-        return parse(text, file.toString());
+    }
+
+    /** Bytes as text. */
+    static String text(byte[] bytes, String source) {
+        try {
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+        } catch (CharacterCodingException e) {
+            throw new InvalidInput(source + ": holds bytes that are no text, expected JSON in UTF-8", e);
+        }
     }
 
     /**

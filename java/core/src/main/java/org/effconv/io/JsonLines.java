@@ -10,12 +10,18 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Predicate;
 import org.effconv.EffconvException.InvalidInput;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** A file of one JSON object a line, which grows at its end. A line cut by a kill counts as not written. */
+/** A file of one JSON object a line, which grows at its end. A line cut by a kill, or torn by a power cut,
+ * counts as not written. */
 public final class JsonLines {
+    private static final Logger LOG = LoggerFactory.getLogger(JsonLines.class);
+
     private JsonLines() {}
 
     /**
@@ -37,43 +43,69 @@ public final class JsonLines {
     /**
      * All whole lines; none if there is no file.
      *
-     * @throws InvalidInput if the file cannot be read or a line is no JSON object: names file and line
+     * @throws InvalidInput if the file cannot be read or a line but the last is no JSON object in UTF-8: names file and line
      */
     public static List<ObjectNode> read(Path file) {
-        List<ObjectNode> objects = new ArrayList<>();
-        int number = 0;
-        for (String line : lines(file)) {
-            number++;
-            objects.add(Json.parse(line, file + " line " + number));
-        }
-        return objects;
+        return lines(file).stream().map(Line::json).toList();
     }
 
-    /** Drops the lines that are not to be kept, and one that was cut; the others stay as they are. */
-    public static void retain(Path file, Predicate<ObjectNode> kept) {
+    /**
+     * Drops the lines that are not to be kept, and one that was cut; the others stay as they are.
+     *
+     * @return the lines that were not to be kept
+     * @throws InvalidInput as {@link #read}; the file is then as it was
+     */
+    public static List<ObjectNode> retain(Path file, Predicate<ObjectNode> kept) {
+        List<ObjectNode> dropped = new ArrayList<>();
         if (!Files.exists(file)) {
-            return;
+            return dropped;
         }
         StringBuilder text = new StringBuilder();
-        int number = 0;
-        for (String line : lines(file)) {
-            number++;
-            if (kept.test(Json.parse(line, file + " line " + number))) {
-                text.append(line).append('\n');
+        for (Line line : lines(file)) {
+            if (kept.test(line.json)) {
+                text.append(line.text).append('\n');
+            } else {
+                dropped.add(line.json);
             }
         }
         AtomicFile.write(file, text.toString());
+        return dropped;
     }
 
-    private static List<String> lines(Path file) {
+    private record Line(String text, ObjectNode json) {}
+
+    // Each line is on the disk before the next is begun, so that only the last can be torn: cut, or of bytes that a file system had
+    // reserved and not yet written when the power went.
+    private static List<Line> lines(Path file) {
         if (!Files.exists(file)) {
             return List.of();
         }
-        try {
-            String text = Files.readString(file);
-            return text.substring(0, text.lastIndexOf('\n') + 1).lines().toList();
-        } catch (IOException e) {
-            throw new InvalidInput(file + ": cannot be read: " + e, e);
+        byte[] bytes = Json.bytes(file);
+        List<Line> lines = new ArrayList<>();
+        int begin = 0;
+        for (int end = lineEnd(bytes, begin); end < bytes.length; end = lineEnd(bytes, begin)) {
+            String source = file + " line " + (lines.size() + 1);
+            try {
+                String text = Json.text(Arrays.copyOfRange(bytes, begin, end), source);
+                lines.add(new Line(text, Json.parse(text, source)));
+            } catch (InvalidInput e) {
+                if (lineEnd(bytes, end + 1) < bytes.length) {
+                    throw e;
+                }
+                LOG.warn("{}; it is the last one and counts as not written", e.getMessage());
+                break;
+            }
+            begin = end + 1;
         }
+        return lines;
+    }
+
+    // Of the line that begins at an index; the length of all if it has none.
+    private static int lineEnd(byte[] bytes, int from) {
+        int at = from;
+        while (at < bytes.length && bytes[at] != '\n') {
+            at++;
+        }
+        return at;
     }
 }
