@@ -64,7 +64,7 @@ public final class AnySearch extends Job<AnySearch> {
 
     @Override
     void addIdentity(ObjectNode identity) {
-        KernelSizeSearch.addBudget(identity, settings());
+        addLatencyTable(identity);
     }
 
     /**
@@ -77,31 +77,37 @@ public final class AnySearch extends Job<AnySearch> {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
-            Cost cost = KernelSizeSearch.cost(device, plan, settings());
+            Cost cost = cost(device, plan);
             BudgetRange range = settings().budgetRange();
-            double[] ends = range.targets(cost);
-            SearchSettings search = settings().with(Settings.CLOSING, 0.0).search(); // it has no last part, so that there is more of the others
-            KernelSizeSearch.checkSize(this, device, data, plan, search);
-            checkFolder(device, data);
-            long seed = settings().get(Settings.SEED);
-            try (Phase.Context context = open(device, data);
-                    SynthesisedWeights weights = new SynthesisedWeights(
-                            device.backend(), device.activationType().parameterType(), cost, range,
-                            search, seed);
-                    Network network = new Network(device.backend(), plan, device.activationType(), seed)) {
-                if (settings().get(Settings.SIZE_PREDICTOR).equals("none")) {
-                    weights.withoutSizePredictor();
-                }
-                Phase.Outcome outcome = Phase.run(context, KernelSizeSearch.PHASE, network, weights,
-                        options(data, KernelSizeSearch.epochs(settings())), new MiddleSizes(weights, cost), Phase.TestPart.NEVER);
-                SizePath path = weights.path();
-                AnySearchResult result = AnySearchResult.of(plan, cost, ends, SizeLadder.of(path, ends[0], ends[1]),
-                        SizeLadder.apart(path, ends[0], ends[1]), outcome.seconds());
-                if (context.folder() != null) {
-                    result.write(context.folder().file(AnySearchResult.FILE));
-                }
-                return result;
+            range.targets(cost); // refuses ends that no sizes meet
+            KernelSizeSearch.checkSize(this, device, data, plan, searchSettings());
+            return inFolder(device, data, context -> search(context, device, plan, cost, range));
+        }
+    }
+
+    private SearchSettings searchSettings() {
+        return settings().with(Settings.CLOSING, 0.0).search(); // it has no last part, so that there is more of the others
+    }
+
+    private AnySearchResult search(Phase.Context context, Device device, NetworkPlan plan, Cost cost, BudgetRange range) {
+        double[] ends = range.targets(cost);
+        long seed = settings().get(Settings.SEED);
+        try (SynthesisedWeights weights = new SynthesisedWeights(
+                        device.backend(), device.activationType().parameterType(), cost, range,
+                        searchSettings(), seed);
+                Network network = new Network(device.backend(), plan, device.activationType(), seed)) {
+            if (settings().get(Settings.SIZE_PREDICTOR).equals("none")) {
+                weights.withoutSizePredictor();
             }
+            Phase.Outcome outcome = Phase.run(context, KernelSizeSearch.PHASE, network, weights,
+                    options(context.data(), KernelSizeSearch.epochs(settings())), new MiddleSizes(weights, cost), Phase.TestPart.NEVER);
+            SizePath path = weights.path();
+            AnySearchResult result = AnySearchResult.of(plan, cost, ends, SizeLadder.of(path, ends[0], ends[1]),
+                    SizeLadder.apart(path, ends[0], ends[1]), outcome.seconds());
+            if (context.folder() != null) {
+                result.write(context.folder().file(AnySearchResult.FILE));
+            }
+            return result;
         }
     }
 

@@ -65,16 +65,18 @@ public final class ContinuousTraining extends Job<ContinuousTraining> {
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             MemoryNeed.check(this, device, data, plan, ContinuousKernels.values(plan));
-            checkFolder(device, data);
-            long seed = settings().get(Settings.SEED);
-            try (Phase.Context context = open(device, data);
-                    Network network = new Network(device.backend(), plan, device.activationType(), seed);
-                    ContinuousKernels kernels = new ContinuousKernels(device.backend(), device.activationType().parameterType(), plan, seed)) {
-                long parameters = plan.fixedParameters() + kernels.ownedParameters();
-                Phase.Outcome outcome = Phase.run(context, Training.PHASE, network, kernels, options(data, settings().get(Settings.EPOCHS)),
-                        new EffectiveSizes(kernels, parameters), Training.testPart(settings()));
-                return new Result(outcome, kernels.sizes(), parameters);
-            }
+            return inFolder(device, data, context -> train(context, device, plan));
+        }
+    }
+
+    private Result train(Phase.Context context, Device device, NetworkPlan plan) {
+        long seed = settings().get(Settings.SEED);
+        try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
+                ContinuousKernels kernels = new ContinuousKernels(device.backend(), device.activationType().parameterType(), plan, seed)) {
+            long parameters = plan.fixedParameters() + kernels.ownedParameters();
+            Phase.Outcome outcome = Phase.run(context, Training.PHASE, network, kernels, options(context.data(), settings().get(Settings.EPOCHS)),
+                    new EffectiveSizes(kernels, parameters), Training.testPart(settings()));
+            return new Result(outcome, kernels.sizes(), parameters);
         }
     }
 

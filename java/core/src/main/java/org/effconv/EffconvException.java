@@ -59,5 +59,9 @@ public class EffconvException extends RuntimeException {
         public JobFailed(String message) {
             super(message);
         }
+
+        public JobFailed(String message, Throwable cause) {
+            super(message, cause);
+        }
     }
 }

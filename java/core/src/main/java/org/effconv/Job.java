@@ -4,7 +4,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
 import org.effconv.EffconvException.InvalidInput;
+import org.effconv.EffconvException.JobFailed;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.data.Augmentation;
 import org.effconv.data.Dataset;
@@ -13,9 +16,12 @@ import org.effconv.data.LoadListener;
 import org.effconv.io.Json;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.size.Cost;
 import org.effconv.train.Checkpoint;
+import org.effconv.train.DataIdentity;
 import org.effconv.train.OptimizerSettings;
 import org.effconv.train.Phase;
+import org.effconv.train.RunConfig;
 import org.effconv.train.RunFolder;
 import org.effconv.train.Schedule;
 import org.effconv.train.StopSignal;
@@ -31,6 +37,7 @@ import org.effconv.train.TrainingOptions;
 public abstract class Job<J extends Job<J>> {
     private static final double MOMENTUM = 0.9;
     private static final long VALIDATION_SEED = 0;
+    private static final String TABLE = "latencyTable";
 
     private final String command;
     private Settings settings;
@@ -38,7 +45,8 @@ public abstract class Job<J extends Job<J>> {
     private final List<TrainingListener> listeners = new ArrayList<>();
     private StopSignal stop = new StopSignal();
     private Path out;
-    private ObjectNode resumed; // the config.json of the run to continue; null for a new one
+    private RunConfig resumed; // of the run to continue; null for a new one
+    private LatencyTable table; // what a budget of time is counted by; null: not read yet, or not needed
 
     Job(String command, Settings settings, Architecture architecture) {
         this.command = command;
@@ -49,19 +57,54 @@ public abstract class Job<J extends Job<J>> {
     /** The job of an existing run folder. */
     Job(String command, Path folder) {
         this.command = command;
-        resumed = RunFolder.config(folder);
+        resumed = RunConfig.read(folder);
         String source = folder.resolve("config.json").toString();
-        String made = resumed.path("command").asText();
-        if (!made.equals(command)) {
-            throw new InvalidInput(source + ": command '" + made + "', expected '" + command + "'");
+        if (!resumed.command().equals(command)) {
+            throw new InvalidInput(source + ": command '" + resumed.command() + "', expected '" + command + "'");
         }
-        if (!(resumed.path("identity").path("settings") instanceof ObjectNode stored)
-                || !(resumed.path("identity").path("architecture") instanceof ObjectNode described)) {
-            throw new InvalidInput(source + ": identity.settings or identity.architecture is missing");
+        if (!(resumed.identity().path("architecture") instanceof ObjectNode described)) {
+            throw new InvalidInput(source + ": identity.architecture is missing");
         }
-        settings = Settings.fromJson(stored, source);
+        settings = settings(resumed, source);
         architecture = Architecture.parse(Json.line(described), source + ": identity.architecture");
+        if (resumed.identity().path(TABLE) instanceof ObjectNode json) {
+            table = LatencyTable.parse(json, source + ": identity." + TABLE);
+        }
         out = folder;
+    }
+
+    private static Settings settings(RunConfig config, String source) {
+        if (!(config.identity().path("settings") instanceof ObjectNode identity)) {
+            throw new InvalidInput(source + ": identity.settings is missing");
+        }
+        ObjectNode all = identity.deepCopy();
+        all.setAll(config.places());
+        return Settings.fromJson(all, source);
+    }
+
+    /**
+     * The images of the run in a folder, as it used them.
+     *
+     * @throws InvalidInput if there is no run, or its data are not there any more or have changed
+     */
+    public static Dataset data(Path folder) {
+        RunConfig config = RunConfig.read(folder);
+        Settings settings = settings(config, folder.resolve("config.json").toString());
+        Dataset data = data(settings, "expected --data to name the data, if they were moved");
+        List<String> differences = Checkpoint.differences(config.identity().path("data"), DataIdentity.of(data));
+        if (!differences.isEmpty()) {
+            throw new InvalidInput(settings.get(Settings.DATA) + ": these are not the data of the run in " + folder + ": " + Checkpoint.told(differences)
+                    + "; expected --data to name some");
+        }
+        return data;
+    }
+
+    private static Dataset data(Settings settings, String wayOut) {
+        try {
+            return data(settings);
+        } catch (InvalidInput e) {
+            throw new InvalidInput(e.getMessage() + "; " + wayOut, e);
+        }
     }
 
     /**
@@ -78,6 +121,9 @@ public abstract class Job<J extends Job<J>> {
     /** Changes any setting of the table. */
     public <T> J set(Setting<T> setting, T value) {
         settings = settings.with(setting, value);
+        if (setting == Settings.LATENCY_TABLE) {
+            table = null;
+        }
         return self();
     }
 
@@ -93,6 +139,12 @@ public abstract class Job<J extends Job<J>> {
     /** Peak learning rate. */
     public J learningRate(double rate) {
         return set(Settings.LR, rate);
+    }
+
+    /** What a budget of time is counted by, in place of the file that {@link Settings#LATENCY_TABLE} names. */
+    public J latencyTable(LatencyTable counted) {
+        table = counted;
+        return self();
     }
 
     public J listener(TrainingListener listener) {
@@ -127,6 +179,22 @@ public abstract class Job<J extends Job<J>> {
 
     // ---- for the jobs -------------------------------------------------------------------------------------------
 
+    /** The latency table, if the budget counts time; a file is read once, so that it may change or go while the job runs. */
+    Optional<LatencyTable> latencyTable() {
+        if (!settings.countTime()) {
+            return Optional.empty();
+        }
+        if (table == null) {
+            table = settings.readLatencyTable();
+        }
+        return Optional.of(table);
+    }
+
+    /** What the budget counts. */
+    Cost cost(Device device, NetworkPlan plan) {
+        return KernelSizeSearch.cost(device, plan, settings, latencyTable().orElse(null));
+    }
+
     NetworkPlan plan(Dataset data) {
         return plan(architecture, data);
     }
@@ -139,6 +207,16 @@ public abstract class Job<J extends Job<J>> {
     public static Dataset data(Settings settings) {
         return select(Datasets.open(settings.get(Settings.DATA), orAll(settings.get(Settings.TRAIN_IMAGES)),
                 orAll(settings.get(Settings.TEST_IMAGES)), LoadListener.silent()), settings);
+    }
+
+    /**
+     * Opens the data that this job's settings name, as {@link #data(Settings)}.
+     *
+     * @throws InvalidInput if they cannot be opened; of a run that goes on, with what to do if they were moved
+     */
+    public Dataset data() {
+        return resumed == null ? data(settings)
+                : data(settings, "if the data of this run were moved, '--resume " + out + " --data DATA' goes on with them");
     }
 
     private static int orAll(int count) {
@@ -162,16 +240,12 @@ public abstract class Job<J extends Job<J>> {
     }
 
     /** What a run is: a run folder or a checkpoint continues only with the same. */
-    private ObjectNode identity(Device device, Dataset data) {
+    private ObjectNode identity(Device device, Dataset data, Augmentation augmentation) {
         ObjectNode identity = Json.object();
-        identity.set("settings", settings.toJson());
+        identity.set("settings", settings.identity());
         identity.set("architecture", Json.parse(architecture.json(), architecture.name()));
-        ObjectNode d = identity.putObject("data");
-        d.put("trainImages", data.train().count()).put("testImages", data.test().count());
-        d.put("validationImages", data.validation().map(v -> v.count()).orElse(0));
-        d.put("height", data.height()).put("width", data.width()).put("channels", data.channels()).put("classes", data.classes());
-        d.set("mean", Json.tree(data.mean()));
-        d.set("std", Json.tree(data.std()));
+        identity.set("data", DataIdentity.of(data));
+        identity.set("augmentation", Json.tree(augmentation));
         identity.putObject("device").put("name", device.name()).put("threads", device.threads())
                 .put("activations", device.activationType().name());
         addIdentity(identity);
@@ -181,35 +255,52 @@ public abstract class Job<J extends Job<J>> {
     /** Adds what this kind of job depends on beyond its settings. */
     void addIdentity(ObjectNode identity) {}
 
-    /** Checks, without writing, that {@link #open} will be able to; called before anything expensive. */
-    void checkFolder(Device device, Dataset data) {
-        options(data, 1); // refuses what does not go together
-        if (resumed != null) {
-            List<String> differences = Checkpoint.differences(resumed.path("identity"), identity(device, data));
-            if (!differences.isEmpty()) {
-                throw new InvalidInput(out + ": the run cannot go on here: " + String.join("; ", differences));
+    /** A run's identity holds the table that its budget is counted by. */
+    void addLatencyTable(ObjectNode identity) {
+        latencyTable().ifPresent(counted -> identity.set(TABLE, counted.toJson()));
+    }
+
+    /**
+     * Runs the job's phases, in its run folder if it has one. Whether that can be is checked first, without writing: call this once
+     * everything else has been checked.
+     *
+     * @throws InvalidInput if the folder is taken, or holds a run that is not this one
+     * @throws JobFailed    if anything is found to be wrong after that
+     */
+    <R> R inFolder(Device device, Dataset data, Function<Phase.Context, R> phases) {
+        Augmentation augmentation = options(data, 1).augmentation(); // refuses what does not go together
+        ObjectNode identity = identity(device, data, augmentation);
+        requireFolder(identity);
+        try (Phase.Context context = new Phase.Context(device.backend(), data, folder(identity), identity, List.copyOf(listeners), stop)) {
+            try {
+                return phases.apply(context);
+            } catch (InvalidInput e) { // the job has begun, so that its caller must not be told that nothing was written
+                throw new JobFailed(e.getMessage(), e);
             }
-        } else if (out != null) {
-            RunFolder.requireFree(out);
         }
     }
 
-    /** The context of the job's phases; creates the run folder of a new run. Close its folder. */
-    Phase.Context open(Device device, Dataset data) {
-        ObjectNode identity = identity(device, data);
-        return new Phase.Context(device.backend(), data, folder(identity), identity, List.copyOf(listeners), stop);
+    private void requireFolder(ObjectNode identity) {
+        if (out == null) {
+            return;
+        }
+        if (resumed == null) {
+            RunFolder.requireFree(out);
+            return;
+        }
+        List<String> differences = Checkpoint.differences(resumed.identity(), identity);
+        if (!differences.isEmpty()) {
+            throw new InvalidInput(out + ": the run cannot go on here: " + Checkpoint.told(differences) + "; expected what it began with");
+        }
+        RunFolder.requireWhole(out, identity);
     }
 
     private RunFolder folder(ObjectNode identity) {
         if (out == null) {
             return null;
         }
-        if (resumed != null) {
-            return RunFolder.open(out);
-        }
-        ObjectNode config = Json.object().put("command", command).put("format", 1);
-        config.set("identity", identity);
-        return RunFolder.create(out, config);
+        RunConfig config = new RunConfig(command, identity, settings.places());
+        return resumed != null ? RunFolder.open(out, config) : RunFolder.create(out, config);
     }
 
     TrainingOptions options(Dataset data, int epochs) {

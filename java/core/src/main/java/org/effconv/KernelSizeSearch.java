@@ -93,14 +93,11 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             check(this, device, data, plan);
-            checkFolder(device, data);
-            try (Phase.Context context = open(device, data)) {
-                return search(this, context, device, plan);
-            }
+            return inFolder(device, data, context -> search(this, context, device, plan));
         }
     }
 
-    /** Checks budget and search settings against a network, and the network against the device. */
+    /** Checks a job's budget and search settings against a network, and the network against the device. */
     static void check(Job<?> job, Device device, Dataset data, NetworkPlan plan) {
         Settings settings = job.settings();
         if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
@@ -108,7 +105,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         }
         SearchSettings search = settings.search(); // refuses those that do not go together, before anything is written
         Budget budget = settings.budget();
-        Cost cost = cost(device, plan, settings);
+        Cost cost = job.cost(device, plan);
         double target = budget.target(cost);
         if (Double.isFinite(target) && !search.ceiling()) {
             SizeRounding.requireReachable(cost, target);
@@ -140,23 +137,22 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return SizeTrials.mostEpochs(settings);
     }
 
-    /** What the budget of some settings counts, for a network on a device. */
-    public static Cost cost(Device device, NetworkPlan plan, Settings settings) {
+    /**
+     * What the budget of some settings counts, for a network on a device.
+     *
+     * @param table what time is counted by; null if the budget counts something else
+     */
+    public static Cost cost(Device device, NetworkPlan plan, Settings settings, LatencyTable table) {
         return switch (settings.costKind()) {
             case PARAMETERS -> Cost.parameters(device.backend(), plan);
             case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
-            case LATENCY -> settings.latencyTable().orElseThrow().cost(device, plan, settings.get(Settings.LATENCY_TABLE));
+            case LATENCY -> table.cost(device, plan, settings.get(Settings.LATENCY_TABLE));
         };
     }
 
     @Override
     void addIdentity(ObjectNode identity) {
-        addBudget(identity, settings());
-    }
-
-    /** A run's identity holds the table that its budget is counted by. */
-    static void addBudget(ObjectNode identity, Settings settings) {
-        settings.latencyTable().ifPresent(table -> identity.set("latencyTable", table.toJson()));
+        addLatencyTable(identity);
     }
 
     /** The search of a job, within its run folder if there is one. */
@@ -164,7 +160,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         Settings settings = job.settings();
         long seed = settings.get(Settings.SEED);
         Budget budget = settings.budget();
-        Cost cost = cost(device, plan, settings);
+        Cost cost = job.cost(device, plan);
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
                 SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), cost,
                         budget, settings.search(), seed)) {

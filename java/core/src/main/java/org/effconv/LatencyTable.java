@@ -204,7 +204,8 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
         AtomicFile.write(file, Json.pretty(toJson()));
     }
 
-    ObjectNode toJson() {
+    /** What {@link #write} writes. */
+    public ObjectNode toJson() {
         ObjectNode json = Json.object().put("format", FORMAT);
         json.put("device", setup.device).put("threads", setup.threads).put("precision", setup.precision).put("network", setup.network)
                 .put("architecture", setup.digest).put("pass", setup.pass.key()).put("batch", setup.batch).put("version", setup.version);
@@ -225,7 +226,16 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
      * @throws InvalidInput naming file, field, value and what was expected
      */
     public static LatencyTable read(Path file) {
-        ObjectNode json = Json.read(file);
+        return parse(Json.read(file), file.toString());
+    }
+
+    /**
+     * The table that {@link #toJson} has told.
+     *
+     * @param file names the source in errors
+     * @throws InvalidInput as {@link #read}
+     */
+    public static LatencyTable parse(ObjectNode json, String file) {
         if (!json.path("format").asText().equals(FORMAT)) {
             throw new InvalidInput(file + ": format " + json.path("format") + ", expected \"" + FORMAT
                     + "\", as 'effconv latency-table' measures it");
@@ -255,21 +265,21 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
         return new LatencyTable(setup, rest, List.copyOf(rows), List.copyOf(checks));
     }
 
-    private static String text(ObjectNode json, String field, Path file) {
+    private static String text(ObjectNode json, String field, String file) {
         if (!json.path(field).isTextual()) {
             throw new InvalidInput(file + ": " + field + ": " + json.path(field) + ", expected a text");
         }
         return json.path(field).textValue();
     }
 
-    private static int whole(ObjectNode json, String field, Path file) {
+    private static int whole(ObjectNode json, String field, String file) {
         if (!json.path(field).isInt() || json.path(field).intValue() < 1) {
             throw new InvalidInput(file + ": " + field + ": " + json.path(field) + ", expected an integer of at least 1");
         }
         return json.path(field).intValue();
     }
 
-    private static JsonNode list(ObjectNode json, String field, Path file) {
+    private static JsonNode list(ObjectNode json, String field, String file) {
         if (!json.path(field).isArray()) {
             throw new InvalidInput(file + ": " + field + ": expected a list");
         }

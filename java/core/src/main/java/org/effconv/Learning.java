@@ -51,7 +51,7 @@ public final class Learning extends Job<Learning> {
 
     @Override
     void addIdentity(ObjectNode identity) {
-        KernelSizeSearch.addBudget(identity, settings());
+        addLatencyTable(identity);
     }
 
     /** As {@link KernelSizeSearch#budget}. */
@@ -76,12 +76,11 @@ public final class Learning extends Job<Learning> {
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             KernelSizeSearch.check(this, device, data, plan);
-            checkFolder(device, data);
-            try (Phase.Context context = open(device, data)) {
+            return inFolder(device, data, context -> {
                 SearchResult found = KernelSizeSearch.search(this, context, device, plan);
-                double measured = settings().latencyTable().map(table -> table.measureNetwork(device, plan, found.sizes())).orElse(Double.NaN);
+                double measured = latencyTable().map(table -> table.measureNetwork(device, plan, found.sizes())).orElse(Double.NaN);
                 return train(context, device, plan, found).measured(measured);
-            }
+            });
         }
     }
 
@@ -103,7 +102,7 @@ public final class Learning extends Job<Learning> {
         if (!settings().get(Settings.COMPARE)) {
             return LearningResult.alone(found, learned);
         }
-        int[] uniform = uniform(KernelSizeSearch.cost(device, plan, settings()), found);
+        int[] uniform = uniform(cost(device, plan), found);
         if (Arrays.equals(uniform, found.sizes()) && !settings().get(Settings.WARM_START)) { // the same network from the same seed
             return LearningResult.keptUniform(found, learned);
         }

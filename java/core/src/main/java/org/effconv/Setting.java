@@ -1,8 +1,11 @@
 package org.effconv;
 
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import org.effconv.EffconvException.InvalidInput;
 
 /**
@@ -17,17 +20,35 @@ public final class Setting<T> {
     private final String form;
     private final String description;
     private final Function<String, T> parser; // null or an exception means: not of the expected form
+    private final boolean place;
 
     private Setting(String key, T standard, String form, String description, Function<String, T> parser) {
+        this(key, standard, form, description, parser, false);
+    }
+
+    private Setting(String key, T standard, String form, String description, Function<String, T> parser, boolean place) {
         this.key = key;
         this.standard = standard;
         this.form = form;
         this.description = description;
         this.parser = parser;
+        this.place = place;
     }
 
     static Setting<String> text(String key, String standard, String form, String description) {
         return new Setting<>(key, standard, form, description, s -> s.isBlank() ? null : s.strip());
+    }
+
+    /**
+     * A file or folder: its absolute path, so that it stays the same wherever a run goes on.
+     *
+     * @param isName tells names, which stay as they are, from paths
+     */
+    static Setting<String> place(String key, String standard, Predicate<String> isName, String form, String description) {
+        return new Setting<>(key, standard, form, description, s -> {
+            String text = s.strip();
+            return text.isEmpty() ? null : isName.test(text) ? text : Path.of(text).toAbsolutePath().normalize().toString();
+        }, true);
     }
 
     static Setting<String> choice(String key, String standard, String description, List<String> choices) {
@@ -147,6 +168,11 @@ public final class Setting<T> {
         return standard instanceof Boolean;
     }
 
+    /** Whether the value says where something lies: what counts for a run is what lies there, and it may be moved. */
+    public boolean isPlace() {
+        return place;
+    }
+
     /**
      * @param source names where the text stands ("--lr", "config.json: lr")
      * @throws InvalidInput naming source, value and what was expected
@@ -155,7 +181,7 @@ public final class Setting<T> {
         T value;
         try {
             value = parser.apply(text);
-        } catch (NumberFormatException e) {
+        } catch (NumberFormatException | InvalidPathException e) {
             value = null; // the message below says it better
         }
         if (value == null) {

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
+import java.util.function.Predicate;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting.Range;
 import org.effconv.backend.MaskKind;
@@ -39,7 +39,7 @@ public final class Settings {
 
     public static final Setting<String> ARCH = in(Setting.text("arch", "cnn6", "a name or a file",
             "architecture: cnn6, lenet, resnet20|32|44|56, flexnet3|5|7, dwnet, or a JSON file"));
-    public static final Setting<String> DATA = in(Setting.text("data", "fashion-mnist", "a dataset", Datasets.SPEC_HELP));
+    public static final Setting<String> DATA = in(Setting.place("data", "fashion-mnist", Datasets::isName, "a dataset", Datasets.SPEC_HELP));
     public static final Setting<Integer> TRAIN_IMAGES = in(Setting.integer("train-images", 0, 0, Integer.MAX_VALUE,
             "use the first training images of each class, this many in all, before a validation part is split off; 0: all"));
     public static final Setting<Integer> TEST_IMAGES = in(Setting.integer("test-images", 0, 0, Integer.MAX_VALUE,
@@ -73,7 +73,7 @@ public final class Settings {
     /** The value of {@link #LATENCY_TABLE} that names no file. */
     static final String NO_TABLE = "none";
 
-    public static final Setting<String> LATENCY_TABLE = in(Setting.text("latency-table", NO_TABLE, "a file",
+    public static final Setting<String> LATENCY_TABLE = in(Setting.place("latency-table", NO_TABLE, NO_TABLE::equals, "a file",
             "what a budget of time is counted by: a file that 'effconv latency-table' has measured on this device"));
     /** Of a search whose epochs are a fraction of a training's: a long training needs no long search. */
     static final int MOST_SEARCH_EPOCHS = 12;
@@ -196,19 +196,21 @@ public final class Settings {
         return BudgetRange.isRange(get(BUDGET)) ? budgetRange().cost() : budget().cost();
     }
 
+    /** Whether their budget, be it one or a range, counts time. */
+    public boolean countTime() {
+        return costKind() == Cost.Kind.LATENCY;
+    }
+
     /**
-     * The latency table these settings name, if their budget counts time.
+     * The latency table that these settings name, read from its file.
      *
-     * @throws InvalidInput if it counts time and there is no table
+     * @throws InvalidInput if they name none, or the file is wrong
      */
-    Optional<LatencyTable> latencyTable() {
-        if (costKind() != Cost.Kind.LATENCY) {
-            return Optional.empty();
-        }
+    public LatencyTable readLatencyTable() {
         if (get(LATENCY_TABLE).equals(NO_TABLE)) {
             throw new InvalidInput("budget '" + get(BUDGET) + "' counts time: expected --latency-table FILE, which 'effconv latency-table' measures");
         }
-        return Optional.of(LatencyTable.read(Path.of(get(LATENCY_TABLE))));
+        return LatencyTable.read(Path.of(get(LATENCY_TABLE)));
     }
 
     /** What a CUDA device takes from these settings. */
@@ -272,23 +274,42 @@ public final class Settings {
         return new Settings(changed);
     }
 
-    /** For config.json: every setting, by key. */
+    /** Every setting, by key. */
     public ObjectNode toJson() {
+        return toJson(s -> true);
+    }
+
+    /** What a run is: the settings but its {@linkplain #places() places}. */
+    public ObjectNode identity() {
+        return toJson(s -> !s.isPlace());
+    }
+
+    /** Where a run finds what it reads. */
+    public ObjectNode places() {
+        return toJson(Setting::isPlace);
+    }
+
+    private ObjectNode toJson(Predicate<Setting<?>> chosen) {
         ObjectNode json = Json.object();
-        values.forEach((s, v) -> json.set(s.key(), Json.tree(v)));
+        values.forEach((s, v) -> {
+            if (chosen.test(s)) {
+                json.set(s.key(), Json.tree(v));
+            }
+        });
         return json;
     }
 
     /**
+     * @param json   every setting, by key
      * @param source names the file in errors
      * @throws InvalidInput if a key is unknown or missing or a value does not parse
      */
     public static Settings fromJson(ObjectNode json, String source) {
         Map<Setting<?>, Object> values = new LinkedHashMap<>();
         for (Setting<?> s : TABLE.values()) {
-            JsonNode v = json.get(s.key());
-            if (v == null) {
-                throw new InvalidInput(source + ": '" + s.key() + "' is missing");
+            JsonNode v = json.path(s.key());
+            if (!v.isValueNode()) {
+                throw new InvalidInput(source + ": '" + s.key() + "' is " + (v.isMissingNode() ? "missing" : v) + ", expected " + s.form());
             }
             values.put(s, s.parse(v.asText(), source + ": " + s.key()));
         }

@@ -5,7 +5,6 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
@@ -153,9 +152,6 @@ final class SizeTrials {
         int index = tried.size();
         try {
             Phase.Outcome outcome = trial.train(index, sizes, epochs);
-            if (Double.isNaN(outcome.loss())) { // of a trial that was done before a restart, and whose lines are gone
-                throw new InvalidInput("metrics.jsonl has no line of " + PHASE + (index + 1) + ", whose checkpoint is there; expected the folder as the run left it");
-            }
             seconds += outcome.seconds();
             LOG.info(String.format(Locale.ROOT, "trial: %s, loss %.4f in epoch %d", Arrays.toString(sizes), outcome.loss(), epochs));
             tried.add(new SearchResult.Trial(sizes.clone(), epochs, outcome.loss()));

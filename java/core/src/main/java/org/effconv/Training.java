@@ -18,6 +18,7 @@ import org.effconv.nn.TrainedWeights;
 import org.effconv.tensor.Construction;
 import org.effconv.train.Normalisation;
 import org.effconv.train.Phase;
+import org.effconv.train.RunConfig;
 import org.effconv.train.RunFolder;
 
 /** Trains an architecture with given kernel sizes, as an ordinary CNN. */
@@ -37,7 +38,7 @@ public final class Training extends Job<Training> {
     private Training(Path folder) {
         super("train", folder);
         Path file = folder.resolve("config.json");
-        JsonNode identity = RunFolder.config(folder).path("identity");
+        JsonNode identity = RunConfig.read(folder).identity();
         sizes = Json.convert(identity.path("sizes"), int[].class, file + ": identity.sizes");
         warm = identity.path(WARM).asBoolean();
     }
@@ -118,22 +119,23 @@ public final class Training extends Job<Training> {
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             MemoryNeed.check(this, device, data, plan, plan.parameters(sizes));
-            checkFolder(device, data);
-            try (Phase.Context context = open(device, data)) {
-                if (warm && warmStart == null && !Files.exists(context.folder().checkpoint(PHASE))) {
-                    throw new InvalidInput(out() + ": this training started from predicted kernels, and ended before its first epoch did: they are "
-                            + "gone; expected it to begin anew, in another folder");
-                }
-                try (Construction construction = new Construction()) {
-                    TrainingResult result = construction.own(train(this, context, device, plan, PHASE, sizes, warmStart));
-                    if (context.folder() != null) {
-                        sizesFile(plan, sizes).write(context.folder().file("sizes.json"));
-                        result.model().write(context.folder().file("model.safetensors"));
-                    }
-                    construction.done();
-                    return result;
-                }
+            if (warm && warmStart == null && !Files.exists(RunFolder.checkpoint(out(), PHASE))) {
+                throw new InvalidInput(out() + ": this training started from predicted kernels, and has no checkpoint: they are gone; expected it to "
+                        + "begin anew, in another folder");
             }
+            return inFolder(device, data, context -> train(context, device, plan));
+        }
+    }
+
+    private TrainingResult train(Phase.Context context, Device device, NetworkPlan plan) {
+        try (Construction construction = new Construction()) {
+            TrainingResult result = construction.own(train(this, context, device, plan, PHASE, sizes, warmStart));
+            if (context.folder() != null) {
+                sizesFile(plan, sizes).write(context.folder().file("sizes.json"));
+                result.model().write(context.folder().file("model.safetensors"));
+            }
+            construction.done();
+            return result;
         }
     }
 

@@ -25,6 +25,7 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.size.Cost;
 import org.effconv.size.Isotonic;
+import org.effconv.train.TrainingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -129,6 +130,33 @@ class LatencyTableTest {
             assertEquals(cost.equals("latency"), identity.has("latencyTable"));
         }
         assertEquals(0, device.liveBytes());
+    }
+
+    /** The table is the run's from its start on. */
+    @Test
+    void aTableIsReadOnceAndMayGo() throws IOException {
+        try (Device device = device()) {
+            Path file = folder.resolve("table.json");
+            table(device).write(file);
+            Path out = folder.resolve("run");
+            Learning learning = Learning.of("planted3").budget("k5").set(Settings.COST, "latency").set(Settings.LATENCY_TABLE, file.toString())
+                    .set(Settings.SEARCH_EPOCHS, 1).set(Settings.TRIALS, 0.0).epochs(1).batch(16).out(out).listener(new TrainingListener() {
+                        @Override
+                        public void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {
+                            file.toFile().delete();
+                        }
+                    });
+            try (LearningResult first = learning.run(device, DATA); LearningResult again = Learning.resume(out).run(device, DATA)) {
+                assertArrayEquals(first.search().sizes(), again.search().sizes());
+            }
+            LatencyTable whole = table(device);
+            new LatencyTable(whole.setup(), 2 * whole.rest(), whole.rows(), whole.checks()).write(file);
+            Learning other = Learning.resume(out).set(Settings.LATENCY_TABLE, file.toString());
+            String message = assertThrows(InvalidInput.class, () -> other.run(device, DATA)).getMessage();
+            assertTrue(message.contains("latencyTable.restMilliseconds is 0.25 there and 0.5 here"), message);
+            whole.write(file);
+            Learning.resume(out).set(Settings.LATENCY_TABLE, file.toString()).run(device, DATA).close();
+        }
     }
 
     @Test

@@ -5,6 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import org.effconv.EffconvException.InvalidInput;
 import org.junit.jupiter.api.Test;
 
@@ -17,6 +21,36 @@ class SettingsTest {
         assertEquals(settings, Settings.fromJson(json, "config.json"));
         assertThrows(InvalidInput.class, () -> Settings.fromJson(json.deepCopy().put("colour", 1), "config.json"));
         assertThrows(InvalidInput.class, () -> Settings.fromJson((ObjectNode) json.deepCopy().without("seed"), "config.json"));
+        assertThrows(InvalidInput.class, () -> Settings.fromJson((ObjectNode) json.deepCopy().set("seed", json), "config.json"));
+    }
+
+    @Test
+    void placesAreAbsoluteAndNamesStayAsTheyAre() {
+        Settings settings = Settings.standard().with(Settings.DATA, "../my/data").with(Settings.LATENCY_TABLE, "./table.json");
+        Path here = Path.of("").toAbsolutePath();
+        assertEquals(here.resolveSibling("my/data").toString(), settings.get(Settings.DATA));
+        assertEquals(here.resolve("table.json").toString(), settings.get(Settings.LATENCY_TABLE));
+        for (String name : List.of("fashion-mnist", "planted:3,train=64")) {
+            assertEquals(name, settings.with(Settings.DATA, name).get(Settings.DATA));
+        }
+        assertEquals("none", Settings.standard().get(Settings.LATENCY_TABLE));
+        assertThrows(InvalidInput.class, () -> settings.with(Settings.DATA, "a\0b"));
+    }
+
+    @Test
+    void whatARunIsLeavesOutWhereItsFilesAre() {
+        Settings settings = Settings.standard();
+        assertEquals(Set.of("data", "latency-table"), names(settings.places()));
+        Set<String> all = names(settings.identity());
+        all.addAll(names(settings.places()));
+        assertEquals(names(settings.toJson()), all);
+        assertEquals(settings.identity(), settings.with(Settings.DATA, "elsewhere").identity());
+    }
+
+    private static Set<String> names(ObjectNode json) {
+        Set<String> names = new HashSet<>();
+        json.fieldNames().forEachRemaining(names::add);
+        return names;
     }
 
     @Test

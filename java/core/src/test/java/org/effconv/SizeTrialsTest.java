@@ -13,7 +13,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.data.Datasets;
 import org.effconv.io.JsonLines;
@@ -112,13 +111,6 @@ class SizeTrialsTest {
         assertEquals("333", sizesOf("313", Map.of("313 2", 0.8, "313 6", none)));
         assertThrows(JobFailed.class, () -> best("313", Map.of("313 2", 0.8, "313 6", none, "333 6", none)));
         assertThrows(JobFailed.class, () -> best(START, Map.of("333 2", none, "335 2", none, "533 2", none, "135 2", none, "155 2", none, "353 2", none)));
-    }
-
-    @Test
-    void aTrialWhoseLinesAreGoneIsNoLoserInSilence() {
-        SizePolish.Finalists choices = new SizePolish.Finalists(sizes("313"), sizes(START), List.of(), List.of(), List.of());
-        assertThrows(InvalidInput.class, () -> SizeTrials.best(choices, 2, (index, sizes, epochs) ->
-                new Phase.Outcome(2, 8, null, null, index == 1 ? Double.NaN : 0.5, Double.NaN)));
     }
 
     @Test

@@ -7,19 +7,25 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.effconv.Device;
+import org.effconv.EffconvException.InvalidInput;
+import org.effconv.Job;
 import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.TrainedModel;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
 import org.effconv.train.Evaluation;
+import org.effconv.train.RunConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code effconv eval}: accuracy of a trained network. */
-@Command(name = "eval", mixinStandardHelpOptions = true, description = "Tells how well a trained network does on the test part of a dataset.")
+@Command(
+        name = "eval",
+        mixinStandardHelpOptions = true,
+        description = "Tells how well a trained network does on the test part of a dataset: that of its run, unless --data names another.")
 final class EvalCommand implements Callable<Integer> {
     static final List<Setting<?>> OFFERED = List.of(
             Settings.DATA, Settings.DEVICE, Settings.GPU_MEMORY, Settings.CONV, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
@@ -42,7 +48,7 @@ final class EvalCommand implements Callable<Integer> {
         Path file = modelFile(model);
         try (Device device = Device.open(settings);
                 TrainedModel trained = TrainedModel.load(device, file)) {
-            Dataset data = Datasets.open(settings.get(Settings.DATA));
+            Dataset data = data(settings, file);
             Evaluation e = trained.evaluateTest(data, settings.get(Settings.BATCH));
             PrintWriter to = spec.commandLine().getOut();
             to.printf(Locale.ROOT, "%s: %,d parameters%n", trained.plan(), trained.parameters());
@@ -50,5 +56,17 @@ final class EvalCommand implements Callable<Integer> {
             to.flush();
         }
         return 0;
+    }
+
+    // A model fits any images of its shape, so that what is meant is not guessed: a run knows its own.
+    private Dataset data(Settings settings, Path file) {
+        if (SettingOptions.given(spec.commandLine().getParseResult(), List.of(Settings.DATA)).containsKey(Settings.DATA.key())) {
+            return Datasets.open(settings.get(Settings.DATA));
+        }
+        Path folder = file.toAbsolutePath().getParent();
+        if (!RunConfig.isIn(folder)) {
+            throw new InvalidInput(file + ": stands in no run folder, so that nothing says what it was trained on; expected --data DATA");
+        }
+        return Job.data(folder);
     }
 }

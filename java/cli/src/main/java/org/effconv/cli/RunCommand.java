@@ -38,7 +38,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
     @Option(names = "--out", paramLabel = "DIR", description = "folder of the run; must not hold another (default: runs/<data>-<arch>-<time>)")
     private Path out;
 
-    @Option(names = "--resume", paramLabel = "DIR", description = "go on with the run in this folder, with its settings")
+    @Option(names = "--resume", paramLabel = "DIR", description = "go on with the run in this folder, with its settings; --data names its data, if they were moved")
     private Path resume;
 
     private final List<Setting<?>> offered;
@@ -75,8 +75,8 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                 throw new InvalidInput("--out and --resume: expected one of them, a run goes on in its own folder");
             }
             job = oldJob(resume);
-            requireSame(job);
-            data = Job.data(job.settings());
+            takeGiven(job);
+            data = job.data();
         } else {
             Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered);
             Device.requireKnown(settings);
@@ -138,11 +138,16 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
         };
     }
 
-    private void requireSame(J job) {
+    // Only places may change, and the job sees to it that the same lies there.
+    private void takeGiven(J job) {
         Map<String, String> given = SettingOptions.given(spec.commandLine().getParseResult(), offered);
         for (Setting<?> s : offered) {
             String text = given.get(s.key());
             if (text == null) {
+                continue;
+            }
+            if (s.isPlace()) {
+                move(job, s, text);
                 continue;
             }
             Object value = s.parse(text, "--" + s.key());
@@ -154,6 +159,10 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                         + "', and a run goes on with its own settings");
             }
         }
+    }
+
+    private static <T> void move(Job<?> job, Setting<T> place, String text) {
+        job.set(place, place.parse(text, "--" + place.key()));
     }
 
     private static Path standardFolder(Settings settings, Architecture architecture) {

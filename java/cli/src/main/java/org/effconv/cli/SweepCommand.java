@@ -116,7 +116,7 @@ final class SweepCommand implements Callable<Integer> {
             throw new InvalidInput("--jobs " + atOnce + ": expected 1 or more");
         }
         Device.requireKnown(options.settings());
-        try (SweepPlan plan = SweepPlan.of(options)) {
+        try (SweepPlan plan = SweepPlan.of(options, SweepResults.dataNames(out))) {
             SweepResults.requireSame(out, plan.common());
             if (dryRun) {
                 list(plan, atOnce, to);

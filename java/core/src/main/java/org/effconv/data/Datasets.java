@@ -24,6 +24,11 @@ public final class Datasets {
 
     private Datasets() {}
 
+    /** Whether a spec is the name of a dataset that this library makes or brings; otherwise it is the path of a folder. */
+    public static boolean isName(String spec) {
+        return spec.startsWith(Planted.PREFIX) || spec.equals(Sample.NAME);
+    }
+
     /**
      * Reads a dataset into memory. Files are validated whole before any of them is used, and nothing is written.
      *

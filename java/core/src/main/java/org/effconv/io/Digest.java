@@ -5,13 +5,18 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/** Short names for long texts. */
+/** Short names for much content. */
 public final class Digest {
     private Digest() {}
 
     /** The first 16 hexadecimal digits of the SHA-256 of a text in UTF-8. */
     public static String of(String text) {
-        return HexFormat.of().formatHex(sha256().digest(text.getBytes(StandardCharsets.UTF_8)), 0, 8);
+        return of(text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** The same of bytes. */
+    public static String of(byte[] content) {
+        return HexFormat.of().formatHex(sha256().digest(content), 0, 8);
     }
 
     static MessageDigest sha256() {

@@ -15,6 +15,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting;
 import org.effconv.Settings;
@@ -32,10 +33,12 @@ public final class Comparison {
     private static final List<String> ENVIRONMENT = List.of("device", "processor", "activations", "threads", "jobs", "version", "commit", "java");
 
     /** What else must not differ: one text of a budget may mean several ("k5" counts what --cost says), as may a name of an architecture. */
-    private static final List<String> OF_A_GROUP = List.of("archDigest", "budgetCost", "budgetTarget");
+    private static final List<String> OF_A_GROUP = List.of("archDigest", "dataDigest", "budgetCost", "budgetTarget", SweepResults.TABLE);
 
-    private static final Set<String> OF_A_RUN = Set.of(Settings.ARCH.key(), Settings.DATA.key(), Settings.TRAIN_IMAGES.key(),
-            Settings.BUDGET.key(), Settings.SEED.key());
+    private static final Set<String> OF_A_RUN = Stream.concat(
+                    Stream.of(Settings.ARCH, Settings.TRAIN_IMAGES, Settings.BUDGET, Settings.SEED),
+                    Settings.table().stream().filter(Setting::isPlace))
+            .map(Setting::key).collect(Collectors.toUnmodifiableSet());
 
     private static final Set<String> OF_A_SEARCH = Settings.ofSearch().stream().map(Setting::key).collect(Collectors.toUnmodifiableSet());
 

@@ -72,7 +72,7 @@ public final class Sweep {
      * Runs whose row is missing.
      *
      * @param rows finished ones by id; null for those that are not
-     * @throws InvalidInput if a row was made with another architecture of the same name
+     * @throws InvalidInput if a row was made with another architecture or dataset of the same name
      */
     public static List<SweepRun> missing(SweepPlan plan, Function<String, ObjectNode> rows) {
         List<SweepRun> missing = new ArrayList<>();
@@ -80,6 +80,8 @@ public final class Sweep {
             ObjectNode row = rows.apply(run.id());
             if (row == null) {
                 missing.add(run);
+            } else if (!row.path("dataDigest").asText().equals(run.data().digest())) {
+                throw new InvalidInput("run '" + run.id() + "' was made with other data named '" + run.data().name() + "'; expected the same, or another --out");
             } else if (!row.path("archDigest").asText().equals(run.architecture().digest())) {
                 throw new InvalidInput("run '" + run.id() + "' was made with another architecture named '" + run.architecture().name()
                         + "'; expected the same, or another --out");
@@ -139,7 +141,7 @@ public final class Sweep {
             }
             try {
                 run = plan.resolved(run, sizes(search, search.path("result")));
-            } catch (JobFailed e) {
+            } catch (JobFailed | InvalidInput e) {
                 fail(run, e.getMessage());
                 return true;
             }
@@ -163,13 +165,13 @@ public final class Sweep {
 
     private void start(SweepRun run) {
         Path folder = results.work(run);
-        SweepJob.prepare(folder, run);
+        SweepJob.prepare(folder, run, plan);
         running.add(run.id());
         if (run.kind() != SweepRun.Kind.SEARCH) {
             runningTrainings.add(run.training());
         }
         listener.onStart(run);
-        if (SweepJob.result(folder) != null) { // killed between its end and its row
+        if (SweepJob.ended(folder)) { // killed between its end and its row
             ended.add(new End(run, folder, null));
             return;
         }
@@ -183,12 +185,20 @@ public final class Sweep {
         if (run.kind() != SweepRun.Kind.SEARCH) {
             runningTrainings.remove(run.training());
         }
-        ObjectNode result = end.failure == null ? SweepJob.result(end.folder) : null;
-        if (result == null) {
-            fail(run, end.failure == null ? "ended without a result" : end.failure.getMessage());
+        if (end.failure != null) {
+            fail(run, end.failure.getMessage());
             return;
         }
-        write(run, result, null);
+        try {
+            ObjectNode result = SweepJob.result(end.folder);
+            if (result == null) {
+                fail(run, "ended without a result");
+            } else {
+                write(run, result, null);
+            }
+        } catch (InvalidInput e) {
+            fail(run, e.getMessage() + "; once that file is removed, the run goes on");
+        }
     }
 
     private void fail(SweepRun run, String message) {
@@ -217,6 +227,9 @@ public final class Sweep {
         ObjectNode environment = ((ObjectNode) outcome.path("environment")).deepCopy();
         row.set("environment", same == null ? environment.put("jobs", jobs) : environment);
         row.set("settings", run.settings().toJson());
+        if (run.settings().countTime()) {
+            row.put(SweepResults.TABLE, plan.tableDigest());
+        }
         results.append(row);
         Folders.remove(results.work(run));
         if (run.kind() != SweepRun.Kind.SEARCH) {

@@ -67,7 +67,7 @@ public final class SweepEstimate {
         Settings brief = run.settings().with(Settings.VALIDATION, 0.0).with(Settings.TRAIN_IMAGES, 0).with(Settings.TEST_IMAGES, 0)
                 .with(Settings.EPOCHS, 2).with(Settings.SEARCH_EPOCHS, 2).with(Settings.TRIALS, 0.0);
         switch (kind) {
-            case SEARCH -> KernelSizeSearch.of(brief, run.architecture()).listener(clock).run(device, few);
+            case SEARCH -> KernelSizeSearch.of(brief, run.architecture()).latencyTable(plan.table()).listener(clock).run(device, few);
             case TRAINING -> Training.of(brief, run.architecture(), plan.mixed(run)).listener(clock).run(device, few).close();
             case CONTINUOUS -> ContinuousTraining.of(brief, run.architecture()).listener(clock).run(device, few);
         }

@@ -3,16 +3,20 @@ package org.effconv.sweep;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
 import java.util.List;
 import org.effconv.ContinuousTraining;
 import org.effconv.Device;
 import org.effconv.EffconvException;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Job;
 import org.effconv.KernelSizeSearch;
+import org.effconv.LatencyTable;
 import org.effconv.SearchResult;
 import org.effconv.Setting;
 import org.effconv.Settings;
@@ -25,8 +29,11 @@ import org.effconv.io.Folders;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
 import org.effconv.nn.Architecture;
+import org.effconv.train.Checkpoint;
+import org.effconv.train.DataIdentity;
 import org.effconv.train.PeakMemory;
 import org.effconv.train.Phase;
+import org.effconv.train.RunConfig;
 
 /**
  * What one process of a sweep does in its folder: reads job.json, runs the search or training (or goes on with it, from
@@ -34,6 +41,7 @@ import org.effconv.train.Phase;
  */
 public final class SweepJob {
     private static final String JOB = "job.json";
+    private static final String PLACES = "places.json"; // where the job finds what it reads: they may change while it is not finished
     private static final String RESULT = "result.json";
     private static final String RUN = "run"; // the run folder with its checkpoints
 
@@ -41,45 +49,73 @@ public final class SweepJob {
 
     /**
      * Writes what {@link #run} reads. What the folder has of another job (an architecture's file may change between two calls of a sweep) is
-     * removed, its result too; of the same job it stays.
+     * removed, its result too; of the same job it stays, wherever its data are now.
      */
-    static void prepare(Path folder, SweepRun run) {
+    static void prepare(Path folder, SweepRun run, SweepPlan plan) {
         ObjectNode job = Json.object().put("kind", run.kind().name());
-        job.set("settings", run.settings().toJson());
+        job.set("data", plan.dataIdentity(run));
+        job.set("settings", run.settings().identity());
         job.set("architecture", Json.parse(run.architecture().json(), run.architecture().name()));
         job.set("sizes", Json.tree(run.sizes()));
-        String text = Json.pretty(job);
+        if (run.settings().countTime()) {
+            job.set(SweepResults.TABLE, plan.table().toJson());
+        }
+        byte[] text = Json.pretty(job).getBytes(StandardCharsets.UTF_8);
         Path file = folder.resolve(JOB);
         try {
-            if (!Files.exists(file) || !Files.readString(file).equals(text)) {
+            if (!Files.isRegularFile(file) || !Arrays.equals(Files.readAllBytes(file), text)) {
                 Folders.remove(folder);
                 Files.createDirectories(folder);
-                AtomicFile.write(file, text);
+                AtomicFile.write(file, out -> out.write(text));
             }
+            AtomicFile.write(folder.resolve(PLACES), Json.pretty(run.settings().places()));
         } catch (IOException e) {
             throw new UncheckedIOException("cannot prepare " + folder + ": " + e, e);
         }
     }
 
-    /** What {@link #run} has written: "result" and "environment"; null if it did not come to its end. */
+    /** Whether {@link #run} came to its end in a folder. */
+    static boolean ended(Path folder) {
+        return Files.exists(folder.resolve(RESULT));
+    }
+
+    /**
+     * What {@link #run} has written: "result" and "environment"; null if it did not come to its end.
+     *
+     * @throws InvalidInput if the file is damaged
+     */
     public static ObjectNode result(Path folder) {
         Path file = folder.resolve(RESULT);
-        return Files.exists(file) ? Json.read(file) : null;
+        if (!ended(folder)) {
+            return null;
+        }
+        ObjectNode all = Json.read(file);
+        for (String key : List.of("result", "environment")) {
+            Json.convert(all.path(key), ObjectNode.class, file + ": " + key);
+        }
+        return all;
     }
 
     /** Runs the job in a folder to its end. */
     public static void run(Path folder) {
         Path file = folder.resolve(JOB);
         ObjectNode job = Json.read(file);
-        Settings settings = Settings.fromJson(Json.convert(job.path("settings"), ObjectNode.class, file + ": settings"), file.toString());
+        ObjectNode given = Json.convert(job.path("settings"), ObjectNode.class, file + ": settings");
+        given.setAll(Json.read(folder.resolve(PLACES)));
+        Settings settings = Settings.fromJson(given, file.toString());
         Architecture architecture = Architecture.parse(Json.line(job.path("architecture")), file + ": architecture");
         Dataset data = Job.data(settings);
+        List<String> differences = Checkpoint.differences(job.path("data"), DataIdentity.of(data));
+        if (!differences.isEmpty()) {
+            throw new InvalidInput(data.name() + ": has changed since the sweep was begun: " + Checkpoint.told(differences));
+        }
+        LatencyTable table = job.path(SweepResults.TABLE) instanceof ObjectNode json ? LatencyTable.parse(json, file + ": " + SweepResults.TABLE) : null;
         ObjectNode result;
         Device opened;
         try (Device device = Device.open(settings)) {
             opened = device;
             result = switch (SweepRun.Kind.valueOf(job.path("kind").asText())) {
-                case SEARCH -> search(folder.resolve(RUN), settings, architecture, device, data);
+                case SEARCH -> search(folder.resolve(RUN), settings, architecture, table, device, data);
                 case TRAINING -> train(folder.resolve(RUN), settings, architecture,
                         Json.convert(job.path("sizes"), int[].class, file + ": sizes"), device, data);
                 case CONTINUOUS -> trainContinuous(folder.resolve(RUN), settings, architecture, device, data);
@@ -95,12 +131,14 @@ public final class SweepJob {
         AtomicFile.write(folder.resolve(RESULT), Json.pretty(all));
     }
 
-    private static boolean begun(Path folder) {
-        return Files.exists(folder.resolve("config.json"));
+    private static <J extends Job<J>> J moved(J resumed, Settings settings) {
+        return resumed.set(Settings.DATA, settings.get(Settings.DATA));
     }
 
-    private static ObjectNode search(Path folder, Settings settings, Architecture architecture, Device device, Dataset data) {
-        KernelSizeSearch search = begun(folder) ? KernelSizeSearch.resume(folder) : KernelSizeSearch.of(settings, architecture).out(folder);
+    private static ObjectNode search(
+            Path folder, Settings settings, Architecture architecture, LatencyTable table, Device device, Dataset data) {
+        KernelSizeSearch search = RunConfig.isIn(folder) ? moved(KernelSizeSearch.resume(folder), settings)
+                : KernelSizeSearch.of(settings, architecture).latencyTable(table).out(folder);
         SearchResult found = search.run(device, data);
         ObjectNode json = Json.object();
         json.set("layers", Json.tree(found.layers()));
@@ -112,7 +150,7 @@ public final class SweepJob {
     }
 
     private static ObjectNode train(Path folder, Settings settings, Architecture architecture, int[] sizes, Device device, Dataset data) {
-        Training training = begun(folder) ? Training.resume(folder) : Training.of(settings, architecture, sizes).out(folder);
+        Training training = RunConfig.isIn(folder) ? moved(Training.resume(folder), settings) : Training.of(settings, architecture, sizes).out(folder);
         try (TrainingResult trained = training.run(device, data)) {
             ObjectNode json = Json.object();
             json.set("sizes", Json.tree(trained.model().sizes()));
@@ -123,7 +161,7 @@ public final class SweepJob {
     }
 
     private static ObjectNode trainContinuous(Path folder, Settings settings, Architecture architecture, Device device, Dataset data) {
-        ContinuousTraining training = begun(folder) ? ContinuousTraining.resume(folder) : ContinuousTraining.of(settings, architecture).out(folder);
+        ContinuousTraining training = RunConfig.isIn(folder) ? moved(ContinuousTraining.resume(folder), settings) : ContinuousTraining.of(settings, architecture).out(folder);
         ContinuousTraining.Result trained = training.run(device, data);
         Phase.Outcome outcome = trained.outcome();
         ObjectNode json = Json.object();
@@ -161,8 +199,11 @@ public final class SweepJob {
         List<ObjectNode> metrics = JsonLines.read(folder.resolve("metrics.jsonl"));
         double[] epochs = metrics.stream().filter(m -> m.path("phase").equals(metrics.get(0).path("phase")))
                 .mapToDouble(m -> m.path("seconds").asDouble()).sorted().toArray();
-        double stepsPerEpoch = (double) steps / epochs.length;
-        return json.put("seconds", seconds).put("steps", steps).put("stepMillis", 1000 * epochs[epochs.length / 2] / stepsPerEpoch);
+        json.put("seconds", seconds).put("steps", steps);
+        if (epochs.length > 0) { // whoever lost the lines has lost the median, too
+            json.put("stepMillis", 1000 * epochs[epochs.length / 2] * epochs.length / steps);
+        }
+        return json;
     }
 
     private static ObjectNode images(Dataset data) {

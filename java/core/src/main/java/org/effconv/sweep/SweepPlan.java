@@ -1,13 +1,13 @@
 package org.effconv.sweep;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.effconv.Device;
@@ -15,6 +15,7 @@ import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.Job;
 import org.effconv.KernelSizeSearch;
+import org.effconv.LatencyTable;
 import org.effconv.Settings;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
@@ -26,30 +27,43 @@ import org.effconv.size.Baselines;
 import org.effconv.size.Budget;
 import org.effconv.size.Cost;
 import org.effconv.size.SizeRounding;
+import org.effconv.train.DataIdentity;
 
 /** All runs of a sweep, checked against architectures, data and budgets; seeds outermost, so that a sweep that is cut short compares whole seeds. */
 public final class SweepPlan implements AutoCloseable {
     private final SweepOptions options;
     private final Device device; // counts parameters; computes nothing
     private final Map<String, Cost> costs = new HashMap<>(); // by task and budget
-    private final Map<String, Dataset> datasets = new HashMap<>(); // by data spec, whole
+    private final Map<String, Dataset> datasets = new HashMap<>(); // by place, whole
+    private final Map<String, ObjectNode> identities = new HashMap<>(); // of what is used of them, by name and images
+    private final List<SweepRun.Data> names = new ArrayList<>();
+    private final LatencyTable table; // null: none is named
     private final List<SweepRun> runs = new ArrayList<>();
 
     private SweepPlan(SweepOptions options) {
         this.options = options;
+        Optional<Settings> timed = options.budgets().stream().map(b -> options.settings().with(Settings.BUDGET, b)).filter(Settings::countTime).findFirst();
+        boolean named = !options.settings().get(Settings.LATENCY_TABLE).equals(Settings.LATENCY_TABLE.standard());
+        table = named || timed.isPresent() ? timed.orElse(options.settings()).readLatencyTable() : null;
         // A table of times belongs to its device; for the rest a GPU need not be taken.
-        boolean timed = options.budgets().stream()
-                .anyMatch(b -> options.settings().with(Settings.BUDGET, b).budget().cost() == Cost.Kind.LATENCY);
-        device = Device.open(timed ? options.settings() : options.settings().with(Settings.DEVICE, "cpu"));
+        device = Device.open(timed.isPresent() ? options.settings() : options.settings().with(Settings.DEVICE, "cpu"));
     }
 
     /**
      * @throws InvalidInput if architectures, data or budgets do not fit together, or a baseline cannot meet a budget
      */
     public static SweepPlan of(SweepOptions options) {
+        return of(options, Map.of());
+    }
+
+    /**
+     * @param known names that the sweep has given to datasets before, by {@linkplain DataIdentity#digest digest}: they stay the same
+     *     wherever the data are now
+     */
+    public static SweepPlan of(SweepOptions options, Map<String, String> known) {
         SweepPlan plan = new SweepPlan(options);
         try {
-            plan.build();
+            plan.build(known);
             return plan;
         } catch (Throwable e) {
             plan.close();
@@ -57,7 +71,7 @@ public final class SweepPlan implements AutoCloseable {
         }
     }
 
-    private void build() {
+    private void build(Map<String, String> known) {
         Map<String, Architecture> architectures = new LinkedHashMap<>();
         for (String spec : options.architectures()) {
             Architecture a = Job.architecture(spec);
@@ -65,20 +79,32 @@ public final class SweepPlan implements AutoCloseable {
                 throw new InvalidInput("--arch " + spec + ": another architecture of this sweep is named '" + a.name() + "', too");
             }
         }
+        List<SweepRun.Data> data = options.data().stream().map(spec -> open(spec, known)).toList();
         for (long seed : options.seeds()) {
-            for (String data : options.data()) {
+            for (int d = 0; d < data.size(); d++) {
                 for (int images : options.trainImages()) {
                     for (Architecture architecture : architectures.values()) {
-                        Settings settings = options.settings().with(Settings.ARCH, architecture.name()).with(Settings.DATA, data)
-                                .with(Settings.TRAIN_IMAGES, images).with(Settings.SEED, seed);
-                        addTask(architecture, settings);
+                        Settings settings = options.settings().with(Settings.ARCH, architecture.name())
+                                .with(Settings.DATA, options.data().get(d)).with(Settings.TRAIN_IMAGES, images).with(Settings.SEED, seed);
+                        addTask(architecture, data.get(d), settings);
                     }
                 }
             }
         }
     }
 
-    private void addTask(Architecture architecture, Settings settings) {
+    private SweepRun.Data open(String spec, Map<String, String> known) {
+        Dataset whole = datasets.computeIfAbsent(options.settings().with(Settings.DATA, spec).get(Settings.DATA), Datasets::open);
+        String digest = DataIdentity.digest(whole);
+        SweepRun.Data data = new SweepRun.Data(known.getOrDefault(digest, spec), digest);
+        if (names.stream().anyMatch(d -> d.digest().equals(digest) || d.name().equals(data.name()))) {
+            throw new InvalidInput("--data " + spec + ": another dataset of this sweep holds the same or is named '" + data.name() + "', too");
+        }
+        names.add(data);
+        return data;
+    }
+
+    private void addTask(Architecture architecture, SweepRun.Data data, Settings settings) {
         for (String text : options.budgets()) {
             Settings withBudget = settings.with(Settings.BUDGET, text);
             Budget budget = withBudget.budget();
@@ -88,28 +114,29 @@ public final class SweepPlan implements AutoCloseable {
             Cost cost = cost(architecture, withBudget);
             double target = budget.target(cost);
             SizeRounding.requireReachable(cost, target);
-            addBudget(architecture, withBudget, text, cost, target);
+            addBudget(architecture, data, withBudget, cost, target);
         }
     }
 
-    private void addBudget(Architecture architecture, Settings settings, String budget, Cost cost, double target) {
+    private void addBudget(Architecture architecture, SweepRun.Data data, Settings settings, Cost cost, double target) {
+        String budget = settings.get(Settings.BUDGET);
         Set<String> searches = new HashSet<>();
         for (Method method : options.methods()) {
             if (method.searches()) {
-                SweepRun search = search(method, architecture, settings, budget, target);
+                SweepRun search = search(method, architecture, data, settings, target);
                 if (searches.add(search.id())) {
                     runs.add(search);
                 }
-                runs.add(new SweepRun(SweepRun.Kind.TRAINING, architecture, budget, target, method, "", null, search.id(), settings));
+                runs.add(new SweepRun(SweepRun.Kind.TRAINING, architecture, budget, target, method, "", null, search.id(), data, settings));
                 continue;
             }
             if (method == Method.FLEXCONV) {
-                runs.add(new SweepRun(SweepRun.Kind.CONTINUOUS, architecture, budget, target, method, "", null, null, settings));
+                runs.add(new SweepRun(SweepRun.Kind.CONTINUOUS, architecture, budget, target, method, "", null, null, data, settings));
                 continue;
             }
             try {
                 sizes(method, cost, target, settings.get(Settings.SEED)).forEach((variant, sizes) -> runs.add(new SweepRun(
-                        SweepRun.Kind.TRAINING, architecture, budget, target, method, variant, sizes, null, settings)));
+                        SweepRun.Kind.TRAINING, architecture, budget, target, method, variant, sizes, null, data, settings)));
             } catch (JobFailed e) {
                 throw new InvalidInput("--budget " + budget + ", method " + method + ", " + cost.plan() + ": " + e.getMessage(), e);
             }
@@ -117,11 +144,11 @@ public final class SweepPlan implements AutoCloseable {
     }
 
     // Learned and shuffled sizes share a search.
-    private static SweepRun search(Method method, Architecture architecture, Settings settings, String budget, double target) {
+    private static SweepRun search(Method method, Architecture architecture, SweepRun.Data data, Settings settings, double target) {
         boolean elastic = method == Method.ELASTIC;
         Settings own = elastic ? settings.with(Settings.PREDICTOR, "elastic").with(Settings.SIZE_PREDICTOR, "none").with(Settings.SIZE_UPDATE, "steady")
                 : settings;
-        return new SweepRun(SweepRun.Kind.SEARCH, architecture, budget, target, method, elastic ? "elastic" : "", null, null, own);
+        return new SweepRun(SweepRun.Kind.SEARCH, architecture, settings.get(Settings.BUDGET), target, method, elastic ? "elastic" : "", null, null, data, own);
     }
 
     private Map<String, int[]> sizes(Method method, Cost cost, double target, long seed) {
@@ -140,12 +167,12 @@ public final class SweepPlan implements AutoCloseable {
 
     private Cost cost(Architecture architecture, Settings settings) {
         String data = settings.get(Settings.DATA);
-        Dataset whole = datasets.computeIfAbsent(data, Datasets::open);
+        Dataset whole = datasets.get(data);
         String key = architecture.name() + "/" + data + "/" + settings.get(Settings.TRAIN_IMAGES) + "/" + settings.get(Settings.BUDGET);
         return costs.computeIfAbsent(key, k -> {
             Dataset d = Job.select(whole, settings);
             NetworkPlan plan = architecture.plan(new NetworkPlan.Input(d.height(), d.width(), d.channels(), d.classes()));
-            return KernelSizeSearch.cost(device, plan, settings);
+            return KernelSizeSearch.cost(device, plan, settings, table);
         });
     }
 
@@ -184,6 +211,11 @@ public final class SweepPlan implements AutoCloseable {
         return Job.select(datasets.get(run.settings().get(Settings.DATA)), run.settings());
     }
 
+    /** What the images that a run uses are. */
+    ObjectNode dataIdentity(SweepRun run) {
+        return identities.computeIfAbsent(run.data().name() + "/" + run.settings().get(Settings.TRAIN_IMAGES), key -> DataIdentity.of(data(run)));
+    }
+
     /** The run with the sizes of its search. */
     public SweepRun resolved(SweepRun run, int[] found) {
         return run.withSizes(run.method() == Method.SHUFFLED
@@ -191,18 +223,28 @@ public final class SweepPlan implements AutoCloseable {
                 : found);
     }
 
-    /** What all runs have in common, so that a results file holds nothing else: the settings that are no lists. */
+    /** What the runs' budgets of time are counted by; null without one. */
+    LatencyTable table() {
+        return table;
+    }
+
+    /** What all runs have in common, so that a results file holds nothing else: the settings that are no lists; and what datasets are called. */
     public ObjectNode common() {
-        ObjectNode json = Json.object().put("format", 1);
-        ObjectNode settings = options.settings().toJson();
-        settings.remove(List.of(Settings.ARCH.key(), Settings.DATA.key(), Settings.TRAIN_IMAGES.key(), Settings.BUDGET.key(),
-                Settings.SEED.key()));
+        ObjectNode json = Json.object().put("format", SweepResults.FORMAT);
+        ObjectNode settings = options.settings().identity();
+        settings.remove(List.of(Settings.ARCH.key(), Settings.TRAIN_IMAGES.key(), Settings.BUDGET.key(), Settings.SEED.key()));
         json.set("settings", settings);
-        String table = options.settings().get(Settings.LATENCY_TABLE);
-        if (!table.equals(Settings.LATENCY_TABLE.standard())) {
-            json.put("latencyTable", Digest.of(Json.line(Json.read(Path.of(table))))); // measured anew it would be another budget
+        if (table != null) {
+            json.put(SweepResults.TABLE, tableDigest()); // measured anew it would be another budget
         }
+        ObjectNode data = json.putObject(SweepResults.DATA);
+        names.forEach(d -> data.put(d.name(), d.digest()));
         return json;
+    }
+
+    /** Of the table's content. */
+    String tableDigest() {
+        return Digest.of(Json.line(table.toJson()));
     }
 
     @Override

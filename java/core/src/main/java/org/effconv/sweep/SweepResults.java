@@ -1,5 +1,6 @@
 package org.effconv.sweep;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -25,6 +26,9 @@ import org.effconv.train.Checkpoint;
 public final class SweepResults implements AutoCloseable {
     /** The file with a line per finished run. */
     public static final String FILE = "results.jsonl";
+    static final int FORMAT = 2;
+    static final String DATA = "data"; // in sweep.json: the digest of each dataset, by name
+    static final String TABLE = "latencyTable"; // the digest of one, there and in rows
     private static final String COMMON = "sweep.json";
     private static final String WORK = "work";
 
@@ -37,8 +41,24 @@ public final class SweepResults implements AutoCloseable {
         this.lock = lock;
         JsonLines.retain(file(), row -> true); // drops a line that a kill has cut
         for (ObjectNode row : JsonLines.read(file())) {
+            if (!row.path("id").isTextual() || !row.path("result").isObject() || !row.path("environment").isObject()) {
+                throw new InvalidInput(file() + ": row '" + row.path("id").asText() + "': expected id, result and environment of a finished run");
+            }
             rows.put(row.path("id").asText(), row);
         }
+    }
+
+    /**
+     * What the sweep in a folder calls its datasets, by their digests; empty without one.
+     *
+     * @throws InvalidInput if its sweep.json is damaged
+     */
+    public static Map<String, String> dataNames(Path folder) {
+        Map<String, String> names = new LinkedHashMap<>();
+        if (Files.exists(folder.resolve(COMMON))) {
+            Json.read(folder.resolve(COMMON)).path(DATA).properties().forEach(e -> names.put(e.getValue().asText(), e.getKey()));
+        }
+        return names;
     }
 
     /**
@@ -49,9 +69,19 @@ public final class SweepResults implements AutoCloseable {
     public static void requireSame(Path folder, ObjectNode common) {
         Path file = folder.resolve(COMMON);
         if (Files.exists(file)) {
-            List<String> differences = Checkpoint.differences(Json.read(file), common);
+            ObjectNode there = Json.read(file);
+            if (there.path("format").asInt() != FORMAT) {
+                throw new InvalidInput(file + ": format " + there.path("format") + ", expected " + FORMAT
+                        + "; a sweep goes on with the version of EffConv that began it");
+            }
+            ObjectNode here = common.deepCopy();
+            JsonNode known = there.remove(DATA);
+            JsonNode asked = here.remove(DATA); // a list: it may grow
+            List<String> differences = Checkpoint.differences(there, here);
+            asked.properties().stream().filter(d -> known != null && known.has(d.getKey()) && !known.get(d.getKey()).equals(d.getValue()))
+                    .forEach(d -> differences.add("data '" + d.getKey() + "' are not the images that they were"));
             if (!differences.isEmpty()) {
-                throw new InvalidInput(folder + ": holds a sweep with other settings: " + String.join("; ", differences)
+                throw new InvalidInput(folder + ": holds a sweep with other settings: " + Checkpoint.told(differences)
                         + "; expected the same, or another --out");
             }
         } else if (Files.exists(folder)) {
@@ -79,8 +109,10 @@ public final class SweepResults implements AutoCloseable {
             FileLock lock = construction.own(FileLock.take(folder.resolve(WORK).resolve("lock"))
                     .orElseThrow(() -> new InvalidInput(folder + ": somebody else is working on this sweep")));
             AtomicFile.removeLeftovers(folder);
-            AtomicFile.write(folder.resolve(COMMON), Json.pretty(common));
             SweepResults results = new SweepResults(folder, lock);
+            ObjectNode all = common.deepCopy();
+            dataNames(folder).forEach((digest, name) -> ((ObjectNode) all.path(DATA)).put(name, digest));
+            AtomicFile.write(folder.resolve(COMMON), Json.pretty(all));
             construction.done();
             return results;
         } catch (IOException e) {

@@ -16,11 +16,20 @@ import org.effconv.nn.Architecture;
  * @param variant      which of a method's networks: a size ("k5"), a draw ("draw2"); of a search "elastic"; or ""
  * @param sizes        kernel sizes to train; null in a search, and where they come from the search {@code search}
  * @param search       id of the search whose sizes are used; null without one
+ * @param data         what the sweep calls its images, and what they are
  * @param settings     complete, with architecture, data, images, budget and seed of this run
  */
 public record SweepRun(
-        Kind kind, Architecture architecture, String budget, double target, Method method, String variant, int[] sizes, String search,
+        Kind kind, Architecture architecture, String budget, double target, Method method, String variant, int[] sizes, String search, Data data,
         Settings settings) {
+    /**
+     * A dataset of a sweep.
+     *
+     * @param name   as it was written when the sweep began, wherever it lies now
+     * @param digest of its images, labels and classes
+     */
+    public record Data(String name, String digest) {}
+
     /** What is run. */
     public enum Kind {
         /** Of kernel sizes. */
@@ -41,7 +50,7 @@ public record SweepRun(
     /** Architecture, data and images: what accuracies may be compared within. */
     public String task() {
         int images = settings.get(Settings.TRAIN_IMAGES);
-        return architecture.name() + "/" + settings.get(Settings.DATA) + (images == 0 ? "" : "/" + images);
+        return architecture.name() + "/" + data.name + (images == 0 ? "" : "/" + images);
     }
 
     public long seed() {
@@ -50,7 +59,7 @@ public record SweepRun(
 
     /** The same with sizes, which a search has found meanwhile. */
     public SweepRun withSizes(int[] found) {
-        return new SweepRun(kind, architecture, budget, target, method, variant, found, search, settings);
+        return new SweepRun(kind, architecture, budget, target, method, variant, found, search, data, settings);
     }
 
     /** Equal for trainings that are bit for bit the same, whatever method they serve. */
@@ -62,7 +71,7 @@ public record SweepRun(
     public ObjectNode identity() {
         ObjectNode json = Json.object();
         json.put("kind", kind == Kind.SEARCH ? "search" : "training").put("id", id()).put("arch", architecture.name()).put("archDigest", architecture.digest())
-                .put("data", settings.get(Settings.DATA)).put("trainImages", settings.get(Settings.TRAIN_IMAGES))
+                .put("data", data.name).put("dataDigest", data.digest).put("trainImages", settings.get(Settings.TRAIN_IMAGES))
                 .put("budget", budget).put("budgetCost", settings.budget().cost().key()).put("budgetTarget", target);
         if (kind != Kind.SEARCH) {
             json.put("method", method.text()).put("variant", variant);

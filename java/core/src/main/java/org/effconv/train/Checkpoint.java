@@ -21,15 +21,26 @@ import org.effconv.tensor.Shape;
  * dropout and schedule are functions of (seed, epoch, step), so the counters stand for them.
  *
  * @param identity what the run is (settings, architecture, data): a checkpoint continues only a run of equal identity
- * @param epochs   epochs done
- * @param seconds  time they took
+ * @param progress of the phase
  * @param tensors  parameters, moments, running statistics
  * @param state    what the weight source keeps beyond its parameters
  */
 public record Checkpoint(
-        ObjectNode identity, int epochs, double seconds, Map<String, TensorData> tensors, Map<String, double[]> state) {
-    private static final String FORMAT = "effconv-checkpoint-2";
+        ObjectNode identity, Progress progress, Map<String, TensorData> tensors, Map<String, double[]> state) {
+    private static final String FORMAT = "effconv-checkpoint-3";
     private static final String STATE = "state/";
+    private static final int TOLD = 4; // differences in a message
+
+    /**
+     * How far a phase is.
+     *
+     * @param phase    its name
+     * @param epochs   epochs done
+     * @param seconds  time they took
+     * @param loss     class loss of the last one's steps, on average
+     * @param bestTest largest test accuracy of any; NaN unless the test part was read after each
+     */
+    public record Progress(String phase, int epochs, double seconds, double loss, double bestTest) {}
 
     public void write(Path file) {
         Map<String, TensorData> all = new LinkedHashMap<>(tensors);
@@ -37,17 +48,20 @@ public record Checkpoint(
         Map<String, String> metadata = new LinkedHashMap<>();
         metadata.put("format", FORMAT);
         metadata.put("identity", Json.line(identity));
-        metadata.put("epochs", Integer.toString(epochs));
-        metadata.put("seconds", Double.toString(seconds));
+        metadata.put("phase", progress.phase);
+        metadata.put("epochs", Integer.toString(progress.epochs));
+        metadata.put("seconds", Double.toString(progress.seconds));
+        metadata.put("loss", Double.toString(progress.loss));
+        metadata.put("bestTest", Double.toString(progress.bestTest));
         new Safetensors(metadata, all).write(file);
     }
 
     /**
      * The checkpoint in {@code file}; empty if there is none.
      *
-     * @throws InvalidInput if the file is damaged or belongs to another run: says what differs
+     * @throws InvalidInput if the file is damaged or belongs to another run or phase: says what differs
      */
-    public static Optional<Checkpoint> read(Path file, ObjectNode identity) {
+    public static Optional<Checkpoint> read(Path file, String phase, ObjectNode identity) {
         if (!Files.exists(file)) {
             return Optional.empty();
         }
@@ -60,7 +74,10 @@ public record Checkpoint(
         ObjectNode found = Json.parse(text(stored, "identity", file), file + " (identity)");
         List<String> differences = differences(found, identity);
         if (!differences.isEmpty()) {
-            throw new InvalidInput(file + ": is a checkpoint of another run: " + String.join("; ", differences));
+            throw new InvalidInput(file + ": is a checkpoint of another run: " + told(differences));
+        }
+        if (!text(stored, "phase", file).equals(phase)) {
+            throw new InvalidInput(file + ": is a checkpoint of phase '" + text(stored, "phase", file) + "', expected one of '" + phase + "'");
         }
         Map<String, TensorData> tensors = new LinkedHashMap<>();
         Map<String, double[]> state = new LinkedHashMap<>();
@@ -71,13 +88,13 @@ public record Checkpoint(
                 tensors.put(name, data);
             }
         });
+        return Optional.of(new Checkpoint(found, progress(stored, phase, file), tensors, state));
+    }
+
+    private static Progress progress(Safetensors stored, String phase, Path file) {
         try {
-            return Optional.of(new Checkpoint(
-                    found,
-                    Integer.parseInt(text(stored, "epochs", file)),
-                    Double.parseDouble(text(stored, "seconds", file)),
-                    tensors,
-                    state));
+            return new Progress(phase, Integer.parseInt(text(stored, "epochs", file)), Double.parseDouble(text(stored, "seconds", file)),
+                    Double.parseDouble(text(stored, "loss", file)), Double.parseDouble(text(stored, "bestTest", file)));
         } catch (NumberFormatException e) {
             throw new InvalidInput(file + ": metadata: " + e.getMessage(), e);
         }
@@ -96,6 +113,12 @@ public record Checkpoint(
         List<String> found = new ArrayList<>();
         compare("", there, here, found);
         return found;
+    }
+
+    /** Differences in a sentence; the first few, if they are many. */
+    public static String told(List<String> differences) {
+        int more = differences.size() - TOLD;
+        return String.join("; ", differences.subList(0, Math.min(TOLD, differences.size()))) + (more > 0 ? "; and " + more + " more" : "");
     }
 
     private static void compare(String path, JsonNode there, JsonNode here, List<String> found) {

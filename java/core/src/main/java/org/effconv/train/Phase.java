@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Backend;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
@@ -85,12 +86,13 @@ public final class Phase {
             Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, TestPart testPart) {
         Normalisation normalisation = Normalisation.of(c.data);
         try (TrainingLoop loop = new TrainingLoop(c.backend, network, weights, c.data.train(), normalisation, options)) {
-            double seconds = resume(c, name, loop, weights);
+            Checkpoint.Progress before = resume(c, name, loop, weights, options.epochs());
+            double seconds = before.seconds();
+            double loss = before.loss();
+            double best = before.bestTest();
             for (TrainingListener l : c.listeners) {
                 l.onStart(name, options.epochs(), loop.epochsDone(), loop.batchesPerEpoch());
             }
-            double best = testPart == TestPart.EVERY_EPOCH && c.folder != null ? c.folder.bestTestAccuracy(name) : Double.NaN;
-            double loss = c.folder != null ? c.folder.lastLoss(name) : Double.NaN;
             Evaluation test = null;
             Evaluation validation = null;
             while (loop.epochsDone() < options.epochs()) {
@@ -107,16 +109,16 @@ public final class Phase {
                 test = testPart == TestPart.EVERY_EPOCH || testPart == TestPart.LAST_EPOCH && last
                         ? evaluate(c, network, weights, loop, c.data.test(), normalisation, options.batch())
                         : null;
+                best = testPart == TestPart.EVERY_EPOCH && !(best > test.accuracy()) ? test.accuracy() : best;
                 EpochMetrics metrics = metrics(name, options.epochs(), loop, e, sizes, validation, test);
                 LOG.info("{}", metrics.toJson());
                 if (c.folder != null) {
                     c.folder.appendMetrics(metrics);
                 }
-                save(c, name, loop, weights, seconds);
+                save(c, new Checkpoint.Progress(name, epoch, seconds, loss, best), loop, weights);
                 for (TrainingListener l : c.listeners) {
                     l.onEpoch(metrics);
                 }
-                best = testPart == TestPart.EVERY_EPOCH && !(best > test.accuracy()) ? test.accuracy() : best;
             }
             if (testPart != TestPart.NEVER && test == null) { // the run was killed between its last checkpoint and its end
                 test = evaluate(c, network, weights, loop, c.data.test(), normalisation, options.batch());
@@ -148,30 +150,35 @@ public final class Phase {
                 sizes.parameters(), sizes.budgetRatio(), e.seconds(), e.images() / e.seconds(), PeakMemory.bytes());
     }
 
-    private static void save(Context c, String name, TrainingLoop loop, WeightSource weights, double seconds) {
+    private static void save(Context c, Checkpoint.Progress progress, TrainingLoop loop, WeightSource weights) {
         if (c.folder != null) {
-            new Checkpoint(c.identity, loop.epochsDone(), seconds, HostTensors.read(c.backend, loop.state()), weights.state())
-                    .write(c.folder.checkpoint(name));
+            new Checkpoint(c.identity, progress, HostTensors.read(c.backend, loop.state()), weights.state())
+                    .write(c.folder.checkpoint(progress.phase()));
         }
     }
 
-    private static double resume(Context c, String name, TrainingLoop loop, WeightSource weights) {
+    private static Checkpoint.Progress resume(Context c, String name, TrainingLoop loop, WeightSource weights, int epochs) {
+        Checkpoint.Progress none = new Checkpoint.Progress(name, 0, 0, Double.NaN, Double.NaN);
         if (c.folder == null) {
-            return 0;
+            return none;
         }
         Path file = c.folder.checkpoint(name);
-        Optional<Checkpoint> found = Checkpoint.read(file, c.identity);
-        c.folder.rewindMetrics(name, found.map(Checkpoint::epochs).orElse(0));
+        Optional<Checkpoint> found = Checkpoint.read(file, name, c.identity);
+        Checkpoint.Progress progress = found.map(Checkpoint::progress).orElse(none);
+        c.folder.rewindMetrics(name, progress.epochs());
         if (found.isEmpty()) {
-            return 0;
+            return none;
+        }
+        if (progress.epochs() < 1 || progress.epochs() > epochs) {
+            throw new InvalidInput(file + ": metadata: epochs is " + progress.epochs() + ", expected 1 to " + epochs);
         }
         Checkpoint checkpoint = found.get();
         HostTensors.check(checkpoint.tensors(), loop.state(), file.toString());
         HostTensors.write(c.backend, checkpoint.tensors(), loop.state());
         weights.restore(checkpoint.state());
-        loop.resumeAfter(checkpoint.epochs());
-        LOG.info("{} goes on after epoch {}", name, checkpoint.epochs());
-        return checkpoint.seconds();
+        loop.resumeAfter(progress.epochs());
+        LOG.info("{} goes on after epoch {}", name, progress.epochs());
+        return progress;
     }
 
     /** The model tensors (no moments) of a phase that is done. */

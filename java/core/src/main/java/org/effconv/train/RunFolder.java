@@ -3,24 +3,32 @@ package org.effconv.train;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.FileLock;
-import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
 import org.effconv.tensor.Construction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The folder of one run: config.json, log.txt, metrics.jsonl, sizes.json, model.safetensors, summary.json and .txt,
  * checkpoint/. One process at a time works in it (checkpoint/lock).
  */
 public final class RunFolder implements AutoCloseable {
-    private static final String CONFIG = "config.json";
+    private static final Logger LOG = LoggerFactory.getLogger(RunFolder.class);
+    private static final String CONFIG = RunConfig.FILE;
+    private static final String METRICS = "metrics.jsonl";
+    private static final List<String> FILES = List.of(
+            METRICS, "log.txt", "sizes.json", "budgets.json", "model.safetensors", "summary.json", "summary.txt");
     private static final String CHECKPOINT = "checkpoint";
+    private static final String SUFFIX = ".safetensors";
     private static final String LOCK = "lock";
 
     private final Path path;
@@ -71,7 +79,7 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /** Makes the folder of a new run. */
-    public static RunFolder create(Path path, ObjectNode config) {
+    public static RunFolder create(Path path, RunConfig config) {
         requireFree(path);
         try {
             Files.createDirectories(path.resolve(CHECKPOINT));
@@ -81,31 +89,72 @@ public final class RunFolder implements AutoCloseable {
         try (Construction construction = new Construction()) {
             RunFolder folder = construction.own(lock(path));
             AtomicFile.removeLeftovers(path);
-            AtomicFile.write(folder.file(CONFIG), Json.pretty(config));
+            config.write(path);
             construction.done();
             return folder;
         }
     }
 
     /**
-     * The configuration of the run in {@code path}; writes nothing.
+     * Checks, without writing, that the run in {@code path} can go on: its files can be read and are its own.
      *
-     * @throws InvalidInput if there is no run
+     * @throws InvalidInput naming the file that is not
      */
-    public static ObjectNode config(Path path) {
-        if (!Files.exists(path.resolve(CONFIG))) {
-            throw new InvalidInput(path + ": holds no run, config.json is missing");
+    public static void requireWhole(Path path, ObjectNode identity) {
+        Path checkpoints = path.resolve(CHECKPOINT);
+        if (Files.exists(checkpoints) && !Files.isDirectory(checkpoints)) {
+            throw new InvalidInput(checkpoints + ": is a file, expected the folder of the run's checkpoints");
         }
-        return Json.read(path.resolve(CONFIG));
+        for (Path folder : List.of(path, checkpoints)) {
+            if (Files.exists(folder) && !Files.isWritable(folder)) {
+                throw new InvalidInput(folder + ": cannot be written to, and a run goes on in its own folder; expected one that can, a copy maybe");
+            }
+        }
+        for (String name : FILES) {
+            if (Files.isDirectory(path.resolve(name))) {
+                throw new InvalidInput(path.resolve(name) + ": is a folder, expected a file of the run, or nothing");
+            }
+        }
+        JsonLines.read(path.resolve(METRICS));
+        if (Files.exists(checkpoints)) {
+            try (DirectoryStream<Path> found = Files.newDirectoryStream(checkpoints, "*" + SUFFIX)) {
+                for (Path file : found) {
+                    requireCheckpoint(file, identity);
+                }
+            } catch (IOException e) {
+                throw new InvalidInput(checkpoints + ": cannot be read: " + e, e);
+            }
+        }
     }
 
-    /** Opens the folder of a run that is to go on. */
-    public static RunFolder open(Path path) {
-        config(path);
+    private static void requireCheckpoint(Path file, ObjectNode identity) {
+        String name = file.getFileName().toString();
+        try {
+            Checkpoint.read(file, name.substring(0, name.length() - SUFFIX.length()), identity);
+        } catch (InvalidInput e) {
+            throw new InvalidInput(e.getMessage() + "; once that file is removed, its phase begins anew", e);
+        }
+    }
+
+    /**
+     * Opens the folder of a run that is to go on.
+     *
+     * @param config with the places that the run has from now on
+     */
+    public static RunFolder open(Path path, RunConfig config) {
+        boolean moved = !RunConfig.read(path).equals(config);
+        try {
+            Files.createDirectories(path.resolve(CHECKPOINT)); // may have been removed, to save room; the run then begins anew
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot create " + path.resolve(CHECKPOINT) + ": " + e, e);
+        }
         try (Construction construction = new Construction()) {
             RunFolder folder = construction.own(lock(path));
             AtomicFile.removeLeftovers(path);
             AtomicFile.removeLeftovers(path.resolve(CHECKPOINT));
+            if (moved) {
+                config.write(path);
+            }
             construction.done();
             return folder;
         }
@@ -125,35 +174,33 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /** The checkpoint of a phase. */
-    public Path checkpoint(String phase) {
-        return path.resolve(CHECKPOINT).resolve(phase + ".safetensors");
+    Path checkpoint(String phase) {
+        return checkpoint(path, phase);
+    }
+
+    /** The checkpoint of a phase of the run in {@code path}. */
+    public static Path checkpoint(Path path, String phase) {
+        return path.resolve(CHECKPOINT).resolve(phase + SUFFIX);
     }
 
     public void appendMetrics(EpochMetrics metrics) {
-        JsonLines.append(file("metrics.jsonl"), metrics.toJson());
+        JsonLines.append(file(METRICS), metrics.toJson());
     }
 
     /** Drops lines of epochs that will be run again: those of {@code phase} after {@code epochsDone}, and a line cut by a kill. */
     public void rewindMetrics(String phase, int epochsDone) {
-        JsonLines.retain(file("metrics.jsonl"),
-                json -> !json.path("phase").asText().equals(phase) || json.path("epoch").asInt() <= epochsDone);
+        List<ObjectNode> again = JsonLines.retain(file(METRICS), json -> !isOf(json, phase) || json.path("epoch").asInt() <= epochsDone);
+        if (again.size() > 1) { // one is what a kill leaves: a line, and no checkpoint yet
+            LOG.warn("{} has no checkpoint of {} epochs of {} that {} tells of: they are run again", path, again.size(), phase, METRICS);
+        }
+        long told = JsonLines.read(file(METRICS)).stream().filter(json -> isOf(json, phase)).count();
+        if (told < epochsDone) {
+            LOG.warn("{} tells of {} of the {} epochs of {} that are done: its other lines are lost", file(METRICS), told, epochsDone, phase);
+        }
     }
 
-    /** The largest test accuracy that metrics.jsonl has of a phase; NaN if it has none. */
-    double bestTestAccuracy(String phase) {
-        return JsonLines.read(file("metrics.jsonl")).stream()
-                .filter(json -> json.path("phase").asText().equals(phase) && json.path("testAccuracy").isNumber())
-                .mapToDouble(json -> json.path("testAccuracy").asDouble())
-                .max()
-                .orElse(Double.NaN);
-    }
-
-    /** The loss that metrics.jsonl has of the last epoch of a phase; NaN if it has none. */
-    double lastLoss(String phase) {
-        return JsonLines.read(file("metrics.jsonl")).stream()
-                .filter(json -> json.path("phase").asText().equals(phase))
-                .mapToDouble(json -> json.path("loss").asDouble())
-                .reduce(Double.NaN, (before, last) -> last);
+    private static boolean isOf(ObjectNode line, String phase) {
+        return line.path("phase").asText().equals(phase);
     }
 
     @Override

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.stream.Collectors;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
+import org.effconv.LatencyTable;
 import org.effconv.Settings;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
@@ -143,7 +145,7 @@ class SweepPlanTest {
         try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM, Method.SMALL_FIRST)) {
             try (SweepResults results = SweepResults.open(folder, plan.common())) {
                 Path at = results.work(plan.runs().get(0));
-                SweepJob.prepare(at, plan.runs().get(0));
+                SweepJob.prepare(at, plan.runs().get(0), plan);
                 player.start(plan.runs().get(0), at); // as if killed right behind it
             }
             player.started.clear();
@@ -164,7 +166,7 @@ class SweepPlanTest {
             SweepRun run = plan.runs().get(0);
             try (SweepResults results = SweepResults.open(folder, plan.common())) {
                 Path at = results.work(run);
-                SweepJob.prepare(at, run.withSizes(new int[] {1, 1, 1}));
+                SweepJob.prepare(at, run.withSizes(new int[] {1, 1, 1}), plan);
                 player.start(run.withSizes(new int[] {1, 1, 1}), at);
                 Files.createDirectories(at.resolve("run/checkpoint"));
             }
@@ -174,18 +176,146 @@ class SweepPlanTest {
         }
     }
 
-    @Test
-    void aLatencyTableThatWasMeasuredAnewIsAnotherSweep() throws Exception {
-        Path table = folder.resolve("table.json");
+    private static LatencyTable table(double rest) {
+        return new LatencyTable(new LatencyTable.Setup("a device", 1, "F32", "a network", "0", LatencyTable.Pass.TRAINING, 16, "1"), rest, List.of(), List.of());
+    }
+
+    private SweepPlan plan(Path table) {
         Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.LATENCY_TABLE, table.toString());
-        SweepOptions options = new SweepOptions(List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k5"),
-                List.of(Method.UNIFORM), List.of(1L), 2, settings);
-        Files.writeString(table, "{\"restMilliseconds\": 1}");
-        try (SweepPlan plan = SweepPlan.of(options)) {
-            ObjectNode before = plan.common();
-            assertEquals(before, plan.common());
-            Files.writeString(table, "{\"restMilliseconds\": 2}");
-            assertFalse(before.equals(plan.common()));
+        return SweepPlan.of(new SweepOptions(List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k5"),
+                List.of(Method.UNIFORM), List.of(1L), 2, settings));
+    }
+
+    @Test
+    void aLatencyTableThatWasMeasuredAnewIsAnotherSweepAndAMovedOneIsNot() throws Exception {
+        Path file = folder.resolve("table.json");
+        table(1).write(file);
+        Path moved = folder.resolve("moved.json");
+        table(1).write(moved);
+        try (SweepPlan plan = plan(file); SweepPlan same = plan(moved)) {
+            table(2).write(file); // read once: a plan does not notice
+            assertEquals(same.common(), plan.common());
+            try (SweepPlan other = plan(file)) {
+                assertFalse(other.common().equals(plan.common()));
+            }
+        }
+    }
+
+    // An IDX folder of 40 training and 8 test images, whose labels can be turned.
+    private static Path images(Path at, int turn) throws Exception {
+        Files.createDirectories(at);
+        for (String part : List.of("train", "t10k")) {
+            int n = part.equals("train") ? 40 : 8;
+            ByteBuffer pixels = ByteBuffer.allocate(16 + n * 144).putInt(0x803).putInt(n).putInt(12).putInt(12);
+            ByteBuffer labels = ByteBuffer.allocate(8 + n).putInt(0x801).putInt(n);
+            for (int i = 0; i < n; i++) {
+                pixels.put(16 + 144 * i, (byte) (i + 1));
+                labels.put((byte) ((i + turn) % 2));
+            }
+            Files.write(at.resolve(part + "-images-idx3-ubyte"), pixels.array());
+            Files.write(at.resolve(part + "-labels-idx1-ubyte"), labels.array());
+        }
+        return at;
+    }
+
+    private SweepPlan on(Path sweep, String... data) {
+        Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.EPOCHS, 3);
+        return SweepPlan.of(new SweepOptions(List.of("planted3"), List.of(data), List.of(0), List.of("k5"), List.of(Method.UNIFORM, Method.SMALL_FIRST), List.of(1L), 2,
+                settings), SweepResults.dataNames(sweep));
+    }
+
+    @Test
+    void aSweepGoesOnWithDataThatWereMoved() throws Exception {
+        Path sweep = folder.resolve("sweep");
+        String here = images(folder.resolve("here"), 0).toString();
+        Player player = new Player();
+        player.failing.add("small-first");
+        try (SweepPlan plan = on(sweep, here)) {
+            assertThrows(JobFailed.class, () -> work(plan, sweep, player));
+            try (SweepResults results = SweepResults.open(sweep, plan.common())) {
+                Files.createDirectories(results.work(plan.runs().get(1)).resolve("run"));
+            }
+        }
+        player.failing.clear();
+        player.started.clear();
+        Path there = Files.move(Path.of(here), folder.resolve("there"));
+        try (SweepPlan plan = on(sweep, there.toString())) {
+            SweepRun begun = plan.runs().get(1);
+            assertEquals("planted3/" + here + "/k5/small-first/seed1", begun.id());
+            assertEquals(there.toString(), begun.settings().get(Settings.DATA));
+            try (SweepResults results = SweepResults.open(sweep, plan.common())) {
+                SweepJob.prepare(results.work(begun), begun, plan);
+                assertTrue(Files.exists(results.work(begun).resolve("run")), "what had begun was removed");
+                assertEquals(there.toString(), Json.read(results.work(begun).resolve("places.json")).path("data").asText());
+            }
+            SweepResults results = work(plan, sweep, player);
+            assertEquals(List.of("k5/small-first/seed1"), player.started);
+            assertEquals(2, results.rows().size());
+        }
+    }
+
+    @Test
+    void otherDataOfTheSameNameAreRefused() throws Exception {
+        Path sweep = folder.resolve("sweep");
+        String data = images(folder.resolve("data"), 0).toString();
+        try (SweepPlan plan = on(sweep, data)) {
+            work(plan, sweep, new Player());
+        }
+        images(Path.of(data), 1);
+        try (SweepPlan plan = on(sweep, data)) {
+            String message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(sweep, plan.common())).getMessage();
+            assertTrue(message.contains("data '" + data + "' are not the images that they were"), message);
+        }
+        String other = images(folder.resolve("more"), 0).toString();
+        try (SweepPlan plan = on(sweep, other, "planted:3,train=64,test=32,size=12")) { // the first under a new name, and one more
+            SweepResults.requireSame(sweep, plan.common());
+            assertEquals("planted3/" + data, plan.runs().get(0).task());
+        }
+        String copy = images(folder.resolve("copy"), 0).toString();
+        String message = assertThrows(InvalidInput.class, () -> on(sweep, other, copy)).getMessage();
+        assertTrue(message.contains("copy: another dataset of this sweep holds the same"), message);
+    }
+
+    @Test
+    void dataThatChangeWhileASweepRunsEndTheirRun() throws Exception {
+        String data = images(folder.resolve("data"), 0).toString();
+        Path job = folder.resolve("job");
+        try (SweepPlan plan = on(folder, data)) {
+            SweepJob.prepare(job, plan.runs().get(0), plan);
+        }
+        images(Path.of(data), 1);
+        String message = assertThrows(InvalidInput.class, () -> SweepJob.run(job)).getMessage();
+        assertTrue(message.startsWith(data + ": has changed since the sweep was begun: ") && message.contains("train.digest"), message);
+        assertFalse(Files.exists(job.resolve("run")));
+    }
+
+    @Test
+    void aResultThatIsDamagedCostsItsRunOnly() throws Exception {
+        try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM, Method.SMALL_FIRST)) {
+            Path damaged;
+            try (SweepResults results = SweepResults.open(folder, plan.common())) {
+                damaged = results.work(plan.runs().get(0)).resolve("result.json");
+                SweepJob.prepare(damaged.getParent(), plan.runs().get(0), plan);
+            }
+            Files.writeString(damaged, "{\"result\": {");
+            String message = assertThrows(JobFailed.class, () -> work(plan, folder, new Player())).getMessage();
+            assertTrue(message.contains("1 of 2 runs") && message.contains(damaged + ": no valid JSON") && message.contains("once that file is removed"), message);
+            assertEquals(1, SweepResults.read(folder).size());
+            Files.delete(damaged);
+            assertEquals(2, work(plan, folder, new Player()).rows().size());
+        }
+    }
+
+    @Test
+    void aRowThatIsNoneIsNamed() throws Exception {
+        try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM)) {
+            SweepResults.open(folder, plan.common()).close();
+            Files.writeString(folder.resolve("results.jsonl"), "{\"id\": \"mine\", \"result\": 3}\n");
+            String message = assertThrows(InvalidInput.class, () -> SweepResults.open(folder, plan.common())).getMessage();
+            assertTrue(message.contains("results.jsonl: row 'mine': expected id, result and environment"), message);
+            Files.writeString(folder.resolve("sweep.json"), "{\"format\": 1}");
+            message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(folder, plan.common())).getMessage();
+            assertTrue(message.contains("sweep.json: format 1, expected 2"), message);
         }
     }
 

@@ -17,10 +17,13 @@ import org.effconv.SafetensorsBytes;
 import org.effconv.io.Json;
 import org.effconv.io.TensorData;
 import org.effconv.tensor.Shape;
+import org.effconv.train.Checkpoint.Progress;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CheckpointTest {
+    private static final RunConfig CONFIG = new RunConfig("test", Json.object(), Json.object());
+
     @TempDir
     Path folder;
 
@@ -34,16 +37,15 @@ class CheckpointTest {
     @Test
     void whatIsWrittenIsReadBack() {
         Path file = folder.resolve("c");
-        Checkpoint written = new Checkpoint(identity(0.1, "cnn6"), 3, 1.25, Map.of("w", TensorData.of(Shape.of(2), 1f, Float.MIN_VALUE)),
+        Checkpoint written = new Checkpoint(identity(0.1, "cnn6"), new Progress("train", 3, 1.25, 0.5, Double.NaN), Map.of("w", TensorData.of(Shape.of(2), 1f, Float.MIN_VALUE)),
                 Map.of("mean", new double[] {Math.E}, "none", new double[0]));
         written.write(file);
-        Checkpoint read = Checkpoint.read(file, identity(0.1, "cnn6")).orElseThrow();
-        assertEquals(3, read.epochs());
-        assertEquals(1.25, read.seconds());
+        Checkpoint read = Checkpoint.read(file, "train", identity(0.1, "cnn6")).orElseThrow();
+        assertEquals(written.progress(), read.progress());
         assertArrayEquals(new float[] {1f, Float.MIN_VALUE}, read.tensors().get("w").floats());
         assertArrayEquals(new double[] {Math.E}, read.state().get("mean"));
         assertEquals(0, read.state().get("none").length);
-        assertTrue(Checkpoint.read(folder.resolve("absent"), identity(0.1, "cnn6")).isEmpty());
+        assertTrue(Checkpoint.read(folder.resolve("absent"), "train", identity(0.1, "cnn6")).isEmpty());
     }
 
     /** From before the checksum that knows no order. */
@@ -66,16 +68,24 @@ class CheckpointTest {
     @Test
     void anotherRunsCheckpointIsRefusedWithWhatDiffers() {
         Path file = folder.resolve("c");
-        new Checkpoint(identity(0.1, "cnn6"), 1, 0, Map.of(), Map.of()).write(file);
+        new Checkpoint(identity(0.1, "cnn6"), new Progress("train", 1, 0, 0, 0), Map.of(), Map.of()).write(file);
         String message =
-                assertThrows(InvalidInput.class, () -> Checkpoint.read(file, identity(0.2, "resnet20"))).getMessage();
+                assertThrows(InvalidInput.class, () -> Checkpoint.read(file, "train", identity(0.2, "resnet20"))).getMessage();
         assertTrue(message.contains("settings.lr is 0.1 there and 0.2 here"), message);
         assertTrue(message.contains("architecture.name is 'cnn6' there and 'resnet20' here"), message);
     }
 
     @Test
+    void anotherPhasesCheckpointIsRefused() {
+        Path file = folder.resolve("c");
+        new Checkpoint(identity(0.1, "cnn6"), new Progress("trial1", 1, 0, 0, 0), Map.of(), Map.of()).write(file);
+        String message = assertThrows(InvalidInput.class, () -> Checkpoint.read(file, "train", identity(0.1, "cnn6"))).getMessage();
+        assertTrue(message.endsWith("c: is a checkpoint of phase 'trial1', expected one of 'train'"), message);
+    }
+
+    @Test
     void metricsOfEpochsToRunAgainAreDropped() throws IOException {
-        try (RunFolder run = RunFolder.create(folder.resolve("run"), Json.object())) {
+        try (RunFolder run = RunFolder.create(folder.resolve("run"), CONFIG)) {
             for (String phase : List.of("search", "train")) {
                 for (int epoch = 1; epoch <= 3; epoch++) {
                     run.appendMetrics(new EpochMetrics(phase, epoch, 3, 1, 1, Double.NaN, Double.NaN, 1, 1, List.of(3), List.of(), 1, 1, 1, 1, 1));
@@ -88,9 +98,9 @@ class CheckpointTest {
                     .map(m -> m.path("phase").asText() + m.path("epoch").asInt())
                     .toList();
             assertEquals(List.of("search1", "search2", "search3", "train1"), left);
-            assertThrows(InvalidInput.class, () -> RunFolder.open(folder.resolve("run")), "a second user of the folder");
+            assertThrows(InvalidInput.class, () -> RunFolder.open(folder.resolve("run"), CONFIG), "a second user of the folder");
         }
-        RunFolder.open(folder.resolve("run")).close();
-        assertThrows(InvalidInput.class, () -> RunFolder.create(folder.resolve("run"), Json.object()));
+        RunFolder.open(folder.resolve("run"), CONFIG).close();
+        assertThrows(InvalidInput.class, () -> RunFolder.create(folder.resolve("run"), CONFIG));
     }
 }

@@ -5,22 +5,25 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.Map;
 import org.effconv.EffconvException.InvalidInput;
+import org.effconv.io.Folders;
 import org.effconv.io.Json;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class RunFolderTest {
-    private static final ObjectNode CONFIG = Json.object().put("command", "test");
+    private static final RunConfig CONFIG = new RunConfig("test", Json.object().put("what", 1), Json.object().put("data", "/here"));
 
     @TempDir
     Path folder;
@@ -49,6 +52,81 @@ class RunFolderTest {
         assertThrows(InvalidInput.class, () -> RunFolder.requireFree(path));
     }
 
+    @Test
+    void aRunThatGoesOnKeepsItsIdentityAndTakesNewPlaces() {
+        Path path = folder.resolve("run");
+        RunFolder.create(path, CONFIG).close();
+        assertEquals(CONFIG, RunConfig.read(path));
+        RunConfig moved = new RunConfig("test", CONFIG.identity(), Json.object().put("data", "/there"));
+        RunFolder.open(path, moved).close();
+        assertEquals(moved, RunConfig.read(path));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {"\"format\" : 2|\"format\" : 1|format 1, expected 2", "\"format\" : 2,||format is missing, expected 2",
+        "\"format\" : 2|\"format\" : 2, \"more\" : 1|more' is unknown", "\"command\" : \"test\",||command is null, expected a text",
+        "\"identity\" :|\"places\" :|Duplicate field 'places'", "{\"what\" : 1}|3|identity is 3, expected an object"})
+    void aConfigurationOfAnotherFormIsRefused(String from, String to, String part) throws IOException {
+        Path path = folder.resolve("run");
+        RunFolder.create(path, CONFIG).close();
+        Path file = path.resolve("config.json");
+        String text = Json.line(Json.read(file)).replace(":", " : ").replace(",\"", ", \"");
+        assertTrue(text.contains(from), text);
+        Files.writeString(file, text.replace(from, to == null ? "" : to));
+        String message = assertThrows(InvalidInput.class, () -> RunConfig.read(path)).getMessage();
+        assertTrue(message.startsWith(file.toString()) && message.contains(part), message);
+    }
+
+    private static RunFolder withCheckpoint(Path path) {
+        RunFolder run = RunFolder.create(path, CONFIG);
+        new Checkpoint(CONFIG.identity(), new Checkpoint.Progress("train", 1, 0, 0, 0), Map.of(), Map.of()).write(run.checkpoint("train"));
+        return run;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"metrics.jsonl", "log.txt", "sizes.json", "model.safetensors", "summary.json", "checkpoint/train.safetensors"})
+    void aFolderInThePlaceOfAFileIsFoundBeforeTheRunGoesOn(String name) throws IOException {
+        Path path = folder.resolve("run");
+        withCheckpoint(path).close();
+        RunFolder.requireWhole(path, CONFIG.identity());
+        Files.deleteIfExists(path.resolve(name));
+        Files.createDirectories(path.resolve(name));
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity())).getMessage();
+        assertTrue(message.startsWith(path.resolve(name).toString()), message);
+    }
+
+    @Test
+    void aDamagedCheckpointIsFoundBeforeTheRunGoesOn() throws IOException {
+        Path path = folder.resolve("run");
+        Path file;
+        try (RunFolder run = withCheckpoint(path)) {
+            file = run.checkpoint("train");
+        }
+        byte[] whole = Files.readAllBytes(file);
+        for (int length : new int[] {0, 7, whole.length / 2, whole.length - 1}) {
+            Files.write(file, Arrays.copyOf(whole, length));
+            String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity())).getMessage();
+            assertTrue(message.startsWith(file.toString()) && message.endsWith("once that file is removed, its phase begins anew"), message);
+        }
+        Files.write(file, whole);
+        Files.copy(file, file.resolveSibling("uniform.safetensors"));
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity())).getMessage();
+        assertTrue(message.contains("of phase 'train', expected one of 'uniform'"), message);
+    }
+
+    @Test
+    void theFolderOfCheckpointsMayBeGoneAndMustBeAFolder() throws IOException {
+        Path path = folder.resolve("run");
+        RunFolder.create(path, CONFIG).close();
+        Folders.remove(path.resolve("checkpoint"));
+        RunFolder.requireWhole(path, CONFIG.identity()); // it begins anew
+        RunFolder.open(path, CONFIG).close();
+        Folders.remove(path.resolve("checkpoint"));
+        Files.createFile(path.resolve("checkpoint"));
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity())).getMessage();
+        assertTrue(message.contains("checkpoint: is a file, expected the folder"), message);
+    }
+
     /** Prints whether another process may lock a file. */
     public static final class Other {
         public static void main(String[] arguments) throws IOException {
@@ -70,12 +148,12 @@ class RunFolderTest {
         Path lock = path.resolve("checkpoint/lock");
         try (RunFolder first = RunFolder.create(path, CONFIG)) {
             assertEquals("refused", other(lock));
-            assertThrows(InvalidInput.class, () -> RunFolder.open(path));
-            assertThrows(InvalidInput.class, () -> RunFolder.open(folder.resolve("./run")));
+            assertThrows(InvalidInput.class, () -> RunFolder.open(path, CONFIG));
+            assertThrows(InvalidInput.class, () -> RunFolder.open(folder.resolve("./run"), CONFIG));
             assertEquals("refused", other(lock));
         }
         assertEquals("taken", other(lock));
-        RunFolder.open(path).close();
+        RunFolder.open(path, CONFIG).close();
     }
 
     @Test

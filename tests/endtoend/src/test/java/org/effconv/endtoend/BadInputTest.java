@@ -56,6 +56,10 @@ class BadInputTest {
         Cli run = Cli.small("learn", "--epochs", "1", "--out", folder.resolve(RUN).toString());
         assertEquals(0, run.exitCode(), run.err());
         byte[] model = Files.readAllBytes(folder.resolve(RUN).resolve("model.safetensors"));
+        Files.write(folder.resolve("bare.safetensors"), model);
+        Files.writeString(Files.createDirectories(folder.resolve("old")).resolve("config.json"), "{\"command\": \"learn\", \"format\": 1, \"identity\": {}}");
+        Files.createFile(Files.createDirectories(folder.resolve("empty")).resolve("config.json"));
+        Files.createDirectories(folder.resolve("folder/config.json"));
         Files.write(folder.resolve("cut.safetensors"), java.util.Arrays.copyOf(model, model.length - 5));
     }
 
@@ -140,6 +144,12 @@ class BadInputTest {
                 bad("learn --resume DIR/run --arch cnn6", "--arch", "cnn6", "planted3"),
                 bad("learn --resume DIR/run --lr 0.5", "--lr", "0.5", "own settings"),
                 bad("learn --resume DIR/run --out DIR/new", "--out and --resume"),
+                bad("learn --resume DIR/run --data DIR/absent", "DIR/absent", "'--resume DIR/run --data DATA' goes on"),
+                bad("learn --resume DIR/run --data DIR/good", "DIR/run: the run cannot go on here", "data.", "expected what it began with"),
+                bad("learn --resume DIR/run --data planted:3,train=64,test=32,size=12,seed=1", "data.test.digest is "),
+                bad("learn --resume DIR/old", "old/config.json: format 1, expected 2"),
+                bad("learn --resume DIR/empty", "empty/config.json: expected a JSON object, found nothing"),
+                bad("learn --resume DIR/folder", "folder/config.json: is a folder"),
                 bad("train --resume DIR/run", "command 'learn'", "expected 'train'"),
                 bad("train --out DIR/new", "--sizes is missing"),
                 bad("train --sizes k4 --out DIR/new", "4", "odd"),
@@ -162,6 +172,7 @@ class BadInputTest {
                 bad("eval DIR/nothing", "no such file"),
                 bad("eval DIR/no-model.safetensors", "no-model.safetensors"),
                 bad("eval DIR/cut.safetensors", "cut.safetensors", "truncated"),
+                bad("eval DIR/bare.safetensors", "bare.safetensors: stands in no run folder", "expected --data"),
                 bad("eval DIR/run --data DIR/good", "classes"),
                 bad("export", "MODEL"),
                 bad("export DIR/cut.safetensors", "cut.safetensors", "truncated"),

@@ -73,6 +73,9 @@ class LearnTest {
         double accuracy = 100 * Json.read(again.resolve("summary.json")).path("testAccuracy").asDouble();
         assertTrue(eval.out().contains(String.format(java.util.Locale.ROOT, "test accuracy %.2f %%", accuracy)), eval.out());
 
+        Cli own = Cli.run("eval", again.resolve("model.safetensors").toString(), "--threads", "1", "--precision", "fp32");
+        assertEquals(eval.out(), own.out(), own.err()); // without --data: the run's own, and it is named
+
         Cli export = Cli.run("export", again.toString());
         assertEquals(0, export.exitCode(), export.err());
         Path onnx = again.resolve("model.onnx");
