@@ -104,14 +104,14 @@ public final class LearningResult implements AutoCloseable {
     public String toText() {
         StringBuilder s = new StringBuilder();
         int width = search.layers().stream().mapToInt(String::length).max().orElse(0);
-        s.append(String.format("%nkernel sizes of %s%n", search.architecture().name()));
+        s.append(String.format(Locale.ROOT, "%nkernel sizes of %s%n", search.architecture().name()));
         for (int i = 0; i < search.layers().size(); i++) {
             s.append(String.format(Locale.ROOT, "  %-" + width + "s  %2d   (soft %.2f)%n", search.layers().get(i), search.sizes()[i],
                     search.softSizes()[i]));
         }
         s.append(String.format(Locale.ROOT, "parameters     %,d", search.parameters()));
         if (search.costKind() != Cost.Kind.PARAMETERS) {
-            s.append(String.format("%ncost           %s", search.costKind().format(search.cost())));
+            s.append(String.format(Locale.ROOT, "%ncost           %s", search.costKind().format(search.cost())));
         }
         if (Double.isFinite(search.budget())) {
             s.append(String.format(Locale.ROOT, ", budget %s (%+.2f %%)", search.costKind().format(search.budget()),

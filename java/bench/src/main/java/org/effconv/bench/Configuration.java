@@ -1,5 +1,6 @@
 package org.effconv.bench;
 
+import java.util.Locale;
 import java.util.Random;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
@@ -36,6 +37,6 @@ record Configuration(String architecture, int kernel, DataType precision, int th
 
     @Override
     public String toString() {
-        return architecture + " k" + kernel + " " + precision.name().toLowerCase() + " threads " + threads;
+        return architecture + " k" + kernel + " " + precision.name().toLowerCase(Locale.ROOT) + " threads " + threads;
     }
 }

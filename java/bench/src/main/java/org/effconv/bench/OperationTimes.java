@@ -4,6 +4,7 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import org.effconv.backend.Backend;
 import org.effconv.tensor.Tensor;
@@ -63,9 +64,9 @@ final class OperationTimes {
                 .sorted(Comparator.comparingLong((Map.Entry<String, long[]> e) -> e.getValue()[1]).reversed())
                 .limit(25)
                 .forEach(e -> s.append(String.format(
-                        "%5.1f %%  %8.3f ms  %5.1f calls  %s%n", e.getValue()[1] * 1e-7 / steps / secondsPerStep,
+                        Locale.ROOT, "%5.1f %%  %8.3f ms  %5.1f calls  %s%n", e.getValue()[1] * 1e-7 / steps / secondsPerStep,
                         e.getValue()[1] * 1e-6 / steps, (double) e.getValue()[0] / steps, e.getKey())));
-        s.append(String.format("operations %.3f ms, step %.3f ms%n", known * 1e3, secondsPerStep * 1e3));
+        s.append(String.format(Locale.ROOT, "operations %.3f ms, step %.3f ms%n", known * 1e3, secondsPerStep * 1e3));
         return s.toString();
     }
 }

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /** The measured rows, as a markdown table and as JSON beside it. */
@@ -42,15 +43,15 @@ final class Results {
     String markdown() {
         StringBuilder s = new StringBuilder("# " + title + "\n\n");
         facts.forEach((name, value) -> s.append("- ").append(name).append(": ").append(value).append('\n'));
-        s.append("- geometric mean of the ratios: ").append(String.format("%.2f", geometricMean())).append("\n\n");
+        s.append("- geometric mean of the ratios: ").append(String.format(Locale.ROOT, "%.2f", geometricMean())).append("\n\n");
         s.append("| network | k | precision | threads | ours, ms | other, ms | other | other / ours | range over the pairs |\n");
         s.append("|---|---|---|---|---|---|---|---|---|\n");
         for (Row r : rows) {
             Configuration c = r.configuration;
             PairedTiming t = r.timing;
             s.append(String.format(
-                    "| %s | %d | %s | %d | %.2f | %.2f | %s | %.2f | %.2f .. %.2f |%n", c.architecture(), c.kernel(),
-                    c.precision().name().toLowerCase(), c.threads(), t.secondsA() * 1e3, t.secondsB() * 1e3, r.side, t.ratio(), t.low(),
+                    Locale.ROOT, "| %s | %d | %s | %d | %.2f | %.2f | %s | %.2f | %.2f .. %.2f |%n", c.architecture(), c.kernel(),
+                    c.precision().name().toLowerCase(Locale.ROOT), c.threads(), t.secondsA() * 1e3, t.secondsB() * 1e3, r.side, t.ratio(), t.low(),
                     t.high()));
         }
         return s.toString();

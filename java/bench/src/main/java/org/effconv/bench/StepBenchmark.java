@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
@@ -91,10 +92,10 @@ final class StepBenchmark implements Callable<Integer> {
             results.add(row);
             write(results);
             PairedTiming t = row.timing();
-            System.out.printf("%-34s ours %9.3f ms  %s %9.3f ms  ratio %.2f (%.2f .. %.2f)%n", c, t.secondsA() * 1e3, row.side(),
+            System.out.printf(Locale.ROOT, "%-34s ours %9.3f ms  %s %9.3f ms  ratio %.2f (%.2f .. %.2f)%n", c, t.secondsA() * 1e3, row.side(),
                     t.secondsB() * 1e3, t.ratio(), t.low(), t.high());
         });
-        System.out.printf("geometric mean %.3f%n", results.geometricMean());
+        System.out.printf(Locale.ROOT, "geometric mean %.3f%n", results.geometricMean());
         return 0;
     }
 

@@ -4,6 +4,7 @@ import java.awt.Color;
 import java.nio.file.Path;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
+import java.util.Locale;
 import org.effconv.io.AtomicFile;
 import org.effconv.sweep.Comparison;
 import org.effconv.sweep.Method;
@@ -39,9 +40,10 @@ final class ComparisonChart {
     static ComparisonChart of(Comparison comparison, Comparison.Task task) {
         XYChart chart = new XYChartBuilder()
                 .width(WIDTH).height(HEIGHT)
-                .title(task.architecture() + " on " + task.data() + ", " + String.format("%,d", task.images()) + " training images")
+                .title(task.architecture() + " on " + task.data() + ", " + String.format(Locale.ROOT, "%,d", task.images()) + " training images")
                 .xAxisTitle("parameters (methods of one budget are set apart to the right of one another)").yAxisTitle("test accuracy after the last epoch, %")
                 .build();
+        chart.getStyler().setLocale(Locale.ROOT);
         chart.getStyler().setLegendPosition(Styler.LegendPosition.OutsideE);
         chart.getStyler().setMarkerSize(MARKER);
         chart.getStyler().setDefaultSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);

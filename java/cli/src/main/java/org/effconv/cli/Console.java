@@ -32,7 +32,7 @@ final class Console implements TrainingListener, AutoCloseable {
         this.batches = batchesPerEpoch;
         this.epochs = epochs;
         if (epochsDone > 0) {
-            out.printf("%s: %s%n", phase, epochsDone == epochs ? "was done before" : "goes on after epoch " + epochsDone + " of " + epochs);
+            out.printf(Locale.ROOT, "%s: %s%n", phase, epochsDone == epochs ? "was done before" : "goes on after epoch " + epochsDone + " of " + epochs);
             out.flush();
         }
     }

@@ -1,6 +1,7 @@
 package org.effconv.cli;
 
 import java.io.PrintWriter;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.effconv.SystemInfo;
 import picocli.CommandLine.Command;
@@ -18,7 +19,7 @@ final class InfoCommand implements Callable<Integer> {
         PrintWriter to = spec.commandLine().getOut();
         to.println("effconv      " + Version.number());
         for (SystemInfo.Line line : SystemInfo.lines()) {
-            to.printf("%-12s %s%n", line.what(), line.text());
+            to.printf(Locale.ROOT, "%-12s %s%n", line.what(), line.text());
         }
         to.flush();
         return 0;

@@ -3,6 +3,7 @@ package org.effconv.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.Locale;
 import org.effconv.Device;
 import org.effconv.Learning;
 import org.effconv.LearningResult;
@@ -41,7 +42,7 @@ final class LearnCommand extends RunCommand<Learning, LearningResult> {
     @Override
     void report(LearningResult result, Learning job, PrintWriter to, long liveBytes) {
         ObjectNode json = result.toJson().put("liveNativeBytes", liveBytes);
-        String text = result.toText() + String.format("live memory    %d native bytes after the run%n", liveBytes);
+        String text = result.toText() + String.format(Locale.ROOT, "live memory    %d native bytes after the run%n", liveBytes);
         AtomicFile.write(job.out().resolve("summary.json"), Json.pretty(json));
         AtomicFile.write(job.out().resolve("summary.txt"), text);
         to.print(text);

@@ -3,6 +3,7 @@ package org.effconv.cli;
 import java.awt.Color;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -42,6 +43,7 @@ final class RooflineChart {
     static RooflineChart of(BenchmarkReport report, String title) {
         XYChart chart = new XYChartBuilder().width(WIDTH).height(HEIGHT).title(title)
                 .xAxisTitle("operations per byte, every operand moved once").yAxisTitle("TFLOP/s, all taps counted").build();
+        chart.getStyler().setLocale(Locale.ROOT);
         chart.getStyler().setXAxisLogarithmic(true);
         chart.getStyler().setYAxisLogarithmic(true);
         chart.getStyler().setLegendPosition(Styler.LegendPosition.OutsideE);

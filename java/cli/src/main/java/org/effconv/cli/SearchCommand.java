@@ -64,7 +64,7 @@ final class SearchCommand extends RunCommand<AnySearch, SearchCommand.Found> {
         AnySearchResult result = found.result();
         to.printf(Locale.ROOT, "%n%s%n", result);
         to.printf(Locale.ROOT, "time           search %.1f s%n", result.seconds());
-        to.printf("run folder     %s%n", job.out());
-        to.printf("'effconv sizes --run %s --budget ...' tells the sizes of a budget%n", job.out());
+        to.printf(Locale.ROOT, "run folder     %s%n", job.out());
+        to.printf(Locale.ROOT, "'effconv sizes --run %s --budget ...' tells the sizes of a budget%n", job.out());
     }
 }

@@ -192,10 +192,10 @@ final class SweepCommand implements Callable<Integer> {
         try (SweepResults results = SweepResults.open(out, plan.common()); SweepProcesses processes = new SweepProcesses()) {
             RunLog.attach(out.resolve("log.txt"));
             List<SweepRun> missing = Sweep.missing(plan, results::row);
-            to.printf("%d runs, %d to do, %d at a time; results in %s%n", plan.runs().size(), missing.size(), atOnce, results.file());
+            to.printf(Locale.ROOT, "%d runs, %d to do, %d at a time; results in %s%n", plan.runs().size(), missing.size(), atOnce, results.file());
             to.flush();
             new Sweep(plan, results, atOnce, processes, reporter(to)).run();
-            to.printf("all %d runs are done: effconv compare %s%n", plan.runs().size(), results.file());
+            to.printf(Locale.ROOT, "all %d runs are done: effconv compare %s%n", plan.runs().size(), results.file());
             to.flush();
         }
     }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.IntStream;
 import java.util.zip.ZipException;
 import org.slf4j.Logger;
@@ -107,7 +108,7 @@ final class IdxFolder {
         try {
             int found = in.readInt();
             if (found != magic) {
-                throw invalid(file, String.format("magic number 0x%08x, expected 0x%08x (%s as unsigned bytes)", found,
+                throw invalid(file, String.format(Locale.ROOT, "magic number 0x%08x, expected 0x%08x (%s as unsigned bytes)", found,
                         magic, what));
             }
             long[] dims = new long[rank];
