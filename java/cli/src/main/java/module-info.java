@@ -9,6 +9,7 @@ module org.effconv.cli {
     requires org.slf4j;
     requires com.fasterxml.jackson.databind;
     requires org.knowm.xchart;
+    requires org.apache.commons.text;
     requires java.desktop;
     requires java.management;
     requires jdk.unsupported; // signals: sun.misc.Signal

@@ -147,7 +147,7 @@ public final class Setting<T> {
     }
 
     public String property() {
-        return "effconv." + key;
+        return Settings.PROPERTIES + key;
     }
 
     /** The value where nobody set one. */

@@ -10,7 +10,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting.Range;
 import org.effconv.backend.MaskKind;
@@ -28,6 +32,12 @@ import org.effconv.size.SearchSettings;
  * or the command line, else the system property, else the standard value of the table. Immutable.
  */
 public final class Settings {
+    /** What the names of EffConv's system properties begin with. */
+    public static final String PROPERTIES = "effconv.";
+
+    /** Properties that are no settings: what the launcher tells, and what serves the search for faults and tests. */
+    private static final List<String> OTHER_PROPERTIES = List.of("home", "commit", "terminal", "leaks", "poison", "contract", "testdata");
+
     /** Peak rates and decays where the user leaves them open. */
     static final double ADAMW_RATE = 0.003;
     static final double SGD_RATE = 0.1;
@@ -229,6 +239,12 @@ public final class Settings {
     /** The whole table, in the order of help texts. */
     public static List<Setting<?>> table() {
         return new ArrayList<>(TABLE.values());
+    }
+
+    /** Names of all system properties that EffConv reads. */
+    public static SortedSet<String> properties() {
+        return Stream.concat(TABLE.keySet().stream(), OTHER_PROPERTIES.stream()).map(name -> PROPERTIES + name)
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     /** Those that concern a search alone. */

@@ -5,10 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.junit.jupiter.api.Test;
 
@@ -81,5 +87,22 @@ class SettingsTest {
             assertEquals(s.standard(), s.parse(s.standard().toString(), s.key()), s.key());
         }
         Settings.standard().search(); // the search's own checks
+    }
+
+    @Test
+    void thePropertiesAreThoseThatTheSourcesRead() throws IOException {
+        Pattern literal = Pattern.compile("\"effconv\\.([a-z-]{2,})\"|-Deffconv\\.([a-z-]+)=\"");
+        Set<String> read = new TreeSet<>(Settings.table().stream().map(Setting::property).toList());
+        List<Path> sources = new ArrayList<>(List.of(Path.of("../../effconv")));
+        for (String root : List.of("../core/src/main/java", "../onnx/src/main/java", "../cli/src/main/java", "../../tests/contract/src/test/java", "src/test/java/org/effconv/data")) {
+            try (Stream<Path> all = Files.walk(Path.of(root))) {
+                all.filter(p -> p.toString().endsWith(".java")).forEach(sources::add);
+            }
+        }
+        for (Path source : sources) {
+            literal.matcher(Files.readString(source)).results()
+                    .forEach(m -> read.add(Settings.PROPERTIES + (m.group(1) != null ? m.group(1) : m.group(2))));
+        }
+        assertEquals(read, Settings.properties());
     }
 }

@@ -3,6 +3,7 @@ package org.effconv.cli;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.effconv.EffconvException;
@@ -13,6 +14,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line: {@code effconv learn | train | eval | export | search | sizes | sweep | compare | latency-table | bench | info}. Exit codes:
@@ -38,7 +40,10 @@ public final class Effconv implements Runnable {
     private CommandLine.Model.CommandSpec spec;
 
     public static void main(String[] arguments) {
-        System.exit(Interrupts.exitCode(commandLine().execute(arguments)));
+        Locale.setDefault(Locale.ROOT); // for libraries that format numbers without being told how
+        StandardOutput out = StandardOutput.install();
+        int code = out.exitCode(commandLine().execute(arguments), System.err);
+        System.exit(Interrupts.exitCode(code));
     }
 
     /** A fresh command line, ready to execute. */
@@ -74,9 +79,12 @@ public final class Effconv implements Runnable {
                 .addSubcommand(tableLine)
                 .addSubcommand(benchLine)
                 .addSubcommand(new InfoCommand())
-                .setUsageHelpAutoWidth(true)
-                .setParameterExceptionHandler(Effconv::badArguments)
+                .addSubcommand(new CommandLine.HelpCommand());
+        line.getSubcommands().values().forEach(command -> command.getCommandSpec().versionProvider(new Version()));
+        line.setUsageHelpAutoWidth(true)
+                .setExpandAtFiles(false) // '@' is a letter that names of files may begin with
                 .setExecutionStrategy(Effconv::execute)
+                .setParameterExceptionHandler(Effconv::badArguments)
                 .setExecutionExceptionHandler(Effconv::failed)
                 .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF)); // colours are control characters
         return line.setOut(new PrintWriter(new Printable(line.getOut()), true)).setErr(new PrintWriter(new Printable(line.getErr()), true));
@@ -92,7 +100,7 @@ public final class Effconv implements Runnable {
     private static int badArguments(ParameterException e, String[] arguments) {
         CommandLine command = e.getCommandLine();
         PrintWriter err = command.getErr();
-        err.println("effconv: " + e.getMessage());
+        err.println("effconv: " + (e instanceof UnmatchedArgumentException unmatched ? Suggestion.of(unmatched) : e.getMessage()));
         err.println("'" + command.getCommandSpec().qualifiedName() + " --help' lists the arguments.");
         err.flush();
         return BAD_INPUT;
@@ -100,11 +108,16 @@ public final class Effconv implements Runnable {
 
     /** An Error is none of picocli's failures; those that say what the process lacks are some of ours. */
     private static int execute(ParseResult parsed) {
+        Integer help = CommandLine.executeHelpRequest(parsed);
+        if (help != null) {
+            return help;
+        }
+        List<CommandLine> commands = parsed.asCommandLineList();
+        CommandLine command = commands.get(commands.size() - 1);
+        Suggestion.requireKnownProperties(command);
         try {
             return new CommandLine.RunLast().execute(parsed);
         } catch (OutOfMemoryError | StackOverflowError e) {
-            List<CommandLine> commands = parsed.asCommandLineList();
-            CommandLine command = commands.get(commands.size() - 1);
             throw new CommandLine.ExecutionException(command, e.toString(), new EffconvException(e.toString(), e));
         }
     }

@@ -201,7 +201,15 @@ class BadInputTest {
                 bad("compare DIR/absent.jsonl", "absent.jsonl", "no such file"),
                 bad("compare DIR/no-model.safetensors", "no row of a training"),
                 bad("", "command is missing: one of learn, train, eval, export, search, sizes, sweep, compare, latency-table, bench, info"),
-                bad("learnt", "learnt"));
+                bad("learnt", "unknown command 'learnt'; did you mean learn?"),
+                bad("info and more", "unexpected argument 'and'"),
+                bad("learn --epoch 3", "unknown option '--epoch'; did you mean --epochs?"),
+                bad("learn -lr 3", "unknown option '-lr'; did you mean --lr?"),
+                bad("learn --no-comapre", "did you mean --no-compare?"),
+                bad("learn --search 3", "did you mean --search-epochs or --search-fraction?"),
+                bad("learn --lr 1 --lr 2", "--lr", "only once"),
+                bad("learn --data @DIR/broken.json", "@DIR/broken.json", "expected"),
+                bad("help learnt", "learnt"));
     }
 
     private static Arguments bad(String arguments, String... parts) {

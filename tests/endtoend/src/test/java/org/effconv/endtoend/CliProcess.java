@@ -9,13 +9,17 @@ import java.util.List;
 final class CliProcess {
     private CliProcess() {}
 
-    static Process start(List<String> arguments, Path output) throws IOException {
+    static List<String> command(List<String> arguments) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx1g", "-XX:TieredStopAtLevel=1",
                 "-Deffconv.home=" + System.getProperty("effconv.home"), "-cp", System.getProperty("java.class.path"),
                 "org.effconv.cli.Effconv"));
         command.addAll(arguments);
-        return new ProcessBuilder(command)
+        return command;
+    }
+
+    static Process start(List<String> arguments, Path output) throws IOException {
+        return new ProcessBuilder(command(arguments))
                 .redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(output.toFile()))
                 .start();
