@@ -45,9 +45,11 @@ public final class SystemInfo {
                 : "on the CPU auto means fp32: this processor has neither AMX nor AVX512-BF16")));
         CudaProbe cuda = CudaProbe.ofThisMachine();
         cuda.lines().forEach(l -> lines.add(new Line(l.what(), l.text())));
-        lines.add(new Line("device cpu", "there"));
+        boolean cpu = cpuWorks();
+        lines.add(new Line("device cpu", cpu ? "there" : "missing: one of its libraries, as said above"));
         lines.add(new Line("device cuda", Device.cudaProblem(cuda).map(p -> "missing: " + p).orElse("there")));
-        lines.add(new Line("device auto", Device.cudaProblem(cuda).isPresent() ? "means cpu, for device cuda is missing" : "means cuda:0"));
+        lines.add(new Line("device auto", Device.cudaProblem(cuda).isEmpty() ? "means cuda:0"
+                : "means cpu, for device cuda is missing" + (cpu ? "" : "; so is device cpu")));
         return lines;
     }
 
@@ -78,6 +80,14 @@ public final class SystemInfo {
     /** The processor's name, as the system has it. */
     public static String processor() {
         return cpuinfo("model name");
+    }
+
+    private static boolean cpuWorks() {
+        try (CpuBackend cpu = CpuBackend.open(1)) {
+            return !CpuFeatures.oneDnnVersion().isEmpty();
+        } catch (EffconvException.MissingNative e) {
+            return false; // lines "native" and "oneDNN" say why
+        }
     }
 
     private static String orMissing(Supplier<String> fact) {

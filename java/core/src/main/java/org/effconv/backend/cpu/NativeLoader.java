@@ -2,9 +2,15 @@ package org.effconv.backend.cpu;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Properties;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.bytedeco.javacpp.Loader;
 import org.effconv.EffconvException;
+import org.effconv.backend.LibraryFolder;
 
 /**
  * Loads the native library when it is first needed and checks that it was built together with this jar. The first failure
@@ -15,6 +21,9 @@ public final class NativeLoader {
     /** {@code -Deffconv.memory=guarded}: every block of host memory stands alone between guard pages ({@code ec_guard_memory}). */
     static final String MEMORY = "effconv.memory";
     private static final boolean GUARDED = "guarded".equals(System.getProperty(MEMORY));
+
+    private static final String CACHE = "org.bytedeco.javacpp.cachedir";
+    private static final long UNPACKED = 100L << 20; // all libraries that the CPU needs take
 
     private NativeLoader() {}
 
@@ -61,16 +70,43 @@ public final class NativeLoader {
         }
     }
 
-    private static String whatWasTried() {
+    /**
+     * Explains why libraries could not be loaded: by the folder that JavaCPP unpacks them into, if that cannot be used, else by {@code otherwise}
+     * and by what the loader says.
+     *
+     * @param what      could not be loaded
+     * @param otherwise what else may be missing, and the way out
+     */
+    static EffconvException.MissingNative missing(String what, String otherwise, Throwable cause) {
+        boolean writing = causes(cause).anyMatch(IOException.class::isInstance);
+        return new EffconvException.MissingNative(what + " could not be loaded: " + folderProblem(writing ? UNPACKED : 0)
+                .map(problem -> problem + "; name another folder with -D" + CACHE + "=DIR (for ./effconv: EFFCONV_JAVA_OPTS=-D" + CACHE + "=DIR)")
+                .orElseGet(() -> otherwise + ". Cause: " + causes(cause).map(Throwable::toString).collect(Collectors.joining("; "))), cause);
+    }
+
+    private static Stream<Throwable> causes(Throwable first) {
+        return Stream.iterate(first, Objects::nonNull, Throwable::getCause);
+    }
+
+    private static Optional<String> folderProblem(long bytes) {
+        try {
+            return LibraryFolder.problem(Loader.getCacheDir().toPath(), bytes);
+        } catch (IOException e) { // JavaCPP has tried these and can use none
+            return Optional.of("there is no folder to unpack it into: " + Stream.of(
+                            System.getProperty(CACHE), System.getProperty("user.home") + "/.javacpp/cache",
+                            System.getProperty("java.io.tmpdir") + "/.javacpp-" + System.getProperty("user.name") + "/cache")
+                    .filter(Objects::nonNull).map(folder -> LibraryFolder.problem(Path.of(folder), bytes).orElse(folder + " cannot be created"))
+                    .collect(Collectors.joining("; ")));
+        }
+    }
+
+    private static String whatElse() {
         String platform = Loader.getPlatform();
         String resource = "/org/effconv/backend/cpu/" + platform + "/libjniNativeLibrary.so";
         boolean bundled = NativeLoader.class.getResource(resource) != null;
-        return "the native library of effconv " + jarVersion() + " could not be loaded: platform " + platform + ", "
-                + resource + (bundled ? " is" : " is not") + " on the class path, java.library.path="
-                + System.getProperty("java.library.path", "") + "; "
-                + (bundled
-                        ? "the cause below says what it lacks"
-                        : "add the effconv-core jar with classifier " + platform + " of the same version, or build it with: mvn verify");
+        return "platform " + platform + ", " + resource + (bundled ? " is" : " is not") + " on the class path, java.library.path="
+                + System.getProperty("java.library.path", "")
+                + (bundled ? "" : "; add the effconv-core jar with classifier " + platform + " of the same version, or build it with: mvn verify");
     }
 
     /** Runs once, when first asked for. */
@@ -89,7 +125,7 @@ public final class NativeLoader {
             } catch (EffconvException.MissingNative e) {
                 return e;
             } catch (LinkageError | RuntimeException e) {
-                return new EffconvException.MissingNative(whatWasTried(), e);
+                return missing("the native library of effconv " + jarVersion(), whatElse(), e);
             }
         }
     }

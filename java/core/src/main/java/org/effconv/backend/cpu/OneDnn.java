@@ -80,13 +80,23 @@ final class OneDnn implements AutoCloseable {
     }
 
     private static void requireLibrary() {
-        try {
-            dnnl.dnnl_version();
-        } catch (LinkageError e) {
-            throw new EffconvException.MissingNative(
-                    "oneDNN does not load: org.bytedeco:dnnl and org.bytedeco:opencl must both be on the class path, each with"
-                            + " its natives (classifier linux-x86_64); OpenCL's loader is needed even for CPU work. Cause: " + e,
-                    e);
+        if (FirstAttempt.FAILURE != null) {
+            throw new EffconvException.MissingNative(FirstAttempt.FAILURE.getMessage(), FirstAttempt.FAILURE);
+        }
+    }
+
+    /** Runs once, when first asked for: of later attempts the class loader does not tell the cause. */
+    private static final class FirstAttempt {
+        static final EffconvException.MissingNative FAILURE = attempt();
+
+        private static EffconvException.MissingNative attempt() {
+            try {
+                dnnl.dnnl_version();
+                return null;
+            } catch (LinkageError e) {
+                return NativeLoader.missing("oneDNN", "org.bytedeco:dnnl and org.bytedeco:opencl must both be on the class path, each with"
+                        + " its natives (classifier linux-x86_64); OpenCL's loader is needed even for CPU work", e);
+            }
         }
     }
 

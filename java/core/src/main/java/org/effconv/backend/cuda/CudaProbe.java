@@ -47,7 +47,7 @@ public final class CudaProbe {
         failure = system.bindingFailure();
         if (failure.isPresent()) {
             return problem(Kind.NO_BINDING, failure.get(), "JCuda's native library for this platform",
-                    "put the jar jcuda-natives with classifier linux-x86_64 on the class path, " + ELSE_CPU);
+                    "put the jar jcuda-natives with classifier linux-x86_64 on the class path, have it unpacked in a folder of yours (-Djava.io.tmpdir=DIR), " + ELSE_CPU);
         }
         String result = system.initialise();
         if (result.equals("CUDA_ERROR_NO_DEVICE")) {

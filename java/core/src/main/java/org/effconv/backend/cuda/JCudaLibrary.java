@@ -9,6 +9,7 @@ import jcuda.JCudaVersion;
 import jcuda.LibUtils;
 import jcuda.LogLevel;
 import jcuda.driver.JCudaDriver;
+import org.effconv.backend.LibraryFolder;
 
 /**
  * Loads JCuda's native half when it is first needed, and keeps the first failure. JCuda itself would load a file of a fixed
@@ -17,6 +18,8 @@ import jcuda.driver.JCudaDriver;
  */
 final class JCudaLibrary {
     private static final String TEMPORARY = "java.io.tmpdir";
+
+    private static final long UNPACKED = 2L << 20; // more than its native library takes
 
     private JCudaLibrary() {}
 
@@ -34,7 +37,10 @@ final class JCudaLibrary {
                 load();
                 return null;
             } catch (LinkageError | IOException e) {
-                return firstLine(e);
+                Path folder = Path.of(System.getProperty(TEMPORARY));
+                return LibraryFolder.problem(folder, e instanceof IOException ? UNPACKED : 0)
+                        .map(problem -> "JCuda's native library cannot be unpacked and loaded: " + problem)
+                        .orElseGet(() -> e instanceof IOException ? e.toString() : firstLine(e));
             }
         }
 

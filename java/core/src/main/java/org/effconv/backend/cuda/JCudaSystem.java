@@ -19,6 +19,7 @@ import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import org.bytedeco.javacpp.Loader;
 import org.effconv.EffconvException;
+import org.effconv.backend.cpu.NativeLoader;
 
 /** The machine that this runs on, through JCuda; what was found once is kept. */
 final class JCudaSystem implements CudaSystem {
@@ -27,8 +28,11 @@ final class JCudaSystem implements CudaSystem {
     @Override
     public Optional<String> driverLibraryFailure() {
         try {
+            NativeLoader.load(); // where it does not load, JavaCPP can look for nothing
             Loader.loadGlobal(DRIVER_LIBRARY);
             return Optional.empty();
+        } catch (EffconvException.MissingNative e) {
+            return Optional.of("it cannot be looked for, as effconv's own native library does not load");
         } catch (LinkageError e) {
             return Optional.of(String.valueOf(e.getMessage()));
         }
