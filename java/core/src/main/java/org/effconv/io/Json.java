@@ -94,7 +94,9 @@ public final class Json {
         try {
             node = MAPPER.readTree(text);
         } catch (JsonProcessingException e) {
-            String where = e.getLocation() == null ? "" : " at line " + e.getLocation().getLineNr();
+            boolean lines = text.indexOf('\n') >= 0;
+            String where = e.getLocation() == null ? ""
+                    : lines ? " at line " + e.getLocation().getLineNr() : " at column " + e.getLocation().getColumnNr();
             throw new InvalidInput(source + ": no valid JSON" + where + ": " + e.getOriginalMessage(), e);
         }
         if (!(node instanceof ObjectNode object)) {

@@ -99,7 +99,7 @@ public final class Comparison {
     /**
      * Reads results files whole.
      *
-     * @throws InvalidInput if there is no row, a run occurs twice, or runs of one group were made with different settings
+     * @throws InvalidInput if a row lacks something, which is told with its line, if there is no row, a run occurs twice, or runs of one group were made with different settings
      */
     public static Comparison of(List<Path> files) {
         Map<String, ObjectNode> rows = new LinkedHashMap<>();
@@ -108,10 +108,13 @@ public final class Comparison {
             if (!Files.isRegularFile(file)) {
                 throw new InvalidInput(file + ": no such file, expected the " + SweepResults.FILE + " of a sweep");
             }
+            int line = 0;
             for (ObjectNode row : JsonLines.read(file)) {
+                line++;
                 if (!row.path("kind").asText().equals("training")) {
                     continue;
                 }
+                RowCheck.require(row, file + " line " + line);
                 String id = row.path("id").asText();
                 if (rows.put(id, row) != null) {
                     throw new InvalidInput(file + ": run '" + id + "' is also in " + sources.get(id) + "; expected every run once");
@@ -147,16 +150,8 @@ public final class Comparison {
         List<Entry> entries = new ArrayList<>();
         byName.forEach((name, own) -> entries.add(entry(name, own, learned)));
         return new Group(new Task(first.path("arch").asText(), first.path("data").asText(), first.path("result").path("images").path("train").asInt()),
-                first.path("budget").asText(), cost(first), first.path("budgetTarget").asDouble(), entries,
+                first.path("budget").asText(), Cost.Kind.of(first.path("budgetCost").asText()), first.path("budgetTarget").asDouble(), entries,
                 first.path("result").path("images").path("test").asInt());
-    }
-
-    private static Cost.Kind cost(ObjectNode row) {
-        Cost.Kind kind = Cost.Kind.of(row.path("budgetCost").asText());
-        if (kind == null) {
-            throw new InvalidInput("run '" + row.path("id").asText() + "': budgetCost is " + row.path("budgetCost") + ", expected parameters, macs or latency");
-        }
-        return kind;
     }
 
     private static String name(ObjectNode row) {
@@ -203,15 +198,7 @@ public final class Comparison {
     }
 
     private static List<Double> values(List<ObjectNode> rows, String key) {
-        List<Double> values = new ArrayList<>();
-        for (ObjectNode row : rows) {
-            JsonNode value = row.path("result").path(key);
-            if (!value.isNumber()) {
-                throw new InvalidInput("run '" + row.path("id").asText() + "': result." + key + " is " + value + ", expected a number");
-            }
-            values.add(value.asDouble());
-        }
-        return values;
+        return rows.stream().map(row -> row.path("result").path(key).asDouble()).toList();
     }
 
     private static double mean(List<ObjectNode> rows, String pointer, double otherwise) {

@@ -10,7 +10,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
@@ -213,5 +216,28 @@ class ComparisonTest {
         assertTrue(message.contains("every run once"), message);
         row("learned", "", 1, 0.80, 1010, 0.01, 8);
         assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file)));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "\"testAccuracy\":0.79 | \"testAccuracy\":\"high\" | result.testAccuracy is \"high\", expected a number",
+        "\"testAccuracy\":0.79 | \"testAccuracy\":79 | result.testAccuracy is 79, expected a number from 0 to 1",
+        "\"testAccuracy\":0.79, | '' | result.testAccuracy is missing, expected a number",
+        "\"parameters\":900 | \"parameters\":null | result.parameters is null, expected a number",
+        "\"result\":{ | \"result\":7,\"other\":{ | result.parameters is missing, expected a number",
+        "\"method\":\"uniform\" | \"method\":\"uniforn\" | method 'uniforn': expected some of learned",
+        "\"method\":\"uniform\", | '' | method is missing, expected a text",
+        "\"arch\":\"cnn6\" | \"arch\":[] | arch is [], expected a text",
+        "\"budgetCost\":\"parameters\" | \"budgetCost\":\"money\" | budgetCost is \"money\", expected parameters, macs or latency",
+        "\"seed\":1 | \"seed\":{} | seed is {}, expected a number",
+        "{ | '' | no valid JSON at column 7"
+    })
+    void aDamagedRowIsToldWithItsLine(String whole, String damaged, String message) throws IOException {
+        List<String> lines = new ArrayList<>(Files.readAllLines(file));
+        assertTrue(lines.get(3).contains(whole), lines.get(3));
+        lines.set(3, lines.get(3).replaceFirst(Pattern.quote(whole), Matcher.quoteReplacement(damaged)));
+        Files.write(file, lines);
+        String told = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file))).getMessage();
+        assertTrue(told.startsWith(file + " line 4: " + message), told);
     }
 }
