@@ -1,6 +1,7 @@
 package org.effconv;
 
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
@@ -22,6 +23,7 @@ import org.slf4j.LoggerFactory;
 public final class Device implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Device.class);
 
+    private static final AtomicBoolean WARNED = new AtomicBoolean();
     private static final int LEAST_BF16_CAPABILITY = 80;
 
     private final Backend backend;
@@ -75,6 +77,7 @@ public final class Device implements AutoCloseable {
     private static Device openCpu(Settings settings, DeviceChoice choice) {
         int asked = settings.get(Settings.THREADS);
         int threads = asked == 0 ? standardThreads() : asked;
+        warnOfMoreThreadsThanProcessors(threads, "--threads");
         CpuBackend backend = CpuBackend.open(threads);
         LOG.info("device cpu: {}; {} thread{}{}", choice.reason(), threads, threads == 1 ? "" : "s", asked == 0 ? " (half the processors)" : "");
         return new Device(backend, cpuType(settings.get(Settings.PRECISION)), threads, SystemInfo.processor());
@@ -91,6 +94,20 @@ public final class Device implements AutoCloseable {
     /** Why the first card cannot be used; empty if it can. */
     static Optional<CudaProblem> cudaProblem(CudaProbe probe) {
         return probe.problem(CudaOptions.standard());
+    }
+
+    /**
+     * Warns, once in a process, if so many threads cannot all run at a time.
+     *
+     * @param what names the setting for the user
+     */
+    public static void warnOfMoreThreadsThanProcessors(int threads, String what) {
+        moreThreadsThanProcessors(threads, Runtime.getRuntime().availableProcessors(), what).filter(warning -> !WARNED.getAndSet(true)).ifPresent(LOG::warn);
+    }
+
+    static Optional<String> moreThreadsThanProcessors(int threads, int processors, String what) {
+        return threads <= processors ? Optional.empty() : Optional.of(what + " means " + threads + " threads on " + processors
+                + (processors == 1 ? " processor" : " processors") + ": they wait for one another, which makes a step several times slower");
     }
 
     // Processors often come in pairs that share a core, and a thread that waits for one that has no core of its own waits

@@ -54,6 +54,13 @@ class DeviceChoiceTest {
     }
 
     @Test
+    void moreThreadsThanProcessorsAreWarnedOfWithBothNumbers() {
+        assertEquals(Optional.empty(), Device.moreThreadsThanProcessors(4, 4, "--threads"));
+        String warning = Device.moreThreadsThanProcessors(8, 1, "--threads").orElseThrow();
+        assertTrue(warning.startsWith("--threads means 8 threads on 1 processor: "), warning);
+    }
+
+    @Test
     void otherDevicesAreRefused() {
         for (String name : new String[] {"tpu", "cuda:", "cuda:x", "cuda:-1", "cuda:99999", "gpu"}) {
             String message = assertThrows(InvalidInput.class, () -> choose(name, null)).getMessage();
