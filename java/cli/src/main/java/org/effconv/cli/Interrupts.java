@@ -8,7 +8,6 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 import java.util.function.Supplier;
-import org.effconv.train.StopSignal;
 import sun.misc.Signal;
 import sun.misc.SignalHandler;
 
@@ -26,7 +25,7 @@ final class Interrupts implements AutoCloseable {
 
     private static volatile int exitCode; // 0: no signal came
 
-    private final StopSignal stop;
+    private final Runnable stop;
     private final PrintWriter err;
     private final Supplier<Optional<String>> goOn;
     private final IntConsumer end;
@@ -35,12 +34,12 @@ final class Interrupts implements AutoCloseable {
     private boolean closed;
 
     /**
-     * @param stop is asked to stop by the first signal
+     * @param stop asks the run to stop, at the first signal
      * @param err  hears it when the process is ended
      * @param goOn tells how to go on with the run; empty while it has not begun
      * @param end  ends the process with an exit code
      */
-    Interrupts(StopSignal stop, PrintWriter err, Supplier<Optional<String>> goOn, IntConsumer end) {
+    Interrupts(Runnable stop, PrintWriter err, Supplier<Optional<String>> goOn, IntConsumer end) {
         this.stop = stop;
         this.err = err;
         this.goOn = goOn;
@@ -48,7 +47,7 @@ final class Interrupts implements AutoCloseable {
     }
 
     /** Listens to signals until it is closed. */
-    static Interrupts to(StopSignal stop, PrintWriter err, Supplier<Optional<String>> goOn) {
+    static Interrupts to(Runnable stop, PrintWriter err, Supplier<Optional<String>> goOn) {
         Interrupts interrupts = new Interrupts(stop, err, goOn, Runtime.getRuntime()::halt);
         for (String name : SIGNALS) {
             try {
@@ -75,7 +74,7 @@ final class Interrupts implements AutoCloseable {
             if (!requested && goOn.get().isPresent()) {
                 requested = true;
                 exitCode = BY_SIGNAL + signal;
-                stop.request();
+                stop.run();
                 Thread patience = new Thread(() -> wait(signal), "effconv-patience");
                 patience.setDaemon(true);
                 patience.start();

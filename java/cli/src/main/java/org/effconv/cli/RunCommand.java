@@ -97,7 +97,8 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
         job.stopSignal(stop);
         Device opened;
         R result;
-        try (Interrupts interrupts = Interrupts.to(stop, spec.commandLine().getErr(), () -> begun ? Optional.of(goOn(job)) : Optional.empty()); Device device = Device.open(job.settings())) {
+        try (Interrupts interrupts = Interrupts.to(stop::request, spec.commandLine().getErr(), () -> begun ? Optional.of(goOn(job)) : Optional.empty());
+                Device device = Device.open(job.settings())) {
             opened = device;
             job.listener(heading(job, device, data, to)).listener(console);
             try (R r = run(job, device, data)) {

@@ -11,10 +11,12 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.effconv.Device;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting;
@@ -26,6 +28,7 @@ import org.effconv.sweep.SweepOptions;
 import org.effconv.sweep.SweepPlan;
 import org.effconv.sweep.SweepResults;
 import org.effconv.sweep.SweepRun;
+import org.effconv.train.StopSignal;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -42,6 +45,7 @@ import picocli.CommandLine.Spec;
         })
 final class SweepCommand implements Callable<Integer> {
     private static final Pattern RANGE = Pattern.compile("(-?\\d{1,18})-(-?\\d{1,18})");
+    private static final Pattern PLAIN = Pattern.compile("[\\w@%+=:,./-]+", Pattern.UNICODE_CHARACTER_CLASS); // no letter that a shell would read
     private static final int MOST_SEEDS = 10_000;
 
     /** Settings that are one value for the whole sweep, with the table's defaults. */
@@ -116,6 +120,7 @@ final class SweepCommand implements Callable<Integer> {
             throw new InvalidInput("--jobs " + atOnce + ": expected 1 or more");
         }
         Device.requireKnown(options.settings());
+        Device.warnOfMoreThreadsThanProcessors(atOnce * options.settings().get(Settings.THREADS), "--jobs times --threads");
         try (SweepPlan plan = SweepPlan.of(options, SweepResults.dataNames(out))) {
             SweepResults.requireSame(out, plan.common());
             if (dryRun) {
@@ -194,10 +199,23 @@ final class SweepCommand implements Callable<Integer> {
             List<SweepRun> missing = Sweep.missing(plan, results::row);
             to.printf(Locale.ROOT, "%d runs, %d to do, %d at a time; results in %s%n", plan.runs().size(), missing.size(), atOnce, results.file());
             to.flush();
-            new Sweep(plan, results, atOnce, processes, reporter(to)).run();
+            Sweep sweep = new Sweep(plan, results, atOnce, processes, reporter(to));
+            String goOn = "go on with: " + sameCommand();
+            try (Interrupts interrupts = Interrupts.to(sweep::stop, spec.commandLine().getErr(), () -> Optional.of(goOn))) {
+                sweep.run();
+            } catch (StopSignal.Stopped e) {
+                throw new StopSignal.Stopped(e.getMessage() + "; " + goOn);
+            }
             to.printf(Locale.ROOT, "all %d runs are done: effconv compare %s%n", plan.runs().size(), results.file());
             to.flush();
         }
+    }
+
+    /** What the user typed, for a shell. */
+    private String sameCommand() {
+        return Stream.concat(Stream.of(spec.root().name()), spec.root().commandLine().getParseResult().originalArgs().stream())
+                .map(word -> PLAIN.matcher(word).matches() ? word : "'" + word.replace("'", "'\\''") + "'")
+                .collect(Collectors.joining(" "));
     }
 
     private static Sweep.Listener reporter(PrintWriter to) {

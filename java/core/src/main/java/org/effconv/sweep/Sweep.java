@@ -19,6 +19,7 @@ import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
 import org.effconv.io.Folders;
 import org.effconv.io.Json;
+import org.effconv.train.StopSignal;
 
 /**
  * Works through a plan: runs what has no row yet, some at a time, and writes a row for each run that ends. Trainings that
@@ -60,6 +61,8 @@ public final class Sweep {
 
     private record End(SweepRun run, Path folder, Throwable failure) {}
 
+    private static final End STOP = new End(null, null, null); // of the sweep, by another thread
+
     public Sweep(SweepPlan plan, SweepResults results, int jobs, Launcher launcher, Listener listener) {
         this.plan = plan;
         this.results = results;
@@ -94,6 +97,7 @@ public final class Sweep {
      * Runs everything that has no row yet. A run that fails is left out, and so is what needs it; the others go on.
      *
      * @throws JobFailed at the end, if runs failed: their rows are missing and the same sweep tries them again
+     * @throws StopSignal.Stopped after {@link #stop}
      */
     public void run() throws InterruptedException {
         plan.runs().stream().filter(run -> results.row(run.id()) != null && run.kind() != SweepRun.Kind.SEARCH)
@@ -105,13 +109,22 @@ public final class Sweep {
             if (running.isEmpty()) {
                 break;
             }
-            finish(ended.take());
+            End end = ended.take();
+            if (end == STOP) {
+                throw new StopSignal.Stopped("the sweep was stopped with " + results.rows().size() + " of " + plan.runs().size() + " runs done");
+            }
+            finish(end);
         }
         if (!failures.isEmpty()) {
             throw new JobFailed(failures.size() + " of " + plan.runs().size() + " runs have no row: "
                     + failures.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> e.getKey() + ": " + e.getValue())
                             .reduce((a, b) -> a + "; " + b).orElseThrow());
         }
+    }
+
+    /** Lets {@link #run} end, from any thread; rows that are written stay, and what still runs is the launcher's to end. */
+    public void stop() {
+        ended.add(STOP);
     }
 
     private void startWhatCan() {

@@ -22,7 +22,7 @@ class InterruptsTest {
 
     @Test
     void theFirstSignalAsksAndTheSecondEnds() {
-        try (Interrupts interrupts = new Interrupts(stop, new PrintWriter(err), () -> Optional.of("this is how to go on"), ends::add)) {
+        try (Interrupts interrupts = new Interrupts(stop::request, new PrintWriter(err), () -> Optional.of("this is how to go on"), ends::add)) {
             assertFalse(stop.requested());
             interrupts.received(INT);
             assertTrue(stop.requested());
@@ -37,7 +37,7 @@ class InterruptsTest {
 
     @Test
     void aRunThatHasNotBegunEndsAtOnce() {
-        try (Interrupts interrupts = new Interrupts(stop, new PrintWriter(err), Optional::empty, ends::add)) {
+        try (Interrupts interrupts = new Interrupts(stop::request, new PrintWriter(err), Optional::empty, ends::add)) {
             interrupts.received(INT);
             assertEquals(List.of(128 + INT), ends);
             assertEquals("effconv: ended by a signal; nothing had been done yet", err.toString().strip());
@@ -46,7 +46,7 @@ class InterruptsTest {
 
     @Test
     void aSignalAfterTheRunEndsNothing() {
-        Interrupts interrupts = new Interrupts(stop, new PrintWriter(err), () -> Optional.of("so"), ends::add);
+        Interrupts interrupts = new Interrupts(stop::request, new PrintWriter(err), () -> Optional.of("so"), ends::add);
         interrupts.close();
         interrupts.received(TERM);
         assertFalse(stop.requested());

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
@@ -41,9 +42,11 @@ class SweepTest {
         assertEquals(0, unbroken.exitCode(), unbroken.err());
 
         Path broken = folder.resolve("broken");
-        killWhen(into(broken, "--jobs", "1"), () -> exists(broken.resolve("work"), "metrics.jsonl")); // within the search
-        killWhen(into(broken, "--jobs", "1"), () -> rows(broken).size() >= 1);
-        killWhen(into(broken, "--jobs", "1"), () -> rows(broken).size() >= 2 && exists(broken.resolve("work"), "train.safetensors"));
+        killWhen(into(broken, "--jobs", "1"), () -> exists(broken.resolve("work"), "metrics.jsonl"), Process::destroyForcibly); // within the search
+        killWhen(into(broken, "--jobs", "1"), () -> rows(broken).size() >= 1, Process::destroy);
+        String said = Files.readString(folder.resolve("output.txt"));
+        assertTrue(said.contains("of 7 runs done; go on with: effconv sweep --arch planted3 --data planted:3,train=64"), said);
+        killWhen(into(broken, "--jobs", "1"), () -> rows(broken).size() >= 2 && exists(broken.resolve("work"), "train.safetensors"), Process::destroyForcibly);
         Path file = broken.resolve("results.jsonl");
         Files.writeString(file, Files.readString(file) + "{\"id\":\"cut"); // as if killed within a row
         Cli last = Cli.run(into(broken, "--jobs", "2"));
@@ -173,7 +176,7 @@ class SweepTest {
         }
     }
 
-    private void killWhen(List<String> arguments, Condition condition) throws IOException, InterruptedException {
+    private void killWhen(List<String> arguments, Condition condition, Consumer<Process> kill) throws IOException, InterruptedException {
         Process process = CliProcess.start(arguments, folder.resolve("output.txt"));
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
         while (!condition.holds()) {
@@ -182,7 +185,8 @@ class SweepTest {
             Thread.sleep(2);
         }
         List<ProcessHandle> children = process.descendants().toList();
-        process.destroyForcibly().waitFor(); // SIGKILL
+        kill.accept(process); // SIGKILL or SIGTERM
+        process.waitFor();
         for (ProcessHandle child : children) {
             child.onExit().orTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS).join(); // by itself, as its parent is gone
         }
