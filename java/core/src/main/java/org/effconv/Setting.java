@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import org.effconv.EffconvException.InvalidInput;
 
 /**
@@ -15,6 +16,9 @@ import org.effconv.EffconvException.InvalidInput;
  * @param <T> String, Integer, Long, Double or Boolean
  */
 public final class Setting<T> {
+    // Java's own parser takes 1f, 1d and 0x1p3, too, which others would take for units or for mistakes.
+    private static final Pattern DECIMAL = Pattern.compile("[+-]?(\\d+\\.?\\d*|\\.\\d+)([eE][+-]?\\d+)?");
+
     private final String key;
     private final T standard;
     private final String form;
@@ -93,12 +97,15 @@ public final class Setting<T> {
     }
 
     static Setting<Long> seed(String key, long standard, String description) {
-        return new Setting<>(key, standard, "an integer", description, s -> Long.parseLong(s.strip()));
+        return new Setting<>(key, standard, "an integer of 64 bits", description, s -> Long.parseLong(s.strip()));
     }
 
     /** A number in [least, most], or in (least, most] or [least, most) where an end is left out. */
     static Setting<Double> number(String key, double standard, Range range, String description) {
         return new Setting<>(key, standard, "a number " + range, description, s -> {
+            if (!DECIMAL.matcher(s.strip()).matches()) {
+                return null;
+            }
             double d = Double.parseDouble(s.strip());
             return range.holds(d) ? d : null;
         });

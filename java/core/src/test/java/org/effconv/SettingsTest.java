@@ -90,6 +90,19 @@ class SettingsTest {
     }
 
     @Test
+    void numbersAreDecimalAndNothingElse() {
+        for (String good : List.of("0.01", "1e-2", ".01", "1.E-2", "+0.01", " 0.01 ")) {
+            assertEquals(0.01, Settings.LR.parse(good, "--lr"), good);
+        }
+        for (String bad : List.of("1f", "1d", "0x1p3", "NaN", "Infinity", "1e400", "-1", "1,5", "1e-3x", "", ".", "1 2")) {
+            assertTrue(assertThrows(InvalidInput.class, () -> Settings.LR.parse(bad, "--lr"), bad).getMessage().startsWith("--lr '" + bad + "': expected a number"));
+        }
+        String tooLong = assertThrows(InvalidInput.class, () -> Settings.SEED.parse("9223372036854775808", "--seed")).getMessage();
+        assertEquals("--seed '9223372036854775808': expected an integer of 64 bits", tooLong);
+        assertEquals(Long.MIN_VALUE, Settings.SEED.parse("-9223372036854775808", "--seed"));
+    }
+
+    @Test
     void thePropertiesAreThoseThatTheSourcesRead() throws IOException {
         Pattern literal = Pattern.compile("\"effconv\\.([a-z-]{2,})\"|-Deffconv\\.([a-z-]+)=\"");
         Set<String> read = new TreeSet<>(Settings.table().stream().map(Setting::property).toList());
