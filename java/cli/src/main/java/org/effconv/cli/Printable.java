@@ -3,6 +3,7 @@ package org.effconv.cli;
 import java.io.FilterWriter;
 import java.io.IOException;
 import java.io.Writer;
+import java.util.Locale;
 
 /**
  * Shows what would steer a terminal, or not be seen on it, as {@code \}{@code uXXXX}: names of files, classes and architectures come
@@ -20,7 +21,7 @@ final class Printable extends FilterWriter {
             if (c == '\n' || c == '\t' || !steers((char) c)) {
                 shown.append((char) c);
             } else {
-                shown.append(String.format("\\u%04x", c));
+                shown.append(String.format(Locale.ROOT, "\\u%04x", c));
             }
         });
         return shown.toString();

@@ -141,7 +141,7 @@ final class ClassFolders {
     }
 
     private static String codePoints(String name) {
-        return name.codePoints().mapToObj(c -> String.format("U+%04X", c)).collect(Collectors.joining(" "));
+        return name.codePoints().mapToObj(c -> String.format(Locale.ROOT, "U+%04X", c)).collect(Collectors.joining(" "));
     }
 
     private static void refuseTwice(List<Item> items) {

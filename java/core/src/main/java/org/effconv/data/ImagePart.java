@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.StringTokenizer;
 import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
@@ -162,7 +163,7 @@ final class ImagePart implements AutoCloseable {
     private static String nameThatIsNotUtf8(File file) {
         try (ZipFile zip = new ZipFile(file, StandardCharsets.ISO_8859_1)) {
             return zip.stream().map(ZipEntry::getName).filter(name -> !isUtf8(name.getBytes(StandardCharsets.ISO_8859_1))).findFirst()
-                    .map(name -> name.chars().mapToObj(c -> c < 128 ? Character.toString(c) : String.format("\\x%02x", c))
+                    .map(name -> name.chars().mapToObj(c -> c < 128 ? Character.toString(c) : String.format(Locale.ROOT, "\\x%02x", c))
                             .collect(Collectors.joining()))
                     .orElse(null);
         } catch (IOException e) {
