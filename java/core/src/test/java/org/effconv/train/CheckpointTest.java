@@ -9,11 +9,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.effconv.EffconvException.InvalidInput;
-import org.effconv.SafetensorsBytes;
 import org.effconv.io.Json;
 import org.effconv.io.TensorData;
 import org.effconv.tensor.Shape;
@@ -46,23 +44,6 @@ class CheckpointTest {
         assertArrayEquals(new double[] {Math.E}, read.state().get("mean"));
         assertEquals(0, read.state().get("none").length);
         assertTrue(Checkpoint.read(folder.resolve("absent"), "train", identity(0.1, "cnn6")).isEmpty());
-    }
-
-    /** From before the checksum that knows no order. */
-    @Test
-    void anEarlierFilesCrcIsChecked() {
-        Map<String, TensorData> tensors = new LinkedHashMap<>();
-        tensors.put("w", TensorData.of(Shape.of(2), 1f, 2f));
-        tensors.put("b", TensorData.of(Shape.of(1), 3f));
-        Map<String, String> metadata = new LinkedHashMap<>(Map.of(
-                "format", "effconv-checkpoint-2", "identity", Json.line(identity(0.1, "cnn6")), "epochs", "3", "seconds", "1",
-                "crc32", SafetensorsBytes.crc32(tensors.values())));
-        Path whole = SafetensorsBytes.write(folder.resolve("whole"), metadata, tensors, 0);
-        assertEquals(tensors, Checkpoint.read(whole, identity(0.1, "cnn6")).orElseThrow().tensors());
-        tensors.put("b", TensorData.of(Shape.of(1), 4f));
-        Path damaged = SafetensorsBytes.write(folder.resolve("damaged"), metadata, tensors, 0);
-        String message = assertThrows(InvalidInput.class, () -> Checkpoint.read(damaged, identity(0.1, "cnn6"))).getMessage();
-        assertTrue(message.contains("damaged"), message);
     }
 
     @Test

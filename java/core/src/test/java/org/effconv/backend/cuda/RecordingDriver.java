@@ -19,7 +19,8 @@ import org.effconv.backend.cpu.HostPointer;
 
 /**
  * A driver that computes nothing and writes down what it was asked for; it fails where a test says so. Device memory is
- * addresses alone, pinned memory is real, what comes from the card is zero.
+ * addresses alone, pinned memory is real, what comes from the card is zero,
+ * unless a test wants another byte.
  */
 final class RecordingDriver implements Driver {
     /** A launch as it was asked for. */
@@ -58,6 +59,7 @@ final class RecordingDriver implements Driver {
     String manifest = validManifest();
     RecordingLibrary library; // null: this card has none
     long free = 1 << 30;
+    int comes; // every byte that comes from the card
 
     static String validManifest() {
         StringBuilder json = new StringBuilder("{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"sources\": \""
@@ -223,7 +225,7 @@ final class RecordingDriver implements Driver {
     @Override
     public void copyToHost(long to, long from, long bytes, long stream) {
         note("copyToHost " + bytes);
-        Pointer.memset(HostPointer.at(to, bytes), 0, bytes);
+        Pointer.memset(HostPointer.at(to, bytes), comes, bytes);
     }
 
     @Override

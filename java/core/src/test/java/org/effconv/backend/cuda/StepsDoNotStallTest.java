@@ -51,6 +51,7 @@ class StepsDoNotStallTest {
     @Test
     void aSearchWaitsOnlyForTheStepBefore() {
         RecordingDriver driver = new RecordingDriver();
+        driver.comes = 0x40; // four of them are 3.004: what this card says can be a size, and so its gradient is a number
         List<Integer> ends = new ArrayList<>();
         TrainingListener listener = new TrainingListener() {
             @Override
@@ -60,7 +61,7 @@ class StepsDoNotStallTest {
         };
         try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard()), DataType.F32)) {
             KernelSizeSearch.of("planted3").budget("k3").batch(8).epochs(1).set(Settings.POLISH, 0)
-                    .set(Settings.SPREAD, 0.0) // this card computes nothing, and around its sizes of 0 none can be drawn
+                    .set(Settings.SPREAD, 0.0) // none is drawn beyond its held grid
                     .listener(listener).run(device, Datasets.open("planted:3,train=256,test=8,size=12"));
         }
         assertTrue(driver.everythingGivenBack(), driver.device + " " + driver.handles + " " + driver.pinned);
