@@ -92,10 +92,10 @@ class StepsDoNotStallTest {
     @Test
     void imagesThatDoNotFitTheLimitComeWithEachBatch() {
         RecordingDriver driver = new RecordingDriver();
-        driver.free = 2 * 64 * 144 - 1; // half of it is less than the images
+        driver.free = 2 * 2048 * 144 - 1; // half of it is less than the images, and all of it enough for the training
         try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard()), DataType.F32)) {
             Training.of("planted3", new int[] {3, 3, 3}).batch(8).epochs(1)
-                    .run(device, Datasets.open("planted:3,train=64,test=8,size=12")).close();
+                    .run(device, Datasets.open("planted:3,train=2048,test=8,size=12")).close();
         }
         assertTrue(driver.calls.stream().filter(("copyToDevice " + 8 * 144)::equals).count() >= 8, "pixels of each batch");
         assertTrue(driver.everythingGivenBack());
