@@ -31,7 +31,7 @@ final class CpuMemory implements Allocator {
     public long allocate(long bytes) {
         if (bytes >= LARGE && bytes > room()) { // the system would grant it, and kill the process when it is used
             throw new EffconvException.OutOfDeviceMemory("cpu: no memory for " + bytes + " bytes; this machine has " + room()
-                    + " bytes left, this backend holds " + live.get() + ", all backends " + NativeLibrary.ec_live_bytes());
+                    + " bytes left; this backend holds " + live.get() + " bytes, all backends " + NativeLibrary.ec_live_bytes());
         }
         Pointer block = NativeLibrary.ec_allocate(bytes);
         if (block == null || block.isNull()) {

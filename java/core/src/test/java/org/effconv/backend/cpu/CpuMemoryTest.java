@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import org.bytedeco.javacpp.Pointer;
 import org.effconv.EffconvException.OutOfDeviceMemory;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -30,7 +29,8 @@ class CpuMemoryTest {
 
     @Test
     void nativeMemoryDoesNotCountAgainstTheHeap() {
-        assertEquals(0, Pointer.maxPhysicalBytes()); // no limit
+        // What JavaCPP made of it depends on which of its classes this JVM's tests used first.
+        assertEquals("0", System.getProperty("org.bytedeco.javacpp.maxPhysicalBytes"));
     }
 
     @Test
