@@ -44,6 +44,11 @@ class BadInputTest {
         }
         architecture("mine", "", "");
         architecture("type", "", ", {\"type\": \"convolve\"}");
+        String conv = "{\"type\": \"conv\", \"channels\": 8192}";
+        String thousandfold = "{\"type\": \"repeat\", \"times\": 1000, \"layers\": [";
+        architecture("unrolled", "", ", " + thousandfold + thousandfold + conv + "]}]}");
+        architecture("nested", "", ", " + "{\"type\": \"repeat\", \"times\": 2, \"layers\": [".repeat(40) + conv + "]}".repeat(40));
+        architecture("wide", "", ", " + conv + ", " + conv);
         Files.writeString(folder.resolve("broken.json"), "{\"name\": ");
         Files.writeString(folder.resolve("sizes-arch.json"), "{\"architecture\": \"cnn6\", \"layers\": []}");
         Files.writeString(folder.resolve("sizes-even.json"),
@@ -122,6 +127,11 @@ class BadInputTest {
                 bad("learn --arch DIR/kmax8.json", "kmax8.json", "kmax", "8", "odd"),
                 bad("learn --arch DIR/kmax-3.json", "kmax", "-3", "odd"),
                 bad("learn --arch DIR/kmax35.json", "kmax", "35", "33"),
+                bad("learn --arch DIR/unrolled.json", "unrolled.json", "layers", "1,000,003 layers", "at most 10,000"),
+                bad("learn --arch DIR/nested.json", "nested.json", "layers", "at most 32 in one another"),
+                bad("learn --arch DIR/wide.json", "wide.json", "layer conv3 at kernel size", "weights", "at most 500,000,000"),
+                bad("train --sizes k3 --arch DIR/wide.json", "layer conv3 at kernel size 3", "603,979,776 weights", "at most 500,000,000"),
+                bad("train --sizes 3,,5 --out DIR/new", "--sizes: ''", "expected"),
                 bad("learn --arch DIR/type.json", "type.json", "convolve", "expected"),
                 bad("learn --arch DIR/broken.json", "broken.json", "JSON"),
                 bad("learn --arch DIR/absent.json", "absent.json", "no such file"),
