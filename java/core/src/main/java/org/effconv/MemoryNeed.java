@@ -12,7 +12,7 @@ import org.effconv.nn.NetworkPlan;
  */
 final class MemoryNeed {
     private static final String WAY_OUT = "; expected a smaller network or a smaller --batch";
-    private static final double GIGA = 1e9;
+    private static final double MEGA = 1e6;
 
     private MemoryNeed() {}
 
@@ -59,8 +59,8 @@ final class MemoryNeed {
     private static void requireRoom(Device device, NetworkPlan plan, double bytes, String what) {
         long room = device.backend().memory().room();
         if (bytes > room) {
-            throw new InvalidInput(String.format(Locale.ROOT, "%s: device %s has %.1f GB of memory left, and at least %.1f GB are needed %s%s",
-                    plan.architecture().name(), device.name(), room / GIGA, bytes / GIGA, what, WAY_OUT));
+            throw new InvalidInput(String.format(Locale.ROOT, "%s: device %s has %,.1f MB of memory left, and at least %,.1f MB are needed %s%s",
+                    plan.architecture().name(), device.name(), room / MEGA, bytes / MEGA, what, WAY_OUT));
         }
     }
 
@@ -69,9 +69,9 @@ final class MemoryNeed {
         long most = Runtime.getRuntime().maxMemory();
         if (bytes > most) {
             throw new InvalidInput(String.format(Locale.ROOT,
-                    "%s: the images and a checkpoint of %s take at least %.1f GB of Java heap, which may grow to %.1f GB; expected java -Xmx%dm or more "
+                    "%s: the images and a checkpoint of %s take at least %,.1f MB of Java heap, which may grow to %,.1f MB; expected java -Xmx%dm or more "
                             + "(EFFCONV_JAVA_OPTS=-Xmx%dm), or a smaller network",
-                    plan.architecture().name(), plan, bytes / GIGA, most / GIGA, enough(bytes), enough(bytes)));
+                    plan.architecture().name(), plan, bytes / MEGA, most / MEGA, enough(bytes), enough(bytes)));
         }
     }
 

@@ -42,7 +42,7 @@ class MemoryNeedTest {
 
     private static void refused(Runnable job) {
         InvalidInput e = assertThrows(InvalidInput.class, job::run);
-        assertTrue(e.getMessage().matches("large: .* (memory left|Java heap).* at least .* GB.*; expected .*"), e.getMessage());
+        assertTrue(e.getMessage().matches("large: .* (memory left|Java heap).* at least .* MB.*; expected .*"), e.getMessage());
     }
 
     @Test
