@@ -36,7 +36,8 @@ public final class Settings {
     public static final String PROPERTIES = "effconv.";
 
     /** Properties that are no settings: what the launcher tells, and what serves the search for faults and tests. */
-    private static final List<String> OTHER_PROPERTIES = List.of("home", "commit", "terminal", "leaks", "memory", "poison", "contract", "testdata");
+    private static final List<String> OTHER_PROPERTIES = List.of("home", "commit", "terminal", "leaks", "memory", "poison", "contract", "testdata",
+            "onednn-shapes", "onednn-way");
 
     /** Peak rates and decays where the user leaves them open. */
     static final double ADAMW_RATE = 0.003;

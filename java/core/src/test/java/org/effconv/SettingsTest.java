@@ -107,7 +107,8 @@ class SettingsTest {
         Pattern literal = Pattern.compile("\"effconv\\.([a-z-]{2,})\"|-Deffconv\\.([a-z-]+)=\"");
         Set<String> read = new TreeSet<>(Settings.table().stream().map(Setting::property).toList());
         List<Path> sources = new ArrayList<>(List.of(Path.of("../../effconv")));
-        for (String root : List.of("../core/src/main/java", "../onnx/src/main/java", "../cli/src/main/java", "../../tests/contract/src/test/java", "src/test/java/org/effconv/data")) {
+        for (String root : List.of("../core/src/main/java", "../onnx/src/main/java", "../cli/src/main/java", "../../tests/contract/src/test/java",
+                "src/test/java/org/effconv/data", "src/test/java/org/effconv/backend/cpu")) {
             try (Stream<Path> all = Files.walk(Path.of(root))) {
                 all.filter(p -> p.toString().endsWith(".java")).forEach(sources::add);
             }

@@ -25,6 +25,7 @@ class BackendsTest {
         LOG.info("contract suite: runs for {}, in {}", named, provider.types());
         assertTrue(provider.types().containsAll(provider.productTypes()));
         Backend backend = provider.open();
+        assertTrue(!backend.name().equals("cpu") || backend.memory().guarded(), "what lies beside an operand is watched");
         backend.close();
         assertEquals(0, backend.liveBytes());
     }

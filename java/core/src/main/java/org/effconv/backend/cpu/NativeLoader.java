@@ -20,7 +20,8 @@ public final class NativeLoader {
     static final String VERSION_RESOURCE = "/org/effconv/version.properties";
     /** {@code -Deffconv.memory=guarded}: every block of host memory stands alone between guard pages ({@code ec_guard_memory}). */
     static final String MEMORY = "effconv.memory";
-    private static final boolean GUARDED = "guarded".equals(System.getProperty(MEMORY));
+    private static final String GUARDED = "guarded";
+    private static final String KIND = System.getProperty(MEMORY); // null: plain
 
     private static final String CACHE = "org.bytedeco.javacpp.cachedir";
     private static final long UNPACKED = 100L << 20; // all libraries that the CPU needs take
@@ -35,15 +36,21 @@ public final class NativeLoader {
         System.getProperties().putIfAbsent("org.bytedeco.javacpp.maxPhysicalBytes", "0");
     }
 
-    /** @throws EffconvException.MissingNative every time, if the library does not load or is of another version */
+    /**
+     * @throws EffconvException.MissingNative every time, if the library does not load or is of another version
+     * @throws EffconvException.InvalidInput  if {@value #MEMORY} is set to something unknown
+     */
     public static void load() {
+        if (KIND != null && !guarded()) {
+            throw new EffconvException.InvalidInput("-D" + MEMORY + "=" + KIND + ": expected " + GUARDED + ", or nothing");
+        }
         if (FirstAttempt.FAILURE != null) {
             throw new EffconvException.MissingNative(FirstAttempt.FAILURE.getMessage(), FirstAttempt.FAILURE);
         }
     }
 
     static boolean guarded() {
-        return GUARDED;
+        return GUARDED.equals(KIND);
     }
 
     /** Version of this jar, as Maven wrote it. */
@@ -118,7 +125,7 @@ public final class NativeLoader {
             try {
                 Loader.load(NativeLibrary.class);
                 requireSameVersion(jarVersion(), NativeLibrary.ec_version().getString());
-                if (GUARDED) {
+                if (guarded()) {
                     NativeStatus.check(NativeLibrary.ec_guard_memory());
                 }
                 return null;

@@ -5,7 +5,7 @@ import org.effconv.tensor.Tensor;
 
 /**
  * Weight gradients that oneDNN 3.11 computes wrongly or outside its memory, each with the report of it. {@link CpuConvolution} computes
- * them in another way. OneDnnCheckTest looks for more, and shows with {@code -Deffconv.onednn.way=LIBRARY} whether these are still there.
+ * them in another way. OneDnnCheckTest looks for more, and shows with {@code -Deffconv.onednn-way=LIBRARY} whether these are still there.
  */
 enum OneDnnFault {
     /**

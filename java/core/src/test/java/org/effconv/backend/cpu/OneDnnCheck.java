@@ -62,6 +62,9 @@ final class OneDnnCheck {
     /** Arguments: the way, one in how many shapes (1: all), the first of them to run, a file that says which one is under way. */
     public static void main(String[] arguments) throws IOException {
         List<ConvolutionCase> cases = cases(Integer.parseInt(arguments[1]));
+        if (!NativeLoader.guarded()) {
+            throw new IllegalStateException("expected -D" + NativeLoader.MEMORY + "=guarded, without which nothing beside a block is seen");
+        }
         try (RandomAccessFile progress = new RandomAccessFile(arguments[3], "rw")) {
             OneDnnCheck check = new OneDnnCheck(Way.valueOf(arguments[0]), progress);
             System.out.println(Integer.toHexString(dnnl.dnnl_get_effective_cpu_isa()));

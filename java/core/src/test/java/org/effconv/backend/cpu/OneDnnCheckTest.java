@@ -19,8 +19,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * oneDNN is not trusted for a class of shapes that was not checked: its operations as the backend uses them, in both types, at every
- * instruction set that this processor can stand in for, between guard pages. {@code -Deffconv.onednn.shapes=all} runs every shape (hours);
- * {@code -Deffconv.onednn.way=LIBRARY} shows what oneDNN does without the detours around its faults.
+ * instruction set that this processor can stand in for, between guard pages. {@code -Deffconv.onednn-shapes=all} runs every shape (hours);
+ * {@code -Deffconv.onednn-way=LIBRARY} shows what oneDNN does without the detours around its faults.
  */
 class OneDnnCheckTest {
     private static final List<String> LEVELS = List.of(
@@ -35,8 +35,8 @@ class OneDnnCheckTest {
 
     @Test
     void everyOperationIsRightAndStaysWithinItsMemory() throws Exception {
-        OneDnnCheck.Way way = OneDnnCheck.Way.valueOf(System.getProperty("effconv.onednn.way", "BACKEND"));
-        int oneIn = "all".equals(System.getProperty("effconv.onednn.shapes")) ? 1 : ONE_IN;
+        OneDnnCheck.Way way = OneDnnCheck.Way.valueOf(System.getProperty("effconv.onednn-way", "BACKEND"));
+        int oneIn = "all".equals(System.getProperty("effconv.onednn-shapes")) ? 1 : ONE_IN;
         Set<String> seen = new HashSet<>();
         List<String> findings = new ArrayList<>();
         for (String level : LEVELS) {
