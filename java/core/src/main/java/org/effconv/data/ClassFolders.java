@@ -21,7 +21,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Which files of a part are its images, and of which class: the one rule for folders and zips. An image is
- * {@code <class>/<file>}, or {@code <folder>/<class>/<file>} where one folder holds all of them. Whatever else there is, by its name or
+ * {@code <class>/<file>}, or {@code <folder>/<class>/<file>} where one folder stands above the classes. Whatever else there is, by its name or
  * its place, is skipped and told in one warning.
  */
 final class ClassFolders {
@@ -29,6 +29,8 @@ final class ClassFolders {
     private static final Set<String> READ = Set.of("png", "jpg", "jpeg", "jpe", "jfif");
     private static final Set<String> NOT_READ =
             Set.of("gif", "bmp", "tif", "tiff", "webp", "avif", "heic", "heif", "jp2", "jxl", "ppm", "pgm", "pbm", "pnm");
+    private static final Set<String> LEFT_BEHIND =
+            Set.of("Thumbs.db", "__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information");
     private static final int NAMED = 3;
     private static final char UNREADABLE = '\uFFFD'; // stands for bytes that are no character
 
@@ -59,26 +61,28 @@ final class ClassFolders {
     static List<Item> images(Path part, List<Entry> entries, List<List<String>> folders) {
         Set<String> skipped = new TreeSet<>();
         List<Entry> images = new ArrayList<>();
-        for (Entry entry : entries) {
-            if (hidden(entry.path()) < entry.path().size() || !isImage(entry)) {
-                skipped.add(shown(entry.path(), false));
-            } else {
+        // In order, so that whichever is refused first is the same on every system.
+        for (Entry entry : entries.stream().sorted(Comparator.comparing(e -> String.join("/", e.path()))).toList()) {
+            String ending = ending(entry.file());
+            if (hidden(entry.path()) == entry.path().size() && (READ.contains(ending) || NOT_READ.contains(ending))) {
                 images.add(entry);
+            } else {
+                skipped.add(shown(entry.path(), false));
             }
         }
         int above = commonFolder(images) ? 1 : 0;
         Map<Boolean, List<Entry>> inClass = images.stream().collect(Collectors.partitioningBy(e -> e.path().size() == above + 2));
-        if (inClass.get(true).isEmpty() && images.stream().anyMatch(e -> e.path().size() > 2)) {
-            throw invalid(part, "has the folders " + images.stream().filter(e -> e.path().size() > 1).map(e -> e.path().get(0)).distinct().sorted().toList()
-                    + " above its classes, expected one common to all, or none");
+        if (inClass.get(true).isEmpty()) {
+            refuseTooDeep(inClass.get(false));
         }
         inClass.get(false).forEach(e -> skipped.add(shown(e.path(), false)));
         Map<String, String> classes = new HashMap<>();
         List<Item> items = inClass.get(true).stream().map(e -> item(part, e, classes))
                 .sorted(Comparator.comparing(Item::className).thenComparing(Item::file)).toList();
         refuseTwice(items);
+        Set<String> classFolders = Set.copyOf(classes.values());
         for (List<String> folder : folders) {
-            if (hidden(folder) < folder.size() || folder.size() == above + 1 && !classes.containsValue(folder.get(above))) {
+            if (hidden(folder) < folder.size() || folder.size() == above + 1 && !classFolders.contains(folder.get(above))) {
                 skipped.add(shown(folder, true));
             }
         }
@@ -89,7 +93,12 @@ final class ClassFolders {
 
     /** What operating systems hide or leave behind. */
     static boolean isHidden(String name) {
-        return name.startsWith(".") || name.equals("Thumbs.db") || name.equals("__MACOSX");
+        return name.startsWith(".") || LEFT_BEHIND.contains(name);
+    }
+
+    /** Whether a folder is skipped whatever stands beside it: hidden, or deeper than class folders can be. */
+    static boolean holdsNoImage(List<String> folder) {
+        return hidden(folder) < folder.size() || folder.size() > 2;
     }
 
     /** The depth of the first hidden name; the length of the path if there is none. */
@@ -107,25 +116,47 @@ final class ClassFolders {
         return String.join("/", path.subList(0, depth)) + (folder || depth < path.size() ? "/" : "");
     }
 
-    private static boolean isImage(Entry entry) {
-        String ending = ending(entry.file());
-        if (NOT_READ.contains(ending)) {
-            throw invalid(entry.where(), "is an image of another format by its name, expected .png, .jpg or .jpeg");
-        }
-        return READ.contains(ending);
-    }
-
+    /** In small letters, without the dot; empty without one. */
     private static String ending(String file) {
-        return file.substring(file.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
+        return file.substring(stem(file).length()).replace(".", "").toLowerCase(Locale.ROOT);
     }
 
+    private static String stem(String file) {
+        int dot = file.lastIndexOf('.');
+        return dot < 0 ? file : file.substring(0, dot);
+    }
+
+    /**
+     * Whether one folder stands above all classes: images that lie two folders deep all lie in it. Images directly in it are strays. Images in
+     * folders beside it are so as well, unless they and those would make more classes, or be more, than what it holds.
+     */
     private static boolean commonFolder(List<Entry> images) {
-        List<Entry> below = images.stream().filter(e -> e.path().size() > 1).toList();
-        return below.stream().allMatch(e -> e.path().size() > 2) && below.stream().map(e -> e.path().get(0)).distinct().count() == 1;
+        List<Entry> inner = images.stream().filter(e -> e.path().size() == 3).toList();
+        if (inner.stream().map(e -> e.path().get(0)).distinct().count() != 1) {
+            return false;
+        }
+        List<Entry> outer = images.stream().filter(e -> e.path().size() == 2).toList();
+        String folder = inner.get(0).path().get(0);
+        return outer.stream().allMatch(e -> e.path().get(0).equals(folder))
+                || inner.size() >= outer.size() && classFolders(inner) >= classFolders(outer);
+    }
+
+    private static long classFolders(List<Entry> images) {
+        return images.stream().map(e -> e.path().get(e.path().size() - 2)).distinct().count();
+    }
+
+    private static void refuseTooDeep(List<Entry> images) {
+        images.stream().filter(e -> e.path().size() > 2).findFirst().ifPresent(e -> {
+            throw invalid(e.where(), "stands too deep, and no image stands where it should; expected <class>/<image>, or <folder>/<class>/<image> with "
+                    + "one folder common to all");
+        });
     }
 
     // One name may be written in several ways, which look alike: composed (é) or not (e and an accent).
     private static Item item(Path part, Entry entry, Map<String, String> classes) {
+        if (NOT_READ.contains(ending(entry.file()))) {
+            throw invalid(entry.where(), "is an image of another format by its name, expected .png, .jpg or .jpeg");
+        }
         String folder = entry.path().get(entry.path().size() - 2);
         if ((folder + entry.file()).indexOf(UNREADABLE) >= 0) {
             throw invalid(entry.where(), "has a name that this system's locale cannot read, so that classes would be confused; expected a locale with UTF-8, as "
@@ -161,7 +192,7 @@ final class ClassFolders {
 
     private static void tellTwoFormats(Path part, List<Item> items) {
         Set<List<String>> seen = new HashSet<>();
-        List<String> again = items.stream().filter(i -> !seen.add(List.of(i.className(), i.file().substring(0, i.file().lastIndexOf('.')))))
+        List<String> again = items.stream().filter(i -> !seen.add(List.of(i.className(), stem(i.file()))))
                 .map(i -> i.className() + "/" + i.file()).toList();
         if (!again.isEmpty()) {
             LOG.warn("{}: {} of {} images have the name of another but for its ending, and all are used: {}", part, again.size(), items.size(),

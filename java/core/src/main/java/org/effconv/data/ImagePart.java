@@ -6,6 +6,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemLoopException;
 import java.nio.file.FileVisitOption;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -93,6 +94,17 @@ final class ImagePart implements AutoCloseable {
                         }
                     }));
                     return FileVisitResult.CONTINUE;
+                }
+
+                @Override
+                public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
+                    List<String> names = names(part, file);
+                    // A link back to a folder above it shows no image that is not seen without it.
+                    if (e instanceof FileSystemLoopException || ClassFolders.holdsNoImage(names)) {
+                        folders.add(names);
+                        return FileVisitResult.CONTINUE;
+                    }
+                    throw e;
                 }
             });
         } catch (IOException e) {

@@ -7,6 +7,7 @@ import static org.effconv.data.TestFiles.write;
 import static org.effconv.data.TestFiles.zip;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.awt.image.BufferedImage;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.text.Normalizer;
 import java.util.ArrayList;
@@ -27,6 +29,8 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The rule of which files are the images of a part: the same for folders and for zips. */
 class ClassFoldersTest {
@@ -84,6 +88,74 @@ class ClassFoldersTest {
         train.put("readme.txt", new byte[1]);
         for (Path at : both(train, images("other/a/1.png", "other/b/1.png"))) {
             assertEquals(List.of("a", "b"), Datasets.open(at.toString()).classNames());
+        }
+    }
+
+    @Test
+    void straysInAndBesideTheFolderAboveAreNoClasses() {
+        Map<String, byte[]> test = images("top/a/1.png", "top/b/1.png", "top/1.png");
+        for (Path at : both(images("top/a/1.png", "top/b/1.png", "top/preview.png", "other/y.png"), test)) {
+            assertEquals(List.of("a", "b"), Datasets.open(at.toString()).classNames());
+            assertEquals(List.of("train: skipped 2 entries that are no image of a class: other/y.png, top/preview.png",
+                    "test: skipped 1 entry that is no image of a class: top/1.png"),
+                    told(at, ClassFolders.class).stream().map(s -> s.replace("other/, ", "").replace("3 entries", "2 entries")).toList());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"a/x/1.png a/x/2.png a/x/3.png", "a/x/1.png a/y/1.png", "a/x/1.png b/x/1.png a/y/1.png b/y/1.png"})
+    void foldersInClassFoldersAreNoClasses(String deeper) {
+        Map<String, byte[]> train = images(deeper.split(" "));
+        train.putAll(images("a/1.png", "b/1.png", "b/2.png"));
+        for (Path at : both(train, images("a/1.png", "b/1.png"))) {
+            assertEquals(List.of("a", "b"), Datasets.open(at.toString()).classNames());
+        }
+    }
+
+    @Test
+    void anImageThatStandsTooDeepIsNamed() {
+        for (Path at : both(images("x/top/b/1.png", "x/top/a/1.png"), images("a/1.png", "b/1.png"))) {
+            String message = rejection(at);
+            assertTrue(message.endsWith("x/top/a/1.png: stands too deep, and no image stands where it should; expected <class>/<image>, "
+                    + "or <folder>/<class>/<image> with one folder common to all"), message);
+        }
+    }
+
+    @Test
+    void aNameWithoutADotHasNoEnding() {
+        for (Path at : both(images("a/1.png", "a/png", "b/1.png", "b/jpg"), images("a/1.png", "b/1.png"))) {
+            assertEquals(2, Datasets.open(at.toString()).train().count());
+        }
+    }
+
+    @Test
+    void anImageOfAnotherFormatIsSkippedWhereNoImageOfAClassStands() {
+        Map<String, byte[]> train = images("a/1.png", "b/1.png", "logo.gif", "a/deep/x.tif");
+        for (Path at : both(train, images("a/1.png", "b/1.png"))) {
+            assertEquals(List.of("a", "b"), Datasets.open(at.toString()).classNames());
+        }
+        train.putAll(images("b/4.gif", "a/3.gif", "a/2.tif"));
+        for (Path at : both(train, images("a/1.png", "b/1.png"))) {
+            assertTrue(rejection(at).contains("a/2.tif: is an image of another format"), rejection(at));
+        }
+    }
+
+    @Test
+    void linksBackAreSkipped() throws IOException {
+        Path at = both(images("a/1.png", "b/1.png"), images("a/1.png", "b/1.png", "lost+found/1.png")).get(0);
+        Files.createSymbolicLink(at.resolve("train/.self"), Path.of("."));
+        Files.createSymbolicLink(at.resolve("train/a/notes"), Path.of(".."));
+        assertEquals(List.of("a", "b"), Datasets.open(at.toString()).classNames());
+        assertEquals(2, Datasets.open(at.toString()).train().count());
+    }
+
+    @Test
+    void foldersThatAreSkippedNeedNotBeReadable() {
+        for (String skipped : List.of(".Trash-0", "lost+found", "a/.cache", "a/b/c")) {
+            assertTrue(ClassFolders.holdsNoImage(List.of(skipped.split("/"))), skipped);
+        }
+        for (String needed : List.of("a", "top/a")) {
+            assertFalse(ClassFolders.holdsNoImage(List.of(needed.split("/"))), needed);
         }
     }
 
