@@ -18,7 +18,7 @@ import org.effconv.EffconvException;
 /** Decodes PNG and JPEG images to bytes (H, W, 3). Refuses damaged files. Keeps its readers between images; not safe for two threads at once. */
 final class ImageDecoder implements AutoCloseable {
     /** How what libjpeg says of damaged pixels begins; its other remarks are about what stands beside them. */
-    private static final List<String> DAMAGE = List.of("Corrupt JPEG data", "Premature end", "Truncated File", "Inconsistent progression");
+    private static final List<String> DAMAGE = List.of("Corrupt JPEG data", "Inconsistent progression");
 
     private ImageReader png;
     private ImageReader jpeg;
@@ -26,8 +26,8 @@ final class ImageDecoder implements AutoCloseable {
     /** Sides of an image in pixels. */
     record Header(int height, int width) {}
 
-    /** A file before its pixels are decoded; {@code jpeg} is null for a PNG. */
-    private record Source(ImageReader reader, Orientation orientation, JpegFile jpeg) {
+    /** A file before its pixels are decoded, its bytes as the reader is to have them; {@code jpeg} is null for a PNG. */
+    private record Source(ImageReader reader, byte[] file, Orientation orientation, JpegFile jpeg) {
         Header stored() throws IOException {
             return new Header(reader.getHeight(0), reader.getWidth(0));
         }
@@ -72,7 +72,7 @@ final class ImageDecoder implements AutoCloseable {
     private <T> T read(String where, byte[] file, Reading<T> reading) {
         Source source = source(where, file);
         List<String> remarks = new ArrayList<>();
-        try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(file))) {
+        try (ImageInputStream in = new MemoryCacheImageInputStream(new ByteArrayInputStream(source.file()))) {
             source.reader().setInput(in, true, true);
             source.reader().addIIOReadWarningListener((from, remark) -> remarks.add(remark));
             T result = reading.apply(source);
@@ -94,12 +94,12 @@ final class ImageDecoder implements AutoCloseable {
     private Source source(String where, byte[] file) {
         if (PngFile.begins(file)) {
             png = png == null ? ImageIO.getImageReadersByFormatName("png").next() : png;
-            return new Source(png, PngFile.check(where, file), null);
+            return new Source(png, file, PngFile.check(where, file), null);
         }
         if (JpegFile.begins(file)) {
             jpeg = jpeg == null ? ImageIO.getImageReadersByFormatName("jpeg").next() : jpeg;
             JpegFile segments = JpegFile.read(where, file);
-            return new Source(jpeg, segments.orientation(), segments);
+            return new Source(jpeg, segments.plain(), segments.orientation(), segments);
         }
         throw invalid(where, "is neither a PNG nor a JPEG image by its first bytes");
     }

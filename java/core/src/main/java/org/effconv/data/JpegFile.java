@@ -5,20 +5,25 @@ import static org.effconv.data.DataFiles.invalid;
 import java.awt.image.Raster;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 
 /**
  * What the segments of a JPEG file say of its pixels.
  *
+ * @param plain the file up to its end, without what libjpeg would remark on though the pixels are whole: it tells its first remark on an image
+ *              alone, and the next would be damage
  * @param components samples a pixel: 1 grey, 3 colour, 4 inks
  * @param adobeTransform of the Adobe segment: 0 as named, 1 YCbCr, 2 YCCK; {@link #NO_ADOBE} without one
  */
-record JpegFile(Orientation orientation, int components, int adobeTransform) {
+record JpegFile(byte[] plain, Orientation orientation, int components, int adobeTransform) {
     static final int NO_ADOBE = -1;
     private static final int START_OF_IMAGE = 0xd8;
     private static final int END_OF_IMAGE = 0xd9;
     private static final int START_OF_SCAN = 0xda;
+    private static final int JFIF_SEGMENT = 0xe0;
     private static final int EXIF_SEGMENT = 0xe1;
     private static final int ADOBE_SEGMENT = 0xee;
+    private static final byte[] JFIF = "JFIF\0".getBytes(StandardCharsets.ISO_8859_1);
     private static final byte[] EXIF = "Exif\0\0".getBytes(StandardCharsets.ISO_8859_1);
     private static final byte[] ADOBE = "Adobe".getBytes(StandardCharsets.ISO_8859_1);
 
@@ -26,44 +31,96 @@ record JpegFile(Orientation orientation, int components, int adobeTransform) {
         return file.length >= 3 && marker(file, 0) == START_OF_IMAGE && (file[2] & 0xff) == 0xff;
     }
 
-    /** Reads the segments before the first scan, and refuses a file without an end. Damage in them is the decoder's to find. */
+    /** Reads the segments up to the end of the image, and refuses a file without one. Damage in them is the decoder's to find. */
     static JpegFile read(String where, byte[] file) {
-        if (last(file, END_OF_IMAGE) < last(file, START_OF_SCAN)) {
+        return new Reader(where, file).read();
+    }
+
+    /** One pass over a file. What it keeps is collected in {@code plain}. */
+    private static final class Reader {
+        private final String where;
+        private final byte[] file;
+        private final byte[] plain;
+        private int kept; // bytes of plain
+        private int at;
+        private Orientation orientation = Orientation.AS_STORED;
+        private int components;
+        private boolean sequential;
+        private int adobe = NO_ADOBE;
+        private int adobeAt; // of the transform in plain
+
+        Reader(String where, byte[] file) {
+            this.where = where;
+            this.file = file;
+            this.plain = new byte[file.length];
+        }
+
+        JpegFile read() {
+            keep(2);
+            boolean scanned = false; // whether a scan began, after which bytes between segments are coded data
+            while (at + 2 <= file.length) {
+                int marker = marker(file, at);
+                if (marker <= 0 || marker == 0xff) {
+                    if (scanned) {
+                        keep(1);
+                    } else {
+                        at++;
+                    }
+                } else if (marker == END_OF_IMAGE) {
+                    keep(2);
+                    return done();
+                } else if (isAlone(marker)) {
+                    keep(2);
+                } else if (at + 4 <= file.length) {
+                    scanned |= marker == START_OF_SCAN;
+                    segment(marker);
+                } else {
+                    break;
+                }
+            }
             throw invalid(where, "is truncated: holds " + file.length + " bytes without the JPEG end marker");
         }
-        Orientation orientation = Orientation.AS_STORED;
-        int components = 0;
-        int adobe = NO_ADOBE;
-        int at = 2;
-        while (at + 4 <= file.length && marker(file, at) != START_OF_SCAN) {
-            int marker = marker(file, at);
-            if (marker < 0 || marker == 0xff) { // between segments stand only bytes that fill
-                at++;
-                continue;
-            }
+
+        private void keep(int bytes) {
+            System.arraycopy(file, at, plain, kept, bytes);
+            kept += bytes;
+            at += bytes;
+        }
+
+        private void segment(int marker) {
             int data = at + 4;
-            int end = Math.min(file.length, at + 2 + ((file[at + 2] & 0xff) << 8 | file[at + 3] & 0xff));
+            int end = Math.max(data, Math.min(file.length, at + 2 + ((file[at + 2] & 0xff) << 8 | file[at + 3] & 0xff)));
+            int to = kept + 4; // of the data in plain
+            keep(end - at);
             if (marker == EXIF_SEGMENT && starts(file, data, end, EXIF)) {
                 orientation = Orientation.ofExif(ByteBuffer.wrap(file, data + EXIF.length, end - data - EXIF.length));
             } else if (marker == ADOBE_SEGMENT && starts(file, data, end, ADOBE) && end - data >= 12) {
                 adobe = file[data + 11] & 0xff;
+                adobeAt = to + 11;
+            } else if (marker == JFIF_SEGMENT && starts(file, data, end, JFIF) && end - data >= 14) {
+                plain[to + JFIF.length] = 1; // the revision: others have the same pixels
             } else if (isFrame(marker) && end - data >= 6) {
                 components = file[data + 5] & 0xff;
+                sequential = marker <= 0xc1;
+            } else if (marker == START_OF_SCAN && sequential && end - data >= 4) {
+                plain[kept - 3] = 0; // the first and last coefficient and their bits, which such a scan has all of, whatever it says
+                plain[kept - 2] = 63;
+                plain[kept - 1] = 0;
             }
-            at = Math.max(end, data);
         }
-        return new JpegFile(orientation, components, adobe);
+
+        private JpegFile done() {
+            if (adobe > 2) { // what libjpeg takes an unknown one for
+                adobe = components == 4 ? 2 : 1;
+                plain[adobeAt] = (byte) adobe;
+            }
+            return new JpegFile(Arrays.copyOf(plain, kept), orientation, components, adobe);
+        }
     }
 
-    // The JDK's reader invents what is missing of a truncated JPEG. The coded data of a scan hold no other marker, so after
-    // the last scan an end marker follows if the file is whole; a thumbnail's end marker stands before it.
-    private static int last(byte[] file, int marker) {
-        for (int i = file.length - 2; i >= 0; i--) {
-            if (marker(file, i) == marker) {
-                return i;
-            }
-        }
-        return -1;
+    /** Whether no length and data follow: TEM, RST0 to RST7, SOI. */
+    private static boolean isAlone(int marker) {
+        return marker == 0x01 || marker >= 0xd0 && marker <= START_OF_IMAGE;
     }
 
     private static int marker(byte[] file, int at) {

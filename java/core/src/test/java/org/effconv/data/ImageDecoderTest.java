@@ -7,6 +7,7 @@ import static org.effconv.data.TestFiles.rejection;
 import static org.effconv.data.TestFiles.withAdobe;
 import static org.effconv.data.TestFiles.withChunk;
 import static org.effconv.data.TestFiles.withExif;
+import static org.effconv.data.TestFiles.withSegment;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -19,7 +20,9 @@ import java.awt.image.ComponentColorModel;
 import java.awt.image.DataBuffer;
 import java.awt.image.IndexColorModel;
 import java.awt.image.WritableRaster;
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
@@ -237,5 +240,106 @@ class ImageDecoderTest {
             assertTrue(message.startsWith("file: is damaged (Corrupt JPEG data: "), message);
         }
         assertArrayEquals(decode(jpeg, 64, 64).pixels(), decode(Arrays.copyOf(jpeg, jpeg.length + 50), 64, 64).pixels());
+    }
+
+    private static final int SIDE = 64;
+
+    private static byte[] drawn(boolean progressive) {
+        return jpegOfSamples(SIDE, SIDE, (y, x) -> new int[] {(y * x * 7) % 256}, progressive);
+    }
+
+    private static String refusalOfDrawn(byte[] file) {
+        return rejection(() -> decode(file, SIDE, SIDE));
+    }
+
+    /** Where a marker stands, from {@code from} on. */
+    private static int marker(byte[] jpeg, int marker, int from) {
+        for (int at = from; at + 1 < jpeg.length; at++) {
+            if ((jpeg[at] & 0xff) == 0xff && (jpeg[at + 1] & 0xff) == marker) {
+                return at;
+            }
+        }
+        return -1;
+    }
+
+    private static byte[] joined(byte[]... parts) {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        Arrays.stream(parts).forEach(all::writeBytes);
+        return all.toByteArray();
+    }
+
+    private static byte[] inserted(byte[] file, int at, int... bytes) {
+        byte[] more = new byte[bytes.length];
+        for (int i = 0; i < more.length; i++) {
+            more[i] = (byte) bytes[i];
+        }
+        return joined(Arrays.copyOf(file, at), more, Arrays.copyOfRange(file, at, file.length));
+    }
+
+    private static byte[] withJfif(byte[] jpeg, int revision) {
+        return withSegment(jpeg, 0xe0, new byte[] {'J', 'F', 'I', 'F', 0, (byte) revision, 2, 0, 0, 1, 0, 1, 0, 0});
+    }
+
+    private static void assertSame(byte[] expected, byte[] file) {
+        assertArrayEquals(decode(expected, SIDE, SIDE).pixels(), decode(file, SIDE, SIDE).pixels());
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aTruncatedJpegIsRefusedWhereverItEnds(boolean progressive) {
+        byte[] jpeg = drawn(progressive);
+        List<Integer> ends = new ArrayList<>(List.of(jpeg.length - 1, jpeg.length - 2, jpeg.length - 3, jpeg.length / 2));
+        for (int scan = marker(jpeg, 0xda, 0); scan >= 0; scan = marker(jpeg, 0xda, scan + 1)) {
+            ends.addAll(List.of(scan, scan + 1, scan + 2, scan + 3, scan + 8, scan + 20));
+        }
+        assertEquals(progressive, ends.size() > 10);
+        byte[] thumbnail = withSegment(jpeg, 0xe2, jpegOfSamples(8, 8, (y, x) -> new int[] {0}));
+        for (int end : ends) {
+            assertEquals("file: is truncated: holds " + end + " bytes without the JPEG end marker", refusalOfDrawn(Arrays.copyOf(jpeg, end)));
+            int with = end + thumbnail.length - jpeg.length;
+            assertEquals("file: is truncated: holds " + with + " bytes without the JPEG end marker", refusalOfDrawn(Arrays.copyOf(thumbnail, with)));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void whatFollowsTheEndOfAJpegIsIgnored(boolean progressive) {
+        byte[] jpeg = drawn(progressive);
+        assertSame(jpeg, inserted(jpeg, jpeg.length, 0, 0, 24, 'f', 't', 'y', 'p', 0xff, 0xda, 1, 2, 0xff, 0xc4, 9));
+    }
+
+    /** libjpeg tells one remark on an image. */
+    @Test
+    void damageIsSeenBehindARemarkThatIsHarmless() {
+        byte[] jpeg = withJfif(drawn(false), 1);
+        byte[] revision = withJfif(drawn(false), 2);
+        int scan = marker(jpeg, 0xda, 0);
+        byte[] coefficients = jpeg.clone();
+        coefficients[scan + 8] = 0; // the last of them: some programs write 0 for 63
+        for (byte[] remarked : List.of(revision, coefficients, withAdobe(jpeg, 9))) {
+            assertSame(jpeg, remarked);
+            byte[] damaged = inserted(remarked, remarked.length - 2, 1, 1, 1, 1);
+            assertTrue(refusalOfDrawn(damaged).startsWith("file: is damaged (Corrupt JPEG data: "), refusalOfDrawn(damaged));
+        }
+    }
+
+    @Test
+    void bytesBetweenTheSegmentsBeforeAScanAreNoDamage() {
+        byte[] jpeg = withJfif(drawn(false), 1);
+        for (int marker : new int[] {0xdb, 0xc0, 0xc4, 0xda}) {
+            assertSame(jpeg, inserted(jpeg, marker(jpeg, marker, 2), 7));
+            assertSame(jpeg, inserted(jpeg, marker(jpeg, marker, 2), 0xff, 0, 3, 0xff));
+        }
+    }
+
+    @Test
+    void scansThatDoNotRefineEachOtherAreRefused() {
+        byte[] jpeg = drawn(true);
+        int first = marker(jpeg, 0xda, 0);
+        int second = marker(jpeg, 0xda, first + 1);
+        int tables = marker(jpeg, 0xc4, first);
+        int end = tables > 0 && tables < second ? tables : second;
+        byte[] twice = joined(Arrays.copyOf(jpeg, end), Arrays.copyOfRange(jpeg, first, jpeg.length));
+        assertTrue(refusalOfDrawn(twice).startsWith("file: is damaged (Inconsistent progression"), refusalOfDrawn(twice));
     }
 }

@@ -148,6 +148,10 @@ final class TestFiles {
 
     /** A JPEG of what {@code samples} gives for each pixel (y, x), stored as it is: one sample grey, four inks or YCCK. */
     static byte[] jpegOfSamples(int height, int width, BiFunction<Integer, Integer, int[]> samples) {
+        return jpegOfSamples(height, width, samples, false);
+    }
+
+    static byte[] jpegOfSamples(int height, int width, BiFunction<Integer, Integer, int[]> samples, boolean progressive) {
         int bands = samples.apply(0, 0).length;
         WritableRaster raster = Raster.createInterleavedRaster(DataBuffer.TYPE_BYTE, width, height, bands, null);
         for (int y = 0; y < height; y++) {
@@ -160,6 +164,7 @@ final class TestFiles {
             ImageWriteParam finest = writer.getDefaultWriteParam();
             finest.setCompressionMode(ImageWriteParam.MODE_EXPLICIT);
             finest.setCompressionQuality(1);
+            finest.setProgressiveMode(progressive ? ImageWriteParam.MODE_DEFAULT : ImageWriteParam.MODE_DISABLED);
             try (ImageOutputStream out = ImageIO.createImageOutputStream(bytes)) {
                 writer.setOutput(out);
                 writer.write(null, new IIOImage(raster, null, null), finest);
