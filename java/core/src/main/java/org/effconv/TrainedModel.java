@@ -55,39 +55,42 @@ public final class TrainedModel implements AutoCloseable {
     }
 
     /**
-     * Loss and accuracy on images.
+     * Loss and accuracy on images; of grey ones a network of three channels gets the grey in each.
      *
      * @param batch images at a time
      * @throws InvalidInput if the images are of another size than the network's input
      */
     public Evaluation evaluate(Images images, int batch) {
-        requireInput(images);
         try (Device.Claim claim = device.claim()) {
-            return Evaluation.of(device.backend(), network, weights, new WeightSource.Progress(0, 0), images, normalisation, batch);
+            return Evaluation.of(device.backend(), network, weights, new WeightSource.Progress(0, 0), input(images), normalisation, batch);
         }
     }
 
     /**
      * What the network says of images: [image][class], before the softmax; the largest of an image's is its class
-     * ({@link #classNames}). Labels are not looked at.
+     * ({@link #classNames}). Labels are not looked at. Grey images are taken as in {@link #evaluate}.
      *
      * @param batch images at a time
      * @throws InvalidInput          if the images are of another size than the network's input
      * @throws IllegalStateException if another thread uses the device
      */
     public float[][] logits(Images images, int batch) {
-        requireInput(images);
         try (Device.Claim claim = device.claim()) {
-            return Evaluation.logits(device.backend(), network, weights, new WeightSource.Progress(0, 0), images, normalisation, batch);
+            return Evaluation.logits(device.backend(), network, weights, new WeightSource.Progress(0, 0), input(images), normalisation, batch);
         }
     }
 
-    private void requireInput(Images images) {
+    // Whether a dataset is grey its pixels say: a few images of one that has colour may be grey.
+    private Images input(Images images) {
         NetworkPlan.Input in = network.plan().input();
+        if (images.channels() == 1 && in.channels() == 3 && images.height() == in.height() && images.width() == in.width()) {
+            return images.colour();
+        }
         if (images.height() != in.height() || images.width() != in.width() || images.channels() != in.channels()) {
             throw new InvalidInput("images of " + images.height() + "x" + images.width() + "x" + images.channels()
                     + ", the model expects " + in.height() + "x" + in.width() + "x" + in.channels());
         }
+        return images;
     }
 
     /** Mean and standard deviation per channel that images are normalised with. */

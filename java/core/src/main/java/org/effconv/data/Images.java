@@ -89,6 +89,25 @@ public final class Images {
         return new Images(pixels, labels, chosen, height, width, channels);
     }
 
+    /**
+     * Grey images as colour: their one channel three times. Images of three channels are returned as they are.
+     *
+     * @throws EffconvException.InvalidInput if they are more than one part may hold
+     */
+    public Images colour() {
+        if (channels == 3) {
+            return this;
+        }
+        byte[] repeated = new byte[totalBytes("images", count(), 3L * imageBytes())];
+        for (int i = 0; i < count(); i++) {
+            int from = row(i) * imageBytes();
+            for (int p = 0; p < imageBytes(); p++) {
+                Arrays.fill(repeated, 3 * (i * imageBytes() + p), 3 * (i * imageBytes() + p) + 3, pixels[from + p]);
+            }
+        }
+        return new Images(repeated, labels(), null, height, width, 3);
+    }
+
     public int count() {
         return rows == null ? labels.length : rows.length;
     }
