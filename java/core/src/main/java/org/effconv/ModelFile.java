@@ -2,10 +2,12 @@ package org.effconv;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.io.ElementType;
@@ -75,17 +77,36 @@ record ModelFile(NetworkPlan plan, int[] sizes, Normalisation normalisation, Lis
         }
         Architecture architecture = Architecture.parse(text(file, stored, "architecture"), file + ": metadata 'architecture'");
         ObjectNode use = Json.parse(text(file, stored, "use"), file + ": metadata 'use'");
-        NetworkPlan plan = architecture.plan(Json.convert(use.path("input"), NetworkPlan.Input.class, file + ": input"));
+        NetworkPlan.Input input = Json.convert(use.path("input"), NetworkPlan.Input.class, file + ": input");
+        NetworkPlan plan = naming(file, () -> architecture.plan(input));
         float[] mean = Json.convert(use.path("mean"), float[].class, file + ": mean");
         float[] std = Json.convert(use.path("std"), float[].class, file + ": std");
         String[] names = Json.convert(use.path("classNames"), String[].class, file + ": classNames");
         if (mean.length != plan.input().channels() || std.length != mean.length || names.length != plan.input().classes()) {
             throw new InvalidInput(file + ": mean, std or classNames do not fit the input " + plan.input());
         }
+        for (int c = 0; c < mean.length; c++) {
+            if (!Float.isFinite(mean[c]) || !Float.isFinite(std[c]) || !(std[c] > 0)) {
+                throw new InvalidInput(file + ": mean " + mean[c] + " and std " + std[c] + " of channel " + c + "; expected finite numbers, std above 0");
+            }
+        }
+        int nameless = Arrays.asList(names).indexOf(null);
+        if (nameless >= 0) {
+            throw new InvalidInput(file + ": classNames[" + nameless + "] is null, expected a text");
+        }
         int[] sizes = Json.convert(use.path("sizes"), int[].class, file + ": sizes");
-        List<ModelTensor> wanted = plan.modelTensors(sizes);
+        List<ModelTensor> wanted = naming(file, () -> plan.modelTensors(sizes));
         Map<String, TensorData> values = own ? ownLayout(file, stored, wanted, type) : torchLayout(file, stored, wanted, type);
         return new ModelFile(plan, sizes, new Normalisation(mean, std), List.of(names), values);
+    }
+
+    /** What is wrong with a plan or its sizes, with the file in front; of a layer the message begins with it already. */
+    private static <T> T naming(Path file, Supplier<T> planned) {
+        try {
+            return planned.get();
+        } catch (InvalidInput e) {
+            throw e.getMessage().startsWith(file + ":") ? e : new InvalidInput(file + ": " + e.getMessage(), e);
+        }
     }
 
     private static Map<String, TensorData> torchLayout(Path file, Safetensors stored, List<ModelTensor> wanted, ElementType type) {

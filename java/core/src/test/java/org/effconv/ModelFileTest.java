@@ -32,6 +32,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is in a model.safetensors, and which files are read. */
@@ -162,6 +163,24 @@ class ModelFileTest {
         loadsAsTrained(file);
     }
 
+    @Test
+    void greyImagesHaveTheirGreyInAllChannels() {
+        byte[] grey = new byte[2 * HEIGHT * WIDTH];
+        new Random(6).nextBytes(grey);
+        byte[] colour = new byte[3 * grey.length];
+        for (int i = 0; i < colour.length; i++) {
+            colour[i] = grey[i / 3];
+        }
+        Images one = Images.of(grey, new int[] {1, 3}, HEIGHT, WIDTH, 1);
+        Images three = Images.of(colour, new int[] {1, 3}, HEIGHT, WIDTH, 3);
+        TrainedModel model = trained.model();
+        assertArrayEquals(model.logits(three, 5), model.logits(one, 5));
+        assertEquals(model.evaluate(three, 5), model.evaluate(one, 5));
+        assertArrayEquals(model.logits(three.select(new int[] {1}), 5), model.logits(one.select(new int[] {1}), 5));
+        Images turned = Images.of(grey, new int[] {1, 3}, WIDTH, HEIGHT, 1);
+        assertTrue(assertThrows(InvalidInput.class, () -> model.evaluate(turned, 5)).getMessage().startsWith("images of 7x11x1, the model expects 11x7x3"));
+    }
+
     // ---- files of other programs ------------------------------------------------------------------------------------
 
     private Map<String, TensorData> byName(Map<String, TensorData> tensors) {
@@ -220,6 +239,25 @@ class ModelFileTest {
         String message = refused(SafetensorsBytes.write(folder.resolve("less"), metadata, tensors, 0));
         assertTrue(message.contains("no '" + key + "'"), message);
         assertTrue(refused(SafetensorsBytes.write(folder.resolve("none"), null, tensors, 0)).contains("no 'format'"));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "classNames | [\"a\", null, \"c\", \"d\"] | classNames[1] is null", "classNames | [\"a\", 1, \"c\", \"d\"] | classNames",
+        "std | [0.2, 0, 0.2] | std 0.0 of channel 1", "std | [0.2, -1, 0.2] | std -1.0", "std | [0.2, 1e60, 0.2] | std Infinity",
+        "std | [0.2, null, 0.2] | std: ", "std | [0.2, \"NaN\", 0.2] | std", "mean | [0.2, \"NaN\", 0.2] | mean", "mean | [0.2, \"0.3\", 0.2] | mean: ",
+        "sizes | [5, 3.7] | sizes: ", "sizes | [5, \"3\"] | sizes: ", "sizes | [5, null] | sizes: ", "sizes | [5, true] | sizes: ",
+        "sizes | [5, 4] | kernel size of layer", "sizes | [5] | expected 2",
+        "input | {\"height\": 0, \"width\": 7, \"channels\": 3, \"classes\": 4} | image height is 0",
+        "input | {\"height\": 1, \"width\": 1, \"channels\": 3, \"classes\": 4} | smaller than architecture",
+        "input | {\"width\": 7, \"channels\": 3, \"classes\": 4} | input: "})
+    void whatIsWrongOfTheUseIsNamed(String key, String value, String said) throws IOException {
+        Map<String, String> metadata = SafetensorsBytes.metadata(file);
+        ObjectNode use = Json.parse(metadata.get("use"), "use");
+        use.set(key, Json.parse("{\"value\": " + value + "}", "value").path("value"));
+        metadata.put("use", Json.line(use));
+        String message = refused(SafetensorsBytes.write(folder.resolve("wrong"), metadata, Safetensors.read(file).tensors(), 0));
+        assertTrue(message.substring(folder.toString().length()).contains(said), message);
     }
 
     // ---- the first version ------------------------------------------------------------------------------------------
