@@ -4,6 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.List;
+import java.util.OptionalLong;
 import org.effconv.EffconvException.OutOfDeviceMemory;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -34,9 +38,28 @@ class CpuMemoryTest {
     }
 
     @Test
-    void aMachineHasMemoryAndNoMoreIsAvailableThanThere() {
-        assertTrue(HostMemory.total() > 64 * MIB, "total " + HostMemory.total());
-        assertTrue(HostMemory.available() > 0, "available " + HostMemory.available());
-        assertThrows(OutOfDeviceMemory.class, () -> new CpuMemory().allocate(1L << 45));
+    void whatIsAvailableIsFreeOrGivenUpOrSwap() {
+        List<String> lines = List.of("MemTotal:       9000 kB", "MemFree:         100 kB", "MemAvailable:   2000 kB", "SwapCached:        7 kB",
+                "SwapTotal:      5000 kB", "SwapFree:       3000 kB");
+        assertEquals(OptionalLong.of(5000 * 1024), HostMemory.available(lines));
+        assertEquals(OptionalLong.empty(), HostMemory.available(lines.subList(0, 5)));
+        assertEquals(OptionalLong.empty(), HostMemory.available(List.of()));
+    }
+
+    @Test
+    void swapIsMemory() {
+        OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+        assertEquals(system.getTotalMemorySize() + system.getTotalSwapSpaceSize(), HostMemory.total());
+    }
+
+    /** The machine's numbers in bytes: kB taken for bytes would refuse the first, bytes for kB grant the second. */
+    @Test
+    void theMachinesOwnMemoryIsTheLimit() {
+        CpuMemory memory = new CpuMemory();
+        memory.free(memory.allocate(65 * MIB), 65 * MIB);
+        long more = HostMemory.total() + MIB;
+        String message = assertThrows(OutOfDeviceMemory.class, () -> memory.allocate(more)).getMessage();
+        assertTrue(message.contains("; this machine has "), message);
+        assertTrue(memory.room() <= HostMemory.total(), memory.room() + " of " + HostMemory.total());
     }
 }
