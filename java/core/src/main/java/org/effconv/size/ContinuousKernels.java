@@ -149,11 +149,16 @@ public final class ContinuousKernels implements WeightSource {
         return kernels.stream().anyMatch(k -> k.mask == p) ? MASK_RATE : 1;
     }
 
-    /** Effective kernel sizes: of every layer the odd square that its mask leaves. */
+    /**
+     * Effective kernel sizes: of every layer the odd square that its mask leaves.
+     *
+     * @throws org.effconv.EffconvException.JobFailed if a mask is not finite
+     */
     public int[] sizes() {
         int[] sizes = new int[layers.size()];
         for (int l = 0; l < sizes.length; l++) {
-            sizes[l] = MagNet.size(backend.readDoubles(kernels.get(l).mask.value()), layers.get(l).kmax());
+            double[] mask = FiniteSizes.require("mask", backend.readDoubles(kernels.get(l).mask.value()), layers.get(l));
+            sizes[l] = MagNet.size(mask, layers.get(l).kmax());
         }
         return sizes;
     }

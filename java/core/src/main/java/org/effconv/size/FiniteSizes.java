@@ -20,11 +20,23 @@ final class FiniteSizes {
      */
     static double[] require(String what, double[] values, List<SizedLayer> layers) {
         for (int l = 0; l < values.length; l++) {
-            if (!Double.isFinite(values[l])) {
-                throw new JobFailed(String.format(Locale.ROOT, "the %s of layer %s is %s, and sizes found from it would mean nothing; a smaller learning "
-                        + "rate, a longer warm-up or a bound of the gradient norm (--clip 1) may help", what, layers.get(l).name(), values[l]));
-            }
+            require(what, values[l], layers.get(l));
         }
         return values;
+    }
+
+    /** The same of several values of one layer. */
+    static double[] require(String what, double[] values, SizedLayer layer) {
+        for (double value : values) {
+            require(what, value, layer);
+        }
+        return values;
+    }
+
+    private static void require(String what, double value, SizedLayer layer) {
+        if (!Double.isFinite(value)) {
+            throw new JobFailed(String.format(Locale.ROOT, "the %s of layer %s is %s, and sizes found from it would mean nothing; a smaller learning "
+                    + "rate, a longer warm-up or a bound of the gradient norm (--clip 1) may help", what, layer.name(), value));
+        }
     }
 }

@@ -2,11 +2,13 @@ package org.effconv.size;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.effconv.EffconvException.JobFailed;
 import org.effconv.autodiff.GradientCheck;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Tape;
@@ -23,6 +25,7 @@ import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Continuous kernels against their definition, and their gradients against central differences in fp64. */
 class ContinuousKernelsTest {
@@ -79,6 +82,23 @@ class ContinuousKernelsTest {
         assertEquals(33, MagNet.size(new double[] {0, 9, 0, 9}, 33));
         assertEquals(1, MagNet.size(new double[] {0, 9, 0, 9}, 1));
         assertEquals(7, MagNet.size(new double[] {-0.15, 1 / (16 * reach), 0, 0.01}, 33)); // centre 2.4 rings away, reach 1 more
+    }
+
+    @ParameterizedTest
+    @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY})
+    void aMaskThatIsNotFiniteHasNoSize(double broken) {
+        try (Backend backend = CpuBackend.open(1)) {
+            NetworkPlan plan = NetworkPlan.of(Architecture.parse(SmallSearch.NETWORK, "test"), new NetworkPlan.Input(9, 7, 2, 3));
+            for (int i = 0; i < 4; i++) {
+                try (ContinuousKernels kernels = new ContinuousKernels(backend, DataType.F32, plan, 3)) {
+                    double[] mask = {0, 0.2, 0, 0.2};
+                    mask[i] = broken;
+                    backend.write(kernels.parameters().get(4).value(), mask); // the second layer's
+                    String message = assertThrows(JobFailed.class, kernels::sizes).getMessage();
+                    assertTrue(message.startsWith("the mask of layer " + plan.sizedLayers().get(1).name() + " is " + broken), message);
+                }
+            }
+        }
     }
 
     @Test
