@@ -66,9 +66,13 @@ public record TensorData(ElementType type, Shape shape, ByteBuffer data) {
      * The values with the last two of (outer, rows, columns) exchanged: (outer, columns, rows).
      *
      * @param to the shape of the result
-     * @throws IllegalArgumentException if the elements are no multiple of rows * columns, or of {@code to}
+     * @throws IllegalArgumentException if the elements are no multiple of rows * columns, or of {@code to}, or of no whole bytes
      */
     public TensorData transposed(int rows, int columns, Shape to) {
+        if (type.bits() % 8 != 0 || rows < 1 || columns < 1) {
+            throw new IllegalArgumentException(type + " " + shape + " as matrices of " + rows + " x " + columns + ": expected elements of whole bytes, "
+                    + "a row and a column");
+        }
         int width = type.bits() / 8;
         byte[] values = new byte[data.limit()];
         bytes().get(values);

@@ -188,4 +188,12 @@ class SafetensorsTest {
         b.putLong(json.length).put(json);
         return Files.write(folder.resolve("f"), b.array());
     }
+
+    @Test
+    void onlyMatricesOfWholeBytesAreTransposed() {
+        TensorData halves = new TensorData(ElementType.F4, Shape.of(2, 2), ByteBuffer.allocate(2));
+        assertThrows(IllegalArgumentException.class, () -> halves.transposed(2, 2, Shape.of(2, 2)));
+        TensorData bytes = new TensorData(ElementType.U8, Shape.of(2, 2), ByteBuffer.allocate(4));
+        assertThrows(IllegalArgumentException.class, () -> bytes.transposed(0, 2, Shape.of(2, 2)));
+    }
 }
