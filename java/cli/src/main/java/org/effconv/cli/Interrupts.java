@@ -21,34 +21,46 @@ import sun.misc.SignalHandler;
 final class Interrupts implements AutoCloseable {
     private static final List<String> SIGNALS = List.of("INT", "TERM", "HUP");
     private static final int BY_SIGNAL = 128; // an exit code beyond is the signal's number, as shells have it
-    private static final long PATIENCE_SECONDS = 10;
+    private static final Patience PATIENCE = () -> TimeUnit.SECONDS.sleep(10);
+    private static final long TELLING_MILLIS = 1000;
 
-    private static volatile int exitCode; // 0: no signal came
+    private static volatile Interrupts ofProcess; // what listened last to the process's signals; null: nothing did
 
     private final Runnable stop;
     private final PrintWriter err;
     private final Supplier<Optional<String>> goOn;
     private final IntConsumer end;
+    private final Patience patience;
     private final Map<Signal, SignalHandler> before = new LinkedHashMap<>();
+    private volatile int exitCode; // 0: no signal came
     private boolean requested;
     private boolean closed;
+
+    /** Waits as long as a run that is asked to stop may take for it. */
+    @FunctionalInterface
+    interface Patience {
+        void await() throws InterruptedException;
+    }
 
     /**
      * @param stop asks the run to stop, at the first signal
      * @param err  hears it when the process is ended
      * @param goOn tells how to go on with the run; empty while it has not begun
      * @param end  ends the process with an exit code
+     * @param patience how long the run has to stop by itself
      */
-    Interrupts(Runnable stop, PrintWriter err, Supplier<Optional<String>> goOn, IntConsumer end) {
+    Interrupts(Runnable stop, PrintWriter err, Supplier<Optional<String>> goOn, IntConsumer end, Patience patience) {
         this.stop = stop;
         this.err = err;
         this.goOn = goOn;
         this.end = end;
+        this.patience = patience;
     }
 
     /** Listens to signals until it is closed. */
     static Interrupts to(Runnable stop, PrintWriter err, Supplier<Optional<String>> goOn) {
-        Interrupts interrupts = new Interrupts(stop, err, goOn, Runtime.getRuntime()::halt);
+        Interrupts interrupts = new Interrupts(stop, err, goOn, Runtime.getRuntime()::halt, PATIENCE);
+        ofProcess = interrupts;
         for (String name : SIGNALS) {
             try {
                 Signal signal = new Signal(name);
@@ -62,6 +74,12 @@ final class Interrupts implements AutoCloseable {
 
     /** The exit code of this process: that of the signal which stopped its run, or the given one. */
     static int exitCode(int otherwise) {
+        Interrupts interrupts = ofProcess;
+        return interrupts == null ? otherwise : interrupts.endedWith(otherwise);
+    }
+
+    /** The exit code of the run that this one listened for: that of the signal which stopped it, or the given one. */
+    int endedWith(int otherwise) {
         return otherwise != 0 && exitCode != 0 ? exitCode : otherwise;
     }
 
@@ -75,9 +93,7 @@ final class Interrupts implements AutoCloseable {
                 requested = true;
                 exitCode = BY_SIGNAL + signal;
                 stop.run();
-                Thread patience = new Thread(() -> wait(signal), "effconv-patience");
-                patience.setDaemon(true);
-                patience.start();
+                daemon("effconv-patience", () -> wait(signal));
                 return;
             }
         }
@@ -86,7 +102,7 @@ final class Interrupts implements AutoCloseable {
 
     private void wait(int signal) {
         try {
-            TimeUnit.SECONDS.sleep(PATIENCE_SECONDS);
+            patience.await();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt(); // nobody does
         }
@@ -98,13 +114,31 @@ final class Interrupts implements AutoCloseable {
         end(signal);
     }
 
+    // Whoever reads what is told may stand still, and the process ends for all that.
     private void end(int signal) {
+        Thread telling = daemon("effconv-last-words", this::tell);
+        try {
+            telling.join(TELLING_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt(); // nobody does
+        } finally {
+            end.accept(BY_SIGNAL + signal);
+        }
+    }
+
+    private void tell() {
         if (Boolean.getBoolean(Console.TERMINAL)) {
             err.println(); // below what shows progress
         }
         err.println("effconv: ended by a signal; " + goOn.get().orElse("nothing had been done yet"));
         err.flush();
-        end.accept(BY_SIGNAL + signal);
+    }
+
+    private static Thread daemon(String name, Runnable work) {
+        Thread thread = new Thread(work, name);
+        thread.setDaemon(true);
+        thread.start();
+        return thread;
     }
 
     /** The run has ended. */
