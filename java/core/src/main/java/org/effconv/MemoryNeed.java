@@ -5,6 +5,7 @@ import org.effconv.EffconvException.InvalidInput;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.tensor.Allocator;
 
 /**
  * What a job takes of memory at least, so that one which cannot work is refused before it begins. A lower bound: nothing that works is
@@ -57,10 +58,12 @@ final class MemoryNeed {
     }
 
     private static void requireRoom(Device device, NetworkPlan plan, double bytes, String what) {
-        long room = device.backend().memory().room();
+        Allocator memory = device.backend().memory();
+        long room = memory.room();
         if (bytes > room) {
             throw new InvalidInput(String.format(Locale.ROOT, "%s: device %s has %,.1f MB of memory left, and at least %,.1f MB are needed %s%s",
-                    plan.architecture().name(), device.name(), room / MEGA, bytes / MEGA, what, WAY_OUT));
+                    plan.architecture().name(), device.name(), room / MEGA, bytes / MEGA, what,
+                    WAY_OUT + (memory.limit() < Long.MAX_VALUE ? ", or a larger --gpu-memory" : "")));
         }
     }
 

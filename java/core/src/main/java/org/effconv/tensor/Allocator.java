@@ -13,6 +13,11 @@ public interface Allocator {
         return Long.MAX_VALUE;
     }
 
+    /** Most bytes that are given at a time, where its user has set that; else {@link Long#MAX_VALUE}. */
+    default long limit() {
+        return Long.MAX_VALUE;
+    }
+
     /** Gives back a block of {@link #allocate}; {@code bytes} as asked for then. */
     void free(long address, long bytes);
 

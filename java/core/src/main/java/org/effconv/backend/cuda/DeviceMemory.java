@@ -164,8 +164,15 @@ final class DeviceMemory implements Allocator {
     @Override
     public synchronized long room() {
         driver.enter();
+        driver.synchronise(stream);
+        driver.trim(); // what was freed is the pool's until then, and counts as taken
         long free = driver.memoryInfo().free();
         return limit == 0 ? free : Math.min(free, limit - total);
+    }
+
+    @Override
+    public long limit() {
+        return limit == 0 ? Long.MAX_VALUE : limit;
     }
 
     /** Number of the block allocated last; blocks are numbered as they come. */

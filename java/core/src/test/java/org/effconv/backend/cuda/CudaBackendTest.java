@@ -6,15 +6,20 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import org.effconv.Device;
 import org.effconv.EffconvException;
 import org.effconv.EffconvException.DeviceLost;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.MissingNative;
 import org.effconv.EffconvException.OutOfDeviceMemory;
+import org.effconv.Training;
 import org.effconv.backend.Activation;
 import org.effconv.backend.Convolution;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.OptimizerSlot;
 import org.effconv.backend.Pooling;
+import org.effconv.data.Dataset;
+import org.effconv.data.Datasets;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -243,6 +248,29 @@ class CudaBackendTest {
             assertEquals(50_000, backend.liveBytes());
             assertEquals(60_000, backend.peakBytes());
             backend.memory().free(second, 50_000);
+        }
+    }
+
+    @Test
+    void whatWasFreedIsRoom() {
+        driver.free = 100_000;
+        try (CudaBackend backend = open()) {
+            backend.memory().free(backend.memory().allocate(60_000), 60_000);
+            assertEquals(100_000, backend.memory().room());
+        }
+    }
+
+    @Test
+    void aJobBeyondTheLimitNamesTheLimit() {
+        Dataset data = Datasets.open("planted:3,train=32,test=16,size=8");
+        Training training = Training.of("planted3", new int[] {3, 3, 3});
+        for (long limit : new long[] {0, 5000}) {
+            RecordingDriver card = new RecordingDriver();
+            card.free = limit == 0 ? 5000 : 1 << 30;
+            try (Device device = Device.over(CudaBackend.over(card, CudaOptions.standard().withMemoryLimit(limit)), DataType.F32)) {
+                String message = assertThrows(InvalidInput.class, () -> training.run(device, data)).getMessage();
+                assertEquals(limit > 0, message.endsWith(", or a larger --gpu-memory"), message);
+            }
         }
     }
 

@@ -59,6 +59,8 @@ final class RecordingDriver implements Driver {
     String manifest = validManifest();
     RecordingLibrary library; // null: this card has none
     long free = 1 << 30;
+    private long freed; // since the last synchronise
+    private long pooled; // freed before, and not given back to the card
     int comes; // every byte that comes from the card
 
     static String validManifest() {
@@ -141,7 +143,7 @@ final class RecordingDriver implements Driver {
     @Override
     public MemoryInfo memoryInfo() {
         note("memoryInfo");
-        return new MemoryInfo(free, 2 * free);
+        return new MemoryInfo(free - freed - pooled, 2 * free);
     }
 
     @Override
@@ -184,9 +186,11 @@ final class RecordingDriver implements Driver {
     @Override
     public void free(long address, long stream) {
         note("free");
-        if (device.remove(address) == null) {
+        Long bytes = device.remove(address);
+        if (bytes == null) {
             throw new IllegalStateException("freed twice");
         }
+        freed += bytes;
     }
 
     @Override
@@ -195,6 +199,7 @@ final class RecordingDriver implements Driver {
         if (trimming != 0) {
             throw CudaFailure.of(trimming).exception(name(), "cuMemPoolTrimTo", "", trimming);
         }
+        pooled = 0;
     }
 
     @Override
@@ -253,6 +258,8 @@ final class RecordingDriver implements Driver {
     @Override
     public void synchronise(long stream) {
         note("synchronise");
+        pooled += freed;
+        freed = 0;
     }
 
     @Override
