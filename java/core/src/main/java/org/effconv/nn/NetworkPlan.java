@@ -67,30 +67,26 @@ public final class NetworkPlan {
         return new NetworkPlan(architecture, input, steps, builder);
     }
 
-    // Each layer gives no smaller images for larger ones, so that halving finds the least.
+    // Each layer gives no smaller images for larger ones, so that halving finds the least. Where something else
+    // is wrong with the least, there is none to tell.
     private static String leastExtent(Architecture architecture, Input input) {
         int tooSmall = 0;
         int enough = NetworkLimits.EXTENT + 1;
+        boolean fits = false; // of images of the extent that is enough
         while (enough - tooSmall > 1) {
             int extent = (tooSmall + enough) / 2;
-            if (isTooSmall(architecture, new Input(extent, extent, input.channels(), input.classes()))) {
-                tooSmall = extent;
-            } else {
+            try {
+                build(architecture, new Input(extent, extent, input.channels(), input.classes()));
                 enough = extent;
+                fits = true;
+            } catch (PlanBuilder.TooSmall e) {
+                tooSmall = extent;
+            } catch (InvalidInput e) {
+                enough = extent;
+                fits = false;
             }
         }
-        return enough > NetworkLimits.EXTENT ? "" : "; expected at least " + enough + " x " + enough;
-    }
-
-    private static boolean isTooSmall(Architecture architecture, Input input) {
-        try {
-            build(architecture, input);
-            return false;
-        } catch (PlanBuilder.TooSmall e) {
-            return true;
-        } catch (InvalidInput e) {
-            return false; // something else is wrong there, which is for whoever comes with such images
-        }
+        return fits ? "; expected at least " + enough + " x " + enough : "";
     }
 
     private static void inRange(String what, int value, int least, int most) {

@@ -176,6 +176,21 @@ class NetworkPlanTest {
     }
 
     @Test
+    void imagesThatSomethingElseIsWrongWithAreNotAdvised() {
+        // Body and shortcut agree on 2 and 3 pixels a side alone, and neither is enough for the last pooling.
+        String residual = "{\"type\": \"residual\", \"body\": [{\"type\": \"pool\", \"kind\": \"max\", \"size\": 2, \"stride\": 1}],"
+                + "\"shortcut\": [{\"type\": \"conv\", \"channels\": \"same\", \"kernel\": 1, \"stride\": 2}]}";
+        String pool = ", {\"type\": \"pool\", \"kind\": \"max\", \"size\": 3}";
+        InvalidInput e = assertThrows(InvalidInput.class, () -> plan(residual + pool + SIZED, new Input(3, 3, 3, 2)));
+        assertTrue(e.getMessage().contains("smaller than architecture") && !e.getMessage().contains("expected at least"), e.getMessage());
+        e = assertThrows(InvalidInput.class, () -> plan(residual + SIZED, new Input(1, 1, 3, 2)));
+        assertTrue(e.getMessage().endsWith("; expected at least 2 x 2"), e.getMessage());
+        // Half of the largest images are more than this one may have.
+        e = assertThrows(InvalidInput.class, () -> plan("{\"type\": \"conv\", \"channels\": 1000}" + pool + HEAD, new Input(2, 2, 3, 2)));
+        assertTrue(e.getMessage().endsWith("; expected at least 3 x 3"), e.getMessage());
+    }
+
+    @Test
     void wrongSizesAreRefused() {
         NetworkPlan plan = Architecture.named("planted3").plan(CIFAR);
         assertThrows(InvalidInput.class, () -> plan.parameters(new int[] {3, 3}));
