@@ -44,14 +44,15 @@ public final class Setting<T> {
     }
 
     /**
-     * A file or folder: its absolute path, so that it stays the same wherever a run goes on.
+     * A file or folder: its absolute path, so that it stays the same wherever a run goes on. "x/.." stays as it is: where x is a link, it
+     * is another folder than the one that x stands in.
      *
      * @param isName tells names, which stay as they are, from paths
      */
     static Setting<String> place(String key, String standard, Predicate<String> isName, String form, String description) {
         return new Setting<>(key, standard, form, description, s -> {
             String text = s.strip();
-            return text.isEmpty() ? null : isName.test(text) ? text : Path.of(text).toAbsolutePath().normalize().toString();
+            return text.isEmpty() ? null : isName.test(text) ? text : Path.of(text).toAbsolutePath().toString();
         }, true);
     }
 
