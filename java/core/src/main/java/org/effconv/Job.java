@@ -3,6 +3,7 @@ package org.effconv;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -14,6 +15,7 @@ import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
 import org.effconv.data.LoadListener;
 import org.effconv.io.Json;
+import org.effconv.io.ShellWord;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.size.Cost;
@@ -58,7 +60,7 @@ public abstract class Job<J extends Job<J>> {
     Job(String command, Path folder) {
         this.command = command;
         resumed = RunConfig.read(folder);
-        String source = folder.resolve("config.json").toString();
+        String source = folder.resolve(RunConfig.FILE).toString();
         if (!resumed.command().equals(command)) {
             throw new InvalidInput(source + ": command '" + resumed.command() + "', expected '" + command + "'");
         }
@@ -85,11 +87,17 @@ public abstract class Job<J extends Job<J>> {
     /**
      * The images of the run in a folder, as it used them.
      *
-     * @throws InvalidInput if there is no run, or its data are not there any more or have changed
+     * @throws InvalidInput if there is no run, or one that cannot be read, or its data are not there any more or have changed
      */
     public static Dataset data(Path folder) {
-        RunConfig config = RunConfig.read(folder);
-        Settings settings = settings(config, folder.resolve("config.json").toString());
+        RunConfig config;
+        Settings settings;
+        try {
+            config = RunConfig.read(folder);
+            settings = settings(config, folder.resolve(RunConfig.FILE).toString());
+        } catch (InvalidInput e) {
+            throw new InvalidInput(e.getMessage() + "; expected --data to name the data", e);
+        }
         Dataset data = data(settings, "expected --data to name the data, if they were moved");
         List<String> differences = Checkpoint.differences(config.identity().path("data"), DataIdentity.of(data));
         if (!differences.isEmpty()) {
@@ -125,6 +133,16 @@ public abstract class Job<J extends Job<J>> {
             table = null;
         }
         return self();
+    }
+
+    /** Takes from other settings where the job finds what it reads: those of the named settings that are places. */
+    public J places(Settings from, Collection<Setting<?>> named) {
+        named.stream().filter(Setting::isPlace).forEach(place -> copy(place, from));
+        return self();
+    }
+
+    private <T> void copy(Setting<T> setting, Settings from) {
+        set(setting, from.get(setting));
     }
 
     public J seed(long seed) {
@@ -216,7 +234,7 @@ public abstract class Job<J extends Job<J>> {
      */
     public Dataset data() {
         return resumed == null ? data(settings)
-                : data(settings, "if the data of this run were moved, '--resume " + out + " --data DATA' goes on with them");
+                : data(settings, "if the data of this run were moved, go on with: --resume " + ShellWord.of(out) + " --data DATA");
     }
 
     private static int orAll(int count) {
@@ -292,7 +310,12 @@ public abstract class Job<J extends Job<J>> {
         if (!differences.isEmpty()) {
             throw new InvalidInput(out + ": the run cannot go on here: " + Checkpoint.told(differences) + "; expected what it began with");
         }
-        RunFolder.requireWhole(out, identity);
+        RunFolder.requireWhole(out, identity, withoutCheckpoint());
+    }
+
+    /** What comes of a phase whose checkpoint is removed, as the end of a message. */
+    String withoutCheckpoint() {
+        return "once that file is removed, its phase begins anew";
     }
 
     private RunFolder folder(ObjectNode identity) {

@@ -100,6 +100,12 @@ public final class Training extends Job<Training> {
     }
 
     @Override
+    String withoutCheckpoint() {
+        return warm ? "this training started from predicted kernels, which are nowhere else; expected a whole copy of that file, or the training to "
+                + "begin anew, in another folder" : super.withoutCheckpoint();
+    }
+
+    @Override
     void addIdentity(ObjectNode identity) {
         identity.set("sizes", Json.tree(sizes));
         if (warm) {

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -131,6 +132,10 @@ class JobTest {
             assertThrows(StopSignal.Stopped.class, () -> warm(device, found, "second", 2));
             Training.resume(folder.resolve("second")).run(device, DATA).close();
             assertArrayEquals(Files.readAllBytes(folder.resolve("whole/model.safetensors")), Files.readAllBytes(folder.resolve("second/model.safetensors")));
+            Path damaged = folder.resolve("second/checkpoint/train.safetensors");
+            Files.write(damaged, Arrays.copyOf(Files.readAllBytes(damaged), 100));
+            String lost = assertThrows(InvalidInput.class, () -> Training.resume(folder.resolve("second")).run(device, DATA)).getMessage();
+            assertTrue(lost.startsWith(damaged.toString()) && lost.contains("expected a whole copy of that file") && !lost.contains("removed"), lost);
             assertThrows(StopSignal.Stopped.class, () -> warm(device, found, "first", 1));
             Training cold = Training.resume(folder.resolve("first"));
             String message = assertThrows(InvalidInput.class, () -> cold.run(device, DATA)).getMessage();

@@ -108,7 +108,7 @@ class ResumeTest {
             begin(device);
             Path moved = Files.move(data, folder.resolve("moved"));
             String message = assertThrows(InvalidInput.class, () -> Training.resume(run).data()).getMessage();
-            assertTrue(message.startsWith("data '" + data + "': ") && message.endsWith("'--resume " + run + " --data DATA' goes on with them"), message);
+            assertTrue(message.startsWith("data '" + data + "': ") && message.endsWith("go on with: --resume " + run + " --data DATA"), message);
             Training again = Training.resume(run).set(Settings.DATA, moved.toString());
             again.run(device, again.data()).close();
             assertArrayEquals(expected, Files.readAllBytes(run.resolve("model.safetensors")));

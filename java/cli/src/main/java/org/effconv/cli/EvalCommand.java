@@ -60,7 +60,7 @@ final class EvalCommand implements Callable<Integer> {
 
     // A model fits any images of its shape, so that what is meant is not guessed: a run knows its own.
     private Dataset data(Settings settings, Path file) {
-        if (SettingOptions.given(spec.commandLine().getParseResult(), List.of(Settings.DATA)).containsKey(Settings.DATA.key())) {
+        if (SettingOptions.isSet(spec.commandLine().getParseResult(), Settings.DATA)) {
             return Datasets.open(settings.get(Settings.DATA));
         }
         Path folder = file.toAbsolutePath().getParent();

@@ -4,6 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -15,7 +16,10 @@ import org.effconv.Job;
 import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.data.Dataset;
+import org.effconv.data.Datasets;
+import org.effconv.io.ShellWord;
 import org.effconv.nn.Architecture;
+import org.effconv.train.RunConfig;
 import org.effconv.train.RunFolder;
 import org.effconv.train.StopSignal;
 import org.effconv.train.TrainingListener;
@@ -42,7 +46,6 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
     private Path resume;
 
     private final List<Setting<?>> offered;
-    private volatile boolean begun;
 
     RunCommand(List<Setting<?>> offered) {
         this.offered = offered;
@@ -95,9 +98,10 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
         StopSignal stop = new StopSignal();
         Console console = new Console(to, Boolean.getBoolean(Console.TERMINAL));
         job.stopSignal(stop);
+        String command = spec.qualifiedName();
         Device opened;
         R result;
-        try (Interrupts interrupts = Interrupts.to(stop::request, spec.commandLine().getErr(), () -> begun ? Optional.of(goOn(job)) : Optional.empty());
+        try (Interrupts interrupts = Interrupts.to(stop::request, spec.commandLine().getErr(), () -> goOn(command, job.out()));
                 Device device = Device.open(job.settings())) {
             opened = device;
             job.listener(heading(job, device, data, to)).listener(console);
@@ -105,7 +109,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                 result = r;
             }
         } catch (StopSignal.Stopped e) {
-            throw new StopSignal.Stopped(e.getMessage() + "; " + goOn(job));
+            throw new StopSignal.Stopped(e.getMessage() + goOn(command, job.out()).map(how -> "; " + how).orElse(""));
         } finally {
             console.close();
         }
@@ -118,17 +122,22 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
         return 0;
     }
 
-    private String goOn(J job) {
-        return "'" + spec.qualifiedName() + " --resume " + job.out() + "' goes on after the last whole epoch";
+    // Empty as long as there is no run, and nothing is written.
+    static Optional<String> goOn(String command, Path run) {
+        return RunConfig.isIn(run)
+                ? Optional.of("go on after the last whole epoch with: " + command + " --resume " + ShellWord.of(run))
+                : Optional.empty();
     }
 
     // Called once everything has been checked and the folder exists.
     private TrainingListener heading(J job, Device device, Dataset data, PrintWriter to) {
         return new TrainingListener() {
+            private boolean told;
+
             @Override
             public void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {
-                if (!begun) {
-                    begun = true;
+                if (!told) {
+                    told = true;
                     RunLog.attach(job.out().resolve("log.txt"));
                     to.println(data);
                     to.println("device " + device + ", " + job.architecture().name() + ", seed " + job.settings().get(Settings.SEED));
@@ -142,13 +151,16 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
     // Only places may change, and the job sees to it that the same lies there.
     private void takeGiven(J job) {
         Map<String, String> given = SettingOptions.given(spec.commandLine().getParseResult(), offered);
+        Settings places = job.settings();
+        List<Setting<?>> moved = new ArrayList<>();
         for (Setting<?> s : offered) {
             String text = given.get(s.key());
             if (text == null) {
                 continue;
             }
             if (s.isPlace()) {
-                move(job, s, text);
+                places = places.withText(s, text, "--" + s.key());
+                moved.add(s);
                 continue;
             }
             Object value = s.parse(text, "--" + s.key());
@@ -160,15 +172,17 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                         + "', and a run goes on with its own settings");
             }
         }
+        job.places(places, moved);
     }
 
-    private static <T> void move(Job<?> job, Setting<T> place, String text) {
-        job.set(place, place.parse(text, "--" + place.key()));
+    static Path standardFolder(Settings settings, Architecture architecture) {
+        String data = settings.get(Settings.DATA);
+        String name = Datasets.isName(data) ? data.replaceAll(",.*", "") : folderName(Path.of(data));
+        return Path.of("runs", name.replace(':', '-') + "-" + architecture.name() + "-" + LocalDateTime.now().format(STAMP));
     }
 
-    private static Path standardFolder(Settings settings, Architecture architecture) {
-        String data = settings.get(Settings.DATA).replace(':', '-').replaceAll(",.*", "");
-        Path last = Path.of(data).toAbsolutePath().normalize().getFileName();
-        return Path.of("runs", (last == null ? "data" : last) + "-" + architecture.name() + "-" + LocalDateTime.now().format(STAMP));
+    private static String folderName(Path folder) {
+        Path last = folder.toAbsolutePath().normalize().getFileName();
+        return last == null ? "data" : last.toString();
     }
 }

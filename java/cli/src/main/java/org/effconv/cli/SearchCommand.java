@@ -11,6 +11,7 @@ import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.data.Dataset;
+import org.effconv.io.ShellWord;
 import org.effconv.nn.Architecture;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -65,6 +66,6 @@ final class SearchCommand extends RunCommand<AnySearch, SearchCommand.Found> {
         to.printf(Locale.ROOT, "%n%s%n", result);
         to.printf(Locale.ROOT, "time           search %.1f s%n", result.seconds());
         to.printf(Locale.ROOT, "run folder     %s%n", job.out());
-        to.printf(Locale.ROOT, "'effconv sizes --run %s --budget ...' tells the sizes of a budget%n", job.out());
+        to.printf(Locale.ROOT, "the sizes of a budget: effconv sizes --run %s --budget ...%n", ShellWord.of(job.out()));
     }
 }

@@ -52,6 +52,11 @@ final class SettingOptions {
         return given;
     }
 
+    /** Whether the user gave a setting, or its system property, so that it is not the standard value. */
+    static boolean isSet(ParseResult parsed, Setting<?> setting) {
+        return given(parsed, List.of(setting)).containsKey(setting.key()) || System.getProperty(setting.property()) != null;
+    }
+
     /** Standard values and system properties, overridden by what the user gave. */
     static Settings settings(ParseResult parsed, List<Setting<?>> offered) {
         Settings settings = Settings.standard();

@@ -21,6 +21,7 @@ import org.effconv.Device;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting;
 import org.effconv.Settings;
+import org.effconv.io.ShellWord;
 import org.effconv.sweep.Method;
 import org.effconv.sweep.Sweep;
 import org.effconv.sweep.SweepEstimate;
@@ -45,7 +46,6 @@ import picocli.CommandLine.Spec;
         })
 final class SweepCommand implements Callable<Integer> {
     private static final Pattern RANGE = Pattern.compile("(-?\\d{1,18})-(-?\\d{1,18})");
-    private static final Pattern PLAIN = Pattern.compile("[\\w@%+=:,./-]+", Pattern.UNICODE_CHARACTER_CLASS); // no letter that a shell would read
     private static final int MOST_SEEDS = 10_000;
 
     /** Settings that are one value for the whole sweep, with the table's defaults. */
@@ -214,7 +214,7 @@ final class SweepCommand implements Callable<Integer> {
     /** What the user typed, for a shell. */
     private String sameCommand() {
         return Stream.concat(Stream.of(spec.root().name()), spec.root().commandLine().getParseResult().originalArgs().stream())
-                .map(word -> PLAIN.matcher(word).matches() ? word : "'" + word.replace("'", "'\\''") + "'")
+                .map(ShellWord::of)
                 .collect(Collectors.joining(" "));
     }
 

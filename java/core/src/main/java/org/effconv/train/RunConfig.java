@@ -18,7 +18,8 @@ import org.effconv.io.Json;
  * @param places   where it finds what it reads; these may change
  */
 public record RunConfig(String command, ObjectNode identity, ObjectNode places) {
-    static final String FILE = "config.json";
+    /** Its name in a run folder. */
+    public static final String FILE = "config.json";
     private static final int FORMAT = 2;
     private static final Set<String> KEYS = Set.of("command", "format", "identity", "places");
 

@@ -13,6 +13,7 @@ import org.effconv.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.FileLock;
 import org.effconv.io.JsonLines;
+import org.effconv.io.ShellWord;
 import org.effconv.tensor.Construction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,9 +48,9 @@ public final class RunFolder implements AutoCloseable {
     public static void requireFree(Path path) {
         if (Files.exists(path.resolve(CONFIG))) {
             throw new InvalidInput(path + ": holds another run (config.json); choose another folder, or continue that run with --resume "
-                    + path);
+                    + ShellWord.of(path));
         }
-        if (Files.exists(path) && !isUnused(path)) {
+        if (Files.exists(path) && !isUnused(path, CONFIG, CHECKPOINT)) {
             throw new InvalidInput(path + ": is not an empty folder, expected one or a name that is not taken");
         }
         Path there = path.toAbsolutePath(); // or the nearest folder above it
@@ -61,10 +62,15 @@ public final class RunFolder implements AutoCloseable {
         }
     }
 
-    // Empty, or what a run that was killed while it made its folder has left: a lock, and a config.json that was not finished.
-    private static boolean isUnused(Path path) {
-        return onlyHas(path, entry -> AtomicFile.isLeftoverOf(entry, CONFIG)
-                || entry.endsWith(CHECKPOINT) && onlyHas(entry, inner -> inner.endsWith(LOCK) && Files.isRegularFile(inner)));
+    /**
+     * Whether a folder is empty, or has no more than what is left of a process that was killed while it made it.
+     *
+     * @param first the file that it writes first, which may not be finished
+     * @param locks the folder with its lock
+     */
+    public static boolean isUnused(Path path, String first, String locks) {
+        return onlyHas(path, entry -> AtomicFile.isLeftoverOf(entry, first)
+                || entry.endsWith(locks) && onlyHas(entry, inner -> inner.endsWith(LOCK) && Files.isRegularFile(inner)));
     }
 
     private static boolean onlyHas(Path folder, Predicate<Path> known) {
@@ -98,9 +104,10 @@ public final class RunFolder implements AutoCloseable {
     /**
      * Checks, without writing, that the run in {@code path} can go on: its files can be read and are its own.
      *
+     * @param withoutCheckpoint what comes of a phase whose checkpoint is removed, as the end of a message
      * @throws InvalidInput naming the file that is not
      */
-    public static void requireWhole(Path path, ObjectNode identity) {
+    public static void requireWhole(Path path, ObjectNode identity, String withoutCheckpoint) {
         Path checkpoints = path.resolve(CHECKPOINT);
         if (Files.exists(checkpoints) && !Files.isDirectory(checkpoints)) {
             throw new InvalidInput(checkpoints + ": is a file, expected the folder of the run's checkpoints");
@@ -115,11 +122,15 @@ public final class RunFolder implements AutoCloseable {
                 throw new InvalidInput(path.resolve(name) + ": is a folder, expected a file of the run, or nothing");
             }
         }
-        JsonLines.read(path.resolve(METRICS));
+        try {
+            JsonLines.read(path.resolve(METRICS));
+        } catch (InvalidInput e) {
+            throw new InvalidInput(e.getMessage() + "; once that line is removed, or the file, the run goes on without what it told", e);
+        }
         if (Files.exists(checkpoints)) {
             try (DirectoryStream<Path> found = Files.newDirectoryStream(checkpoints, "*" + SUFFIX)) {
                 for (Path file : found) {
-                    requireCheckpoint(file, identity);
+                    requireCheckpoint(file, identity, withoutCheckpoint);
                 }
             } catch (IOException e) {
                 throw new InvalidInput(checkpoints + ": cannot be read: " + e, e);
@@ -127,12 +138,12 @@ public final class RunFolder implements AutoCloseable {
         }
     }
 
-    private static void requireCheckpoint(Path file, ObjectNode identity) {
+    private static void requireCheckpoint(Path file, ObjectNode identity, String without) {
         String name = file.getFileName().toString();
         try {
             Checkpoint.read(file, name.substring(0, name.length() - SUFFIX.length()), identity);
         } catch (InvalidInput e) {
-            throw new InvalidInput(e.getMessage() + "; once that file is removed, its phase begins anew", e);
+            throw new InvalidInput(e.getMessage() + "; " + without, e);
         }
     }
 
@@ -142,7 +153,7 @@ public final class RunFolder implements AutoCloseable {
      * @param config with the places that the run has from now on
      */
     public static RunFolder open(Path path, RunConfig config) {
-        boolean moved = !RunConfig.read(path).equals(config);
+        boolean moved = !Checkpoint.differences(RunConfig.read(path).places(), config.places()).isEmpty();
         try {
             Files.createDirectories(path.resolve(CHECKPOINT)); // may have been removed, to save room; the run then begins anew
         } catch (IOException e) {

@@ -11,9 +11,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import java.util.Map;
 import org.effconv.EffconvException.InvalidInput;
+import org.effconv.Settings;
 import org.effconv.io.Folders;
 import org.effconv.io.Json;
 import org.junit.jupiter.api.Test;
@@ -24,6 +26,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class RunFolderTest {
     private static final RunConfig CONFIG = new RunConfig("test", Json.object().put("what", 1), Json.object().put("data", "/here"));
+
+    private static final String ANEW = "its phase begins anew";
 
     @TempDir
     Path folder;
@@ -62,6 +66,32 @@ class RunFolderTest {
         assertEquals(moved, RunConfig.read(path));
     }
 
+    @Test
+    void theConfigurationOfARunThatWasNotMovedStaysAsItIs() throws IOException {
+        Path path = folder.resolve("run");
+        Settings settings = Settings.standard();
+        RunConfig config = new RunConfig("train", settings.identity(), settings.places());
+        RunFolder.create(path, config).close();
+        Path file = path.resolve("config.json");
+        Files.setLastModifiedTime(file, FileTime.fromMillis(0));
+        RunFolder.open(path, config).close();
+        assertEquals(FileTime.fromMillis(0), Files.getLastModifiedTime(file));
+        Settings moved = settings.with(Settings.DATA, "/there");
+        RunFolder.open(path, new RunConfig("train", moved.identity(), moved.places())).close();
+        assertEquals("/there", RunConfig.read(path).places().path("data").asText());
+    }
+
+    @Test
+    void aDamagedLineOfMetricsIsRefusedWithTheWayOut() throws IOException {
+        Path path = folder.resolve("run");
+        withCheckpoint(path).close();
+        Files.writeString(path.resolve("metrics.jsonl"), "{}\ndamaged\n{}\n");
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW)).getMessage();
+        assertTrue(message.contains("metrics.jsonl line 2") && message.contains("once that line is removed"), message);
+        Files.writeString(path.resolve("metrics.jsonl"), "{}\n{}\n");
+        RunFolder.requireWhole(path, CONFIG.identity(), ANEW);
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', value = {"\"format\" : 2|\"format\" : 1|format 1, expected 2", "\"format\" : 2,||format is missing, expected 2",
         "\"format\" : 2|\"format\" : 2, \"more\" : 1|more' is unknown", "\"command\" : \"test\",||command is null, expected a text",
@@ -88,10 +118,10 @@ class RunFolderTest {
     void aFolderInThePlaceOfAFileIsFoundBeforeTheRunGoesOn(String name) throws IOException {
         Path path = folder.resolve("run");
         withCheckpoint(path).close();
-        RunFolder.requireWhole(path, CONFIG.identity());
+        RunFolder.requireWhole(path, CONFIG.identity(), ANEW);
         Files.deleteIfExists(path.resolve(name));
         Files.createDirectories(path.resolve(name));
-        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity())).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW)).getMessage();
         assertTrue(message.startsWith(path.resolve(name).toString()), message);
     }
 
@@ -105,12 +135,12 @@ class RunFolderTest {
         byte[] whole = Files.readAllBytes(file);
         for (int length : new int[] {0, 7, whole.length / 2, whole.length - 1}) {
             Files.write(file, Arrays.copyOf(whole, length));
-            String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity())).getMessage();
-            assertTrue(message.startsWith(file.toString()) && message.endsWith("once that file is removed, its phase begins anew"), message);
+            String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW)).getMessage();
+            assertTrue(message.startsWith(file.toString()) && message.endsWith("; " + ANEW), message);
         }
         Files.write(file, whole);
         Files.copy(file, file.resolveSibling("uniform.safetensors"));
-        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity())).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW)).getMessage();
         assertTrue(message.contains("of phase 'train', expected one of 'uniform'"), message);
     }
 
@@ -119,11 +149,11 @@ class RunFolderTest {
         Path path = folder.resolve("run");
         RunFolder.create(path, CONFIG).close();
         Folders.remove(path.resolve("checkpoint"));
-        RunFolder.requireWhole(path, CONFIG.identity()); // it begins anew
+        RunFolder.requireWhole(path, CONFIG.identity(), ANEW); // it begins anew
         RunFolder.open(path, CONFIG).close();
         Folders.remove(path.resolve("checkpoint"));
         Files.createFile(path.resolve("checkpoint"));
-        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity())).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW)).getMessage();
         assertTrue(message.contains("checkpoint: is a file, expected the folder"), message);
     }
 

@@ -63,6 +63,7 @@ class BadInputTest {
         byte[] model = Files.readAllBytes(folder.resolve(RUN).resolve("model.safetensors"));
         Files.write(folder.resolve("bare.safetensors"), model);
         Files.writeString(Files.createDirectories(folder.resolve("old")).resolve("config.json"), "{\"command\": \"learn\", \"format\": 1, \"identity\": {}}");
+        Files.write(folder.resolve("old/model.safetensors"), model);
         Files.createFile(Files.createDirectories(folder.resolve("empty")).resolve("config.json"));
         Files.createDirectories(folder.resolve("folder/config.json"));
         Files.write(folder.resolve("cut.safetensors"), java.util.Arrays.copyOf(model, model.length - 5));
@@ -154,10 +155,11 @@ class BadInputTest {
                 bad("learn --resume DIR/run --arch cnn6", "--arch", "cnn6", "planted3"),
                 bad("learn --resume DIR/run --lr 0.5", "--lr", "0.5", "own settings"),
                 bad("learn --resume DIR/run --out DIR/new", "--out and --resume"),
-                bad("learn --resume DIR/run --data DIR/absent", "DIR/absent", "'--resume DIR/run --data DATA' goes on"),
+                bad("learn --resume DIR/run --data DIR/absent", "DIR/absent", "go on with: --resume DIR/run --data DATA"),
                 bad("learn --resume DIR/run --data DIR/good", "DIR/run: the run cannot go on here", "data.", "expected what it began with"),
                 bad("learn --resume DIR/run --data planted:3,train=64,test=32,size=12,seed=1", "data.test.digest is "),
                 bad("learn --resume DIR/old", "old/config.json: format 1, expected 2"),
+                bad("eval DIR/old", "old/config.json: format 1, expected 2", "expected --data"),
                 bad("learn --resume DIR/empty", "empty/config.json: expected a JSON object, found nothing"),
                 bad("learn --resume DIR/folder", "folder/config.json: is a folder"),
                 bad("train --resume DIR/run", "command 'learn'", "expected 'train'"),
@@ -254,6 +256,17 @@ class BadInputTest {
     }
 
     /** A card that cannot be used is no bad argument but something the machine lacks; still nothing is written. */
+    @Test
+    void aPropertyNamesDataAsAnOptionDoes() {
+        System.setProperty("effconv.data", "planted:3,train=64,test=32,size=12");
+        try {
+            Cli eval = Cli.run("eval", folder.resolve("bare.safetensors").toString(), "--threads", "1");
+            assertEquals(0, eval.exitCode(), eval.err());
+        } finally {
+            System.clearProperty("effconv.data");
+        }
+    }
+
     @Test
     void aCardThatCannotBeUsedIsRefusedWithTheWayOut() {
         assumeFalse(Cli.run("info").out().contains("device cuda  there"), "this machine has a card that can be used");

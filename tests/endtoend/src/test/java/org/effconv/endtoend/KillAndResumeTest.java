@@ -2,6 +2,7 @@ package org.effconv.endtoend;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -69,7 +70,9 @@ class KillAndResumeTest {
         process.destroy(); // SIGTERM
         assertTrue(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS));
         assertEquals(128 + 15, process.exitValue());
-        assertTrue(Files.readString(output).contains("goes on after the last whole epoch"), Files.readString(output));
+        String said = Files.readString(output);
+        assertTrue(said.contains("effconv: stopped in ") && said.contains("go on after the last whole epoch with: effconv train --resume " + run), said);
+        assertFalse(said.contains("ended by a signal"), said);
     }
 
     @Test
