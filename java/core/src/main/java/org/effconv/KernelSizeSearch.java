@@ -100,10 +100,8 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     /** Checks a job's budget and search settings against a network, and the network against the device. */
     static void check(Job<?> job, Device device, Dataset data, NetworkPlan plan) {
         Settings settings = job.settings();
-        if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
-            throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
-        }
-        SearchSettings search = settings.search(); // refuses those that do not go together, before anything is written
+        check(settings, plan);
+        SearchSettings search = settings.search();
         Budget budget = settings.budget();
         Cost cost = job.cost(device, plan);
         double target = budget.target(cost);
@@ -113,8 +111,24 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         checkSize(job, device, data, plan, search);
     }
 
+    /**
+     * Checks what needs no device: that search settings go together, and that what a search trains for a network is not too large.
+     *
+     * @throws EffconvException.InvalidInput if it is not so
+     */
+    public static void check(Settings settings, NetworkPlan plan) {
+        if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
+            throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
+        }
+        values(plan, settings.search()); // refuses those that do not go together, before anything is written
+    }
+
     /** Checks that what a search trains is not too large, and has room in memory. */
     static void checkSize(Job<?> job, Device device, Dataset data, NetworkPlan plan, SearchSettings search) {
+        MemoryNeed.check(job, device, data, plan, values(plan, search));
+    }
+
+    private static long values(NetworkPlan plan, SearchSettings search) {
         plan.checkSizes(plan.largestSizes());
         long values = plan.fixedParameters();
         for (SizedLayer layer : plan.sizedLayers()) {
@@ -122,7 +136,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
             plan.checkValues(layer, kernels, "values that a search learns in place of its kernels");
             values += kernels;
         }
-        MemoryNeed.check(job, device, data, plan, values);
+        return values;
     }
 
     /** Epochs of a search with these settings. */

@@ -132,14 +132,14 @@ public final class SweepJob {
     }
 
     private static <J extends Job<J>> J moved(J resumed, Settings settings) {
-        return resumed.set(Settings.DATA, settings.get(Settings.DATA));
+        return resumed.places(settings, Settings.table());
     }
 
     private static ObjectNode search(
             Path folder, Settings settings, Architecture architecture, LatencyTable table, Device device, Dataset data) {
         KernelSizeSearch search = RunConfig.isIn(folder) ? moved(KernelSizeSearch.resume(folder), settings)
-                : KernelSizeSearch.of(settings, architecture).latencyTable(table).out(folder);
-        SearchResult found = search.run(device, data);
+                : KernelSizeSearch.of(settings, architecture).out(folder);
+        SearchResult found = search.latencyTable(table).run(device, data);
         ObjectNode json = Json.object();
         json.set("layers", Json.tree(found.layers()));
         json.set("sizes", Json.tree(found.sizes()));

@@ -25,6 +25,7 @@ import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.size.Baselines;
 import org.effconv.size.Budget;
+import org.effconv.size.ContinuousKernels;
 import org.effconv.size.Cost;
 import org.effconv.size.SizeRounding;
 import org.effconv.train.DataIdentity;
@@ -34,7 +35,7 @@ public final class SweepPlan implements AutoCloseable {
     private final SweepOptions options;
     private final Device device; // counts parameters; computes nothing
     private final Map<String, Cost> costs = new HashMap<>(); // by task and budget
-    private final Map<String, Dataset> datasets = new HashMap<>(); // by place, whole
+    private final Map<String, Dataset> datasets = new HashMap<>(); // what is used of them, by place and images
     private final Map<String, ObjectNode> identities = new HashMap<>(); // of what is used of them, by name and images
     private final List<SweepRun.Data> names = new ArrayList<>();
     private final LatencyTable table; // null: none is named
@@ -94,8 +95,8 @@ public final class SweepPlan implements AutoCloseable {
     }
 
     private SweepRun.Data open(String spec, Map<String, String> known) {
-        Dataset whole = datasets.computeIfAbsent(options.settings().with(Settings.DATA, spec).get(Settings.DATA), Datasets::open);
-        String digest = DataIdentity.digest(whole);
+        // Of the whole, since the numbers of images are a list, which may grow. What runs use of it is opened as they open it.
+        String digest = DataIdentity.digest(Datasets.open(options.settings().with(Settings.DATA, spec).get(Settings.DATA)));
         SweepRun.Data data = new SweepRun.Data(known.getOrDefault(digest, spec), digest);
         if (names.stream().anyMatch(d -> d.digest().equals(digest) || d.name().equals(data.name()))) {
             throw new InvalidInput("--data " + spec + ": another dataset of this sweep holds the same or is named '" + data.name() + "', too");
@@ -125,12 +126,14 @@ public final class SweepPlan implements AutoCloseable {
             if (method.searches()) {
                 SweepRun search = search(method, architecture, data, settings, target);
                 if (searches.add(search.id())) {
+                    KernelSizeSearch.check(search.settings(), cost.plan());
                     runs.add(search);
                 }
                 runs.add(new SweepRun(SweepRun.Kind.TRAINING, architecture, budget, target, method, "", null, search.id(), data, settings));
                 continue;
             }
             if (method == Method.FLEXCONV) {
+                ContinuousKernels.values(cost.plan()); // refuses too many
                 runs.add(new SweepRun(SweepRun.Kind.CONTINUOUS, architecture, budget, target, method, "", null, null, data, settings));
                 continue;
             }
@@ -166,11 +169,9 @@ public final class SweepPlan implements AutoCloseable {
     }
 
     private Cost cost(Architecture architecture, Settings settings) {
-        String data = settings.get(Settings.DATA);
-        Dataset whole = datasets.get(data);
-        String key = architecture.name() + "/" + data + "/" + settings.get(Settings.TRAIN_IMAGES) + "/" + settings.get(Settings.BUDGET);
+        String key = architecture.name() + "/" + images(settings) + "/" + settings.get(Settings.BUDGET);
         return costs.computeIfAbsent(key, k -> {
-            Dataset d = Job.select(whole, settings);
+            Dataset d = data(settings);
             NetworkPlan plan = architecture.plan(new NetworkPlan.Input(d.height(), d.width(), d.channels(), d.classes()));
             return KernelSizeSearch.cost(device, plan, settings, table);
         });
@@ -208,7 +209,16 @@ public final class SweepPlan implements AutoCloseable {
 
     /** The images that a run uses. */
     public Dataset data(SweepRun run) {
-        return Job.select(datasets.get(run.settings().get(Settings.DATA)), run.settings());
+        return data(run.settings());
+    }
+
+    private Dataset data(Settings settings) {
+        return datasets.computeIfAbsent(images(settings), key -> Job.data(settings));
+    }
+
+    // What of the settings says which images are used, and is a list.
+    private static String images(Settings settings) {
+        return settings.get(Settings.DATA) + "/" + settings.get(Settings.TRAIN_IMAGES);
     }
 
     /** What the images that a run uses are. */

@@ -18,6 +18,7 @@ import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
 import org.effconv.tensor.Construction;
 import org.effconv.train.Checkpoint;
+import org.effconv.train.RunFolder;
 
 /**
  * The folder of a sweep: results.jsonl (a line per finished run), sweep.json (what all runs have in common), work/ (runs
@@ -84,11 +85,8 @@ public final class SweepResults implements AutoCloseable {
                 throw new InvalidInput(folder + ": holds a sweep with other settings: " + Checkpoint.told(differences)
                         + "; expected the same, or another --out");
             }
-        } else if (Files.exists(folder)) {
-            String[] content = folder.toFile().list();
-            if (content == null || content.length > 0) {
-                throw new InvalidInput(folder + ": is neither a sweep nor an empty folder");
-            }
+        } else if (Files.exists(folder) && !RunFolder.isUnused(folder, COMMON, WORK)) {
+            throw new InvalidInput(folder + ": is neither a sweep nor an empty folder");
         }
     }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.awt.image.BufferedImage;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,14 +18,21 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.stream.Collectors;
+import javax.imageio.ImageIO;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.EffconvException.JobFailed;
+import org.effconv.Job;
 import org.effconv.LatencyTable;
 import org.effconv.Settings;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
+import org.effconv.train.Checkpoint;
+import org.effconv.train.DataIdentity;
+import org.effconv.train.RunConfig;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a sweep runs and in which order; the runs themselves are played by the test. */
 class SweepPlanTest {
@@ -346,5 +354,73 @@ class SweepPlanTest {
         try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM); SweepResults first = SweepResults.open(folder, plan.common())) {
             assertThrows(InvalidInput.class, () -> SweepResults.open(folder, plan.common()));
         }
+    }
+
+    @Test
+    void whatAKillLeavesBeforeSweepJsonIsTakenUp() throws Exception {
+        Files.createFile(Files.createDirectories(folder.resolve("work")).resolve("lock"));
+        Path cut = Files.writeString(folder.resolve(".sweep.json.0815.partial"), "{");
+        try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM)) {
+            SweepResults.open(folder, plan.common()).close();
+            assertFalse(Files.exists(cut));
+            Files.delete(folder.resolve("sweep.json"));
+            Files.createDirectories(folder.resolve("work/mine"));
+            assertThrows(InvalidInput.class, () -> SweepResults.requireSame(folder, plan.common()));
+        }
+    }
+
+    // A folder per class; the first images of each are grey, the last is not.
+    private static Path pictures(Path at) throws Exception {
+        for (String part : List.of("train", "test")) {
+            for (String name : List.of("a", "b")) {
+                Path images = Files.createDirectories(at.resolve(part).resolve(name));
+                for (int i = 0; i < 6; i++) {
+                    BufferedImage image = new BufferedImage(12, 12, i < 5 ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_INT_RGB);
+                    image.setRGB(i, 3, 0xFF00FF);
+                    ImageIO.write(image, "png", images.resolve(i + ".png").toFile());
+                }
+            }
+        }
+        return at;
+    }
+
+    @Test
+    void aPlanSeesTheImagesThatItsRunsSee() throws Exception {
+        Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.TEST_IMAGES, 4);
+        try (SweepPlan plan = SweepPlan.of(new SweepOptions(List.of("planted3"), List.of(pictures(folder.resolve("data")).toString()), List.of(4, 0),
+                List.of("k3"), List.of(Method.UNIFORM), List.of(1L), 2, settings))) {
+            assertEquals(List.of(1, 3), plan.runs().stream().map(run -> plan.data(run).channels()).toList());
+            for (SweepRun run : plan.runs()) {
+                assertEquals(List.of(), Checkpoint.differences(DataIdentity.of(Job.data(run.settings())), plan.dataIdentity(run)));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"LEARNED, '800,000,000 values that a search'", "FLEXCONV, '825,000,000 values of its continuous'"})
+    void whatARunWouldRefuseIsRefusedByThePlan(Method method, String what) throws Exception {
+        Path wide = Files.writeString(folder.resolve("wide.json"), "{\"name\": \"wide\", \"kmax\": 1, \"layers\": [{\"type\": \"conv\", \"channels\": 5000},"
+                + "{\"type\": \"conv\", \"channels\": 5000}, {\"type\": \"globalAveragePool\"}, {\"type\": \"linear\", \"outputs\": \"classes\"}]}");
+        String message = assertThrows(InvalidInput.class, () -> SweepPlan.of(new SweepOptions(List.of(wide.toString()),
+                List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k1"), List.of(method), List.of(1L), 2,
+                Settings.standard().with(Settings.THREADS, 1)))).getMessage();
+        assertTrue(message.startsWith(wide + ": layer conv2: " + what) && message.contains("expected at most 500,000,000"), message);
+    }
+
+    @Test
+    void aRunThatGoesOnTakesAllItsPlaces() throws Exception {
+        Path job = folder.resolve("job");
+        Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.EPOCHS, 1).with(Settings.DEVICE, "cpu");
+        SweepOptions options = new SweepOptions(List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k1"),
+                List.of(Method.UNIFORM), List.of(1L), 2, settings);
+        try (SweepPlan plan = SweepPlan.of(options)) {
+            SweepJob.prepare(job, plan.runs().get(0), plan);
+        }
+        SweepJob.run(job);
+        Files.delete(job.resolve("result.json"));
+        ObjectNode places = Json.read(job.resolve("places.json"));
+        AtomicFile.write(job.resolve("places.json"), Json.pretty(places.put("latency-table", "/moved.json")));
+        SweepJob.run(job);
+        assertEquals("/moved.json", RunConfig.read(job.resolve("run")).places().path("latency-table").asText());
     }
 }
