@@ -64,7 +64,7 @@ final class CifarBinary {
     }
 
     private static Images images(String what, List<Path> files, int count, LoadListener listener) {
-        byte[] pixels = new byte[count * 3 * PLANE];
+        byte[] pixels = DataFiles.array(what, count * 3 * PLANE);
         int[] labels = new int[count];
         byte[] record = new byte[RECORD];
         int next = 0;

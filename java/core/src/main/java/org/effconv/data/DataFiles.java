@@ -8,6 +8,7 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
 import org.effconv.EffconvException;
@@ -63,12 +64,32 @@ final class DataFiles {
                     + " bytes by its header");
         } catch (ZipException e) {
             throw invalid(file, "holds damaged gzip data (" + e.getMessage() + ")");
+        } catch (OutOfMemoryError e) {
+            throw noRoom(file.toString(), 2L * expected); // pieces first, then one array
         }
         if (bytes.length < expected) {
             throw invalid(file, "is truncated: holds " + (before + bytes.length) + " bytes, expected "
                     + (before + (long) expected) + " by its header");
         }
         return bytes;
+    }
+
+    /** An array for data; where the Java heap has no room for it, the error says how much is needed. */
+    static byte[] array(String what, int bytes) {
+        try {
+            return new byte[bytes];
+        } catch (OutOfMemoryError e) {
+            throw noRoom(what, bytes);
+        }
+    }
+
+    // Without its cause, which says less: to whoever reports failures it would be heap that ran out anywhere.
+    private static EffconvException noRoom(String what, long bytes) {
+        Runtime runtime = Runtime.getRuntime();
+        long used = runtime.totalMemory() - runtime.freeMemory();
+        long enough = ((used + bytes) / 4 * 5 >> 20) + 64;
+        return new EffconvException(String.format(Locale.ROOT, "%s: takes %,d MiB of Java heap, which may grow to %,d MiB and holds %,d; expected "
+                + "java -Xmx%dm or more (EFFCONV_JAVA_OPTS=-Xmx%dm)", what, bytes >> 20, runtime.maxMemory() >> 20, used >> 20, enough, enough));
     }
 
     /** Names of the classes from a text file, one a line. */

@@ -44,7 +44,7 @@ final class ImageSet {
             sizeReason = like.sizeReason;
         }
         long each = Images.imageBytes(items.get(0).where(), size.height(), size.width(), 3);
-        pixels = new byte[Images.totalBytes(what, items.size(), each)];
+        pixels = DataFiles.array(what, Images.totalBytes(what, items.size(), each));
         Map<String, Integer> classIndex = new HashMap<>();
         classes.forEach(c -> classIndex.put(c, classIndex.size()));
         labels = items.stream().mapToInt(item -> classIndex.get(item.className())).toArray();
@@ -80,7 +80,7 @@ final class ImageSet {
         if (!asGrey) {
             return Images.of(pixels, labels, size.height(), size.width(), 3);
         }
-        byte[] one = new byte[pixels.length / 3];
+        byte[] one = DataFiles.array(what, pixels.length / 3);
         for (int i = 0; i < one.length; i++) {
             one[i] = pixels[3 * i];
         }

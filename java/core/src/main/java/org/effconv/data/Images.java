@@ -98,7 +98,7 @@ public final class Images {
         if (channels == 3) {
             return this;
         }
-        byte[] repeated = new byte[totalBytes("images", count(), 3L * imageBytes())];
+        byte[] repeated = DataFiles.array("images", totalBytes("images", count(), 3L * imageBytes()));
         for (int i = 0; i < count(); i++) {
             int from = row(i) * imageBytes();
             for (int p = 0; p < imageBytes(); p++) {

@@ -148,7 +148,7 @@ public record Planted(int extent, int classes, int size, int trainCount, int tes
     }
 
     private Images images(int count, long part) {
-        byte[] pixels = new byte[Images.totalBytes(name(), count, (long) size * size)];
+        byte[] pixels = DataFiles.array(name(), Images.totalBytes(name(), count, (long) size * size));
         int[] labels = new int[count];
         for (int i = 0; i < count; i++) {
             labels[i] = i % classes;
