@@ -106,11 +106,23 @@ public final class DataLoader implements AutoCloseable {
      * {@code next()} throws what the background thread failed with.
      */
     public Iterable<Batch> epoch(long epoch) {
+        return epoch(epoch, 0);
+    }
+
+    /**
+     * The same without its first batches, to go on where somebody ended it.
+     *
+     * @param from number of the first batch, from 0
+     */
+    public Iterable<Batch> epoch(long epoch, int from) {
         if (closed) {
             throw new IllegalStateException("use after close: DataLoader");
         }
+        if (from < 0 || from > batches()) {
+            throw new IllegalArgumentException("batch " + from + " of an epoch of " + batches());
+        }
         stopRun();
-        run = new Run(epoch);
+        run = new Run(epoch, from);
         Run started = run;
         started.thread.start();
         return new Iterable<>() {
@@ -159,13 +171,16 @@ public final class DataLoader implements AutoCloseable {
         private final Thread thread;
         private final BlockingQueue<ByteBuffer> free = new ArrayBlockingQueue<>(SLOTS);
         private final BlockingQueue<Object> ready = new ArrayBlockingQueue<>(SLOTS + 1); // Batch, or what went wrong
-        private int handedOut;
+        private final int from;
+        private int handedOut; // those before the first one count as handed out
         private Batch current;
         private Throwable failure; // of the background thread, once the consumer has heard of it
         private volatile boolean stopped;
 
-        Run(long epoch) {
+        Run(long epoch, int from) {
             this.epoch = epoch;
+            this.from = from;
+            handedOut = from;
             for (ByteBuffer slot : slots) {
                 free.add(slot);
             }
@@ -180,7 +195,12 @@ public final class DataLoader implements AutoCloseable {
                 SplittableRandom random = Draws.stream(options.seed(), Draws.AUGMENTATION, epoch);
                 for (int b = 0; b < batches() && !stopped; b++) {
                     int start = b * batchSize;
-                    ready.put(gather(order, start, Math.min(batchSize, order.length - start), random, free.take()));
+                    int size = Math.min(batchSize, order.length - start);
+                    if (b < from) {
+                        draws(size, random); // one stream for the whole epoch
+                    } else {
+                        ready.put(gather(order, start, size, random, free.take()));
+                    }
                 }
             } catch (InterruptedException e) {
                 // only stop() interrupts this thread, and then nobody waits for another batch
@@ -190,19 +210,12 @@ public final class DataLoader implements AutoCloseable {
             }
         }
 
-        private Batch gather(int[] order, int start, int size, SplittableRandom random, ByteBuffer slot) {
+        /** Of each image two shifts and whether it is mirrored. */
+        private int[] draws(int size, SplittableRandom random) {
             Augmentation augmentation = options.augmentation();
-            int[] labels = new int[size];
             int[] draws = new int[3 * size];
             int shifts = 2 * augmentation.pad() + 1;
-            int[] numbers = Arrays.copyOfRange(order, start, start + size);
-            ByteBuffer pixels = slot.duplicate().clear().limit(withPixels ? size * images.imageBytes() : 0);
             for (int i = 0; i < size; i++) {
-                int image = numbers[i];
-                if (withPixels) {
-                    images.copyTo(image, pixels, i * images.imageBytes());
-                }
-                labels[i] = images.label(image);
                 if (augmentation.pad() > 0) {
                     draws[3 * i] = Draws.below(random, shifts) - augmentation.pad();
                     draws[3 * i + 1] = Draws.below(random, shifts) - augmentation.pad();
@@ -211,7 +224,21 @@ public final class DataLoader implements AutoCloseable {
                     draws[3 * i + 2] = Draws.below(random, 2);
                 }
             }
-            return new Batch(size, pixels, withPixels, numbers, labels, draws);
+            return draws;
+        }
+
+        private Batch gather(int[] order, int start, int size, SplittableRandom random, ByteBuffer slot) {
+            int[] labels = new int[size];
+            int[] numbers = Arrays.copyOfRange(order, start, start + size);
+            ByteBuffer pixels = slot.duplicate().clear().limit(withPixels ? size * images.imageBytes() : 0);
+            for (int i = 0; i < size; i++) {
+                int image = numbers[i];
+                if (withPixels) {
+                    images.copyTo(image, pixels, i * images.imageBytes());
+                }
+                labels[i] = images.label(image);
+            }
+            return new Batch(size, pixels, withPixels, numbers, labels, draws(size, random));
         }
 
         @Override

@@ -12,6 +12,7 @@ import org.effconv.tensor.Tensor;
 /** Plain trained weights of fixed integer sizes: an ordinary CNN. */
 public final class TrainedWeights implements WeightSource {
     private final int[] sizes;
+    private final long multiplyAdds;
     private final List<Parameter> parameters = new ArrayList<>();
 
     /**
@@ -36,6 +37,7 @@ public final class TrainedWeights implements WeightSource {
             throw new IllegalArgumentException(initial.size() + " start values for " + sizes.length + " sized layers");
         }
         this.sizes = sizes.clone();
+        multiplyAdds = plan.multiplyAdds(sizes);
         try {
             for (SizedLayer layer : plan.sizedLayers()) {
                 int k = sizes[layer.index()];
@@ -73,6 +75,11 @@ public final class TrainedWeights implements WeightSource {
     @Override
     public Variable weights(Tape tape, int index) {
         return tape.parameter(parameters.get(index));
+    }
+
+    @Override
+    public double multiplyAdds() {
+        return multiplyAdds;
     }
 
     @Override

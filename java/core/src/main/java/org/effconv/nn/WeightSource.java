@@ -32,6 +32,9 @@ public interface WeightSource extends AutoCloseable {
     /** Weights (K, k, k, C / groups) in the parameter type of sized layer {@code index} (0-based, in network order). */
     Variable weights(Tape tape, int index);
 
+    /** Multiply-adds of the network on one image, forward, with the weights of the step begun last; taps beside the image included. */
+    double multiplyAdds();
+
     /** A scalar to add to the class loss (the budget term), or null. */
     Variable penalty(Tape tape);
 

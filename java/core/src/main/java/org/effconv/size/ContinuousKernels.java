@@ -29,9 +29,11 @@ public final class ContinuousKernels implements WeightSource {
 
     private final Backend backend;
     private final DataType type;
+    private final NetworkPlan plan;
     private final List<SizedLayer> layers;
     private final List<Layer> kernels = new ArrayList<>();
     private List<Variable> weights = List.of();
+    private int[] used; // of the step begun last
 
     private record Layer(Parameter network, Parameter mask, Parameter output) {}
 
@@ -41,6 +43,7 @@ public final class ContinuousKernels implements WeightSource {
     public ContinuousKernels(Backend backend, DataType type, NetworkPlan plan, long seed) {
         this.backend = backend;
         this.type = type;
+        this.plan = plan;
         layers = plan.sizedLayers();
         Random random = new Random(seed);
         try (Construction construction = new Construction()) {
@@ -80,6 +83,7 @@ public final class ContinuousKernels implements WeightSource {
     @Override
     public void begin(Tape tape, Progress progress) {
         int[] grids = sizes();
+        used = grids;
         List<Tensor> rows = new ArrayList<>();
         List<double[]> networks = new ArrayList<>();
         List<double[]> masks = new ArrayList<>();
@@ -127,6 +131,11 @@ public final class ContinuousKernels implements WeightSource {
     @Override
     public Variable weights(Tape tape, int index) {
         return weights.get(index);
+    }
+
+    @Override
+    public double multiplyAdds() {
+        return plan.multiplyAdds(used);
     }
 
     @Override

@@ -55,6 +55,7 @@ public final class SynthesisedWeights implements WeightSource {
     private Variable sizeLeaf; // drawn sizes, where the class loss leaves dL/dv for the steady update; null while sizes do not learn
     private Variable penalty;
     private List<Variable> weights = List.of();
+    private int[] grids; // that those of the step begun last lie on
     private double[] heldSizes; // null unless the condition is held
     private Tensor heldState;
 
@@ -157,6 +158,7 @@ public final class SynthesisedWeights implements WeightSource {
             sizes = direct ? steady.sizes() : predicted;
             used = drawn(progress);
             late.prepare(progress.step(), sizes, used, parts.moving(progress));
+            grids = late.grids(); // here, since a step that is repeated is not begun
         }
     }
 
@@ -169,7 +171,7 @@ public final class SynthesisedWeights implements WeightSource {
         Variable v = late.learning() ? tape.input(late.drawn()) : tape.constant(late.drawn());
         sizeLeaf = late.learning() ? v : null;
         penalty = null;
-        weights = WeightSynthesis.record(tape, settings.mask(), layers, v, late.grids(), late.scales(),
+        weights = WeightSynthesis.record(tape, settings.mask(), layers, v, grids, late.scales(),
                 kernelPredictor.kernels(tape, late.grids(), late.condition()));
     }
 
@@ -241,7 +243,7 @@ public final class SynthesisedWeights implements WeightSource {
 
     private List<Variable> synthesise(
             Tape tape, Variable v, double[] values, KernelPredictor.Condition condition, Support support) {
-        int[] grids = new int[layers.size()];
+        grids = new int[layers.size()];
         for (int l = 0; l < grids.length; l++) {
             grids[l] = backend.supportGrid(settings.mask(), type, values[l], layers.get(l).kmax(), support);
         }
@@ -253,6 +255,12 @@ public final class SynthesisedWeights implements WeightSource {
     @Override
     public Variable weights(Tape tape, int index) {
         return weights.get(index);
+    }
+
+    /** On the grids of the masks, spare rings included. */
+    @Override
+    public double multiplyAdds() {
+        return cost.plan().multiplyAdds(grids);
     }
 
     /** The budget term of the GRADIENT update; null where the steady update keeps the budget itself. */

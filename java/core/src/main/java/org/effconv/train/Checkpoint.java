@@ -17,7 +17,7 @@ import org.effconv.io.TensorData;
 import org.effconv.tensor.Shape;
 
 /**
- * Where a phase of a run stood after an epoch: one safetensors file, replaced in one move. Data order, augmentation,
+ * Where a phase of a run stood after an epoch, or within one: one safetensors file, replaced in one move. Data order, augmentation,
  * dropout and schedule are functions of (seed, epoch, step), so the counters stand for them.
  *
  * @param identity what the run is (settings, architecture, data): a checkpoint continues only a run of equal identity
@@ -27,7 +27,7 @@ import org.effconv.tensor.Shape;
  */
 public record Checkpoint(
         ObjectNode identity, Progress progress, Map<String, TensorData> tensors, Map<String, double[]> state) {
-    private static final String FORMAT = "effconv-checkpoint-3";
+    private static final String FORMAT = "effconv-checkpoint-4";
     private static final String STATE = "state/";
     private static final int TOLD = 4; // differences in a message
 
@@ -39,8 +39,17 @@ public record Checkpoint(
      * @param seconds  time they took
      * @param loss     class loss of the last one's steps, on average
      * @param bestTest largest test accuracy of any; NaN unless the test part was read after each
+     * @param work     of those epochs
      */
-    public record Progress(String phase, int epochs, double seconds, double loss, double bestTest) {}
+    public record Progress(String phase, int epochs, double seconds, double loss, double bestTest, Work work) {
+        static Progress none(String phase) {
+            return new Progress(phase, 0, 0, Double.NaN, Double.NaN, Work.NONE);
+        }
+
+        Progress of(String other) {
+            return new Progress(other, epochs, seconds, loss, bestTest, work);
+        }
+    }
 
     public void write(Path file) {
         Map<String, TensorData> all = new LinkedHashMap<>(tensors);
@@ -53,6 +62,8 @@ public record Checkpoint(
         metadata.put("seconds", Double.toString(progress.seconds));
         metadata.put("loss", Double.toString(progress.loss));
         metadata.put("bestTest", Double.toString(progress.bestTest));
+        metadata.put("multiplyAdds", Double.toString(progress.work.multiplyAdds()));
+        metadata.put("processorSeconds", Double.toString(progress.work.processorSeconds()));
         new Safetensors(metadata, all).write(file);
     }
 
@@ -92,11 +103,16 @@ public record Checkpoint(
 
     private static Progress progress(Safetensors stored, String phase, Path file) {
         try {
-            return new Progress(phase, Integer.parseInt(text(stored, "epochs", file)), Double.parseDouble(text(stored, "seconds", file)),
-                    Double.parseDouble(text(stored, "loss", file)), Double.parseDouble(text(stored, "bestTest", file)));
+            Work work = new Work(number(stored, "multiplyAdds", file), number(stored, "processorSeconds", file));
+            return new Progress(phase, Integer.parseInt(text(stored, "epochs", file)), number(stored, "seconds", file), number(stored, "loss", file),
+                    number(stored, "bestTest", file), work);
         } catch (NumberFormatException e) {
             throw new InvalidInput(file + ": metadata: " + e.getMessage(), e);
         }
+    }
+
+    private static double number(Safetensors stored, String key, Path file) {
+        return Double.parseDouble(text(stored, key, file));
     }
 
     private static String text(Safetensors stored, String key, Path file) {

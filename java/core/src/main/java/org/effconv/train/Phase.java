@@ -2,24 +2,28 @@ package org.effconv.train;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.DoubleStream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Backend;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
-import org.effconv.io.TensorData;
 import org.effconv.nn.Network;
 import org.effconv.nn.WeightSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Runs a loop from start to end, or on from its checkpoint: metrics, checkpoints and listeners of one phase of a run. */
-public final class Phase {
+/**
+ * One phase of a run: a loop from start to end, or to a step, or on from where it was left; with its metrics, checkpoints and listeners.
+ */
+public final class Phase implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Phase.class);
-
-    private Phase() {}
+    private static final String PART = "phase/part"; // of an epoch under way; in a checkpoint's state
+    private static final String LOSSES = "phase/losses";
 
     /**
      * What the phases of a run share.
@@ -68,8 +72,19 @@ public final class Phase {
      * @param validation after the last epoch; null without a validation part
      * @param loss       class loss of the last epoch's steps, on average
      * @param bestTest   largest test accuracy of any epoch; NaN unless the test part was read after each
+     * @param work       of all epochs
      */
-    public record Outcome(double seconds, long steps, Evaluation test, Evaluation validation, double loss, double bestTest) {}
+    public record Outcome(double seconds, long steps, Evaluation test, Evaluation validation, double loss, double bestTest, Work work) {}
+
+    /**
+     * Where a phase was left after some of its steps: what it takes to go on from there, on the host.
+     *
+     * @param checkpoint as a run folder holds it
+     * @param losses     class losses of the steps, in order
+     * @param seconds    they took
+     * @param work       that they were
+     */
+    public record Left(Checkpoint checkpoint, double[] losses, double seconds, Work work) {}
 
     /** When the test part is read. */
     public enum TestPart {
@@ -81,108 +96,201 @@ public final class Phase {
         EVERY_EPOCH
     }
 
+    private final Context c;
+    private final String name;
+    private final Network network;
+    private final WeightSource weights;
+    private final TrainingOptions options;
+    private final Sizes sizes;
+    private final TestPart testPart;
+    private final Normalisation normalisation;
+    private final TrainingLoop loop;
+    private Checkpoint.Progress progress; // of whole epochs
+    private boolean keepsLosses;
+    private double[] lossesBefore = {}; // of steps that another loop ran
+    private EpochMetrics metrics; // of the last epoch, as the next two
+    private Evaluation test;
+    private Evaluation validation;
+
+    private Phase(
+            Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, TestPart testPart) {
+        this.c = c;
+        this.name = name;
+        this.network = network;
+        this.weights = weights;
+        this.options = options;
+        this.sizes = sizes;
+        this.testPart = testPart;
+        normalisation = Normalisation.of(c.data);
+        progress = Checkpoint.Progress.none(name);
+        loop = new TrainingLoop(c.backend, network, weights, c.data.train(), normalisation, options);
+    }
+
     /** Trains to the last epoch. */
     public static Outcome run(
             Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, TestPart testPart) {
-        Normalisation normalisation = Normalisation.of(c.data);
-        try (TrainingLoop loop = new TrainingLoop(c.backend, network, weights, c.data.train(), normalisation, options)) {
-            Checkpoint.Progress before = resume(c, name, loop, weights, options.epochs());
-            double seconds = before.seconds();
-            double loss = before.loss();
-            double best = before.bestTest();
-            for (TrainingListener l : c.listeners) {
-                l.onStart(name, options.epochs(), loop.epochsDone(), loop.batchesPerEpoch());
+        return run(c, name, network, weights, options, sizes, testPart, null);
+    }
+
+    /**
+     * Trains to the last epoch.
+     *
+     * @param left where another phase of an equal network, with equal options, was left: this one goes on from there, as that one would have;
+     *             null: it begins anew
+     */
+    public static Outcome run(
+            Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, TestPart testPart,
+            Left left) {
+        try (Phase phase = new Phase(c, name, network, weights, options, sizes, testPart)) {
+            phase.begin(left);
+            phase.tellStart(options.epochs());
+            while (phase.loop.epochsDone() < options.epochs()) {
+                phase.runTo(phase.loop.batchesPerEpoch());
             }
-            Evaluation test = null;
-            Evaluation validation = null;
-            while (loop.epochsDone() < options.epochs()) {
-                int epoch = loop.epochsDone() + 1;
-                TrainingLoop.Epoch e = loop.runEpoch(c.stop, (batch, batchLoss) -> {
-                    for (TrainingListener l : c.listeners) {
-                        l.onBatch(name, epoch, batch, batchLoss);
-                    }
-                });
-                seconds += e.seconds();
-                loss = e.loss();
-                validation = validation(c, network, weights, loop, normalisation, options.batch());
-                boolean last = epoch == options.epochs();
-                test = testPart == TestPart.EVERY_EPOCH || testPart == TestPart.LAST_EPOCH && last
-                        ? evaluate(c, network, weights, loop, c.data.test(), normalisation, options.batch())
-                        : null;
-                best = testPart == TestPart.EVERY_EPOCH && !(best > test.accuracy()) ? test.accuracy() : best;
-                EpochMetrics metrics = metrics(name, options.epochs(), loop, e, sizes, validation, test);
-                LOG.info("{}", metrics.toJson());
-                if (c.folder != null) {
-                    c.folder.appendMetrics(metrics);
-                }
-                save(c, new Checkpoint.Progress(name, epoch, seconds, loss, best), loop, weights);
-                for (TrainingListener l : c.listeners) {
-                    l.onEpoch(metrics);
-                }
-            }
-            if (testPart != TestPart.NEVER && test == null) { // the run was killed between its last checkpoint and its end
-                test = evaluate(c, network, weights, loop, c.data.test(), normalisation, options.batch());
-                validation = validation(c, network, weights, loop, normalisation, options.batch());
-            }
-            for (TrainingListener l : c.listeners) {
-                l.onEnd(name);
-            }
-            return new Outcome(seconds, (long) options.epochs() * loop.batchesPerEpoch(), test, validation, loss, best);
+            return phase.end();
         }
     }
 
-    private static Evaluation validation(
-            Context c, Network network, WeightSource weights, TrainingLoop loop, Normalisation normalisation, int batch) {
-        return c.data.validation().map(part -> evaluate(c, network, weights, loop, part, normalisation, batch)).orElse(null);
+    /**
+     * Trains to a step and no further; the test part is not read.
+     *
+     * @param step steps to have run then, at least one and at most those of all epochs
+     * @param left where an earlier call left this phase; null: it begins anew, or goes on from its checkpoint in the run folder, which may
+     *             stand at a later step
+     */
+    public static Left runTo(
+            Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, long step, Left left) {
+        try (Phase phase = new Phase(c, name, network, weights, options, sizes, TestPart.NEVER)) {
+            phase.keepsLosses = true;
+            phase.begin(left);
+            int batches = phase.loop.batchesPerEpoch();
+            phase.tellStart((int) ((step + batches - 1) / batches));
+            while (phase.loop.stepsDone() < step) {
+                phase.runTo((int) Math.min(batches, step - (long) phase.loop.epochsDone() * batches));
+            }
+            c.listeners.forEach(l -> l.onEnd(name));
+            return phase.left();
+        }
     }
 
-    private static Evaluation evaluate(
-            Context c, Network network, WeightSource weights, TrainingLoop loop, Images part,
-            Normalisation normalisation, int batch) {
-        return Evaluation.of(c.backend, network, weights, loop.progress(), part, normalisation, batch, c.stop);
+    private void tellStart(int epochs) {
+        for (TrainingListener l : c.listeners) {
+            l.onStart(name, epochs, loop.epochsDone(), loop.batchesPerEpoch());
+        }
     }
 
-    private static EpochMetrics metrics(
-            String name, int epochs, TrainingLoop loop, TrainingLoop.Epoch e, Sizes sizes, Evaluation validation, Evaluation test) {
-        return new EpochMetrics(
-                name, loop.epochsDone(), epochs, e.loss(), e.accuracy(), validation == null ? Double.NaN : validation.accuracy(),
+    // The rest of the epoch under way, up to a batch.
+    private void runTo(int batch) {
+        int epoch = loop.epochsDone() + 1;
+        Optional<TrainingLoop.Epoch> over = loop.runTo(batch, c.stop, (index, batchLoss) -> {
+            for (TrainingListener l : c.listeners) {
+                l.onBatch(name, epoch, index, batchLoss);
+            }
+        });
+        over.ifPresent(this::epochOver);
+        if (c.folder != null) {
+            checkpoint().write(c.folder.checkpoint(name));
+        }
+        over.ifPresent(e -> c.listeners.forEach(l -> l.onEpoch(metrics)));
+    }
+
+    private void epochOver(TrainingLoop.Epoch e) {
+        validation = validation();
+        boolean last = loop.epochsDone() == options.epochs();
+        test = testPart == TestPart.EVERY_EPOCH || testPart == TestPart.LAST_EPOCH && last ? evaluate(c.data.test()) : null;
+        double best = progress.bestTest();
+        best = testPart == TestPart.EVERY_EPOCH && !(best > test.accuracy()) ? test.accuracy() : best;
+        progress = new Checkpoint.Progress(
+                name, loop.epochsDone(), progress.seconds() + e.seconds(), e.loss(), best, progress.work().plus(e.work()));
+        metrics = new EpochMetrics(
+                name, loop.epochsDone(), options.epochs(), e.loss(), e.accuracy(), validation == null ? Double.NaN : validation.accuracy(),
                 test == null ? Double.NaN : test.accuracy(), e.learningRate(), e.gradientNorm(), sizes.sizes(), sizes.softSizes(),
                 sizes.parameters(), sizes.budgetRatio(), e.seconds(), e.images() / e.seconds(), PeakMemory.bytes());
-    }
-
-    private static void save(Context c, Checkpoint.Progress progress, TrainingLoop loop, WeightSource weights) {
+        LOG.info("{}", metrics.toJson());
         if (c.folder != null) {
-            new Checkpoint(c.identity, progress, HostTensors.read(c.backend, loop.state()), weights.state())
-                    .write(c.folder.checkpoint(progress.phase()));
+            c.folder.appendMetrics(metrics);
         }
     }
 
-    private static Checkpoint.Progress resume(Context c, String name, TrainingLoop loop, WeightSource weights, int epochs) {
-        Checkpoint.Progress none = new Checkpoint.Progress(name, 0, 0, Double.NaN, Double.NaN);
-        if (c.folder == null) {
-            return none;
+    private Outcome end() {
+        if (testPart != TestPart.NEVER && test == null) { // the run was killed between its last checkpoint and its end
+            test = evaluate(c.data.test());
+            validation = validation();
         }
-        Path file = c.folder.checkpoint(name);
-        Optional<Checkpoint> found = Checkpoint.read(file, name, c.identity);
-        Checkpoint.Progress progress = found.map(Checkpoint::progress).orElse(none);
-        c.folder.rewindMetrics(name, progress.epochs());
-        if (found.isEmpty()) {
-            return none;
-        }
-        if (progress.epochs() < 1 || progress.epochs() > epochs) {
-            throw new InvalidInput(file + ": metadata: epochs is " + progress.epochs() + ", expected 1 to " + epochs);
-        }
-        Checkpoint checkpoint = found.get();
-        HostTensors.check(checkpoint.tensors(), loop.state(), file.toString());
-        HostTensors.write(c.backend, checkpoint.tensors(), loop.state());
-        weights.restore(checkpoint.state());
-        loop.resumeAfter(progress.epochs());
-        LOG.info("{} goes on after epoch {}", name, progress.epochs());
-        return progress;
+        c.listeners.forEach(l -> l.onEnd(name));
+        return new Outcome(progress.seconds(), loop.stepsDone(), test, validation, progress.loss(), progress.bestTest(), progress.work());
     }
 
-    /** The model tensors (no moments) of a phase that is done. */
-    public static Map<String, TensorData> model(Backend backend, Network network, WeightSource weights) {
-        return HostTensors.read(backend, TrainingLoop.modelTensors(network, weights));
+    private Evaluation validation() {
+        return c.data.validation().map(this::evaluate).orElse(null);
+    }
+
+    private Evaluation evaluate(Images part) {
+        return Evaluation.of(c.backend, network, weights, loop.progress(), part, normalisation, options.batch(), c.stop);
+    }
+
+    private double[] losses() {
+        return DoubleStream.concat(Arrays.stream(lossesBefore), loop.losses().stream().mapToDouble(loss -> loss)).toArray();
+    }
+
+    private Left left() {
+        return new Left(checkpoint(), losses(), progress.seconds() + loop.partSeconds(), progress.work().plus(loop.partWork()));
+    }
+
+    private Checkpoint checkpoint() {
+        Map<String, double[]> state = new LinkedHashMap<>(weights.state());
+        if (loop.part().length > 0) {
+            state.put(PART, loop.part());
+        }
+        if (keepsLosses) {
+            state.put(LOSSES, losses());
+        }
+        return new Checkpoint(c.identity, progress, HostTensors.read(c.backend, loop.state()), state);
+    }
+
+    // From its own checkpoint, if it has one; else from where another was left.
+    private void begin(Left left) {
+        if (left != null && left.checkpoint.progress().phase().equals(name)) {
+            restore(left.checkpoint, "memory");
+            return;
+        }
+        if (c.folder != null) {
+            Path file = c.folder.checkpoint(name);
+            Optional<Checkpoint> found = Checkpoint.read(file, name, c.identity);
+            c.folder.rewindMetrics(name, found.map(own -> own.progress().epochs()).orElse(0));
+            if (found.isPresent()) {
+                restore(found.get(), file.toString());
+                LOG.info("{} goes on after epoch {}", name, progress.epochs());
+                return;
+            }
+        }
+        if (left != null) {
+            if (c.folder != null) {
+                c.folder.copyMetrics(left.checkpoint.progress().phase(), name);
+            }
+            restore(left.checkpoint, "memory");
+        }
+    }
+
+    private void restore(Checkpoint from, String source) {
+        int epochs = from.progress().epochs();
+        double[] part = from.state().getOrDefault(PART, new double[0]);
+        if (epochs < 0 || epochs > options.epochs() || epochs == 0 && part.length == 0) {
+            throw new InvalidInput(source + ": metadata: epochs is " + epochs + ", expected 1 to " + options.epochs());
+        }
+        HostTensors.check(from.tensors(), loop.state(), source);
+        HostTensors.write(c.backend, from.tensors(), loop.state());
+        Map<String, double[]> own = new LinkedHashMap<>(from.state());
+        own.remove(PART);
+        own.remove(LOSSES);
+        weights.restore(own);
+        loop.resumeAfter(epochs, part);
+        lossesBefore = from.state().getOrDefault(LOSSES, new double[0]);
+        progress = from.progress().of(name);
+    }
+
+    @Override
+    public void close() {
+        loop.close();
     }
 }

@@ -210,6 +210,12 @@ public final class RunFolder implements AutoCloseable {
         }
     }
 
+    /** Repeats the lines of a phase as those of another, which goes on from where it was left. */
+    public void copyMetrics(String phase, String other) {
+        JsonLines.read(file(METRICS)).stream().filter(json -> isOf(json, phase)).forEachOrdered(
+                json -> JsonLines.append(file(METRICS), json.deepCopy().put("phase", other)));
+    }
+
     private static boolean isOf(ObjectNode line, String phase) {
         return line.path("phase").asText().equals(phase);
     }

@@ -2,9 +2,11 @@ package org.effconv.train;
 
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.BiConsumer;
 import java.util.function.DoubleSupplier;
 import java.util.function.Supplier;
@@ -46,6 +48,8 @@ public final class TrainingLoop implements AutoCloseable {
     private long dropoutSeed; // of the present step
     private Runnable between = () -> {}; // operations of the present epoch
     private int epochsDone;
+    private Part part = new Part(); // of the epoch under way
+    private final List<Double> losses = new ArrayList<>();
 
     /** Called after each batch with the loss of the batch before it (NaN at the first of an epoch). */
     @FunctionalInterface
@@ -61,8 +65,10 @@ public final class TrainingLoop implements AutoCloseable {
      * @param gradientNorm mean over the steps
      * @param learningRate at the last step
      * @param images       seen
+     * @param work         of its steps
      */
-    public record Epoch(double loss, double accuracy, double gradientNorm, double learningRate, long images, double seconds) {}
+    public record Epoch(
+            double loss, double accuracy, double gradientNorm, double learningRate, long images, double seconds, Work work) {}
 
     public TrainingLoop(
             Backend backend, Network network, WeightSource weights, Images images, Normalisation normalisation,
@@ -93,9 +99,19 @@ public final class TrainingLoop implements AutoCloseable {
         return epochsDone;
     }
 
-    /** Where the run stands between two epochs. */
+    /** Where the run stands. */
     public Progress progress() {
-        return at((long) epochsDone * loader.batches());
+        return at(stepsDone());
+    }
+
+    /** Steps of all epochs so far, those of an epoch that is not over included. */
+    public long stepsDone() {
+        return (long) epochsDone * loader.batches() + part.batches;
+    }
+
+    /** Class losses of the steps that this loop has run, in order. */
+    public List<Double> losses() {
+        return List.copyOf(losses);
     }
 
     private Progress at(long step) {
@@ -103,51 +119,79 @@ public final class TrainingLoop implements AutoCloseable {
     }
 
     /**
-     * Runs the next epoch.
+     * Runs the next epoch, or the rest of one of which a part has been run.
      *
      * @throws JobFailed            if the loss is no longer finite
      * @throws StopSignal.Stopped   if asked to; the epoch then counts as not begun and the loop is of no further use
      */
     public Epoch runEpoch(StopSignal stop, BatchHook hook) {
+        return runTo(batchesPerEpoch(), stop, hook).orElseThrow();
+    }
+
+    /**
+     * Runs a part of an epoch: up to a batch.
+     *
+     * @param end number of the first batch that is not run
+     * @return the epoch, if it is over
+     * @throws JobFailed            as {@link #runEpoch}
+     * @throws StopSignal.Stopped   as {@link #runEpoch}
+     */
+    public Optional<Epoch> runTo(int end, StopSignal stop, BatchHook hook) {
         long start = System.nanoTime();
-        Sums sums = new Sums();
-        int index = 0;
+        double processor = Work.processSeconds();
+        int index = part.batches;
+        int first = index;
         Pending pending = null;
         String where = "in epoch " + (epochsDone + 1) + " of " + options.epochs();
         between = () -> stop.check(where);
-        for (Batch batch : loader.epoch(epochsDone)) {
+        Iterator<Batch> batches = loader.epoch(epochsDone, index).iterator();
+        while (index < end) {
             between.run();
-            Pending next = step(batch, index, sums);
-            double previous = index == 0 ? Double.NaN : read(pending, index - 1, sums);
+            Pending next = step(batches.next(), index);
+            double previous = index == first ? Double.NaN : read(pending, index - 1);
             hook.after(index, previous);
             pending = next;
             index++;
         }
-        read(pending, index - 1, sums);
+        if (pending != null) {
+            read(pending, index - 1);
+        }
         weights.finishEpoch();
+        part.batches = index;
+        part.seconds += (System.nanoTime() - start) / 1e9;
+        part.processorSeconds += Work.processSeconds() - processor;
+        if (index < loader.batches()) {
+            return Optional.empty();
+        }
+        Part all = part;
+        part = new Part();
         epochsDone++;
         long images = (long) index * loader.batchSize();
-        return new Epoch(
-                sums.loss / index, sums.correct / (double) images, sums.norm / index, sums.rate, images,
-                (System.nanoTime() - start) / 1e9);
+        return Optional.of(new Epoch(all.loss / index, all.correct / images, all.norm / index, all.rate, images, all.seconds,
+                new Work(all.multiplyAdds, all.processorSeconds)));
     }
 
-    private static final class Sums {
-        double loss;
-        long correct;
-        double norm;
-        double rate;
+    /** Sums over the batches of an epoch so far. */
+    private static final class Part {
+        private int batches;
+        private double loss;
+        private double correct;
+        private double norm;
+        private double rate; // of the last step
+        private double seconds;
+        private double multiplyAdds;
+        private double processorSeconds;
     }
 
     /** What a step leaves on the device, to be read when the next one is under way. */
     private record Pending(Supplier<double[]> loss, Supplier<double[]> correct, DoubleSupplier norm) {}
 
-    private Pending step(Batch batch, int index, Sums sums) {
+    private Pending step(Batch batch, int index) {
         Progress progress = at((long) epochsDone * loader.batches() + index);
         tensors.load(batch);
         dropoutSeed = mix(options.seed(), progress.step());
         double factor = options.optimizer().schedule().factor(progress.step(), progress.totalSteps());
-        sums.rate = options.optimizer().learningRate() * factor;
+        part.rate = options.optimizer().learningRate() * factor;
         optimizer.begin(p -> weights.learningRateFactor(p, progress), factor);
         weights.prepare(progress);
         Object key = weights.stepKey(progress);
@@ -155,6 +199,7 @@ public final class TrainingLoop implements AutoCloseable {
                 () -> optimizer.update(gradients(batch.size(), progress)::get));
         Pending pending = new Pending(backend.readLater(loss), backend.readLater(correct), norm.get());
         weights.afterStep(progress);
+        part.multiplyAdds += Work.STEP * (double) batch.size() * weights.multiplyAdds();
         return pending;
     }
 
@@ -180,7 +225,7 @@ public final class TrainingLoop implements AutoCloseable {
         return gradients;
     }
 
-    private double read(Pending pending, int index, Sums sums) {
+    private double read(Pending pending, int index) {
         double value = pending.loss.get()[0];
         if (!Double.isFinite(value)) {
             throw new JobFailed("the loss is " + value + " at batch " + (index + 1) + " of epoch " + (epochsDone + 1)
@@ -188,9 +233,10 @@ public final class TrainingLoop implements AutoCloseable {
                     + "), a longer warm-up or a bound of the gradient norm (--clip 1) may help");
         }
         weights.observe(value);
-        sums.loss += value;
-        sums.correct += (long) pending.correct.get()[0];
-        sums.norm += pending.norm.getAsDouble();
+        losses.add(value);
+        part.loss += value;
+        part.correct += (long) pending.correct.get()[0];
+        part.norm += pending.norm.getAsDouble();
         return value;
     }
 
@@ -227,10 +273,41 @@ public final class TrainingLoop implements AutoCloseable {
         return all;
     }
 
-    /** Takes the run up after {@code epochs} epochs, once {@link #state} has been restored. */
-    public void resumeAfter(int epochs) {
+    /** What a loop needs beside {@link #state} to go on within an epoch; empty between two epochs. */
+    public double[] part() {
+        return part.batches == 0 ? new double[0]
+                : new double[] {part.batches, part.loss, part.correct, part.norm, part.seconds, part.multiplyAdds, part.processorSeconds};
+    }
+
+    /** Wall clock of the steps of {@link #part}. */
+    public double partSeconds() {
+        return part.seconds;
+    }
+
+    /** Work of the steps of {@link #part}. */
+    public Work partWork() {
+        return new Work(part.multiplyAdds, part.processorSeconds);
+    }
+
+    /**
+     * Takes the run up, once {@link #state} has been restored.
+     *
+     * @param epochs that are over
+     * @param within what {@link #part} gave
+     */
+    public void resumeAfter(int epochs, double[] within) {
         epochsDone = epochs;
-        optimizer.setSteps((long) epochs * loader.batches());
+        part = new Part();
+        if (within.length > 0) {
+            part.batches = (int) within[0];
+            part.loss = within[1];
+            part.correct = within[2];
+            part.norm = within[3];
+            part.seconds = within[4];
+            part.multiplyAdds = within[5];
+            part.processorSeconds = within[6];
+        }
+        optimizer.setSteps(stepsDone());
     }
 
     /** Closes what the loop allocated; network and weight source stay with their owner. */

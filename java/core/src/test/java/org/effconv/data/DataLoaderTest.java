@@ -39,11 +39,15 @@ class DataLoaderTest {
         List<String> lines = new ArrayList<>();
         for (Batch batch : loader.epoch(epoch)) {
             for (int i = 0; i < batch.size(); i++) {
-                lines.add((batch.pixels().get(2 * i) & 0xff) + "," + (batch.pixels().get(2 * i + 1) & 0xff) + " class "
-                        + batch.labels()[i] + " draws " + Arrays.toString(Arrays.copyOfRange(batch.draws(), 3 * i, 3 * i + 3)));
+                lines.add(line(batch, i));
             }
         }
         return lines;
+    }
+
+    private static String line(Batch batch, int i) {
+        return (batch.pixels().get(2 * i) & 0xff) + "," + (batch.pixels().get(2 * i + 1) & 0xff) + " class "
+                + batch.labels()[i] + " draws " + Arrays.toString(Arrays.copyOfRange(batch.draws(), 3 * i, 3 * i + 3));
     }
 
     private static int first(String line) {
@@ -67,6 +71,25 @@ class DataLoaderTest {
             assertEquals(zero, lines(b, 0));
             assertNotEquals(zero, one);
             assertNotEquals(zero, lines(otherSeed, 0));
+        }
+    }
+
+    @Test
+    void anEpochGoesOnWhereItWasLeft() {
+        try (DataLoader whole = DataLoader.training(images(200), 16, SHIFT_AND_FLIP, 5);
+                DataLoader rest = DataLoader.training(images(200), 16, SHIFT_AND_FLIP, 5)) {
+            List<String> all = lines(whole, 3);
+            for (int from : new int[] {0, 1, 5, 11, 12}) {
+                List<String> found = new ArrayList<>();
+                for (Batch batch : rest.epoch(3, from)) {
+                    for (int i = 0; i < batch.size(); i++) {
+                        found.add(line(batch, i));
+                    }
+                }
+                assertEquals(all.subList(16 * from, all.size()), found, "from batch " + from);
+            }
+            assertThrows(IllegalArgumentException.class, () -> rest.epoch(3, 13));
+            assertThrows(IllegalArgumentException.class, () -> rest.epoch(3, -1));
         }
     }
 

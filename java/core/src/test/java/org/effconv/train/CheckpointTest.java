@@ -35,7 +35,7 @@ class CheckpointTest {
     @Test
     void whatIsWrittenIsReadBack() {
         Path file = folder.resolve("c");
-        Checkpoint written = new Checkpoint(identity(0.1, "cnn6"), new Progress("train", 3, 1.25, 0.5, Double.NaN), Map.of("w", TensorData.of(Shape.of(2), 1f, Float.MIN_VALUE)),
+        Checkpoint written = new Checkpoint(identity(0.1, "cnn6"), new Progress("train", 3, 1.25, 0.5, Double.NaN, new Work(12, 3.5)), Map.of("w", TensorData.of(Shape.of(2), 1f, Float.MIN_VALUE)),
                 Map.of("mean", new double[] {Math.E}, "none", new double[0]));
         written.write(file);
         Checkpoint read = Checkpoint.read(file, "train", identity(0.1, "cnn6")).orElseThrow();
@@ -49,7 +49,7 @@ class CheckpointTest {
     @Test
     void anotherRunsCheckpointIsRefusedWithWhatDiffers() {
         Path file = folder.resolve("c");
-        new Checkpoint(identity(0.1, "cnn6"), new Progress("train", 1, 0, 0, 0), Map.of(), Map.of()).write(file);
+        new Checkpoint(identity(0.1, "cnn6"), new Progress("train", 1, 0, 0, 0, Work.NONE), Map.of(), Map.of()).write(file);
         String message =
                 assertThrows(InvalidInput.class, () -> Checkpoint.read(file, "train", identity(0.2, "resnet20"))).getMessage();
         assertTrue(message.contains("settings.lr is 0.1 there and 0.2 here"), message);
@@ -59,9 +59,9 @@ class CheckpointTest {
     @Test
     void anotherPhasesCheckpointIsRefused() {
         Path file = folder.resolve("c");
-        new Checkpoint(identity(0.1, "cnn6"), new Progress("trial1", 1, 0, 0, 0), Map.of(), Map.of()).write(file);
+        new Checkpoint(identity(0.1, "cnn6"), new Progress("candidate1", 1, 0, 0, 0, Work.NONE), Map.of(), Map.of()).write(file);
         String message = assertThrows(InvalidInput.class, () -> Checkpoint.read(file, "train", identity(0.1, "cnn6"))).getMessage();
-        assertTrue(message.endsWith("c: is a checkpoint of phase 'trial1', expected one of 'train'"), message);
+        assertTrue(message.endsWith("c: is a checkpoint of phase 'candidate1', expected one of 'train'"), message);
     }
 
     @Test

@@ -109,7 +109,7 @@ class RunFolderTest {
 
     private static RunFolder withCheckpoint(Path path) {
         RunFolder run = RunFolder.create(path, CONFIG);
-        new Checkpoint(CONFIG.identity(), new Checkpoint.Progress("train", 1, 0, 0, 0), Map.of(), Map.of()).write(run.checkpoint("train"));
+        new Checkpoint(CONFIG.identity(), new Checkpoint.Progress("train", 1, 0, 0, 0, Work.NONE), Map.of(), Map.of()).write(run.checkpoint("train"));
         return run;
     }
 
