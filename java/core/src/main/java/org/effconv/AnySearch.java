@@ -99,7 +99,7 @@ public final class AnySearch extends Job<AnySearch> {
             if (settings().get(Settings.SIZE_PREDICTOR).equals("none")) {
                 weights.withoutSizePredictor();
             }
-            Phase.Outcome outcome = Phase.run(context, KernelSizeSearch.PHASE, network, weights,
+            Phase.Outcome outcome = Phase.run(context, PredictorSearch.PHASE, network, weights,
                     options(context.data(), KernelSizeSearch.epochs(settings())), new MiddleSizes(weights, cost), Phase.TestPart.NEVER);
             SizePath path = weights.path();
             AnySearchResult result = AnySearchResult.of(plan, cost, ends, SizeLadder.of(path, ends[0], ends[1]),

@@ -38,6 +38,8 @@ import org.effconv.train.TrainingOptions;
  */
 public abstract class Job<J extends Job<J>> {
     private static final double MOMENTUM = 0.9;
+    private static final String ADAMW = "adamw";
+    private static final double PROBE_WARMUP = 0.1;
     private static final long VALIDATION_SEED = 0;
     private static final String TABLE = "latencyTable";
 
@@ -326,19 +328,29 @@ public abstract class Job<J extends Job<J>> {
         return resumed != null ? RunFolder.open(out, config) : RunFolder.create(out, config);
     }
 
+    /** Of the probe of one run: the optimiser that its predictors were tried with, whichever the training has. */
+    TrainingOptions probeOptions(Dataset data, int epochs) {
+        return options(settings.with(Settings.OPTIMIZER, ADAMW).with(Settings.LR, 0.0).with(Settings.WEIGHT_DECAY, -1.0)
+                .with(Settings.SCHEDULE, "cosine").with(Settings.WARMUP, PROBE_WARMUP), data, epochs);
+    }
+
     TrainingOptions options(Dataset data, int epochs) {
-        boolean adam = settings.get(Settings.OPTIMIZER).equals("adamw");
+        return options(settings, data, epochs);
+    }
+
+    private static TrainingOptions options(Settings settings, Dataset data, int epochs) {
+        boolean adam = settings.get(Settings.OPTIMIZER).equals(ADAMW);
         OptimizerRule rule = (adam ? OptimizerRule.adamW() : OptimizerRule.sgd(MOMENTUM)).withClipNorm(settings.get(Settings.CLIP));
         double rate = settings.get(Settings.LR) > 0 ? settings.get(Settings.LR) : adam ? Settings.ADAMW_RATE : Settings.SGD_RATE;
         double decay = settings.get(Settings.WEIGHT_DECAY) >= 0 ? settings.get(Settings.WEIGHT_DECAY)
                 : adam ? Settings.ADAMW_DECAY : Settings.SGD_DECAY;
         Schedule schedule = Schedule.named(settings.get(Settings.SCHEDULE), settings.get(Settings.WARMUP));
         return new TrainingOptions(epochs, settings.get(Settings.BATCH), new OptimizerSettings(rule, rate, decay, schedule),
-                settings.get(Settings.SMOOTHING), augmentation(data), settings.get(Settings.SEED));
+                settings.get(Settings.SMOOTHING), augmentation(settings, data), settings.get(Settings.SEED));
     }
 
     // Planted images lose their meaning when moved or mirrored; grey images are often characters, which mirroring changes.
-    private Augmentation augmentation(Dataset data) {
+    private static Augmentation augmentation(Settings settings, Dataset data) {
         if (!settings.get(Settings.AUGMENT) || data.name().startsWith("planted:")) {
             return Augmentation.none();
         }

@@ -4,12 +4,12 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.size.Baselines;
 import org.effconv.size.Cost;
-import org.effconv.size.SizeRounding;
 import org.effconv.tensor.Construction;
 import org.effconv.train.Phase;
 import org.slf4j.Logger;
@@ -20,6 +20,8 @@ public final class Learning extends Job<Learning> {
     private static final Logger LOG = LoggerFactory.getLogger(Learning.class);
 
     static final String UNIFORM_PHASE = "uniform";
+
+    private static final int TIMED = 8; // batches of each network
 
     private Learning(Settings settings, Architecture architecture) {
         super("learn", settings, architecture);
@@ -77,36 +79,48 @@ public final class Learning extends Job<Learning> {
             NetworkPlan plan = plan(data);
             KernelSizeSearch.check(this, device, data, plan);
             return inFolder(device, data, context -> {
-                SearchResult found = KernelSizeSearch.search(this, context, device, plan);
-                double measured = latencyTable().map(table -> table.measureNetwork(device, plan, found.sizes())).orElse(Double.NaN);
-                return train(context, device, plan, found).measured(measured);
+                KernelSizeSearch.Chosen chosen = KernelSizeSearch.choose(this, context, device, plan);
+                double measured =
+                        latencyTable().map(table -> table.measureNetwork(device, plan, chosen.result().sizes())).orElse(Double.NaN);
+                return train(context, device, plan, chosen).measured(measured);
             });
         }
     }
 
-    private LearningResult train(Phase.Context context, Device device, NetworkPlan plan, SearchResult found) {
+    private LearningResult train(Phase.Context context, Device device, NetworkPlan plan, KernelSizeSearch.Chosen chosen) {
+        SearchResult found = chosen.result();
         SearchResult warmStart = settings().get(Settings.WARM_START) ? found : null;
         try (Construction construction = new Construction()) {
-            TrainingResult learned =
-                    construction.own(Training.train(this, context, device, plan, Training.PHASE, found.sizes(), warmStart));
+            TrainingResult learned = construction.own(
+                    Training.train(this, context, device, plan, Training.PHASE, found.sizes(), warmStart, chosen.winner()));
             if (context.folder() != null) {
                 learned.model().write(context.folder().file("model.safetensors"));
             }
-            LearningResult result = compared(context, device, plan, found, learned);
+            LearningResult result = compared(context, device, plan, chosen, learned);
             construction.done();
             return result;
         }
     }
 
-    private LearningResult compared(Phase.Context context, Device device, NetworkPlan plan, SearchResult found, TrainingResult learned) {
-        if (!settings().get(Settings.COMPARE)) {
-            return LearningResult.alone(found, learned);
-        }
+    private LearningResult compared(
+            Phase.Context context, Device device, NetworkPlan plan, KernelSizeSearch.Chosen chosen, TrainingResult learned) {
+        SearchResult found = chosen.result();
         int[] uniform = uniform(cost(device, plan), found);
-        if (Arrays.equals(uniform, found.sizes()) && !settings().get(Settings.WARM_START)) { // the same network from the same seed
-            return LearningResult.keptUniform(found, learned);
+        boolean same = Arrays.equals(uniform, found.sizes()) && !settings().get(Settings.WARM_START); // the same network from the same seed
+        boolean compare = settings().get(Settings.COMPARE);
+        boolean begun = !found.candidates().isEmpty() && Arrays.equals(uniform, found.candidates().get(0).sizes());
+        TrainingResult other = !compare || same ? null
+                : Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null, begun ? chosen.plain() : null);
+        int images = context.data().train().count();
+        int batch = Math.min(settings().get(Settings.BATCH), images);
+        LearningResult result = new LearningResult(
+                found, learned, uniform, other, compare && same, (long) images / batch * batch, context.data().test().count());
+        if (other != null) {
+            double[] milliseconds = NetworkTime.milliseconds(
+                    device, plan, List.of(found.sizes(), uniform), LatencyTable.Pass.INFERENCE, batch, TIMED);
+            result.imageMilliseconds(Arrays.stream(milliseconds).map(time -> time / batch).toArray());
         }
-        return LearningResult.compared(found, learned, Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null));
+        return result;
     }
 
     /**

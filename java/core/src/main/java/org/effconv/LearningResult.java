@@ -3,48 +3,59 @@ package org.effconv;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.effconv.io.Json;
-import org.effconv.size.Cost;
+import org.effconv.nn.NetworkPlan;
 import org.effconv.train.PeakMemory;
+import org.effconv.train.Work;
 
 /** What {@link Learning} found and trained. Close it before the device. */
 public final class LearningResult implements AutoCloseable {
+    private static final double CHEAPER = 0.95; // of the uniform network's multiply-adds: from there on down it is worth a word
+
     private final SearchResult search;
     private final TrainingResult learned;
-    private final TrainingResult uniform;
+    private final TrainingResult uniform; // null: not trained, or the same network
     private final boolean keptUniform;
     private final int[] uniformSizes;
     private final long uniformParameters;
-    private double measured = Double.NaN; // milliseconds
+    private final long uniformMultiplyAdds;
+    private final long imagesAnEpoch;
+    private final int testImages;
+    private double[] milliseconds = {Double.NaN, Double.NaN}; // an image takes the learned and the uniform network
+    private double measured = Double.NaN; // milliseconds of a batch
 
-    private LearningResult(SearchResult search, TrainingResult learned, TrainingResult uniform, boolean keptUniform) {
+    /**
+     * @param uniformSizes  of the network to compare with
+     * @param uniform       that network; null: not trained, or the same as the learned one
+     * @param keptUniform   whether it is the same
+     * @param imagesAnEpoch that training sees
+     * @param testImages    of the test part
+     */
+    LearningResult(
+            SearchResult search, TrainingResult learned, int[] uniformSizes, TrainingResult uniform, boolean keptUniform, long imagesAnEpoch,
+            int testImages) {
+        NetworkPlan plan = learned.model().plan();
         this.search = search;
-        this.keptUniform = keptUniform;
         this.learned = learned;
+        this.uniformSizes = uniformSizes;
         this.uniform = uniform;
-        uniformSizes = uniform == null ? null : uniform.model().sizes();
-        uniformParameters = uniform == null ? 0 : uniform.model().parameters();
+        this.keptUniform = keptUniform;
+        this.imagesAnEpoch = imagesAnEpoch;
+        this.testImages = testImages;
+        uniformParameters = plan.parameters(uniformSizes);
+        uniformMultiplyAdds = plan.multiplyAdds(uniformSizes);
     }
 
-    static LearningResult alone(SearchResult search, TrainingResult learned) {
-        return new LearningResult(search, learned, null, false);
+    LearningResult measured(double batchMilliseconds) {
+        measured = batchMilliseconds;
+        return this;
     }
 
-    static LearningResult compared(SearchResult search, TrainingResult learned, TrainingResult uniform) {
-        return new LearningResult(search, learned, uniform, false);
-    }
-
-    /** The learned sizes are those of the uniform network, trained from the same fresh weights: one training is both. */
-    static LearningResult keptUniform(SearchResult search, TrainingResult learned) {
-        return new LearningResult(search, learned, null, true);
-    }
-
-    LearningResult measured(double milliseconds) {
-        measured = milliseconds;
+    LearningResult imageMilliseconds(double[] learnedAndUniform) {
+        milliseconds = learnedAndUniform.clone();
         return this;
     }
 
@@ -67,6 +78,27 @@ public final class LearningResult implements AutoCloseable {
         return Optional.ofNullable(uniform);
     }
 
+    /** What learning and training took, without the training of the uniform network. */
+    public Work work() {
+        return search.work().plus(learned.work());
+    }
+
+    private double epochs(Work work) {
+        return work.epochs(uniformMultiplyAdds, imagesAnEpoch);
+    }
+
+    /** Points of accuracy that the learned network is ahead of the uniform one; 0 if they are the same, NaN without comparison. */
+    private double ahead() {
+        return keptUniform ? 0 : uniform == null ? Double.NaN : 100 * (learned.testAccuracy() - uniform.testAccuracy());
+    }
+
+    /** Standard error of that by the number of test images, as if each network had seen images of its own: at most so much. */
+    private double standardError() {
+        double p = learned.testAccuracy();
+        double q = uniform.testAccuracy();
+        return 100 * Math.sqrt((p * (1 - p) + q * (1 - q)) / testImages);
+    }
+
     /** The run in figures; may be asked for after {@link #close}. */
     public ObjectNode toJson() {
         ObjectNode json = Json.object();
@@ -75,70 +107,110 @@ public final class LearningResult implements AutoCloseable {
         for (int i = 0; i < search.layers().size(); i++) {
             layers.addObject().put("name", search.layers().get(i)).put("size", search.sizes()[i]).put("soft", search.softSizes()[i]);
         }
-        json.put("parameters", search.parameters());
+        json.put("parameters", search.parameters()).put("multiplyAdds", search.multiplyAdds());
         json.put("cost", search.costKind().key()).put("spent", search.cost());
         if (Double.isFinite(search.budget())) {
             json.put("budget", search.budget()).put("spentOverBudget", search.cost() / search.budget());
         }
-        if (Double.isFinite(measured)) {
-            json.put("measuredMilliseconds", measured);
-        }
+        number(json, "measuredMilliseconds", measured);
         json.put("searchSeconds", search.seconds());
-        json.set("trials", search.trialsToJson());
-        put(json.putObject("learned"), learned);
+        json.set("candidates", search.candidatesToJson());
+        json.set("work", workJson());
+        number(put(json.putObject("learned"), learned), "millisecondsAnImage", milliseconds[0]);
         json.put("keptUniform", keptUniform);
         if (uniform != null) {
             ObjectNode u = json.putObject("uniform");
             u.set("sizes", Json.tree(uniformSizes));
-            u.put("parameters", uniformParameters);
-            put(u, uniform);
+            u.put("parameters", uniformParameters).put("multiplyAdds", uniformMultiplyAdds);
+            number(put(u, uniform), "millisecondsAnImage", milliseconds[1]);
+            json.put("pointsAhead", ahead()).put("pointsStandardError", standardError());
         }
         return json.put("peakRssBytes", PeakMemory.bytes());
     }
 
-    private static void put(ObjectNode json, TrainingResult r) {
-        json.put("testAccuracy", r.testAccuracy()).put("testLoss", r.testLoss()).put("seconds", r.seconds());
+    private ObjectNode workJson() {
+        ObjectNode json = work().put(Json.object()).put("uniformEpochs", epochs(work()));
+        search.work().put(json.putObject("search")).put("uniformEpochs", epochs(search.work()));
+        learned.work().put(json.putObject("training")).put("uniformEpochs", epochs(learned.work()));
+        return json;
+    }
+
+    private static void number(ObjectNode json, String key, double value) {
+        if (Double.isFinite(value)) {
+            json.put(key, value);
+        }
+    }
+
+    private static ObjectNode put(ObjectNode json, TrainingResult r) {
+        return json.put("testAccuracy", r.testAccuracy()).put("testLoss", r.testLoss()).put("seconds", r.seconds());
     }
 
     /** The run in a few lines for people; may be asked for after {@link #close}. */
     public String toText() {
         StringBuilder s = new StringBuilder();
         int width = search.layers().stream().mapToInt(String::length).max().orElse(0);
-        s.append(String.format(Locale.ROOT, "%nkernel sizes of %s%n", search.architecture().name()));
+        line(s, "%nkernel sizes of %s", search.architecture().name());
         for (int i = 0; i < search.layers().size(); i++) {
-            s.append(String.format(Locale.ROOT, "  %-" + width + "s  %2d   (soft %.2f)%n", search.layers().get(i), search.sizes()[i],
-                    search.softSizes()[i]));
-        }
-        s.append(String.format(Locale.ROOT, "parameters     %,d", search.parameters()));
-        if (search.costKind() != Cost.Kind.PARAMETERS) {
-            s.append(String.format(Locale.ROOT, "%ncost           %s", search.costKind().format(search.cost())));
+            line(s, "  %-" + width + "s  %2d   (soft %.2f)", search.layers().get(i), search.sizes()[i], search.softSizes()[i]);
         }
         if (Double.isFinite(search.budget())) {
-            s.append(String.format(Locale.ROOT, ", budget %s (%+.2f %%)", search.costKind().format(search.budget()),
-                    100 * (search.cost() / search.budget() - 1)));
+            line(s, "budget         %s, spent %+.2f %%%s", search.costKind().format(search.budget()), 100 * (search.cost() / search.budget() - 1),
+                    Double.isFinite(measured) ? ", measured " + search.costKind().format(measured) : "");
+        } else {
+            line(s, "cost           %s", search.costKind().format(search.cost()));
         }
-        if (Double.isFinite(measured)) {
-            s.append(String.format(Locale.ROOT, ", measured %s", search.costKind().format(measured)));
+        for (int i = 0; i < search.candidates().size(); i++) {
+            SearchResult.Candidate one = search.candidates().get(i);
+            line(s, "%-13s  %s  %s", i == 0 ? "candidates" : "", words(one.sizes()),
+                    one.steps() == 0 ? "alone" : Double.isFinite(one.loss()) ? String.format(Locale.ROOT, "loss %.4f in step %d", one.loss(), one.steps())
+                            : "could not be trained");
         }
-        for (SearchResult.Trial trial : search.trials()) {
-            s.append(String.format(Locale.ROOT, "%n%-13s  %s  %s", trial == search.trials().get(0) ? "trials" : "",
-                    Arrays.stream(trial.sizes()).mapToObj(Integer::toString).collect(Collectors.joining(" ")),
-                    Double.isFinite(trial.loss()) ? String.format(Locale.ROOT, "loss %.4f in epoch %d", trial.loss(), trial.epochs()) : "could not be trained"));
-        }
-        s.append(String.format(Locale.ROOT, "%nlearned sizes  test accuracy %.2f %%%n", 100 * learned.testAccuracy()));
+        line(s, "%-13s  %13s  %15s  %12s%s", "", "test accuracy", "multiply-adds", "parameters", timed() ? "  time of an image" : "");
+        row(s, "learned sizes", learned, search.multiplyAdds(), search.parameters(), milliseconds[0]);
         if (uniform != null) {
-            s.append(String.format(Locale.ROOT, "%-13s  test accuracy %.2f %%, %,d parameters%s%n", uniformName(),
-                    100 * uniform.testAccuracy(), uniformParameters, uniformNote()));
+            row(s, uniformName(), uniform, uniformMultiplyAdds, uniformParameters, milliseconds[1]);
+            line(s, "%-13s  %+.2f points, with a standard error of at most %.2f by the %,d test images; another seed moves it, too%s", "difference",
+                    ahead(), standardError(), testImages, exactlyUniform() ? "" : "%n".formatted() + " ".repeat(15)
+                    + "(no single odd size meets the budget; the nearest mix is " + words(uniformSizes) + ")");
         }
+        if (uniform != null || keptUniform) {
+            line(s, "%-13s  %s", "gained", gained());
+        }
+        line(s, "work           learning the sizes %.2f epochs of training %s (%.1f %% of it), training %.2f; %s in all, %.0f processor seconds",
+                epochs(search.work()), uniformName(), 100 * search.work().multiplyAdds() / learned.work().multiplyAdds(),
+                epochs(learned.work()), work().toText(), work().processorSeconds());
+        line(s, "time           search %.1f s, training %.1f s%s", search.seconds(), learned.seconds(),
+                uniform == null ? "" : String.format(Locale.ROOT, ", training of the uniform network %.1f s", uniform.seconds()));
+        line(s, "peak memory    %.0f MiB resident", PeakMemory.bytes() / 1048576.0);
+        return s.toString();
+    }
+
+    private static void line(StringBuilder s, String format, Object... values) {
+        s.append(String.format(Locale.ROOT, format + "%n", values));
+    }
+
+    private void row(StringBuilder s, String name, TrainingResult result, long multiplyAdds, long parameters, double time) {
+        line(s, "%-13s  %11.2f %%  %,15d  %,12d%s", name, 100 * result.testAccuracy(), multiplyAdds, parameters,
+                timed() ? String.format(Locale.ROOT, "  %13.3f ms", time) : "");
+    }
+
+    private boolean timed() {
+        return Double.isFinite(milliseconds[0]);
+    }
+
+    private String gained() {
         if (keptUniform) {
-            s.append(String.format(Locale.ROOT, "%-13s  test accuracy %.2f %%: the search kept the uniform sizes (or the mix nearest to them): the same network%n",
-                    "uniform", 100 * learned.testAccuracy()));
+            return "nothing: the sizes are those of the network nearest to uniform, which is what a plain training would have given";
         }
-        s.append(String.format(Locale.ROOT, "time           search %.1f s, training %.1f s", search.seconds(), learned.seconds()));
-        if (uniform != null) {
-            s.append(String.format(Locale.ROOT, ", training of the uniform network %.1f s", uniform.seconds()));
+        double saved = 1 - (double) search.multiplyAdds() / uniformMultiplyAdds;
+        String fewer = saved >= 1 - CHEAPER ? String.format(Locale.ROOT, " with %.0f %% fewer multiply-adds", 100 * saved) : "";
+        if (ahead() > standardError()) {
+            return "accuracy, by more than the standard error" + fewer;
         }
-        return s.append(String.format(Locale.ROOT, "%npeak memory    %.0f MiB resident%n", PeakMemory.bytes() / 1048576.0)).toString();
+        if (ahead() < -standardError()) {
+            return "no accuracy: the learned sizes are behind" + fewer;
+        }
+        return fewer.isEmpty() ? "nothing that this test part can show" : "about the same accuracy" + fewer;
     }
 
     private boolean exactlyUniform() {
@@ -149,12 +221,8 @@ public final class LearningResult implements AutoCloseable {
         return exactlyUniform() ? "uniform " + uniformSizes[0] : "near-uniform";
     }
 
-    private String uniformNote() {
-        if (exactlyUniform()) {
-            return "";
-        }
-        List<String> sizes = Arrays.stream(uniformSizes).mapToObj(Integer::toString).collect(Collectors.toList());
-        return " (no single odd size meets the budget; the nearest mix is " + String.join(" ", sizes) + ")";
+    private static String words(int[] sizes) {
+        return Arrays.stream(sizes).mapToObj(Integer::toString).collect(Collectors.joining(" "));
     }
 
     @Override

@@ -7,7 +7,10 @@ import java.util.stream.IntStream;
 import org.effconv.io.Json;
 import org.effconv.io.SizesFile;
 import org.effconv.nn.Architecture;
+import org.effconv.nn.NetworkPlan;
 import org.effconv.size.Cost;
+import org.effconv.size.FoundSizes;
+import org.effconv.train.Work;
 
 /** What a search found; holds no device memory. */
 public final class SearchResult {
@@ -16,38 +19,42 @@ public final class SearchResult {
     private final double[] soft;
     private final int[] sizes;
     private final long parameters;
+    private final long multiplyAdds;
     private final Cost.Kind kind;
     private final double cost;
     private final double budget;
     private final double seconds;
+    private final Work work;
     private final long steps;
     private final List<float[]> weights;
-    private final List<Trial> trials;
+    private final List<Candidate> candidates;
 
     /**
-     * A choice that the search tried at its end.
+     * A choice that the search tried by training it from its first step on.
      *
-     * @param sizes  one odd size per sized layer
-     * @param epochs of its short training
-     * @param loss   class loss over the last of them; NaN if it could not be trained
+     * @param sizes one odd size per sized layer
+     * @param steps that it was trained for
+     * @param loss  class loss over the second half of them, on average; NaN if it could not be trained
      */
-    public record Trial(int[] sizes, int epochs, double loss) {}
+    public record Candidate(int[] sizes, int steps, double loss) {}
 
     SearchResult(
-            Architecture architecture, List<String> layers, double[] soft, int[] sizes, long parameters, Cost.Kind kind, double cost,
-            double budget, double seconds, long steps, List<float[]> weights, List<Trial> trials) {
-        this.architecture = architecture;
-        this.layers = layers;
-        this.soft = soft.clone();
-        this.sizes = sizes.clone();
-        this.parameters = parameters;
-        this.kind = kind;
-        this.cost = cost;
-        this.budget = budget;
+            NetworkPlan plan, FoundSizes found, Cost of, double seconds, Work work, long steps, List<float[]> weights,
+            List<Candidate> candidates) {
+        architecture = plan.architecture();
+        layers = KernelSizeSearch.layerNames(plan);
+        soft = found.soft().clone();
+        sizes = found.sizes().clone();
+        parameters = plan.parameters(sizes);
+        multiplyAdds = plan.multiplyAdds(sizes);
+        kind = of.kind();
+        cost = found.cost();
+        budget = found.target();
         this.seconds = seconds;
+        this.work = work;
         this.steps = steps;
         this.weights = weights;
-        this.trials = trials;
+        this.candidates = candidates;
     }
 
     public Architecture architecture() {
@@ -89,36 +96,49 @@ public final class SearchResult {
         return budget;
     }
 
-    /** Wall clock of the search's epochs, its judgements and its trials. */
+    /** Multiply-adds of the network of these sizes on one image, forward. */
+    public long multiplyAdds() {
+        return multiplyAdds;
+    }
+
+    /** Wall clock of what {@link #work} counts. */
     public double seconds() {
         return seconds;
     }
 
-    /** Steps of the search. */
+    /**
+     * What learning the sizes took beyond the training of the network found: in one run the probe and the candidates that lost, in two stages all of the
+     * search.
+     */
+    public Work work() {
+        return work;
+    }
+
+    /** Steps of that, a step of each network counted as one. */
     public long steps() {
         return steps;
     }
 
-    /** What the search chose from at its end, in the order of trying; empty without trials. */
-    public List<Trial> trials() {
-        return trials;
+    /** What the search chose from, the mix nearest to uniform first; empty in two stages. */
+    public List<Candidate> candidates() {
+        return candidates;
     }
 
-    /** The trials in the form of results: sizes, epochs, and the loss of those that could be trained. */
-    public ArrayNode trialsToJson() {
-        ArrayNode list = Json.object().putArray("trials");
-        for (Trial trial : trials) {
+    /** The candidates in the form of results: sizes, steps, and the loss of those that could be trained. */
+    public ArrayNode candidatesToJson() {
+        ArrayNode list = Json.object().putArray("candidates");
+        for (Candidate candidate : candidates) {
             ObjectNode one = list.addObject();
-            one.set("sizes", Json.tree(trial.sizes));
-            one.put("epochs", trial.epochs);
-            if (Double.isFinite(trial.loss)) {
-                one.put("loss", trial.loss);
+            one.set("sizes", Json.tree(candidate.sizes));
+            one.put("steps", candidate.steps);
+            if (Double.isFinite(candidate.loss)) {
+                one.put("loss", candidate.loss);
             }
         }
         return list;
     }
 
-    /** Predicted weights at {@link #sizes}, per layer (K, k, k, C / groups): the start of a warm-started training. */
+    /** Predicted weights at {@link #sizes}, per layer (K, k, k, C / groups): the start of a warm-started training; empty in one run. */
     List<float[]> weights() {
         return weights;
     }

@@ -45,6 +45,8 @@ public final class Settings {
     static final double ADAMW_DECAY = 0.02;
     static final double SGD_DECAY = 5e-4;
 
+    private static final double PROBE_FROZEN = 0.1;
+
     private static final SearchSettings SEARCH = SearchSettings.standard();
     private static final Map<String, Setting<?>> TABLE = new LinkedHashMap<>();
 
@@ -86,14 +88,26 @@ public final class Settings {
 
     public static final Setting<String> LATENCY_TABLE = in(Setting.place("latency-table", NO_TABLE, NO_TABLE::equals, "a file",
             "what a budget of time is counted by: a file that 'effconv latency-table' has measured on this device"));
-    /** Of a search whose epochs are a fraction of a training's: a long training needs no long search. */
-    static final int MOST_SEARCH_EPOCHS = 12;
+    private static final String ONE_RUN = "one-run";
+
+    public static final Setting<String> FLOW = in(Setting.choice("flow", ONE_RUN,
+            "how sizes are learned. one-run: a short probe tells which way sizes should go, a few candidates begin the training side by side, and the best "
+                    + "one's training goes on to the end. two-stage: a longer search whose weights are thrown away, then a training (always so with "
+                    + "--budget auto and with --ceiling)", List.of(ONE_RUN, "two-stage")));
+
+    /** Of the search of two stages whose epochs are a fraction of a training's: a long training needs no long search. */
+    static final int MOST_SEARCH_EPOCHS = 5;
+
+    /** The same without a budget. */
+    static final int MOST_OPEN_SEARCH_EPOCHS = 12;
 
     public static final Setting<Double> SEARCH_FRACTION = in(Setting.number("search-fraction", 0.375, Range.above(0),
-            "epochs of the search, as a fraction of --epochs; rounded up to a whole epoch, at most " + MOST_SEARCH_EPOCHS));
+            "epochs of the search of two stages, as a fraction of --epochs; rounded up to a whole epoch, at most " + MOST_SEARCH_EPOCHS + ", or "
+                    + MOST_OPEN_SEARCH_EPOCHS + " with --budget auto"));
 
     public static final Setting<Integer> SEARCH_EPOCHS = in(Setting.integer("search-epochs", 0, 0, 1_000_000,
-            "epochs of the search, as many as are asked for; 0: by --search-fraction"));
+            "epochs to spend on learning sizes, as many as are asked for; 0: an eighth of a short training, a twentieth of one of 100 epochs "
+                    + "(two-stage: by --search-fraction)"));
     public static final Setting<String> MASK = in(Setting.choice("mask", lower(SEARCH.mask()),
             "how a soft size fades a kernel's outer ring", names(MaskKind.values())));
     public static final Setting<String> PREDICTOR = in(Setting.choice("predictor", lower(SEARCH.kernels()),
@@ -120,11 +134,6 @@ public final class Settings {
 
     public static final Setting<Integer> POLISH = in(Setting.integer("polish", 8, 0, 1000,
             "after the search, moves at most to a choice of equal cost whose loss under the predicted kernels is clearly smaller; 0: the soft sizes are rounded"));
-
-    public static final Setting<Double> TRIALS = in(Setting.number("trials", 0.16, Range.atLeast(0),
-            "then the best choices of a budget, up to " + SizeTrials.MOST + ", are trained on, from the kernels predicted for them, for this "
-                    + "fraction of the search's epochs, rounded up, and the one with the smallest loss is taken, if it is clearly better than "
-                    + "the mix nearest to uniform, then and in a trial " + SizeTrials.LONGER + " times as long; 0: none"));
 
     public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
@@ -167,6 +176,22 @@ public final class Settings {
     /** Whether a search ends in a choice among odd sizes by the loss under the predicted kernels. */
     boolean judged() {
         return get(POLISH) > 0 && !get(CEILING);
+    }
+
+    /** Whether a budget has to be met, and is no mere ceiling. */
+    boolean hasTarget() {
+        return !BudgetRange.isRange(get(BUDGET)) && budget().hasTarget() && !get(CEILING);
+    }
+
+    /** Whether sizes are chosen within the training that they are for. */
+    boolean oneRun() {
+        return get(FLOW).equals(ONE_RUN) && hasTarget();
+    }
+
+    /** What the probe of one run takes from these settings: the paper's own update, at the predicted sizes themselves. */
+    SearchSettings probe() {
+        return search().change().update(SearchSettings.Update.GRADIENT).start(0).frozen(PROBE_FROZEN).closing(0).spread(0)
+                .price(SEARCH.price()).build();
     }
 
     /** What a search takes from these settings. */
@@ -251,7 +276,7 @@ public final class Settings {
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
         return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE,
-                FROZEN, CLOSING, SPREAD, PRICE, CEILING, POLISH, TRIALS,
+                FROZEN, CLOSING, SPREAD, PRICE, CEILING, POLISH,
                 WARM_START, COMPARE);
     }
 

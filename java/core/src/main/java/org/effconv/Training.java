@@ -135,7 +135,7 @@ public final class Training extends Job<Training> {
 
     private TrainingResult train(Phase.Context context, Device device, NetworkPlan plan) {
         try (Construction construction = new Construction()) {
-            TrainingResult result = construction.own(train(this, context, device, plan, PHASE, sizes, warmStart));
+            TrainingResult result = construction.own(train(this, context, device, plan, PHASE, sizes, warmStart, null));
             if (context.folder() != null) {
                 sizesFile(plan, sizes).write(context.folder().file("sizes.json"));
                 result.model().write(context.folder().file("model.safetensors"));
@@ -152,9 +152,14 @@ public final class Training extends Job<Training> {
                 .toList());
     }
 
-    /** The training of a job, within its run folder if there is one. */
+    /**
+     * The training of a job, within its run folder if there is one.
+     *
+     * @param warmStart whose predicted kernels it starts from; null: fresh ones
+     * @param left      where it was left when sizes were chosen, to go on from there; null: from the start
+     */
     static TrainingResult train(
-            Job<?> job, Phase.Context context, Device device, NetworkPlan plan, String phase, int[] sizes, SearchResult warmStart) {
+            Job<?> job, Phase.Context context, Device device, NetworkPlan plan, String phase, int[] sizes, SearchResult warmStart, Phase.Left left) {
         Settings settings = job.settings();
         long seed = settings.get(Settings.SEED);
         try (Construction construction = new Construction()) {
@@ -162,7 +167,7 @@ public final class Training extends Job<Training> {
             TrainedWeights weights = construction.own(new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed,
                     warmStart == null ? null : warmStart.weights()));
             Phase.Outcome outcome = Phase.run(context, phase, network, weights, job.options(context.data(), settings.get(Settings.EPOCHS)),
-                    new FixedSizes(plan, sizes), testPart(settings));
+                    new FixedSizes(plan, sizes), testPart(settings), left);
             TrainedModel model =
                     new TrainedModel(device, network, weights, Normalisation.of(context.data()), context.data().classNames());
             construction.done();

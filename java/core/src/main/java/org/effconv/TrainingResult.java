@@ -1,6 +1,7 @@
 package org.effconv;
 
 import org.effconv.train.Phase;
+import org.effconv.train.Work;
 
 /** A trained network with its figures after the last epoch. Close it before the device. */
 public final class TrainingResult implements AutoCloseable {
@@ -42,6 +43,11 @@ public final class TrainingResult implements AutoCloseable {
     /** Wall clock of the training's epochs, without evaluation. */
     public double seconds() {
         return outcome.seconds();
+    }
+
+    /** What the training's steps computed. */
+    public Work work() {
+        return outcome.work();
     }
 
     /** Steps of the training. */

@@ -140,7 +140,7 @@ class LatencyTableTest {
             table(device).write(file);
             Path out = folder.resolve("run");
             Learning learning = Learning.of("planted3").budget("k5").set(Settings.COST, "latency").set(Settings.LATENCY_TABLE, file.toString())
-                    .set(Settings.SEARCH_EPOCHS, 1).set(Settings.TRIALS, 0.0).epochs(1).batch(16).out(out).listener(new TrainingListener() {
+                    .set(Settings.SEARCH_EPOCHS, 1).epochs(1).batch(16).out(out).listener(new TrainingListener() {
                         @Override
                         public void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {
                             file.toFile().delete();

@@ -188,12 +188,12 @@ class ResumeTest {
     @Test
     void aSearchNeedsNoMetricsToGoOn() throws IOException {
         try (Device device = device()) {
-            SearchResult found = KernelSizeSearch.of("planted3").budget("k5").epochs(16).batch(16).set(Settings.TRIALS, 0.1).out(run).run(device, PLANTED);
-            assertFalse(found.trials().isEmpty());
+            SearchResult found = KernelSizeSearch.of("planted3").budget("k5").epochs(6).batch(16).out(run).run(device, PLANTED);
+            assertFalse(found.candidates().isEmpty());
             Files.delete(run.resolve("metrics.jsonl"));
             SearchResult again = KernelSizeSearch.resume(run).run(device, PLANTED);
             assertArrayEquals(found.sizes(), again.sizes());
-            assertEquals(found.trialsToJson(), again.trialsToJson());
+            assertEquals(found.candidatesToJson(), again.candidatesToJson());
         }
     }
 

@@ -69,7 +69,7 @@ final class Console implements TrainingListener, AutoCloseable {
             line.append(String.format(Locale.ROOT, "  test %.2f %%", 100 * m.testAccuracy()));
         }
         line.append(String.format(Locale.ROOT, "  %.1f s  %.0f images/s", m.seconds(), m.imagesPerSecond()));
-        if (m.phase().startsWith("trial")) { // each is of other sizes
+        if (m.phase().startsWith("candidate")) { // each is of other sizes
             line.append("  sizes ").append(m.sizes().stream().map(String::valueOf).collect(Collectors.joining(" ")));
         }
         if (!m.softSizes().isEmpty()) {

@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
                 + "any budget in it. For one budget, and the training of its network, there is 'effconv learn'.")
 final class SearchCommand extends RunCommand<AnySearch, SearchCommand.Found> {
     private static final List<Setting<?>> OTHERS = List.of(Settings.BUDGET, Settings.WARM_START, Settings.COMPARE, Settings.BEST_EPOCH, Settings.START_SIZE,
-            Settings.CEILING, Settings.SIZE_UPDATE, Settings.PRICE, Settings.CLOSING, Settings.POLISH, Settings.TRIALS);
+            Settings.CEILING, Settings.SIZE_UPDATE, Settings.PRICE, Settings.CLOSING, Settings.POLISH);
 
     @Option(names = "--budget", paramLabel = "RANGE",
             description = "range of what the networks to find may cost: any (k3 to k7), or any:FROM..TO with numbers of parameters (100k), of "

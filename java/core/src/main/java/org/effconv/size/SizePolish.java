@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
 
 /**
  * The last part of a search: the choice of odd sizes by the class loss under the predicted kernels.
@@ -28,7 +27,6 @@ public final class SizePolish {
     private final Cost cost;
     private final double target;
     private final Judge judge;
-    private final List<int[]> ranked = new ArrayList<>();
     private long left; // batches that may still be judged
     private boolean cutShort;
 
@@ -76,7 +74,6 @@ public final class SizePolish {
     public List<Move> polish(List<int[]> proposals, int[] start, int most, int batches, long total) {
         left = total;
         cutShort = false;
-        ranked.clear();
         List<Move> moves = new ArrayList<>();
         int[] sizes = start;
         List<int[]> choices = new ArrayList<>(proposals);
@@ -89,11 +86,7 @@ public final class SizePolish {
                 cutShort = true;
                 break;
             }
-            Round round = judged(choices.subList(0, tried), sizes, batches);
-            if (moves.isEmpty()) {
-                Stream.concat(round.last.stream(), round.out.stream()).map(Move::sizes).forEach(ranked::add);
-            }
-            Move best = round.last.stream().filter(Move::stands).findFirst().orElse(null);
+            Move best = judged(choices.subList(0, tried), sizes, batches).stream().filter(Move::stands).findFirst().orElse(null);
             if (best == null) {
                 break;
             }
@@ -108,38 +101,6 @@ public final class SizePolish {
     /** Whether the last polish ended because judging another round would have taken too many batches. */
     public boolean cutShort() {
         return cutShort;
-    }
-
-    /**
-     * The choices of the last polish's first round, best first: those that came into the last heat, then those of the heat before,
-     * and so on; without the sizes where it began. Empty if there was no round.
-     */
-    public List<int[]> ranked() {
-        return List.copyOf(ranked);
-    }
-
-    /**
-     * Choices that are worth more than a judgement, each in one list only: a judge whose kernels have learned near uniform sizes is no
-     * judge of how steep sizes should rise or fall.
-     *
-     * @param answer  of the search
-     * @param start   where the last polish began; may be the answer
-     * @param rising  with depth, in every layer, the best judged first; the answer may be one of them
-     * @param falling as {@code rising}
-     * @param rest    all others, the best judged first
-     */
-    public record Finalists(int[] answer, int[] start, List<int[]> rising, List<int[]> falling, List<int[]> rest) {}
-
-    /**
-     * @param answer of the search
-     * @param start  the last polish's
-     */
-    public Finalists finalists(int[] answer, int[] start) {
-        List<int[]> graded = SizeProposals.graded(cost, target);
-        List<int[]> oneWay = ranked.stream().filter(sizes -> contains(graded, sizes)).toList();
-        return new Finalists(answer, start, oneWay.stream().filter(SizeProposals::rises).toList(),
-                oneWay.stream().filter(sizes -> !SizeProposals.rises(sizes)).toList(),
-                ranked.stream().filter(sizes -> !contains(graded, sizes) && !Arrays.equals(sizes, answer)).toList());
     }
 
     private static boolean contains(List<int[]> choices, int[] sizes) {
@@ -202,18 +163,11 @@ public final class SizePolish {
         }
     }
 
-    /**
-     * @param last of the last heat
-     * @param out  of the heats before
-     */
-    private record Round(List<Move> last, List<Move> out) {}
-
-    // Heats: all choices on a few batches, a quarter of them on four times as many, and so on, the last on all. The best come first.
-    private Round judged(List<int[]> choices, int[] sizes, int batches) {
+    // Heats: all choices on a few batches, a quarter of them on four times as many, and so on, the last on all. Those of the last, best first.
+    private List<Move> judged(List<int[]> choices, int[] sizes, int batches) {
         double[] present = losses(sizes, batches);
         int heat = Math.min(FIRST_BATCHES, batches);
         List<int[]> running = choices;
-        List<Move> out = List.of();
         while (true) {
             int n = heat;
             List<Move> compared = running.stream()
@@ -221,11 +175,9 @@ public final class SizePolish {
                     .sorted(Comparator.comparingDouble(Move::improvement).reversed())
                     .toList();
             if (heat == batches) {
-                return new Round(compared, out);
+                return compared;
             }
-            int goOn = kept(compared.size());
-            out = Stream.concat(compared.stream().skip(goOn), out.stream()).toList();
-            running = compared.stream().limit(goOn).map(Move::sizes).toList();
+            running = compared.stream().limit(kept(compared.size())).map(Move::sizes).toList();
             heat = Math.min(KEPT * heat, batches);
         }
     }

@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.effconv.nn.SizedLayer;
 
 /**
@@ -87,27 +86,6 @@ final class SizeProposals {
             Arrays.setAll(v, l -> start[l] * Math.pow(soft[l] / start[l], times));
             addNearest(v);
         }
-    }
-
-    /** Those that rise or fall with depth in every layer; what brings others back to a small budget may be one large kernel somewhere. */
-    static List<int[]> graded(Cost cost, double target) {
-        SizeProposals proposals = new SizeProposals(cost, target);
-        proposals.addGraded();
-        return proposals.found.values().stream().filter(SizeProposals::oneWay).toList();
-    }
-
-    private static boolean oneWay(int[] sizes) {
-        return IntStream.range(1, sizes.length).allMatch(l -> sizes[l - 1] <= sizes[l])
-                || IntStream.range(1, sizes.length).allMatch(l -> sizes[l - 1] >= sizes[l]);
-    }
-
-    /** Whether sizes rise with depth, on the whole. */
-    static boolean rises(int[] sizes) {
-        double sum = 0;
-        for (int l = 0; l < sizes.length; l++) {
-            sum += (2 * l - (sizes.length - 1)) * Math.log(sizes[l]);
-        }
-        return sum > 0;
     }
 
     private void addGraded() {

@@ -36,8 +36,7 @@ public final class SweepEstimate {
         Settings settings = run.settings();
         int images = plan.data(run).train().count();
         if (run.kind() == SweepRun.Kind.SEARCH) {
-            return (double) images * (KernelSizeSearch.epochs(settings) * imageSeconds(run, run.kind())
-                    + KernelSizeSearch.mostTrialEpochs(settings) * imageSeconds(run, SweepRun.Kind.TRAINING));
+            return KernelSizeSearch.overheadEpochs(settings) * images * imageSeconds(run, KernelSizeSearch.inOneRun(settings) ? SweepRun.Kind.TRAINING : run.kind());
         }
         double scale = run.sizes() == null ? 1 : (double) plan.multiplyAdds(run) / plan.mixedMultiplyAdds(run);
         return (double) settings.get(Settings.EPOCHS) * images * imageSeconds(run, run.kind()) * scale;
@@ -65,7 +64,7 @@ public final class SweepEstimate {
             }
         };
         Settings brief = run.settings().with(Settings.VALIDATION, 0.0).with(Settings.TRAIN_IMAGES, 0).with(Settings.TEST_IMAGES, 0)
-                .with(Settings.EPOCHS, 2).with(Settings.SEARCH_EPOCHS, 2).with(Settings.TRIALS, 0.0);
+                .with(Settings.EPOCHS, 2).with(Settings.SEARCH_EPOCHS, 2).with(Settings.FLOW, "two-stage");
         switch (kind) {
             case SEARCH -> KernelSizeSearch.of(brief, run.architecture()).latencyTable(plan.table()).listener(clock).run(device, few);
             case TRAINING -> Training.of(brief, run.architecture(), plan.mixed(run)).listener(clock).run(device, few).close();

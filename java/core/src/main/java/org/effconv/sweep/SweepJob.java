@@ -144,7 +144,7 @@ public final class SweepJob {
         json.set("layers", Json.tree(found.layers()));
         json.set("sizes", Json.tree(found.sizes()));
         json.set("softSizes", Json.tree(found.softSizes()));
-        json.set("trials", found.trialsToJson());
+        json.set("candidates", found.candidatesToJson());
         json.put("parameters", found.parameters());
         return time(json, folder, found.seconds(), found.steps());
     }

@@ -10,9 +10,7 @@ import org.bytedeco.javacpp.DoublePointer;
 import org.effconv.backend.CoordinateLayer;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.SizeHead;
-import org.effconv.backend.Support;
 import org.effconv.backend.SynthesisLayer;
-import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 

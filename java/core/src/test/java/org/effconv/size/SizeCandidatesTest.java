@@ -1,0 +1,91 @@
+package org.effconv.size;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.effconv.backend.Backend;
+import org.effconv.backend.cpu.CpuBackend;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class SizeCandidatesTest {
+    private final Backend backend = CpuBackend.open(1);
+
+    @AfterEach
+    void close() {
+        backend.close();
+    }
+
+    private Cost cost(String architecture, String kind) {
+        var plan = SmallSearch.plan(architecture, 32, 32, 3, 10);
+        return kind.equals("macs") ? Cost.multiplyAdds(backend, plan) : Cost.parameters(backend, plan);
+    }
+
+    private static double[] moved(double[] start, double ratio) {
+        double[] soft = start.clone();
+        Arrays.setAll(soft, l -> start[l] * Math.pow(ratio, (double) l / (start.length - 1) - 0.5));
+        return soft;
+    }
+
+    private static boolean rises(int[] sizes) {
+        double sum = 0;
+        for (int l = 0; l < sizes.length; l++) {
+            sum += (2 * l - (sizes.length - 1)) * Math.log(sizes[l]);
+        }
+        return sum > 0;
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "cnn6, k5, macs, 3", "cnn6, k5, macs, 0.4", "cnn6, 1.3x, macs, 3", "cnn6, 1.8x, macs, 50", "cnn6, k5, parameters, 3", "dwnet, k5, macs, 3",
+        "dwnet, 1.3x, macs, 0.3", "resnet20, 1.8x, macs, 2", "resnet20, k5, parameters, 1", "lenet, k5, parameters, 3", "flexnet7, 2.5x, macs, 2"
+    })
+    void allMeetTheBudgetAndDifferAndNoneIsExtreme(String architecture, String budget, String kind, double ratio) {
+        Cost cost = cost(architecture, kind);
+        double target = Budget.parse(budget, kind).target(cost);
+        double[] start = SizeCandidates.start(cost, target);
+        List<int[]> all = SizeCandidates.of(moved(start, ratio), cost, target, 4);
+        assertTrue(!all.isEmpty() && all.size() <= 4);
+        assertArrayEquals(Baselines.mixed(cost, target), all.get(0));
+        for (int i = 0; i < all.size(); i++) {
+            int[] sizes = all.get(i);
+            String what = Arrays.toString(sizes);
+            assertTrue(SizeRounding.meets(cost.at(sizes), cost, target), what);
+            if (i > 0) {
+                assertTrue(IntStream.range(0, sizes.length).allMatch(l -> sizes[l] <= 2 * start[l] + 1e-9 && sizes[l] >= start[l] / 2 - 1e-9), what);
+            }
+            for (int j = 0; j < i; j++) {
+                assertTrue(!Arrays.equals(all.get(j), sizes), what + " twice");
+            }
+        }
+    }
+
+    @Test
+    void theyGoTheWayOfTheSearch() {
+        Cost cost = cost("cnn6", "macs");
+        double target = Budget.parse("k5", "macs").target(cost);
+        double[] start = SizeCandidates.start(cost, target);
+        List<int[]> rising = SizeCandidates.of(moved(start, 1.5), cost, target, 4);
+        List<int[]> falling = SizeCandidates.of(moved(start, 1 / 1.5), cost, target, 3);
+        assertTrue(rising.size() >= 3 && falling.size() == 3);
+        assertTrue(rising.stream().skip(1).allMatch(SizeCandidatesTest::rises));
+        assertTrue(falling.stream().skip(1).noneMatch(SizeCandidatesTest::rises));
+        double[] steepness = rising.stream().mapToDouble(sizes -> (double) sizes[sizes.length - 1] / sizes[0]).toArray();
+        assertTrue(steepness[2] > steepness[1] && steepness[1] > steepness[0], Arrays.toString(steepness));
+    }
+
+    @Test
+    void aSearchThatMovedNothingLeavesPlainShapes() {
+        Cost cost = cost("cnn6", "macs");
+        double target = Budget.parse("k5", "macs").target(cost);
+        List<int[]> all = SizeCandidates.of(SizeCandidates.start(cost, target), cost, target, 4);
+        assertEquals(2, all.size());
+        assertArrayEquals(Baselines.smallFirst(cost, target), all.get(1));
+    }
+}

@@ -1,0 +1,83 @@
+package org.effconv.size;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.effconv.EffconvException.JobFailed;
+import org.junit.jupiter.api.Test;
+
+class SizeRaceTest {
+    private static final int[] HEATS = {4, 10};
+
+    private final List<String> trained = new ArrayList<>();
+
+    /**
+     * @param early class losses of the candidates up to step 4
+     * @param late  after it; NaN: the candidate fails there
+     */
+    private SizeRace.Result race(double[] early, double[] late) {
+        trained.clear();
+        return SizeRace.run(early.length, HEATS, (candidate, steps) -> {
+            trained.add(candidate + " " + steps);
+            double[] losses = new double[steps];
+            Arrays.setAll(losses, step -> step < 4 ? early[candidate] : late[candidate]);
+            if (Arrays.stream(losses).anyMatch(Double::isNaN)) {
+                throw new JobFailed("the loss of " + candidate + " is NaN");
+            }
+            return losses;
+        });
+    }
+
+    @Test
+    void twoGoOnAndTheBetterOneWins() {
+        SizeRace.Result result = race(new double[] {4, 2, 1, 3}, new double[] {0, 1, 2, 0});
+        assertEquals(List.of("0 4", "1 4", "2 4", "3 4", "2 10", "1 10"), trained);
+        assertEquals(1, result.winner());
+        assertEquals(List.of(4, 10, 10, 4), result.entries().stream().map(SizeRace.Entry::steps).toList());
+        assertEquals(4, result.entries().get(0).loss());
+        assertEquals(1, result.entries().get(1).loss());
+    }
+
+    @Test
+    void onlyTheSecondHalfOfTheStepsCounts() {
+        SizeRace.Result result = SizeRace.run(2, new int[] {4},
+                (candidate, steps) -> candidate == 0 ? new double[] {0, 0, 2, 2, 0} : new double[] {9, 9, 1, 1, 9});
+        assertEquals(1, result.winner());
+        assertEquals(new SizeRace.Entry(4, 2), result.entries().get(0));
+    }
+
+    @Test
+    void thePlainOneStaysUnlessAnotherIsClearlyAhead() {
+        double clear = 1 - SizeRace.CLEARLY;
+        assertEquals(0, race(new double[] {1, 0.5}, new double[] {1, clear + 1e-6}).winner());
+        assertEquals(1, race(new double[] {1, 0.5}, new double[] {1, clear - 1e-6}).winner());
+        assertEquals(1, race(new double[] {9, 1, 2}, new double[] {0, 1, 2}).winner(), "the plain one was out by then");
+    }
+
+    @Test
+    void whoFailsHasLost() {
+        double nan = Double.NaN;
+        SizeRace.Result result = race(new double[] {nan, 2, 1}, new double[] {1, 1, nan});
+        assertEquals(1, result.winner());
+        assertTrue(Double.isNaN(result.entries().get(0).loss()) && Double.isNaN(result.entries().get(2).loss()));
+        JobFailed first = new JobFailed("the last to fail");
+        assertSame(first, assertThrows(JobFailed.class, () -> SizeRace.run(1, HEATS, (candidate, steps) -> {
+            throw first;
+        })));
+    }
+
+    @Test
+    void heatsSpendWhatTheLosersMay() {
+        assertArrayEquals(new int[] {20, 50}, SizeRace.heats(4, 90, 1000)); // 2 x 20 + 50
+        assertArrayEquals(new int[] {20, 50}, SizeRace.heats(3, 70, 1000));
+        assertArrayEquals(new int[] {90}, SizeRace.heats(2, 90.9, 1000));
+        assertArrayEquals(new int[] {1, 1}, SizeRace.heats(4, 0.5, 1000));
+        assertArrayEquals(new int[] {20, 30}, SizeRace.heats(4, 90, 30), "no longer than the training");
+    }
+}
