@@ -83,7 +83,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         Budget budget = settings.budget();
         Cost cost = job.cost(device, plan);
         double target = budget.target(cost);
-        if (Double.isFinite(target) && !search.ceiling()) {
+        if (Double.isFinite(target) && !search.ceiling() && !budget.asGoodAs()) {
             SizeRounding.requireReachable(cost, target);
         }
         checkSize(job, device, data, plan, search);
@@ -97,6 +97,13 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     public static void check(Settings settings, NetworkPlan plan) {
         if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
             throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
+        }
+        if (settings.budget().asGoodAs() && !settings.oneRun()) {
+            throw new EffconvException.InvalidInput("budget '" + settings.get(Settings.BUDGET) + "': candidates are compared within the one training; expected "
+                    + "--flow one-run, without --ceiling");
+        }
+        if (settings.get(Settings.WARM_START) && settings.oneRun()) {
+            throw new EffconvException.InvalidInput("--warm-start: in one run the training goes on anyway; expected with --flow two-stage only");
         }
         values(plan, settings.search()); // refuses those that do not go together, before anything is written
     }

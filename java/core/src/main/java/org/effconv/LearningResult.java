@@ -162,7 +162,7 @@ public final class LearningResult implements AutoCloseable {
         for (int i = 0; i < search.candidates().size(); i++) {
             SearchResult.Candidate one = search.candidates().get(i);
             line(s, "%-13s  %s  %s", i == 0 ? "candidates" : "", words(one.sizes()),
-                    one.steps() == 0 ? "alone" : Double.isFinite(one.loss()) ? String.format(Locale.ROOT, "loss %.4f in step %d", one.loss(), one.steps())
+                    one.steps() == 0 ? "not tried" : Double.isFinite(one.loss()) ? String.format(Locale.ROOT, "loss %.4f in step %d", one.loss(), one.steps())
                             : "could not be trained");
         }
         line(s, "%-13s  %13s  %15s  %12s%s", "", "test accuracy", "multiply-adds", "parameters", timed() ? "  time of an image" : "");

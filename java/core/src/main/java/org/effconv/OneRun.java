@@ -8,6 +8,7 @@ import org.effconv.data.Dataset;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
+import org.effconv.size.Budget;
 import org.effconv.size.Cost;
 import org.effconv.size.FoundSizes;
 import org.effconv.size.SizeCandidates;
@@ -46,6 +47,10 @@ final class OneRun {
     private static final int MOST_PROBE_STEPS = 120;
     private static final int LEAST_PROBE_STEPS = 16; // fewer move nothing
     private static final double PROBE_STEP = 1.3; // in steps of a candidate: spare rings, and sizes that are off the budget for a while
+
+    // As-good-as: what the probe may cost, in what the uniform network does, and how many networks of its cost the compared ones come to.
+    private static final double PROBED_PART = 0.6;
+    private static final double COMPARED = 2.2;
 
     private OneRun() {}
 
@@ -95,12 +100,37 @@ final class OneRun {
         KernelSizeSearch.Chosen choose() {
             double overhead = overheadEpochs(job.settings()) * batches;
             int probing = probeSteps(overhead);
-            double[] soft = probing == 0 ? SizeCandidates.start(cost, target) : probe(probing);
+            Budget budget = job.settings().budget();
+            return budget.asGoodAs() ? cheapest(overhead, probing, (int) budget.value()) : best(overhead, probing);
+        }
+
+        // The best of those that cost what was asked for.
+        private KernelSizeSearch.Chosen best(double overhead, int probing) {
+            double[] soft = soft(probing, target);
             List<int[]> candidates = SizeCandidates.of(soft, cost, target, MOST_CANDIDATES);
             left = new Phase.Left[candidates.size()];
+            if (candidates.size() == 1) {
+                return chosen(soft, candidates, new SizeRace.Result(0, List.of(new SizeRace.Entry(0, Double.NaN))));
+            }
             int[] heats = SizeRace.heats(candidates.size(), overhead - PROBE_STEP * probing, (long) batches * options.epochs());
-            SizeRace.Result race = candidates.size() == 1 ? new SizeRace.Result(0, List.of(new SizeRace.Entry(0, Double.NaN)))
-                    : SizeRace.run(candidates.size(), heats, (candidate, count) -> train(candidates.get(candidate), candidate, count));
+            return chosen(soft, candidates, SizeRace.run(candidates.size(), heats, (one, count) -> train(candidates.get(one), one, count)));
+        }
+
+        // The cheapest of those that begin to learn as well as the uniform network.
+        private KernelSizeSearch.Chosen cheapest(double overhead, int probing, int size) {
+            double searched = Math.max(cost.fixed() + PROBED_PART * (target - cost.fixed()), cost.uniform(1));
+            double[] soft = soft(probing, searched);
+            int[] uniform = cost.layers().stream().mapToInt(layer -> Math.min(size, layer.kmax())).toArray();
+            List<int[]> candidates = new ArrayList<>(List.of(uniform));
+            candidates.addAll(SizeCandidates.cheaper(soft, cost, searched, target, uniform));
+            left = new Phase.Left[candidates.size()];
+            double steps = (overhead - PROBED_PART * PROBE_STEP * probing) / COMPARED;
+            int heat = (int) Math.max(1, Math.min(steps, (double) batches * options.epochs()));
+            double[] costs = candidates.stream().mapToDouble(sizes -> cost.at(sizes) - cost.fixed()).toArray();
+            return chosen(soft, candidates, SizeRace.cheapest(costs, heat, (one, count) -> train(candidates.get(one), one, count)));
+        }
+
+        private KernelSizeSearch.Chosen chosen(double[] soft, List<int[]> candidates, SizeRace.Result race) {
             List<SearchResult.Candidate> told = new ArrayList<>();
             for (int i = 0; i < left.length; i++) {
                 SizeRace.Entry entry = race.entries().get(i);
@@ -119,17 +149,21 @@ final class OneRun {
             return new KernelSizeSearch.Chosen(result, left[race.winner()], left[0]);
         }
 
+        private double[] soft(int probing, double searched) {
+            return probing == 0 ? SizeCandidates.start(cost, searched) : probe(probing, searched);
+        }
+
         // On so many of the images that whole epochs have that many steps.
-        private double[] probe(int count) {
+        private double[] probe(int count, double searched) {
             int epochs = (count + batches - 1) / batches;
             Dataset some = context.data().take(count / epochs * Math.min(options.batch(), context.data().train().count()), Integer.MAX_VALUE);
             Phase.Context probing = new Phase.Context(context.backend(), some, context.folder(), context.identity(), context.listeners(), context.stop());
             Settings settings = job.settings();
             try (Network network = new Network(device.backend(), plan, device.activationType(), settings.get(Settings.SEED));
                     SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), cost,
-                            settings.budget(), settings.probe(), settings.get(Settings.SEED))) {
+                            Budget.of(cost, searched), settings.probe(), settings.get(Settings.SEED))) {
                 Phase.Outcome outcome = Phase.run(probing, PROBE, network, weights, job.probeOptions(some, epochs),
-                        new PredictorSearch.SoftSizes(weights, cost, target), Phase.TestPart.NEVER);
+                        new PredictorSearch.SoftSizes(weights, cost, searched), Phase.TestPart.NEVER);
                 seconds += outcome.seconds();
                 work = work.plus(outcome.work());
                 steps += outcome.steps();

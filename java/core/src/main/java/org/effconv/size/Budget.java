@@ -26,6 +26,8 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
         RATIO,
         /** What the network costs with this size in every layer: k5. */
         UNIFORM,
+        /** As little as serves as well as this size in every layer: as-good-as:k5. */
+        AS_GOOD_AS,
         /** No target: the cost has a price, and sizes settle where another ring does not pay. */
         AUTO
     }
@@ -34,9 +36,14 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
     private static final Pattern COUNT = Pattern.compile(DECIMAL + "\\s?([kmg]?)(macs?)?");
     private static final Pattern TIME = Pattern.compile(DECIMAL + "\\s?(us|ms|s)");
     private static final Pattern RATIO = Pattern.compile(DECIMAL + "x");
-    private static final Pattern UNIFORM = Pattern.compile("k(\\d{1,2})");
+    private static final Pattern UNIFORM = Pattern.compile("(as-good-as:)?k(\\d{1,2})");
     private static final String FORMS = "a number of parameters (120k, 1.2M, 123456) or of multiply-adds (30MMAC), a time (4.2ms), "
-            + "a ratio to uniform size 3 (1.5x), a uniform size (k5), or auto";
+            + "a ratio to uniform size 3 (1.5x), a uniform size (k5), the least that is as good as one (as-good-as:k5), or auto";
+
+    /** An amount of what a cost counts. */
+    public static Budget of(Cost cost, double amount) {
+        return new Budget(Form.AMOUNT, amount, cost.kind(), cost.kind().format(amount));
+    }
 
     /** A budget whose unit says what it counts; parameters where it has none. */
     public static Budget parse(String text) {
@@ -60,7 +67,9 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
         }
         Matcher m = UNIFORM.matcher(s);
         if (m.matches()) {
-            return new Budget(Form.UNIFORM, size(m.group(1), text), kind, text);
+            // What a network takes to serve is its multiply-adds; a size alone stands for parameters, as the paper's budgets do.
+            return m.group(1) == null ? new Budget(Form.UNIFORM, size(m.group(2), text), kind, text)
+                    : new Budget(Form.AS_GOOD_AS, size(m.group(2), text), asked == null ? Cost.Kind.MULTIPLY_ADDS : asked, text);
         }
         m = RATIO.matcher(s);
         if (m.matches()) {
@@ -131,13 +140,18 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
         return value;
     }
 
-    /** True if there is a cost to meet. */
+    /** True if there is a cost to meet, or not to exceed. */
     public boolean hasTarget() {
         return form != Form.AUTO;
     }
 
+    /** True if the least cost is asked for at which a network is as good as a uniform one. */
+    public boolean asGoodAs() {
+        return form == Form.AS_GOOD_AS;
+    }
+
     /**
-     * The amount that this budget means; NaN for AUTO.
+     * The amount that this budget means: for AS_GOOD_AS the most, what the uniform network costs; NaN for AUTO.
      *
      * @param uniform what the network costs with one size in every layer
      */
@@ -145,7 +159,7 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
         return switch (form) {
             case AMOUNT -> value;
             case RATIO -> value * uniform.applyAsDouble(3);
-            case UNIFORM -> uniform.applyAsDouble((int) value);
+            case UNIFORM, AS_GOOD_AS -> uniform.applyAsDouble((int) value);
             case AUTO -> Double.NaN;
         };
     }

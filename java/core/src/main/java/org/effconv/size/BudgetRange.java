@@ -32,8 +32,8 @@ public record BudgetRange(Budget low, Budget high, String text) {
         }
         Budget low = Budget.parse(ends[0], cost);
         Budget high = Budget.parse(ends[1], cost);
-        if (!low.hasTarget() || !high.hasTarget()) {
-            throw new InvalidInput("budget '" + text + "': a range cannot end in auto; expected two numbers, ratios or sizes");
+        if (!low.hasTarget() || !high.hasTarget() || low.asGoodAs() || high.asGoodAs()) {
+            throw new InvalidInput("budget '" + text + "': a range cannot end in auto or as-good-as; expected two numbers, ratios or sizes");
         }
         if (low.cost() != high.cost()) {
             throw new InvalidInput("budget '" + text + "': " + low + " is one of " + low.cost().key() + " and " + high + " one of "

@@ -3,6 +3,7 @@ package org.effconv.size;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.effconv.EffconvException.JobFailed;
 
@@ -20,6 +21,7 @@ public final class SizeCandidates {
     private static final double LEAST_RATIO = 1.2; // of the last size over the first one on the trend, from where on there is a trend
     private static final double LEAST_WAY = 0.1; // of the log of a size: a search that went no further has found nothing
     private static final double[] STEEP = {2.5, 4}; // that ratio, of the choices along the trend
+    private static final double[] PARTS = {0.36, 0.46, 0.56, 0.66, 0.8, 0.97}; // of what the uniform network's sizes cost
     private static final int ROUNDINGS = 24; // of a point, the nearest first, until one is no farther than allowed
 
     private final Cost cost;
@@ -31,6 +33,40 @@ public final class SizeCandidates {
         this.cost = cost;
         this.target = target;
         start = start(cost, target);
+    }
+
+    /**
+     * Choices for less and less, each along the way of the search.
+     *
+     * @param soft where a search under {@code searched} ended
+     * @param most what no choice may cost more than
+     * @param uniform costs {@code most}; no choice is this one
+     * @return in rising order of cost, all different; may be empty in a network of few sizes
+     */
+    public static List<int[]> cheaper(double[] soft, Cost cost, double searched, double most, int[] uniform) {
+        double[] from = start(cost, searched);
+        List<int[]> found = new ArrayList<>();
+        for (double part : PARTS) {
+            double target = cost.fixed() + part * (most - cost.fixed());
+            double[] scaled = new double[soft.length];
+            double[] start = start(cost, Math.max(target, cost.uniform(1)));
+            Arrays.setAll(scaled, l -> start[l] * soft[l] / from[l]);
+            if (target > cost.uniform(1)) {
+                cheaper(scaled, cost, target).filter(sizes -> !Arrays.equals(sizes, uniform) && cost.at(sizes) <= most
+                        && found.stream().noneMatch(known -> Arrays.equals(known, sizes) || cost.at(known) >= cost.at(sizes))).ifPresent(found::add);
+            }
+        }
+        return found;
+    }
+
+    // The first along the way if there is one, or else the mix.
+    private static Optional<int[]> cheaper(double[] soft, Cost cost, double target) {
+        try {
+            List<int[]> two = of(soft, cost, target, 2);
+            return Optional.of(two.get(two.size() - 1));
+        } catch (JobFailed e) { // few layers: no sizes of that cost
+            return Optional.empty();
+        }
     }
 
     /** Where a search under a budget begins: the soft size for all layers that meets it, or kmax where that is smaller. */

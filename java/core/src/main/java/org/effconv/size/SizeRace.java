@@ -23,6 +23,12 @@ public final class SizeRace {
     /** Part of the loss by which the best must be ahead of the plain candidate. */
     static final double CLEARLY = 0.005;
 
+    /**
+     * By how much slower a candidate of the reference's cost may be and still count as good as it; the less a candidate costs the less: small networks
+     * begin as well as larger ones and are behind in the end (docs/method.md).
+     */
+    static final double SLOWER = 0.2;
+
     /** Trains candidates. */
     @FunctionalInterface
     public interface Runner {
@@ -51,6 +57,7 @@ public final class SizeRace {
 
     private final Runner runner;
     private final Entry[] entries;
+    private double[] losses; // of the one trained last
     private JobFailed failure; // the last one
 
     private SizeRace(int candidates, Runner runner) {
@@ -73,6 +80,60 @@ public final class SizeRace {
         return new Result(winner, List.of(race.entries));
     }
 
+    /**
+     * The cheapest candidate that begins to learn as well as the first: found by halving, so that few are trained. It takes for granted that what costs more
+     * learns no worse.
+     *
+     * @param costs   of the candidates, without what sizes do not change; the first is the reference, the others stand in rising order
+     * @param steps   after which they are compared
+     * @return the reference wins if no other is as good; a candidate that was not tried has 0 steps
+     * @throws JobFailed if the reference cannot be trained
+     */
+    public static Result cheapest(double[] costs, int steps, Runner runner) {
+        int candidates = costs.length;
+        SizeRace race = new SizeRace(candidates, runner);
+        Arrays.fill(race.entries, new Entry(0, Double.NaN));
+        race.entries[0] = race.entry(0, steps);
+        if (Double.isNaN(race.entries[0].loss)) {
+            throw race.failure;
+        }
+        double[] reference = race.losses;
+        int bad = 0; // all up to here, but the reference
+        int good = candidates; // all from here on
+        while (good - bad > 1) {
+            int tried = (bad + good) / 2;
+            race.entries[tried] = race.entry(tried, steps);
+            if (speed(reference, race.entries[tried].loss, steps) >= asGood(costs[tried] / costs[0])) {
+                good = tried;
+            } else {
+                bad = tried;
+            }
+        }
+        return new Result(good == candidates ? 0 : good, List.of(race.entries));
+    }
+
+    /** The speed at which a candidate counts as good as the reference; by what its sizes cost, in what the reference's do. */
+    static double asGood(double cost) {
+        return 1 - SLOWER * (1 + Math.log(cost));
+    }
+
+    /**
+     * How fast a candidate learns, in the reference's speed: at which part of the steps the reference had the loss that the candidate has after all of
+     * them; 1 if it has not got there yet. Losses themselves do not compare: a tenth is one step in one dataset and ten in another.
+     */
+    static double speed(double[] reference, double loss, int steps) {
+        int before = steps;
+        while (before > 0 && !(loss <= mean(reference, before))) {
+            before--;
+        }
+        return (double) before / steps;
+    }
+
+    // Over the second half of so many steps.
+    private static double mean(double[] losses, int steps) {
+        return DoubleStream.of(Arrays.copyOfRange(losses, steps / 2, steps)).average().orElseThrow();
+    }
+
     private List<Integer> heat(List<Integer> running, int steps, int most) {
         running.forEach(candidate -> entries[candidate] = entry(candidate, steps));
         List<Integer> ranked = new ArrayList<>(running);
@@ -87,8 +148,8 @@ public final class SizeRace {
 
     private Entry entry(int candidate, int steps) {
         try {
-            double[] losses = runner.train(candidate, steps);
-            return new Entry(steps, DoubleStream.of(Arrays.copyOfRange(losses, steps / 2, steps)).average().orElseThrow());
+            losses = runner.train(candidate, steps);
+            return new Entry(steps, mean(losses, steps));
         } catch (JobFailed e) {
             failure = e;
             return new Entry(steps, Double.NaN);

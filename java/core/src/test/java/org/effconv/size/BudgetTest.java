@@ -34,7 +34,7 @@ class BudgetTest {
         "1.5x, auto, RATIO, 1.5, PARAMETERS", "k5, auto, UNIFORM, 5, PARAMETERS", "K11, macs, UNIFORM, 11, MULTIPLY_ADDS",
         "auto, latency, AUTO, 0, LATENCY", "' 2.5K ', auto, AMOUNT, 2500, PARAMETERS", "30MMAC, auto, AMOUNT, 3e7, MULTIPLY_ADDS",
         "0.3 GMACs, macs, AMOUNT, 3e8, MULTIPLY_ADDS", "30M, macs, AMOUNT, 3e7, MULTIPLY_ADDS", "4.2ms, auto, AMOUNT, 4.2, LATENCY",
-        "4200 us, latency, AMOUNT, 4.2, LATENCY", "1.5s, auto, AMOUNT, 1500, LATENCY", "1.5x, latency, RATIO, 1.5, LATENCY"})
+        "4200 us, latency, AMOUNT, 4.2, LATENCY", "1.5s, auto, AMOUNT, 1500, LATENCY", "as-good-as:k5, auto, AS_GOOD_AS, 5, MULTIPLY_ADDS", "as-good-as:k3, parameters, AS_GOOD_AS, 3, PARAMETERS", "1.5x, latency, RATIO, 1.5, LATENCY"})
     void parses(String text, String cost, Budget.Form form, double value, Cost.Kind kind) {
         Budget budget = Budget.parse(text, cost);
         assertEquals(form, budget.form());
@@ -44,7 +44,7 @@ class BudgetTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", "k4", "k0", "k35", "0", "0x", "0ms", "0MMAC", "-5k", "5kk", "1e5", "five", "k", "x", "1.x", "ms", "4 m s",
-        "3kms", "macs", "30 M MACs"})
+        "3kms", "macs", "30 M MACs", "as-good-as:", "as-good-as:5", "as-good-as:k4"})
     void refusesOtherTexts(String text) {
         InvalidInput e = assertThrows(InvalidInput.class, () -> Budget.parse(text));
         assertTrue(e.getMessage().contains("'" + text + "'") && e.getMessage().contains("expected"), e.getMessage());

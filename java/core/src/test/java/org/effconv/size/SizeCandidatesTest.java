@@ -80,6 +80,23 @@ class SizeCandidatesTest {
         assertTrue(steepness[2] > steepness[1] && steepness[1] > steepness[0], Arrays.toString(steepness));
     }
 
+    @ParameterizedTest
+    @CsvSource({"cnn6, macs, 3", "cnn6, macs, 0.4", "cnn6, parameters, 1", "dwnet, macs, 2", "resnet20, macs, 2", "lenet, macs, 2", "planted1, macs, 1"})
+    void cheaperOnesCostLessAndLess(String architecture, String kind, double ratio) {
+        Cost cost = cost(architecture, kind);
+        double most = Budget.parse("as-good-as:k5", kind).target(cost);
+        double searched = cost.fixed() + 0.6 * (most - cost.fixed());
+        double[] soft = cost.layers().size() == 1 ? SizeCandidates.start(cost, searched) : moved(SizeCandidates.start(cost, searched), ratio);
+        int[] uniform = cost.plan().uniformSizes(5);
+        List<int[]> all = SizeCandidates.cheaper(soft, cost, searched, most, uniform);
+        double last = 0;
+        for (int[] sizes : all) {
+            assertTrue(cost.at(sizes) > last && cost.at(sizes) <= most && !Arrays.equals(sizes, uniform), Arrays.toString(sizes));
+            last = cost.at(sizes);
+        }
+        assertTrue(all.size() >= (cost.layers().size() < 3 ? 0 : 4), "only " + all.size());
+    }
+
     @Test
     void aSearchThatMovedNothingLeavesPlainShapes() {
         Cost cost = cost("cnn6", "macs");

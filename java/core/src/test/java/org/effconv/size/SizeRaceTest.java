@@ -72,6 +72,60 @@ class SizeRaceTest {
         })));
     }
 
+    /** A reference that comes from 100 to 1 in 100 steps, and candidates that are at a part of its way by then, in rising order of cost. */
+    private SizeRace.Result cheapest(double[] costs, double... speeds) {
+        trained.clear();
+        return SizeRace.cheapest(costs, 100, (candidate, steps) -> {
+            trained.add(candidate + " " + steps);
+            double[] all = new double[steps];
+            Arrays.setAll(all, step -> 100 - speeds[candidate] * step);
+            if (Double.isNaN(speeds[candidate])) {
+                throw new JobFailed("the loss is NaN");
+            }
+            return all;
+        });
+    }
+
+    @Test
+    void theCheapestThatIsAsGoodIsFoundWithFewTrainings() {
+        double[] costs = {10, 5, 6, 7, 8, 9};
+        for (int good = 1; good <= 5; good++) {
+            double[] speeds = {1, 0.5, 0.5, 0.5, 0.5, 0.5};
+            Arrays.fill(speeds, good, 6, 1.1);
+            assertEquals(good, cheapest(costs, speeds).winner());
+            assertTrue(trained.size() <= 4, trained.toString());
+        }
+        SizeRace.Result none = cheapest(costs, 1, 0.5, 0.5, 0.5, 0.5, 0.5);
+        assertEquals(0, none.winner());
+        assertEquals(List.of("0 100", "3 100", "4 100", "5 100"), trained);
+        assertEquals(new SizeRace.Entry(0, Double.NaN), none.entries().get(1), "not tried");
+        assertEquals(0, cheapest(new double[] {10}, 1).winner());
+        assertEquals(4, cheapest(costs, 1, 1, 1, Double.NaN, 1, 1).winner(), "who fails is not as good");
+        assertThrows(JobFailed.class, () -> cheapest(costs, Double.NaN, 1, 1, 1, 1, 1));
+    }
+
+    @Test
+    void theLessACandidateCostsTheBetterItMustBegin() {
+        assertEquals(1 - SizeRace.SLOWER, SizeRace.asGood(1), 1e-12);
+        assertEquals(1, SizeRace.asGood(1 / Math.E), 1e-12);
+        double[] costs = {10, 5, 8};
+        double limit = SizeRace.asGood(0.5);
+        assertEquals(1, cheapest(costs, 1, limit + 0.01, limit + 0.01).winner());
+        assertEquals(2, cheapest(costs, 1, limit - 0.02, limit - 0.02).winner());
+        assertEquals(0, cheapest(costs, 1, 0.5, 0.5).winner());
+    }
+
+    @Test
+    void speedIsWhereTheReferenceWas() {
+        double[] reference = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0}; // mean over the second half of 10 steps 2, of 8 steps 3.5, of 4 steps 6.5
+        assertEquals(1, SizeRace.speed(reference, 2, 10));
+        assertEquals(1, SizeRace.speed(reference, 0.5, 10), "ahead");
+        assertEquals(0.8, SizeRace.speed(reference, 3.5, 10));
+        assertEquals(0.4, SizeRace.speed(reference, 6.5, 10));
+        assertEquals(0, SizeRace.speed(reference, 10, 10), "nowhere");
+        assertEquals(0, SizeRace.speed(reference, Double.NaN, 10));
+    }
+
     @Test
     void heatsSpendWhatTheLosersMay() {
         assertArrayEquals(new int[] {20, 50}, SizeRace.heats(4, 90, 1000)); // 2 x 20 + 50
