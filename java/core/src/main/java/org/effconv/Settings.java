@@ -77,11 +77,11 @@ public final class Settings {
                     + "AVX512-BF16), else fp32",
             List.of("auto", "fp32", "bf16")));
 
-    public static final Setting<String> BUDGET = in(Setting.text("budget", "k5", "a number, a ratio or a size",
+    public static final Setting<String> BUDGET = in(Setting.text("budget", "as-good-as:k5", "a number, a ratio or a size",
             "what the network to find may cost: parameters (120k), multiply-adds (30MMAC), a time (4.2ms), a ratio to uniform 3 (1.5x), "
-                    + "a uniform size (k5), or auto; for effconv search a range of them, any (k3 to k7) or any:100k..300k"));
+                    + "what a uniform size does (k5), as little as is as good as a uniform size (as-good-as:k5), or auto; for effconv search a range of them, any (k3 to k7) or any:100k..300k"));
     public static final Setting<String> COST = in(Setting.choice("cost", Budget.BY_UNIT,
-            "what a budget of 1.5x, k5 or auto counts; auto: parameters, or what the budget's unit says",
+            "what a budget of 1.5x, k5, as-good-as:k5 or auto counts; auto: multiply-adds with as-good-as, else parameters, or what the budget's unit says",
             List.of(Budget.BY_UNIT, Cost.Kind.PARAMETERS.key(), Cost.Kind.MULTIPLY_ADDS.key(), Cost.Kind.LATENCY.key())));
     /** The value of {@link #LATENCY_TABLE} that names no file. */
     static final String NO_TABLE = "none";

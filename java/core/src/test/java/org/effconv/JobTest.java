@@ -37,6 +37,8 @@ class JobTest {
     @TempDir
     Path folder;
 
+    private static final String TWO_STAGE = "two-stage";
+
     private static Device device() {
         return Device.open(Settings.standard().with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32"));
     }
@@ -57,7 +59,7 @@ class JobTest {
         };
         try (device) {
             SearchResult found =
-                    KernelSizeSearch.of("planted3").budget("k5").epochs(1).batch(16).listener(listener).run(device, DATA);
+                    KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, TWO_STAGE).epochs(1).batch(16).listener(listener).run(device, DATA);
             assertEquals(3, found.sizes().length);
             assertTrue(Math.abs(found.parameters() / found.budget() - 1) <= 0.02, found.toString());
             try (TrainingResult result =
@@ -67,7 +69,7 @@ class JobTest {
             }
         }
         assertEquals(0, device.liveBytes());
-        assertEquals(List.of("search", "train", "train"), heard.stream().map(EpochMetrics::phase).filter(phase -> !phase.startsWith("trial")).toList());
+        assertEquals(List.of("search", "train", "train"), heard.stream().map(EpochMetrics::phase).toList());
     }
 
     @Test
@@ -86,7 +88,7 @@ class JobTest {
     void aSearchWithoutNumbersEndsWithAdviceAndNotWithSizes(String update) {
         Device device = device();
         try (device) {
-            KernelSizeSearch hopeless = KernelSizeSearch.of("planted3").budget("k5").epochs(2).batch(16).set(Settings.OPTIMIZER, "sgd")
+            KernelSizeSearch hopeless = KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, TWO_STAGE).epochs(2).batch(16).set(Settings.OPTIMIZER, "sgd")
                     .set(Settings.SIZE_UPDATE, update).learningRate(1e30);
             String message = assertThrows(JobFailed.class, () -> hopeless.run(device, DATA)).getMessage();
             assertTrue(message.contains("learning rate"), message);
@@ -127,7 +129,7 @@ class JobTest {
     @Test
     void aWarmTrainingGoesOnFromItsCheckpointOrNotAtAll() throws IOException {
         try (Device device = device()) {
-            SearchResult found = KernelSizeSearch.of("planted3").budget("k5").epochs(1).batch(16).run(device, DATA);
+            SearchResult found = KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, TWO_STAGE).epochs(1).batch(16).run(device, DATA);
             warm(device, found, "whole", 9).close();
             assertThrows(StopSignal.Stopped.class, () -> warm(device, found, "second", 2));
             Training.resume(folder.resolve("second")).run(device, DATA).close();
@@ -147,8 +149,8 @@ class JobTest {
     void aStopIsHeardInTheChoiceOfSizesAndTheSearchGoesOnFromThere() {
         try (Device device = device()) {
             StopSignal stop = new StopSignal();
-            KernelSizeSearch search = KernelSizeSearch.of("planted3").budget("k5").epochs(4).batch(4);
-            KernelSizeSearch stopped = KernelSizeSearch.of("planted3").budget("k5").epochs(4).batch(4).out(folder.resolve("run"))
+            KernelSizeSearch search = KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, TWO_STAGE).epochs(8).batch(4);
+            KernelSizeSearch stopped = KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, TWO_STAGE).epochs(8).batch(4).out(folder.resolve("run"))
                     .stopSignal(stop).listener(new TrainingListener() {
                         @Override
                         public void onEnd(String phase) {

@@ -101,7 +101,13 @@ class MemoryFaultsTest {
     @Test
     void inASearch() {
         Device device = Device.over(limited(), DataType.F32);
-        everyFaultIsSurvived(() -> KernelSizeSearch.of("planted3").budget("k5").epochs(1).batch(16).run(device, DATA));
+        everyFaultIsSurvived(() -> KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, "two-stage").epochs(1).batch(16).run(device, DATA));
+    }
+
+    @Test
+    void inAProbeAndItsCandidates() {
+        Device device = Device.over(limited(), DataType.F32);
+        everyFaultIsSurvived(() -> KernelSizeSearch.of("planted3").budget("k5").set(Settings.EPOCHS, 1).epochs(12).batch(16).run(device, DATA));
     }
 
     @Test

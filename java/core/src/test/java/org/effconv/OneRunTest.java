@@ -15,9 +15,11 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import org.effconv.EffconvException.InvalidInput;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
 import org.effconv.io.JsonLines;
+import org.effconv.size.Cost;
 import org.effconv.train.StopSignal;
 import org.effconv.train.TrainingListener;
 import org.junit.jupiter.api.Test;
@@ -113,7 +115,7 @@ class OneRunTest {
                 work = result.work().multiplyAdds();
             }
             Set<String> phases = new TreeSet<>();
-            for (int batches = 4; batches < 150; batches += 13) {
+            for (int batches = 4; batches < 150; batches += 29) {
                 Path run = folder.resolve("run" + batches);
                 StopSignal stop = new StopSignal();
                 assertThrows(StopSignal.Stopped.class,
@@ -137,6 +139,30 @@ class OneRunTest {
             }
             String stopped = phases.stream().collect(Collectors.joining(" "));
             assertTrue(Arrays.stream(new String[] {"probe", "candidate1", "candidate2", "train"}).allMatch(stopped::contains), stopped);
+        }
+    }
+
+    @Test
+    void theCheapestSizesThatBeginAsWellGoOnAsWell() throws IOException {
+        try (Device device = device()) {
+            Path run = folder.resolve("run");
+            int[] sizes;
+            try (LearningResult result = learning().budget("as-good-as:k5").set(Settings.COST, "auto").out(run).run(device, DATA)) {
+                SearchResult found = result.search();
+                sizes = found.sizes();
+                assertArrayEquals(new int[] {5, 5, 5}, found.candidates().get(0).sizes());
+                assertEquals(Cost.Kind.MULTIPLY_ADDS, found.costKind());
+                assertTrue(found.cost() <= found.budget(), found.toString());
+                assertTrue(found.candidates().size() > 1);
+            }
+            Path plain = folder.resolve("plain");
+            training(sizes).out(plain).run(device, DATA).close();
+            assertArrayEquals(model(plain), model(run));
+            Learning twoStages = learning().budget("as-good-as:k5").set(Settings.FLOW, "two-stage");
+            String message = assertThrows(InvalidInput.class, () -> twoStages.run(device, DATA)).getMessage();
+            assertTrue(message.contains("as-good-as:k5") && message.contains("--flow one-run"), message);
+            Learning warm = learning().set(Settings.WARM_START, true);
+            assertTrue(assertThrows(InvalidInput.class, () -> warm.run(device, DATA)).getMessage().contains("--flow two-stage"));
         }
     }
 

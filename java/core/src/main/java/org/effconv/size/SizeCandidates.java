@@ -21,7 +21,7 @@ public final class SizeCandidates {
     private static final double LEAST_RATIO = 1.2; // of the last size over the first one on the trend, from where on there is a trend
     private static final double LEAST_WAY = 0.1; // of the log of a size: a search that went no further has found nothing
     private static final double[] STEEP = {2.5, 4}; // that ratio, of the choices along the trend
-    private static final double[] PARTS = {0.36, 0.46, 0.56, 0.66, 0.8, 0.97}; // of what the uniform network's sizes cost
+    private static final double[] PARTS = {0.46, 0.56, 0.66, 0.8, 0.97}; // of what the uniform network's sizes cost
     private static final int ROUNDINGS = 24; // of a point, the nearest first, until one is no farther than allowed
 
     private final Cost cost;

@@ -10,6 +10,8 @@ import java.util.Set;
 import java.util.function.Function;
 import org.effconv.Device;
 import org.effconv.KernelSizeSearch;
+import org.effconv.Learning;
+import org.effconv.LearningResult;
 import org.effconv.SearchResult;
 import org.effconv.Settings;
 import org.effconv.Training;
@@ -48,7 +50,7 @@ class LearningContract extends BackendContract {
     // Sizes that move by their gradient under a smooth mask: rounding then grows slowly, while the steady update decides by
     // comparisons, which rounding may turn.
     private static KernelSizeSearch search(int epochs) {
-        return KernelSizeSearch.of(NETWORK).budget("k5").set(Settings.SIZE_UPDATE, "gradient").set(Settings.MASK, "sigmoid").batch(8).epochs(epochs).seed(3).learningRate(0.002);
+        return KernelSizeSearch.of(NETWORK).budget("k5").set(Settings.FLOW, "two-stage").set(Settings.SIZE_UPDATE, "gradient").set(Settings.MASK, "sigmoid").batch(8).epochs(epochs).seed(3).learningRate(0.002);
     }
 
     /** Losses of all steps but each epoch's last. */
@@ -173,6 +175,23 @@ class LearningContract extends BackendContract {
                 assertSame("losses", expected.losses, got.losses, 1e-3);
                 assertSame("sizes", expected.sizes, got.sizes, 1e-2);
             }
+        }
+    }
+
+    /** The survivor of the candidates goes on as if nothing had been chosen: its training is the plain one of its sizes, bit for bit. */
+    @Test
+    void oneRunEndsAsThePlainTrainingOfItsSizes() {
+        for (DataType type : trainingTypes()) {
+            onTested(type, device -> {
+                Learning learning = Learning.of(Settings.standard().with(Settings.BUDGET, "k5").with(Settings.COST, "macs").with(Settings.SEARCH_EPOCHS, 20), NETWORK)
+                        .batch(8).epochs(8).seed(3).learningRate(0.002);
+                try (LearningResult result = learning.run(device, DATA);
+                        TrainingResult plain = Training.of(NETWORK, result.search().sizes()).batch(8).epochs(8).seed(3).learningRate(0.002).run(device, DATA)) {
+                    assertTrue(result.search().candidates().size() > 1 && result.search().steps() >= 16, "a probe and candidates: " + result.search().candidatesToJson());
+                    assertEquals(plain.testLoss(), result.learned().testLoss(), "in " + type);
+                }
+                return null;
+            });
         }
     }
 

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A run killed without warning goes on and ends with the bits of an unbroken one. kill-resume.sh does the same with more kills. */
 class KillAndResumeTest {
-    private static final List<String> RUN = List.of("--epochs", "4", "--search-epochs", "16", "--trials", "0.1", "--warm-start");
+    private static final List<String> RUN = List.of("--epochs", "8", "--search-epochs", "40", "--budget", "k5", "--cost", "macs");
     private static final int PATIENCE_SECONDS = 300;
 
     @TempDir
@@ -39,11 +39,11 @@ class KillAndResumeTest {
         first.addAll(List.of("--out", broken.toString()));
         List<String> again = List.of("learn", "--resume", broken.toString());
         List<String> phases = metrics(whole).stream().map(m -> m.path("phase").asText()).toList();
-        assertTrue(phases.contains("trial2"), phases.toString());
-        killAfterEpochs(2, first, broken); // within the search, or right behind it
-        killAfterEpochs(phases.indexOf("trial2") + 1, again, broken); // between two trials, or within the second
-        String lastTrial = phases.get(phases.indexOf("train") - 1);
-        killAfterEpochs(phases.indexOf(lastTrial) + 1, again, broken); // within the last trial, or right before the training
+        assertTrue(phases.contains("probe") && phases.contains("candidate2"), phases.toString());
+        killAfterEpochs(2, first, broken); // within the probe, or right behind it
+        killAfterEpochs(phases.indexOf("candidate2") + 1, again, broken); // within a candidate, or between two
+        String lastHeat = phases.get(phases.indexOf("train") - 1);
+        killAfterEpochs(phases.lastIndexOf(lastHeat) + 1, again, broken); // within the last heat, or right before the training
         killAfterEpochs(phases.indexOf("train") + 1, again, broken); // within the training
         killAfterEpochs(phases.indexOf("train") + 2, again, broken);
         Process last = start(again);

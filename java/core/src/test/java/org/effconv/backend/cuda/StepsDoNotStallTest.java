@@ -60,7 +60,7 @@ class StepsDoNotStallTest {
             }
         };
         try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard()), DataType.F32)) {
-            KernelSizeSearch.of("planted3").budget("k3").batch(8).epochs(1).set(Settings.POLISH, 0)
+            KernelSizeSearch.of("planted3").budget("k3").batch(8).epochs(1).set(Settings.FLOW, "two-stage").set(Settings.POLISH, 0)
                     .set(Settings.SPREAD, 0.0) // none is drawn beyond its held grid
                     .listener(listener).run(device, Datasets.open("planted:3,train=256,test=8,size=12"));
         }

@@ -37,7 +37,7 @@ class RecordedSearchTest {
     private static final int EPOCHS = 4;
 
     private static KernelSizeSearch search() {
-        return KernelSizeSearch.of(NETWORK).budget("k5").batch(4).epochs(EPOCHS).seed(5).learningRate(0.01);
+        return KernelSizeSearch.of(NETWORK).budget("k5").set(Settings.FLOW, "two-stage").batch(4).epochs(EPOCHS).seed(5).learningRate(0.01);
     }
 
     private static final class Losses implements TrainingListener {
