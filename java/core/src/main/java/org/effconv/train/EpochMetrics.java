@@ -8,7 +8,7 @@ import org.effconv.io.Json;
 /**
  * One line of metrics.jsonl. Numbers that were not measured in an epoch are NaN here and null there.
  *
- * @param phase              search, trial1, trial2 .., train or uniform
+ * @param phase              probe, candidate1, candidate2 .., search, train or uniform
  * @param epoch              from 1
  * @param epochs             of this phase
  * @param loss               mean class loss over the epoch's batches
