@@ -2,6 +2,7 @@ package org.effconv;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -113,14 +114,36 @@ public final class Learning extends Job<Learning> {
                 : Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null, begun ? chosen.plain() : null);
         int images = context.data().train().count();
         int batch = Math.min(settings().get(Settings.BATCH), images);
-        LearningResult result = new LearningResult(
-                found, learned, uniform, other, compare && same, (long) images / batch * batch, context.data().test().count());
+        LearningResult result = new LearningResult(found, learned, uniform, other, compare && same,
+                compare && settings().get(Settings.COMPARE_SHAPES) ? shapes(context, device, plan, found) : List.of(), (long) images / batch * batch,
+                context.data().test().count());
         if (other != null) {
             double[] milliseconds = NetworkTime.milliseconds(
                     device, plan, List.of(found.sizes(), uniform), LatencyTable.Pass.INFERENCE, batch, TIMED);
             result.imageMilliseconds(Arrays.stream(milliseconds).map(time -> time / batch).toArray());
         }
         return result;
+    }
+
+    // Sizes that rise and that fall with depth, where such sizes meet the budget.
+    private List<LearningResult.Plain> shapes(Phase.Context context, Device device, NetworkPlan plan, SearchResult found) {
+        Cost cost = cost(device, plan);
+        double target = Double.isNaN(found.budget()) ? found.cost() : found.budget();
+        List<LearningResult.Plain> trained = new ArrayList<>();
+        for (boolean rising : new boolean[] {true, false}) {
+            int[] sizes;
+            try {
+                sizes = rising ? Baselines.smallFirst(cost, target) : Baselines.largeFirst(cost, target);
+            } catch (EffconvException.JobFailed e) {
+                LOG.warn("no comparison with sizes that {} with depth: {}", rising ? "rise" : "fall", e.getMessage());
+                continue;
+            }
+            try (TrainingResult result = Training.train(this, context, device, plan, rising ? "rising" : "falling", sizes, null, null)) {
+                trained.add(new LearningResult.Plain(rising ? "rising sizes" : "falling sizes", sizes, plan.multiplyAdds(sizes), plan.parameters(sizes),
+                        result.testAccuracy()));
+            }
+        }
+        return trained;
     }
 
     /**

@@ -3,6 +3,7 @@ package org.effconv;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -19,6 +20,7 @@ public final class LearningResult implements AutoCloseable {
     private final TrainingResult learned;
     private final TrainingResult uniform; // null: not trained, or the same network
     private final boolean keptUniform;
+    private final List<Plain> shapes;
     private final int[] uniformSizes;
     private final long uniformParameters;
     private final long uniformMultiplyAdds;
@@ -28,21 +30,33 @@ public final class LearningResult implements AutoCloseable {
     private double measured = Double.NaN; // milliseconds of a batch
 
     /**
+     * Another plain choice of the same cost, which was trained to compare with.
+     *
+     * @param name         for people
+     * @param sizes        one per sized layer
+     * @param multiplyAdds of an image, forward
+     * @param testAccuracy share of right answers, 0..1
+     */
+    public record Plain(String name, int[] sizes, long multiplyAdds, long parameters, double testAccuracy) {}
+
+    /**
      * @param uniformSizes  of the network to compare with
      * @param uniform       that network; null: not trained, or the same as the learned one
      * @param keptUniform   whether it is the same
+     * @param shapes        other plain choices of that cost
      * @param imagesAnEpoch that training sees
      * @param testImages    of the test part
      */
     LearningResult(
-            SearchResult search, TrainingResult learned, int[] uniformSizes, TrainingResult uniform, boolean keptUniform, long imagesAnEpoch,
-            int testImages) {
+            SearchResult search, TrainingResult learned, int[] uniformSizes, TrainingResult uniform, boolean keptUniform, List<Plain> shapes,
+            long imagesAnEpoch, int testImages) {
         NetworkPlan plan = learned.model().plan();
         this.search = search;
         this.learned = learned;
         this.uniformSizes = uniformSizes;
         this.uniform = uniform;
         this.keptUniform = keptUniform;
+        this.shapes = List.copyOf(shapes);
         this.imagesAnEpoch = imagesAnEpoch;
         this.testImages = testImages;
         uniformParameters = plan.parameters(uniformSizes);
@@ -78,6 +92,11 @@ public final class LearningResult implements AutoCloseable {
         return Optional.ofNullable(uniform);
     }
 
+    /** Other plain choices of that cost that were trained: sizes that rise with depth, and that fall; empty unless asked for. */
+    public List<Plain> shapes() {
+        return shapes;
+    }
+
     /** What learning and training took, without the training of the uniform network. */
     public Work work() {
         return search.work().plus(learned.work());
@@ -87,16 +106,26 @@ public final class LearningResult implements AutoCloseable {
         return work.epochs(uniformMultiplyAdds, imagesAnEpoch);
     }
 
-    /** Points of accuracy that the learned network is ahead of the uniform one; 0 if they are the same, NaN without comparison. */
+    /** Test accuracy of the best of what was trained to compare with: of the uniform network, if nothing else was. */
+    private double plainAccuracy() {
+        double best = uniform == null ? learned.testAccuracy() : uniform.testAccuracy();
+        return shapes.stream().mapToDouble(Plain::testAccuracy).reduce(best, Math::max);
+    }
+
+    /** Points of accuracy that the learned network is ahead of that. */
     private double ahead() {
-        return keptUniform ? 0 : uniform == null ? Double.NaN : 100 * (learned.testAccuracy() - uniform.testAccuracy());
+        return 100 * (learned.testAccuracy() - plainAccuracy());
     }
 
     /** Standard error of that by the number of test images, as if each network had seen images of its own: at most so much. */
     private double standardError() {
         double p = learned.testAccuracy();
-        double q = uniform.testAccuracy();
+        double q = plainAccuracy();
         return 100 * Math.sqrt((p * (1 - p) + q * (1 - q)) / testImages);
+    }
+
+    private boolean compared() {
+        return uniform != null || !shapes.isEmpty();
     }
 
     /** The run in figures; may be asked for after {@link #close}. */
@@ -123,6 +152,13 @@ public final class LearningResult implements AutoCloseable {
             u.set("sizes", Json.tree(uniformSizes));
             u.put("parameters", uniformParameters).put("multiplyAdds", uniformMultiplyAdds);
             number(put(u, uniform), "millisecondsAnImage", milliseconds[1]);
+        }
+        for (Plain shape : shapes) {
+            ObjectNode one = json.withArray("shapes").addObject().put("name", shape.name);
+            one.set("sizes", Json.tree(shape.sizes));
+            one.put("parameters", shape.parameters).put("multiplyAdds", shape.multiplyAdds).put("testAccuracy", shape.testAccuracy);
+        }
+        if (compared()) {
             json.put("pointsAhead", ahead()).put("pointsStandardError", standardError());
         }
         return json.put("peakRssBytes", PeakMemory.bytes());
@@ -166,14 +202,19 @@ public final class LearningResult implements AutoCloseable {
                             : "could not be trained");
         }
         line(s, "%-13s  %13s  %15s  %12s%s", "", "test accuracy", "multiply-adds", "parameters", timed() ? "  time of an image" : "");
-        row(s, "learned sizes", learned, search.multiplyAdds(), search.parameters(), milliseconds[0]);
+        row(s, "learned sizes", learned.testAccuracy(), search.multiplyAdds(), search.parameters(), milliseconds[0]);
         if (uniform != null) {
-            row(s, uniformName(), uniform, uniformMultiplyAdds, uniformParameters, milliseconds[1]);
-            line(s, "%-13s  %+.2f points, with a standard error of at most %.2f by the %,d test images; another seed moves it, too%s", "difference",
-                    ahead(), standardError(), testImages, exactlyUniform() ? "" : "%n".formatted() + " ".repeat(15)
-                    + "(no single odd size meets the budget; the nearest mix is " + words(uniformSizes) + ")");
+            row(s, uniformName(), uniform.testAccuracy(), uniformMultiplyAdds, uniformParameters, milliseconds[1]);
+            if (!exactlyUniform()) {
+                line(s, "%-13s  (no single odd size meets the budget; the nearest mix is %s)", "", words(uniformSizes));
+            }
         }
-        if (uniform != null || keptUniform) {
+        shapes.forEach(shape -> row(s, shape.name, shape.testAccuracy, shape.multiplyAdds, shape.parameters, Double.NaN));
+        if (compared()) {
+            line(s, "%-13s  %+.2f points%s, with a standard error of at most %.2f by the %,d test images; another seed moves it, too", "difference",
+                    ahead(), shapes.isEmpty() ? "" : " to the best of these", standardError(), testImages);
+        }
+        if (compared() || keptUniform) {
             line(s, "%-13s  %s", "gained", gained());
         }
         line(s, "work           learning the sizes %.2f epochs of training %s (%.1f %% of it), training %.2f; %s in all, %.0f processor seconds",
@@ -189,9 +230,9 @@ public final class LearningResult implements AutoCloseable {
         s.append(String.format(Locale.ROOT, format + "%n", values));
     }
 
-    private void row(StringBuilder s, String name, TrainingResult result, long multiplyAdds, long parameters, double time) {
-        line(s, "%-13s  %11.2f %%  %,15d  %,12d%s", name, 100 * result.testAccuracy(), multiplyAdds, parameters,
-                timed() ? String.format(Locale.ROOT, "  %13.3f ms", time) : "");
+    private void row(StringBuilder s, String name, double accuracy, long multiplyAdds, long parameters, double time) {
+        line(s, "%-13s  %11.2f %%  %,15d  %,12d%s", name, 100 * accuracy, multiplyAdds, parameters,
+                Double.isFinite(time) ? String.format(Locale.ROOT, "  %13.3f ms", time) : "");
     }
 
     private boolean timed() {

@@ -158,6 +158,8 @@ public final class Settings {
                     + "only to stand beside peers' figures that were chosen so"));
     public static final Setting<Boolean> COMPARE = in(Setting.flag("compare", true,
             "train the uniform-size network of the same cost, too"));
+    public static final Setting<Boolean> COMPARE_SHAPES = in(Setting.flag("compare-shapes", false,
+            "train the choices of the same cost whose sizes rise and fall with depth, too, and compare with the best of all"));
 
     private final Map<Setting<?>, Object> values;
 
@@ -275,9 +277,9 @@ public final class Settings {
 
     /** Those that concern a search alone. */
     public static List<Setting<?>> ofSearch() {
-        return List.of(BUDGET, COST, LATENCY_TABLE, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE,
+        return List.of(BUDGET, COST, LATENCY_TABLE, FLOW, SEARCH_FRACTION, SEARCH_EPOCHS, MASK, PREDICTOR, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE,
                 FROZEN, CLOSING, SPREAD, PRICE, CEILING, POLISH,
-                WARM_START, COMPARE);
+                WARM_START, COMPARE, COMPARE_SHAPES);
     }
 
     /**

@@ -167,6 +167,22 @@ class OneRunTest {
     }
 
     @Test
+    void plainShapesStandBesideItIfAskedFor() {
+        try (Device device = device()) {
+            try (LearningResult result = learning().budget("1.8x").epochs(2).set(Settings.SEARCH_EPOCHS, 1).set(Settings.COMPARE_SHAPES, true).run(device, DATA)) {
+                assertEquals(List.of("rising sizes", "falling sizes"), result.shapes().stream().map(LearningResult.Plain::name).toList());
+                double best = Math.max(result.uniform().orElse(result.learned()).testAccuracy(),
+                        result.shapes().stream().mapToDouble(LearningResult.Plain::testAccuracy).max().orElseThrow());
+                assertEquals(100 * (result.learned().testAccuracy() - best), result.toJson().path("pointsAhead").asDouble(), 1e-9);
+                try (TrainingResult rising = training(result.shapes().get(0).sizes()).epochs(2).run(device, DATA)) {
+                    assertEquals(rising.testAccuracy(), result.shapes().get(0).testAccuracy());
+                }
+                assertTrue(result.toText().contains("falling sizes") && result.toText().contains("to the best of these"), result.toText());
+            }
+        }
+    }
+
+    @Test
     void workIsThatOfEveryPart() {
         try (Device device = device()) {
             try (LearningResult result = learning().run(device, DATA)) {

@@ -23,7 +23,7 @@ import picocli.CommandLine.Option;
         description = "Learns kernel sizes once for a whole range of budgets (--budget any, or any:k3..k7); 'effconv sizes' then tells those of "
                 + "any budget in it. For one budget, and the training of its network, there is 'effconv learn'.")
 final class SearchCommand extends RunCommand<AnySearch, SearchCommand.Found> {
-    private static final List<Setting<?>> OTHERS = List.of(Settings.BUDGET, Settings.WARM_START, Settings.COMPARE, Settings.BEST_EPOCH, Settings.START_SIZE,
+    private static final List<Setting<?>> OTHERS = List.of(Settings.BUDGET, Settings.FLOW, Settings.WARM_START, Settings.COMPARE, Settings.COMPARE_SHAPES, Settings.BEST_EPOCH, Settings.START_SIZE,
             Settings.CEILING, Settings.SIZE_UPDATE, Settings.PRICE, Settings.CLOSING, Settings.POLISH);
 
     @Option(names = "--budget", paramLabel = "RANGE",

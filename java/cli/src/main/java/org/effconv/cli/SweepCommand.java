@@ -51,7 +51,7 @@ final class SweepCommand implements Callable<Integer> {
     /** Settings that are one value for the whole sweep, with the table's defaults. */
     static final List<Setting<?>> OFFERED = Settings.table().stream()
             .filter(s -> !Set.of(Settings.ARCH, Settings.DATA, Settings.TRAIN_IMAGES, Settings.BUDGET, Settings.SEED, Settings.VALIDATION,
-                    Settings.THREADS, Settings.COMPARE, Settings.WARM_START).contains(s))
+                    Settings.THREADS, Settings.COMPARE, Settings.COMPARE_SHAPES, Settings.WARM_START).contains(s))
             .collect(Collectors.toList());
 
     /** For help and defaults. */
