@@ -100,7 +100,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         }
         if (settings.budget().asGoodAs() && !settings.oneRun()) {
             throw new EffconvException.InvalidInput("budget '" + settings.get(Settings.BUDGET) + "': candidates are compared within the one training; expected "
-                    + "--flow one-run, without --ceiling");
+                    + "--flow one-run and no --ceiling, or another budget, such as k5");
         }
         if (settings.get(Settings.WARM_START) && settings.oneRun()) {
             throw new EffconvException.InvalidInput("--warm-start: in one run the training goes on anyway; expected with --flow two-stage only");

@@ -160,7 +160,7 @@ class OneRunTest {
             assertArrayEquals(model(plain), model(run));
             Learning twoStages = learning().budget("as-good-as:k5").set(Settings.FLOW, "two-stage");
             String message = assertThrows(InvalidInput.class, () -> twoStages.run(device, DATA)).getMessage();
-            assertTrue(message.contains("as-good-as:k5") && message.contains("--flow one-run"), message);
+            assertTrue(message.contains("as-good-as:k5") && message.contains("expected --flow one-run"), message);
             Learning warm = learning().set(Settings.WARM_START, true);
             assertTrue(assertThrows(InvalidInput.class, () -> warm.run(device, DATA)).getMessage().contains("--flow two-stage"));
         }
