@@ -90,10 +90,13 @@ public final class Settings {
             "what a budget of time is counted by: a file that 'effconv latency-table' has measured on this device"));
     private static final String ONE_RUN = "one-run";
 
+    /** The value of {@link #FLOW} whose search ends before the training begins. */
+    public static final String TWO_STAGES = "two-stage";
+
     public static final Setting<String> FLOW = in(Setting.choice("flow", ONE_RUN,
             "how sizes are learned. one-run: a short probe tells which way sizes should go, a few candidates begin the training side by side, and the best "
                     + "one's training goes on to the end. two-stage: a longer search whose weights are thrown away, then a training (always so with "
-                    + "--budget auto and with --ceiling)", List.of(ONE_RUN, "two-stage")));
+                    + "--budget auto and with --ceiling)", List.of(ONE_RUN, TWO_STAGES)));
 
     /** Of the search of two stages whose epochs are a fraction of a training's: a long training needs no long search. */
     static final int MOST_SEARCH_EPOCHS = 5;

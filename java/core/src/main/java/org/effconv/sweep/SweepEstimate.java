@@ -38,6 +38,9 @@ public final class SweepEstimate {
         if (run.kind() == SweepRun.Kind.SEARCH) {
             return KernelSizeSearch.overheadEpochs(settings) * images * imageSeconds(run, KernelSizeSearch.inOneRun(settings) ? SweepRun.Kind.TRAINING : run.kind());
         }
+        if (run.search() != null && run.method().takesWork()) {
+            return (settings.get(Settings.EPOCHS) + KernelSizeSearch.overheadEpochs(settings)) * images * imageSeconds(run, run.kind());
+        }
         double scale = run.sizes() == null ? 1 : (double) plan.multiplyAdds(run) / plan.mixedMultiplyAdds(run);
         return (double) settings.get(Settings.EPOCHS) * images * imageSeconds(run, run.kind()) * scale;
     }
@@ -64,7 +67,7 @@ public final class SweepEstimate {
             }
         };
         Settings brief = run.settings().with(Settings.VALIDATION, 0.0).with(Settings.TRAIN_IMAGES, 0).with(Settings.TEST_IMAGES, 0)
-                .with(Settings.EPOCHS, 2).with(Settings.SEARCH_EPOCHS, 2).with(Settings.FLOW, "two-stage");
+                .with(Settings.EPOCHS, 2).with(Settings.SEARCH_EPOCHS, 2).with(Settings.FLOW, Settings.TWO_STAGES);
         switch (kind) {
             case SEARCH -> KernelSizeSearch.of(brief, run.architecture()).latencyTable(plan.table()).listener(clock).run(device, few);
             case TRAINING -> Training.of(brief, run.architecture(), plan.mixed(run)).listener(clock).run(device, few).close();
