@@ -22,6 +22,7 @@ import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.io.ShellWord;
+import org.effconv.sweep.Match;
 import org.effconv.sweep.Method;
 import org.effconv.sweep.Sweep;
 import org.effconv.sweep.SweepEstimate;
@@ -63,6 +64,15 @@ final class SweepCommand implements Callable<Integer> {
         }
     }
 
+    /** For help. */
+    static final class MatchNames extends ArrayList<String> {
+        private static final long serialVersionUID = 1L;
+
+        MatchNames() {
+            super(Match.names());
+        }
+    }
+
     @Spec
     private CommandSpec spec;
 
@@ -95,6 +105,11 @@ final class SweepCommand implements Callable<Integer> {
 
     @Option(names = "--draws", paramLabel = "N", description = "random networks per budget and seed (default: 3)")
     private int draws = 3;
+
+    @Option(names = "--match", paramLabel = "M", defaultValue = "epochs", completionCandidates = MatchNames.class,
+            description = "what networks are given alike, one of ${COMPLETION-CANDIDATES}: the same epochs, a search coming on top; or, if sizes need no search, "
+                    + "epochs for as much work as search and training of the learned ones take (default: epochs)")
+    private String match;
 
     @Option(names = "--jobs", paramLabel = "N",
             description = "runs at a time, each a process with --threads threads (default: half the processors over the threads, at least 1)")
@@ -143,7 +158,7 @@ final class SweepCommand implements Callable<Integer> {
         return new SweepOptions(
                 architectures, data, trainImages.stream().map(n -> Settings.TRAIN_IMAGES.parse(n, "--train-images")).toList(), budgets,
                 methods.stream().map(m -> Method.parse(m, "--methods")).toList(),
-                seeds.stream().flatMapToLong(SweepCommand::seeds).boxed().toList(), draws, settings);
+                seeds.stream().flatMapToLong(SweepCommand::seeds).boxed().toList(), draws, Match.parse(match, "--match"), settings);
     }
 
     private static LongStream seeds(String text) {
@@ -182,9 +197,9 @@ final class SweepCommand implements Callable<Integer> {
             return run.search() == null ? "" : "  sizes by " + run.search();
         }
         long parameters = plan.parameters(run);
-        return String.format(Locale.ROOT, "  sizes %s, %,d parameters (%+.2f %% off the budget)",
+        return String.format(Locale.ROOT, "  sizes %s, %,d parameters (%+.2f %% off the budget)%s",
                 Arrays.stream(run.sizes()).mapToObj(Integer::toString).collect(Collectors.joining(" ")), parameters,
-                100 * plan.deviation(run, run.sizes(), parameters));
+                100 * plan.deviation(run, run.sizes(), parameters), run.search() == null ? "" : ", epochs by " + run.search());
     }
 
     private static String duration(double seconds) {

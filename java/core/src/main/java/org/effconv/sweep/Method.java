@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import org.effconv.EffconvException.InvalidInput;
+import org.effconv.Settings;
 
 /** Where the kernel sizes of a network in a sweep come from. */
 public enum Method {
@@ -15,7 +16,9 @@ public enum Method {
     SHUFFLED("learned sizes, handed out to other layers and brought back to the budget"),
     SMALL_FIRST("sizes that rise with depth, at the budget"),
     LARGE_FIRST("sizes that fall with depth, at the budget"),
-    ELASTIC("sizes that a search found with free tables for kernels and no size predictor"),
+    TWO_STAGE("sizes that a search in two stages found, with predictors and a judge, otherwise as learned"),
+    EFFCONV_PAPER("sizes that a search in two stages found by the update of the paper: the gradient of class loss and budget, then rounded"),
+    ELASTIC("sizes that a search in two stages found with free tables for kernels and no size predictor"),
     FLEXCONV("continuous kernels with Gaussian masks of learned width, in training and use; its parameters are what it owns, whatever the budget");
 
     private final String description;
@@ -33,9 +36,35 @@ public enum Method {
         return description;
     }
 
-    /** Whether a search must have ended before the network can be trained. */
+    /** Whether its sizes come from a search. */
     public boolean searches() {
-        return this == LEARNED || this == SHUFFLED || this == ELASTIC;
+        return switch (this) {
+            case LEARNED, SHUFFLED, TWO_STAGE, EFFCONV_PAPER, ELASTIC -> true;
+            case UNIFORM, MIXED, RANDOM, SMALL_FIRST, LARGE_FIRST, FLEXCONV -> false;
+        };
+    }
+
+    /** Whether its networks can be trained for a given amount of work: their sizes, and so what a step takes, are known beforehand. */
+    public boolean takesWork() {
+        return !searches() && this != FLEXCONV;
+    }
+
+    /** What tells its search from others of the same task, budget and seed; "" for the one by the sweep's own settings, which several share. */
+    String searchVariant() {
+        return this == LEARNED || this == SHUFFLED ? "" : text();
+    }
+
+    /** Settings of its search, from those of the sweep. */
+    Settings search(Settings sweep) {
+        Settings stages = sweep.with(Settings.FLOW, Settings.TWO_STAGES);
+        return switch (this) {
+            case LEARNED, SHUFFLED -> sweep;
+            case TWO_STAGE -> stages;
+            case EFFCONV_PAPER -> stages.with(Settings.PREDICTOR, "coordinate").with(Settings.SIZE_PREDICTOR, "gru").with(Settings.SIZE_UPDATE, "gradient")
+                    .with(Settings.POLISH, 0).with(Settings.SPREAD, 0.0).with(Settings.CLOSING, 0.0);
+            case ELASTIC -> stages.with(Settings.PREDICTOR, "elastic").with(Settings.SIZE_PREDICTOR, "none").with(Settings.SIZE_UPDATE, "steady");
+            default -> throw new IllegalArgumentException(this + " has no search");
+        };
     }
 
     /**

@@ -20,6 +20,7 @@ import org.effconv.EffconvException.JobFailed;
 import org.effconv.io.Folders;
 import org.effconv.io.Json;
 import org.effconv.train.StopSignal;
+import org.effconv.train.Work;
 
 /**
  * Works through a plan: runs what has no row yet, some at a time, and writes a row for each run that ends. Trainings that
@@ -153,7 +154,7 @@ public final class Sweep {
                 return false;
             }
             try {
-                run = plan.resolved(run, sizes(search, search.path("result")));
+                run = plan.resolved(run, sizes(search, search.path("result")), work(search).search());
             } catch (JobFailed | InvalidInput e) {
                 fail(run, e.getMessage());
                 return true;
@@ -220,23 +221,26 @@ public final class Sweep {
     }
 
     private void write(SweepRun run, ObjectNode outcome, String same) {
-        ObjectNode row = run.identity();
+        ObjectNode row = run.identity().put(Match.KEY, plan.match().text());
         if (same != null) {
             row.put("sameTrainingAs", same);
         }
-        if (run.search() != null) {
-            ObjectNode found = (ObjectNode) results.row(run.search()).path("result");
-            ObjectNode search = row.putObject("search");
-            search.put("id", run.search());
+        ObjectNode search = run.method().searches() && run.search() != null ? results.row(run.search()) : null;
+        if (search != null) {
+            ObjectNode told = row.putObject("search");
+            told.put("id", run.search());
             for (String key : List.of("sizes", "softSizes", "seconds", "steps", "stepMillis")) {
-                search.set(key, found.path(key));
+                told.set(key, search.path("result").path(key));
             }
         }
         ObjectNode result = ((ObjectNode) outcome.path("result")).deepCopy();
+        RunWork work = work(run, search, same != null ? work(outcome).training()
+                : Json.convert(result.remove(RunWork.KEY), Work.class, run.id() + ": result.work"));
         int[] sizes = sizes(row, result);
         result.put("multiplyAdds", plan.multiplyAdds(run.withSizes(sizes)));
         result.put("budgetDeviation", plan.deviation(run, sizes, result.path("parameters").asLong()));
         row.set("result", result);
+        row.set(RunWork.KEY, work.toJson(plan.uniformEpochs(run, work.all())));
         ObjectNode environment = ((ObjectNode) outcome.path("environment")).deepCopy();
         row.set("environment", same == null ? environment.put("jobs", jobs) : environment);
         row.set("settings", run.settings().toJson());
@@ -251,8 +255,18 @@ public final class Sweep {
         listener.onRow(row, pending.size() - (same == null ? 0 : 1) + running.size());
     }
 
+    // own: of the run itself; search: the row of the one that found its sizes, or null
+    private RunWork work(SweepRun run, ObjectNode search, Work own) {
+        return run.kind() == SweepRun.Kind.SEARCH ? new RunWork(own, Work.NONE) : new RunWork(search == null ? Work.NONE : work(search).search(), own);
+    }
+
+    private RunWork work(ObjectNode row) {
+        return RunWork.of(row, results.file() + ": " + row.path("id").asText());
+    }
+
     private void remember(SweepRun run, ObjectNode row) {
-        finishedTrainings.putIfAbsent(run.withSizes(sizes(row, row.path("result"))).training(), run.id());
+        SweepRun trained = run.withSizes(sizes(row, row.path("result"))).withEpochs(row.path("epochs").asInt());
+        finishedTrainings.putIfAbsent(trained.training(), run.id());
     }
 
     private int[] sizes(ObjectNode row, JsonNode result) {

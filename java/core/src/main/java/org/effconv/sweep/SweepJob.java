@@ -146,7 +146,8 @@ public final class SweepJob {
         json.set("softSizes", Json.tree(found.softSizes()));
         json.set("candidates", found.candidatesToJson());
         json.put("parameters", found.parameters());
-        return time(json, folder, found.seconds(), found.steps());
+        found.work().put(json.putObject(RunWork.KEY));
+        return time(json, folder, batch(settings, data), found.seconds(), found.steps());
     }
 
     private static ObjectNode train(Path folder, Settings settings, Architecture architecture, int[] sizes, Device device, Dataset data) {
@@ -156,7 +157,8 @@ public final class SweepJob {
             json.set("sizes", Json.tree(trained.model().sizes()));
             json.put("parameters", trained.model().parameters());
             accuracy(json, trained.validationAccuracy(), trained.testAccuracy(), trained.testLoss(), trained.bestEpochTestAccuracy());
-            return time(json, folder, trained.seconds(), trained.steps());
+            trained.work().put(json.putObject(RunWork.KEY));
+            return time(json, folder, batch(settings, data), trained.seconds(), trained.steps());
         }
     }
 
@@ -170,7 +172,8 @@ public final class SweepJob {
         accuracy(json, outcome.validation() == null ? Double.NaN : outcome.validation().accuracy(), outcome.test().accuracy(),
                 outcome.test().loss(), outcome.bestTest());
         json.set("ownSettings", own(settings, training.settings()));
-        return time(json, folder, outcome.seconds(), outcome.steps());
+        outcome.work().put(json.putObject(RunWork.KEY));
+        return time(json, folder, batch(training.settings(), data), outcome.seconds(), outcome.steps());
     }
 
     // What a method sets for itself.
@@ -194,14 +197,20 @@ public final class SweepJob {
         }
     }
 
-    // The step time is that of the median epoch: the first one warms up. Of a search's own epochs; its trials come after.
-    private static ObjectNode time(ObjectNode json, Path folder, double seconds, long steps) {
+    private static int batch(Settings settings, Dataset data) {
+        return Math.min(settings.get(Settings.BATCH), data.train().count());
+    }
+
+    // The step time is that of the median epoch: the first one warms up. Of a search's first phase; in one run it may have no whole epoch: the mean then.
+    private static ObjectNode time(ObjectNode json, Path folder, int batch, double seconds, long steps) {
         List<ObjectNode> metrics = JsonLines.read(folder.resolve("metrics.jsonl"));
-        double[] epochs = metrics.stream().filter(m -> m.path("phase").equals(metrics.get(0).path("phase")))
-                .mapToDouble(m -> m.path("seconds").asDouble()).sorted().toArray();
+        double[] rates = metrics.stream().filter(m -> m.path("phase").equals(metrics.get(0).path("phase")))
+                .mapToDouble(m -> m.path("imagesPerSecond").asDouble()).filter(rate -> rate > 0).sorted().toArray();
         json.put("seconds", seconds).put("steps", steps);
-        if (epochs.length > 0) { // whoever lost the lines has lost the median, too
-            json.put("stepMillis", 1000 * epochs[epochs.length / 2] * epochs.length / steps);
+        if (rates.length > 0) {
+            json.put("stepMillis", 1000 * batch / rates[(rates.length - 1) / 2]); // of an even number the slower one, as ever
+        } else if (steps > 0) {
+            json.put("stepMillis", 1000 * seconds / steps);
         }
         return json;
     }

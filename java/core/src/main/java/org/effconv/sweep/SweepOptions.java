@@ -14,13 +14,14 @@ import org.effconv.Settings;
  * @param methods       whose networks are trained
  * @param seeds         of every run
  * @param draws         networks of {@link Method#RANDOM} per seed
+ * @param match         what networks are given alike
  * @param settings      everything else, the same for all runs
  */
 public record SweepOptions(
         List<String> architectures, List<String> data, List<Integer> trainImages, List<String> budgets, List<Method> methods,
-        List<Long> seeds, int draws, Settings settings) {
+        List<Long> seeds, int draws, Match match, Settings settings) {
     /**
-     * @throws InvalidInput if a list is empty or names something twice
+     * @throws InvalidInput if a list is empty or names something twice, or the work to match is nobody's
      */
     public SweepOptions {
         check("arch", architectures);
@@ -31,6 +32,9 @@ public record SweepOptions(
         check("seed", seeds);
         if (draws < 1) {
             throw new InvalidInput("--draws " + draws + ": expected 1 or more");
+        }
+        if (match == Match.WORK && !methods.contains(Method.LEARNED)) {
+            throw new InvalidInput("--match work, --methods " + methods + ": expected learned among them, whose work the others are to have");
         }
     }
 

@@ -29,6 +29,7 @@ import org.effconv.size.ContinuousKernels;
 import org.effconv.size.Cost;
 import org.effconv.size.SizeRounding;
 import org.effconv.train.DataIdentity;
+import org.effconv.train.Work;
 
 /** All runs of a sweep, checked against architectures, data and budgets; seeds outermost, so that a sweep that is cut short compares whole seeds. */
 public final class SweepPlan implements AutoCloseable {
@@ -122,14 +123,11 @@ public final class SweepPlan implements AutoCloseable {
     private void addBudget(Architecture architecture, SweepRun.Data data, Settings settings, Cost cost, double target) {
         String budget = settings.get(Settings.BUDGET);
         Set<String> searches = new HashSet<>();
+        String matched = options.match() == Match.WORK ? addSearch(Method.LEARNED, architecture, data, settings, cost, target, searches) : null;
         for (Method method : options.methods()) {
             if (method.searches()) {
-                SweepRun search = search(method, architecture, data, settings, target);
-                if (searches.add(search.id())) {
-                    KernelSizeSearch.check(search.settings(), cost.plan());
-                    runs.add(search);
-                }
-                runs.add(new SweepRun(SweepRun.Kind.TRAINING, architecture, budget, target, method, "", null, search.id(), data, settings));
+                String search = addSearch(method, architecture, data, settings, cost, target, searches);
+                runs.add(new SweepRun(SweepRun.Kind.TRAINING, architecture, budget, target, method, "", null, search, data, settings));
                 continue;
             }
             if (method == Method.FLEXCONV) {
@@ -139,19 +137,23 @@ public final class SweepPlan implements AutoCloseable {
             }
             try {
                 sizes(method, cost, target, settings.get(Settings.SEED)).forEach((variant, sizes) -> runs.add(new SweepRun(
-                        SweepRun.Kind.TRAINING, architecture, budget, target, method, variant, sizes, null, data, settings)));
+                        SweepRun.Kind.TRAINING, architecture, budget, target, method, variant, sizes, matched, data, settings)));
             } catch (JobFailed e) {
                 throw new InvalidInput("--budget " + budget + ", method " + method + ", " + cost.plan() + ": " + e.getMessage(), e);
             }
         }
     }
 
-    // Learned and shuffled sizes share a search.
-    private static SweepRun search(Method method, Architecture architecture, SweepRun.Data data, Settings settings, double target) {
-        boolean elastic = method == Method.ELASTIC;
-        Settings own = elastic ? settings.with(Settings.PREDICTOR, "elastic").with(Settings.SIZE_PREDICTOR, "none").with(Settings.SIZE_UPDATE, "steady")
-                : settings;
-        return new SweepRun(SweepRun.Kind.SEARCH, architecture, settings.get(Settings.BUDGET), target, method, elastic ? "elastic" : "", null, null, data, own);
+    // The id of a method's search, which is added once: learned and shuffled sizes share one.
+    private String addSearch(
+            Method method, Architecture architecture, SweepRun.Data data, Settings settings, Cost cost, double target, Set<String> searches) {
+        SweepRun search = new SweepRun(SweepRun.Kind.SEARCH, architecture, settings.get(Settings.BUDGET), target, method, method.searchVariant(), null, null,
+                data, method.search(settings));
+        if (searches.add(search.id())) {
+            KernelSizeSearch.check(search.settings(), cost.plan());
+            runs.add(search);
+        }
+        return search.id();
     }
 
     private Map<String, int[]> sizes(Method method, Cost cost, double target, long seed) {
@@ -226,11 +228,42 @@ public final class SweepPlan implements AutoCloseable {
         return identities.computeIfAbsent(run.data().name() + "/" + run.settings().get(Settings.TRAIN_IMAGES), key -> DataIdentity.of(data(run)));
     }
 
-    /** The run with the sizes of its search. */
-    public SweepRun resolved(SweepRun run, int[] found) {
+    /**
+     * The run with what its search has found out: its sizes or, where it has sizes of its own, the epochs that take as much work.
+     *
+     * @param work of the search
+     */
+    public SweepRun resolved(SweepRun run, int[] found, Work work) {
+        if (run.method().takesWork()) {
+            return run.withEpochs(epochs(run, found, work));
+        }
         return run.withSizes(run.method() == Method.SHUFFLED
                 ? Baselines.shuffled(found, cost(run.architecture(), run.settings()), run.target(), run.seed())
                 : found);
+    }
+
+    // The learned network's training is counted, not read from its row: so nobody waits for it.
+    private int epochs(SweepRun run, int[] found, Work search) {
+        long images = imagesOfAnEpoch(run);
+        double training = (double) Work.STEP * images * run.settings().get(Settings.EPOCHS) * multiplyAdds(run.withSizes(found));
+        double epochs = new Work(search.multiplyAdds() + training, 0).epochs(multiplyAdds(run), images);
+        return (int) Math.max(1, Math.ceil(epochs - 1e-9)); // less than that is rounding
+    }
+
+    // Whole batches.
+    private long imagesOfAnEpoch(SweepRun run) {
+        int images = data(run).train().count();
+        return images - images % Math.min(run.settings().get(Settings.BATCH), images);
+    }
+
+    /** A run's work in epochs of training the mix nearest to uniform at its budget. */
+    double uniformEpochs(SweepRun run, Work work) {
+        return work.epochs(mixedMultiplyAdds(run), imagesOfAnEpoch(run));
+    }
+
+    /** What the networks are given alike. */
+    Match match() {
+        return options.match();
     }
 
     /** What the runs' budgets of time are counted by; null without one. */
@@ -240,7 +273,7 @@ public final class SweepPlan implements AutoCloseable {
 
     /** What all runs have in common, so that a results file holds nothing else: the settings that are no lists; and what datasets are called. */
     public ObjectNode common() {
-        ObjectNode json = Json.object().put("format", SweepResults.FORMAT);
+        ObjectNode json = Json.object().put("format", SweepResults.FORMAT).put(Match.KEY, options.match().text());
         ObjectNode settings = options.settings().identity();
         settings.remove(List.of(Settings.ARCH.key(), Settings.TRAIN_IMAGES.key(), Settings.BUDGET.key(), Settings.SEED.key()));
         json.set("settings", settings);

@@ -27,7 +27,7 @@ import org.effconv.train.RunFolder;
 public final class SweepResults implements AutoCloseable {
     /** The file with a line per finished run. */
     public static final String FILE = "results.jsonl";
-    static final int FORMAT = 2;
+    static final int FORMAT = 3;
     static final String DATA = "data"; // in sweep.json: the digest of each dataset, by name
     static final String TABLE = "latencyTable"; // the digest of one, there and in rows
     private static final String COMMON = "sweep.json";

@@ -13,9 +13,9 @@ import org.effconv.nn.Architecture;
  * @param budget       as the user wrote it
  * @param target       what that is, in the unit of the budget's cost
  * @param method       whose sizes are trained; of a search the one that first asks for it
- * @param variant      which of a method's networks: a size ("k5"), a draw ("draw2"); of a search "elastic"; or ""
+ * @param variant      which of a method's networks: a size ("k5"), a draw ("draw2"); of a search {@link Method#searchVariant}; or ""
  * @param sizes        kernel sizes to train; null in a search, and where they come from the search {@code search}
- * @param search       id of the search whose sizes are used; null without one
+ * @param search       id of the search that must have ended before, for its sizes or, where the method has no search, for the work to match; null without one
  * @param data         what the sweep calls its images, and what they are
  * @param settings     complete, with architecture, data, images, budget and seed of this run
  */
@@ -62,9 +62,14 @@ public record SweepRun(
         return new SweepRun(kind, architecture, budget, target, method, variant, found, search, data, settings);
     }
 
+    /** The same, trained for so many epochs. */
+    SweepRun withEpochs(int epochs) {
+        return new SweepRun(kind, architecture, budget, target, method, variant, sizes, search, data, settings.with(Settings.EPOCHS, epochs));
+    }
+
     /** Equal for trainings that are bit for bit the same, whatever method they serve. */
     public String training() {
-        return task() + "/" + (kind == Kind.CONTINUOUS ? "continuous" : Json.line(sizes)) + "/seed" + seed();
+        return task() + "/" + (kind == Kind.CONTINUOUS ? "continuous" : Json.line(sizes)) + "/epochs" + settings.get(Settings.EPOCHS) + "/seed" + seed();
     }
 
     /** What a row says of the run, beside its results. */
@@ -74,7 +79,7 @@ public record SweepRun(
                 .put("data", data.name).put("dataDigest", data.digest).put("trainImages", settings.get(Settings.TRAIN_IMAGES))
                 .put("budget", budget).put("budgetCost", settings.budget().cost().key()).put("budgetTarget", target);
         if (kind != Kind.SEARCH) {
-            json.put("method", method.text()).put("variant", variant);
+            json.put("method", method.text()).put("variant", variant).put("epochs", settings.get(Settings.EPOCHS));
         }
         return json.put("seed", seed());
     }

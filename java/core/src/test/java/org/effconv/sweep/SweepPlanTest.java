@@ -12,11 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
 import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import org.effconv.EffconvException.InvalidInput;
@@ -36,15 +32,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a sweep runs and in which order; the runs themselves are played by the test. */
 class SweepPlanTest {
-    private static final int[] FOUND = {3, 7, 3};
-
     @TempDir
     Path folder;
 
     private static SweepPlan plan(List<String> budgets, List<Long> seeds, Method... methods) {
         Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.VALIDATION, 0.1).with(Settings.EPOCHS, 3);
         return SweepPlan.of(new SweepOptions(
-                List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), budgets, List.of(methods), seeds, 2, settings));
+                List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), budgets, List.of(methods), seeds, 2, Match.EPOCHS, settings));
     }
 
     private static List<String> ids(SweepPlan plan) {
@@ -85,51 +79,23 @@ class SweepPlanTest {
         }
     }
 
-    /** Plays the runs: their results are written at once. */
-    private static final class Player implements Sweep.Launcher {
-        final List<String> started = new ArrayList<>();
-        final Set<String> failing = new HashSet<>();
-
-        @Override
-        public CompletionStage<Void> start(SweepRun run, Path at) {
-            started.add(run.id().substring(run.task().length() + 1));
-            if (failing.contains(run.method().text())) {
-                return CompletableFuture.failedFuture(new JobFailed("broken"));
-            }
-            ObjectNode all = Json.object();
-            ObjectNode result = all.putObject("result").put("parameters", 13_000).put("testAccuracy", 0.5);
-            result.set("sizes", Json.tree(run.kind() == SweepRun.Kind.SEARCH ? FOUND : run.sizes()));
-            all.putObject("environment").put("device", "played");
-            AtomicFile.write(at.resolve("result.json"), Json.pretty(all));
-            return CompletableFuture.completedFuture(null);
-        }
-    }
-
-    private static SweepResults work(SweepPlan plan, Path folder, Player player) throws InterruptedException {
-        SweepResults results = SweepResults.open(folder, plan.common());
-        try (results) {
-            new Sweep(plan, results, 1, player, new Sweep.Listener() {}).run();
-        }
-        return results;
-    }
-
     @Test
     void equalTrainingsRunOnceAndFinishedRunsNotAgain() throws InterruptedException {
         Player player = new Player();
         try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM, Method.MIXED, Method.LEARNED)) {
-            SweepResults results = work(plan, folder, player);
+            SweepResults results = Player.work(plan, folder, player);
             assertEquals(List.of("k5/uniform-k5/seed1", "k5/search/seed1", "k5/learned/seed1"), player.started);
             assertEquals(plan.runs().stream().map(SweepRun::id).collect(Collectors.toSet()),
                     results.rows().stream().map(row -> row.path("id").asText()).collect(Collectors.toSet()));
             ObjectNode mixed = results.row(plan.runs().get(1).id());
             assertEquals(plan.runs().get(0).id(), mixed.path("sameTrainingAs").asText());
             ObjectNode learned = results.row(plan.runs().get(3).id());
-            assertArrayEquals(FOUND, Json.convert(learned.at("/result/sizes"), int[].class, "row"));
-            work(plan, folder, player);
+            assertArrayEquals(player.found, Json.convert(learned.at("/result/sizes"), int[].class, "row"));
+            Player.work(plan, folder, player);
             assertEquals(3, player.started.size());
         }
         try (SweepPlan more = plan(List.of("k5"), List.of(1L, 2L), Method.UNIFORM, Method.MIXED, Method.LEARNED)) {
-            work(more, folder, player);
+            Player.work(more, folder, player);
             assertEquals(List.of("k5/uniform-k5/seed2", "k5/search/seed2", "k5/learned/seed2"), player.started.subList(3, 6));
         }
     }
@@ -139,11 +105,11 @@ class SweepPlanTest {
         Player player = new Player();
         player.failing.add("learned");
         try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.LEARNED, Method.SHUFFLED, Method.UNIFORM)) {
-            String message = assertThrows(JobFailed.class, () -> work(plan, folder, player)).getMessage();
+            String message = assertThrows(JobFailed.class, () -> Player.work(plan, folder, player)).getMessage();
             assertTrue(message.contains("3 of 4 runs") && message.contains("broken") && message.contains("its search failed"), message);
             assertEquals(1, SweepResults.read(folder).size());
             player.failing.clear();
-            assertEquals(4, work(plan, folder, player).rows().size());
+            assertEquals(4, Player.work(plan, folder, player).rows().size());
         }
     }
 
@@ -158,7 +124,7 @@ class SweepPlanTest {
             }
             player.started.clear();
             Files.writeString(folder.resolve("results.jsonl"), "{\"id\": \"cu");
-            SweepResults results = work(plan, folder, player);
+            SweepResults results = Player.work(plan, folder, player);
             assertEquals(List.of("k5/small-first/seed1"), player.started);
             assertEquals(2, results.rows().size());
             assertEquals(2, SweepResults.read(folder).size());
@@ -178,7 +144,7 @@ class SweepPlanTest {
                 player.start(run.withSizes(new int[] {1, 1, 1}), at);
                 Files.createDirectories(at.resolve("run/checkpoint"));
             }
-            SweepResults results = work(plan, folder, player);
+            SweepResults results = Player.work(plan, folder, player);
             assertEquals(2, player.started.size());
             assertArrayEquals(run.sizes(), Json.convert(results.row(run.id()).at("/result/sizes"), int[].class, "row"));
         }
@@ -191,7 +157,7 @@ class SweepPlanTest {
     private SweepPlan plan(Path table) {
         Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.LATENCY_TABLE, table.toString());
         return SweepPlan.of(new SweepOptions(List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k5"),
-                List.of(Method.UNIFORM), List.of(1L), 2, settings));
+                List.of(Method.UNIFORM), List.of(1L), 2, Match.EPOCHS, settings));
     }
 
     @Test
@@ -228,7 +194,7 @@ class SweepPlanTest {
 
     private SweepPlan on(Path sweep, String... data) {
         Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.EPOCHS, 3);
-        return SweepPlan.of(new SweepOptions(List.of("planted3"), List.of(data), List.of(0), List.of("k5"), List.of(Method.UNIFORM, Method.SMALL_FIRST), List.of(1L), 2,
+        return SweepPlan.of(new SweepOptions(List.of("planted3"), List.of(data), List.of(0), List.of("k5"), List.of(Method.UNIFORM, Method.SMALL_FIRST), List.of(1L), 2, Match.EPOCHS,
                 settings), SweepResults.dataNames(sweep));
     }
 
@@ -239,7 +205,7 @@ class SweepPlanTest {
         Player player = new Player();
         player.failing.add("small-first");
         try (SweepPlan plan = on(sweep, here)) {
-            assertThrows(JobFailed.class, () -> work(plan, sweep, player));
+            assertThrows(JobFailed.class, () -> Player.work(plan, sweep, player));
             try (SweepResults results = SweepResults.open(sweep, plan.common())) {
                 Files.createDirectories(results.work(plan.runs().get(1)).resolve("run"));
             }
@@ -256,7 +222,7 @@ class SweepPlanTest {
                 assertTrue(Files.exists(results.work(begun).resolve("run")), "what had begun was removed");
                 assertEquals(there.toString(), Json.read(results.work(begun).resolve("places.json")).path("data").asText());
             }
-            SweepResults results = work(plan, sweep, player);
+            SweepResults results = Player.work(plan, sweep, player);
             assertEquals(List.of("k5/small-first/seed1"), player.started);
             assertEquals(2, results.rows().size());
         }
@@ -267,7 +233,7 @@ class SweepPlanTest {
         Path sweep = folder.resolve("sweep");
         String data = images(folder.resolve("data"), 0).toString();
         try (SweepPlan plan = on(sweep, data)) {
-            work(plan, sweep, new Player());
+            Player.work(plan, sweep, new Player());
         }
         images(Path.of(data), 1);
         try (SweepPlan plan = on(sweep, data)) {
@@ -306,11 +272,11 @@ class SweepPlanTest {
                 SweepJob.prepare(damaged.getParent(), plan.runs().get(0), plan);
             }
             Files.writeString(damaged, "{\"result\": {");
-            String message = assertThrows(JobFailed.class, () -> work(plan, folder, new Player())).getMessage();
+            String message = assertThrows(JobFailed.class, () -> Player.work(plan, folder, new Player())).getMessage();
             assertTrue(message.contains("1 of 2 runs") && message.contains(damaged + ": no valid JSON") && message.contains("once that file is removed"), message);
             assertEquals(1, SweepResults.read(folder).size());
             Files.delete(damaged);
-            assertEquals(2, work(plan, folder, new Player()).rows().size());
+            assertEquals(2, Player.work(plan, folder, new Player()).rows().size());
         }
     }
 
@@ -323,14 +289,14 @@ class SweepPlanTest {
             assertTrue(message.contains("results.jsonl: row 'mine': expected id, result and environment"), message);
             Files.writeString(folder.resolve("sweep.json"), "{\"format\": 1}");
             message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(folder, plan.common())).getMessage();
-            assertTrue(message.contains("sweep.json: format 1, expected 2"), message);
+            assertTrue(message.contains("sweep.json: format 1, expected 3"), message);
         }
     }
 
     @Test
     void otherSettingsAreRefusedInTheSameFolder() throws InterruptedException {
         try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM)) {
-            work(plan, folder, new Player());
+            Player.work(plan, folder, new Player());
             ObjectNode other = plan.common();
             ((ObjectNode) other.path("settings")).put("epochs", 4);
             String message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(folder, other)).getMessage();
@@ -388,7 +354,7 @@ class SweepPlanTest {
     void aPlanSeesTheImagesThatItsRunsSee() throws Exception {
         Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.TEST_IMAGES, 4);
         try (SweepPlan plan = SweepPlan.of(new SweepOptions(List.of("planted3"), List.of(pictures(folder.resolve("data")).toString()), List.of(4, 0),
-                List.of("k3"), List.of(Method.UNIFORM), List.of(1L), 2, settings))) {
+                List.of("k3"), List.of(Method.UNIFORM), List.of(1L), 2, Match.EPOCHS, settings))) {
             assertEquals(List.of(1, 3), plan.runs().stream().map(run -> plan.data(run).channels()).toList());
             for (SweepRun run : plan.runs()) {
                 assertEquals(List.of(), Checkpoint.differences(DataIdentity.of(Job.data(run.settings())), plan.dataIdentity(run)));
@@ -402,7 +368,7 @@ class SweepPlanTest {
         Path wide = Files.writeString(folder.resolve("wide.json"), "{\"name\": \"wide\", \"kmax\": 1, \"layers\": [{\"type\": \"conv\", \"channels\": 5000},"
                 + "{\"type\": \"conv\", \"channels\": 5000}, {\"type\": \"globalAveragePool\"}, {\"type\": \"linear\", \"outputs\": \"classes\"}]}");
         String message = assertThrows(InvalidInput.class, () -> SweepPlan.of(new SweepOptions(List.of(wide.toString()),
-                List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k1"), List.of(method), List.of(1L), 2,
+                List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k1"), List.of(method), List.of(1L), 2, Match.EPOCHS,
                 Settings.standard().with(Settings.THREADS, 1)))).getMessage();
         assertTrue(message.startsWith(wide + ": layer conv2: " + what) && message.contains("expected at most 500,000,000"), message);
     }
@@ -412,7 +378,7 @@ class SweepPlanTest {
         Path job = folder.resolve("job");
         Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.EPOCHS, 1).with(Settings.DEVICE, "cpu");
         SweepOptions options = new SweepOptions(List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k1"),
-                List.of(Method.UNIFORM), List.of(1L), 2, settings);
+                List.of(Method.UNIFORM), List.of(1L), 2, Match.EPOCHS, settings);
         try (SweepPlan plan = SweepPlan.of(options)) {
             SweepJob.prepare(job, plan.runs().get(0), plan);
         }
