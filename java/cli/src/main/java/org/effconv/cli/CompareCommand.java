@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
         name = "compare",
         mixinStandardHelpOptions = true,
         description = "Compares the networks of sweeps: learned sizes against every baseline, with mean and spread over the seeds. Prints the table and "
-                + "writes it as comparison.md and comparison.csv, with a plot of accuracy against parameters per architecture and dataset (PNG, SVG).")
+                + "writes it as comparison.md and comparison.csv, with plots of accuracy against parameters and against work per architecture and dataset (PNG, SVG).")
 final class CompareCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
@@ -51,9 +51,9 @@ final class CompareCommand implements Callable<Integer> {
         PrintWriter to = spec.commandLine().getOut();
         to.print(markdown);
         for (Comparison.Task task : comparison.tasks()) {
-            String base = ("accuracy-" + task.architecture() + "-" + task.data() + "-" + task.images()).replaceAll("[^A-Za-z0-9.]+", "-");
-            ComparisonChart.of(comparison, task).write(folder, base);
-            to.println("plot " + folder.resolve(base + ".png"));
+            for (ComparisonChart.Axis axis : ComparisonChart.Axis.values()) {
+                ComparisonChart.of(comparison, task, axis).ifPresent(chart -> to.println("plot " + chart.write(folder)));
+            }
         }
         to.flush();
         return 0;

@@ -25,7 +25,7 @@ import org.effconv.train.Checkpoint;
 
 /**
  * Learned sizes against every baseline, from the rows of sweeps. Networks are compared within a group: one architecture,
- * dataset, number of images and budget. A method with several networks per seed (random draws) counts with their mean, so
+ * dataset, number of images and budget, and what they were given alike. A method with several networks per seed (random draws) counts with their mean, so
  * that every seed weighs the same and differences are paired by seed.
  */
 public final class Comparison {
@@ -40,7 +40,10 @@ public final class Comparison {
                     Settings.table().stream().filter(Setting::isPlace))
             .map(Setting::key).collect(Collectors.toUnmodifiableSet());
 
-    private static final Set<String> OF_A_SEARCH = Settings.ofSearch().stream().map(Setting::key).collect(Collectors.toUnmodifiableSet());
+    private static final String TRIALS = "trials"; // a setting of searches that only rows of early sweeps have
+
+    private static final Set<String> OF_A_SEARCH = Stream.concat(Settings.ofSearch().stream().map(Setting::key), Stream.of(TRIALS))
+            .collect(Collectors.toUnmodifiableSet());
 
     private final List<Group> groups;
     private final List<String> notes;
@@ -50,8 +53,23 @@ public final class Comparison {
         this.notes = notes;
     }
 
-    /** Networks that may be compared, and the budget they were made for. */
-    public record Task(String architecture, String data, int images) {}
+    /**
+     * Networks that may be compared, but for their budgets.
+     *
+     * @param match what they were given alike
+     */
+    public record Task(String architecture, String data, int images, Match match) {}
+
+    /**
+     * What networks took to compute, on average; NaN where the row of one of them does not say.
+     *
+     * @param uniformEpochs all of it, in epochs of training the mix nearest to uniform
+     * @param multiplyAdds  all of them
+     * @param searchMultiplyAdds those of the search, which may serve several networks; 0 without one
+     * @param processorSeconds   all of them
+     * @param searchProcessorSeconds those of the search
+     */
+    public record Spent(double uniformEpochs, double multiplyAdds, double searchMultiplyAdds, double processorSeconds, double searchProcessorSeconds) {}
 
     /**
      * @param cost    what the budget counts
@@ -79,6 +97,8 @@ public final class Comparison {
      * @param parameters over the networks
      * @param multiplyAdds mean over the networks, of one image
      * @param deviation  largest |cost - budget| / budget
+     * @param epochs     mean over the networks, of the training; NaN where rows do not say
+     * @param spent      what search and training took
      * @param searchSeconds mean over the networks, of a search that may serve several; 0 without one
      * @param trainingSeconds mean over the networks
      * @param searchStepMillis mean; NaN without a search
@@ -88,7 +108,7 @@ public final class Comparison {
      */
     public record Entry(
             Method method, String name, int networks, SortedMap<Long, Double> accuracies, Summary accuracy, Summary networkAccuracy,
-            Summary validation, Summary bestEpoch, Summary parameters, double multiplyAdds, double deviation, double searchSeconds, double trainingSeconds,
+            Summary validation, Summary bestEpoch, Summary parameters, double multiplyAdds, double deviation, double epochs, Spent spent, double searchSeconds, double trainingSeconds,
             double searchStepMillis, double stepMillis, SortedMap<Long, Double> advantage, List<String> sizes) {
         /** Learned - this, over the seeds; null where there is no pair. */
         public Summary advantageSummary() {
@@ -116,10 +136,11 @@ public final class Comparison {
                 }
                 RowCheck.require(row, file + " line " + line);
                 String id = row.path("id").asText();
-                if (rows.put(id, row) != null) {
-                    throw new InvalidInput(file + ": run '" + id + "' is also in " + sources.get(id) + "; expected every run once");
+                String key = match(row) + " " + id;
+                if (rows.put(key, row) != null) {
+                    throw new InvalidInput(file + ": run '" + id + "' is also in " + sources.get(key) + "; expected every run once");
                 }
-                sources.put(id, file);
+                sources.put(key, file);
             }
         }
         if (rows.isEmpty()) {
@@ -134,7 +155,11 @@ public final class Comparison {
 
     private static String groupKey(ObjectNode row) {
         return row.path("arch").asText() + "|" + row.path("data").asText() + "|" + row.path("result").path("images").path("train").asInt()
-                + "|" + row.path("budget").asText();
+                + "|" + row.path("budget").asText() + "|" + match(row);
+    }
+
+    private static Match match(ObjectNode row) {
+        return Match.of(row, row.path("id").asText());
     }
 
     private static Group group(List<ObjectNode> rows) {
@@ -149,7 +174,7 @@ public final class Comparison {
                 : new TreeMap<>();
         List<Entry> entries = new ArrayList<>();
         byName.forEach((name, own) -> entries.add(entry(name, own, learned)));
-        return new Group(new Task(first.path("arch").asText(), first.path("data").asText(), first.path("result").path("images").path("train").asInt()),
+        return new Group(new Task(first.path("arch").asText(), first.path("data").asText(), first.path("result").path("images").path("train").asInt(), match(first)),
                 first.path("budget").asText(), Cost.Kind.of(first.path("budgetCost").asText()), first.path("budgetTarget").asDouble(), entries,
                 first.path("result").path("images").path("test").asInt());
     }
@@ -181,7 +206,7 @@ public final class Comparison {
                 validation.isEmpty() ? null : Summary.of(validation.values()), best.isEmpty() ? null : Summary.of(best.values()),
                 Summary.of(values(rows, "parameters")), mean(rows, "/result/multiplyAdds", Double.NaN),
                 values(rows, "budgetDeviation").stream().mapToDouble(Math::abs).max().orElseThrow(),
-                mean(rows, "/search/seconds", 0), mean(rows, "/result/seconds", Double.NaN), mean(rows, "/search/stepMillis", Double.NaN),
+                mean(rows, "/settings/epochs", Double.NaN), spent(rows), mean(rows, "/search/seconds", 0), mean(rows, "/result/seconds", Double.NaN), mean(rows, "/search/stepMillis", Double.NaN),
                 mean(rows, "/result/stepMillis", Double.NaN), advantage, rows.stream().map(Comparison::sizes).toList());
     }
 
@@ -205,10 +230,30 @@ public final class Comparison {
         return rows.stream().map(row -> row.at(pointer)).filter(JsonNode::isNumber).mapToDouble(JsonNode::asDouble).average().orElse(otherwise);
     }
 
-    // Settings of a search do not matter to a network whose sizes are no search's.
+    private static Spent spent(List<ObjectNode> rows) {
+        return new Spent(ofAll(rows, "/work/uniformEpochs"), ofAll(rows, "/work/multiplyAdds"), ofAll(rows, "/work/search/multiplyAdds"),
+                ofAll(rows, "/work/processorSeconds"), ofAll(rows, "/work/search/processorSeconds"));
+    }
+
+    private static double ofAll(List<ObjectNode> rows, String pointer) {
+        return rows.stream().allMatch(row -> row.at(pointer).isNumber()) ? mean(rows, pointer, Double.NaN) : Double.NaN;
+    }
+
+    // Settings of a search do not matter to a network whose sizes are no search's, and at equal work the epochs follow from it.
     private static void requireSameSettings(List<ObjectNode> rows) {
-        requireSame(rows, OF_A_SEARCH);
-        requireSame(rows.stream().filter(row -> Method.parse(row.path("method").asText(), "method").searches()).toList(), Set.of());
+        Map<Boolean, List<ObjectNode>> byWork = rows.stream()
+                .collect(Collectors.partitioningBy(row -> match(row) == Match.WORK && method(row).takesWork()));
+        Set<String> but = new TreeSet<>(OF_A_SEARCH);
+        requireSame(byWork.get(false), but);
+        if (!byWork.get(true).isEmpty()) {
+            but.add(Settings.EPOCHS.key());
+        }
+        requireSame(rows, but);
+        requireSame(rows.stream().filter(row -> method(row).searches()).toList(), Set.of());
+    }
+
+    private static Method method(ObjectNode row) {
+        return Method.parse(row.path("method").asText(), "method");
     }
 
     private static void requireSame(List<ObjectNode> rows, Set<String> but) {

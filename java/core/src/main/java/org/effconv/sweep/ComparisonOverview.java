@@ -8,7 +8,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What learned sizes are worth over all groups of a comparison: a line for each, a column for each baseline, and all pairs together. */
+/** What learned sizes are worth over all groups of a comparison that were given alike the same: a line for each, a column for each baseline, and all pairs together. */
 final class ComparisonOverview {
     private final List<Comparison.Group> groups;
     private final List<Method> baselines;
@@ -19,15 +19,19 @@ final class ComparisonOverview {
                 .filter(m -> groups.stream().anyMatch(g -> entries(g, m).anyMatch(e -> !e.advantage().isEmpty()))).toList();
     }
 
-    /** Empty where there is nothing to sum up: fewer than two groups that have learned sizes and something to hold them against. */
+    /** A table at equal epochs, and one at equal work. Each is empty where there is nothing to sum up: fewer than two groups that have learned sizes and something to hold them against. */
     static String markdown(Comparison comparison) {
-        List<Comparison.Group> groups = comparison.groups().stream()
-                .filter(g -> g.entries().stream().anyMatch(e -> !e.advantage().isEmpty())).toList();
-        return groups.size() < 2 ? "" : new ComparisonOverview(groups).markdown();
+        StringBuilder s = new StringBuilder();
+        for (Match match : Match.values()) {
+            List<Comparison.Group> groups = comparison.groups().stream().filter(g -> g.task().match() == match)
+                    .filter(g -> g.entries().stream().anyMatch(e -> !e.advantage().isEmpty())).toList();
+            s.append(groups.size() < 2 ? "" : new ComparisonOverview(groups).markdown());
+        }
+        return s.toString();
     }
 
     private String markdown() {
-        StringBuilder s = new StringBuilder("## Learned sizes against each baseline\n\n");
+        StringBuilder s = new StringBuilder("## Learned sizes against each baseline, " + groups.get(0).task().match().title() + "\n\n");
         s.append(Stream.concat(Stream.of("network, data, images, budget", "learned, %"), baselines.stream().map(m -> "- " + m))
                 .collect(Collectors.joining(" | ", "| ", " |\n")));
         s.append("|---|---|").append("---|".repeat(baselines.size())).append('\n');

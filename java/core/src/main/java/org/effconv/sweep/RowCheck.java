@@ -3,6 +3,7 @@ package org.effconv.sweep;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
+import java.util.stream.Stream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.size.Cost;
 
@@ -11,6 +12,9 @@ final class RowCheck {
     private static final List<String> TEXTS = List.of("/id", "/arch", "/data", "/budget", "/budgetCost", "/method");
     private static final List<String> NUMBERS = List.of(
             "/seed", "/budgetTarget", "/result/parameters", "/result/budgetDeviation", "/result/testAccuracy", "/result/images/train");
+
+    private static final List<String> OF_WORK = List.of("/work/uniformEpochs", "/work/multiplyAdds", "/work/processorSeconds",
+            "/work/search/multiplyAdds", "/work/search/processorSeconds"); // rows of early sweeps have none of them
 
     private RowCheck() {}
 
@@ -24,7 +28,7 @@ final class RowCheck {
                 throw wrong(row, text, where, "a text");
             }
         }
-        for (String number : NUMBERS) {
+        for (String number : row.has(RunWork.KEY) ? Stream.concat(NUMBERS.stream(), OF_WORK.stream()).toList() : NUMBERS) {
             if (!row.at(number).isNumber()) {
                 throw wrong(row, number, where, "a number");
             }
@@ -37,6 +41,7 @@ final class RowCheck {
             throw wrong(row, "/budgetCost", where, "parameters, macs or latency");
         }
         Method.parse(row.path("method").asText(), where + ": method");
+        Match.of(row, where);
     }
 
     private static InvalidInput wrong(ObjectNode row, String pointer, String where, String expected) {

@@ -89,7 +89,7 @@ class ComparisonTest {
     void groupsAndOrder() {
         Comparison comparison = Comparison.of(List.of(file));
         assertEquals(1, comparison.groups().size());
-        assertEquals(new Comparison.Task("cnn6", "d", 900), comparison.tasks().get(0));
+        assertEquals(new Comparison.Task("cnn6", "d", 900, Match.EPOCHS), comparison.tasks().get(0));
         assertEquals(List.of("learned", "uniform k3", "uniform k5", "random"),
                 comparison.groups().get(0).entries().stream().map(Comparison.Entry::name).toList());
         assertTrue(comparison.notes().contains("commit: aaa, bbb (not the same for all runs)"), comparison.notes().toString());
@@ -158,7 +158,7 @@ class ComparisonTest {
         row("uniform", "k3", 1, 0.58, 1000, 0, 8); // without learned sizes: no line
         String markdown = ComparisonTable.markdown(Comparison.of(List.of(file)));
         assertTrue(markdown.startsWith("""
-                ## Learned sizes against each baseline
+                ## Learned sizes against each baseline, at equal epochs
 
                 | network, data, images, budget | learned, % | - uniform | - random |
                 |---|---|---|---|

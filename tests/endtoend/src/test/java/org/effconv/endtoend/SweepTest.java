@@ -67,7 +67,8 @@ class SweepTest {
         assertEquals(0, compared.exitCode(), compared.err());
         assertTrue(compared.out().contains("| shuffled | 1 |") && compared.out().contains("| random | 2 |"), compared.out());
         String written = String.join(" ", Cli.content(folder.resolve("table")));
-        assertTrue(written.contains("comparison.md") && written.contains("comparison.csv") && written.contains(".png") && written.contains(".svg"), written);
+        assertTrue(written.contains("comparison.md") && written.contains("comparison.csv") && written.contains("accuracy-planted3-") && written.contains("work-planted3-")
+                && written.contains(".png") && written.contains(".svg"), written);
     }
 
     @Test
@@ -80,9 +81,10 @@ class SweepTest {
             List<String> pointers = new ArrayList<>(List.of("/arch", "/data", "/budget", "/budgetCost", "/budgetTarget", "/seed", "/result/sizes/2", "/result/parameters", "/result/multiplyAdds",
                     "/result/budgetDeviation", "/result/seconds", "/result/steps", "/result/stepMillis", "/result/images/train", "/result/images/validation",
                     "/result/images/test", "/environment/device", "/environment/threads", "/environment/activations", "/environment/processor",
-                    "/environment/version", "/environment/commit", "/environment/jobs", "/environment/finished", "/settings/epochs"));
+                    "/environment/version", "/environment/commit", "/environment/jobs", "/environment/finished", "/settings/epochs", "/match",
+                    "/work/multiplyAdds", "/work/processorSeconds", "/work/uniformEpochs", "/work/search/multiplyAdds", "/work/training/multiplyAdds"));
             if (training) {
-                pointers.addAll(List.of("/method", "/variant", "/result/validationAccuracy", "/result/testAccuracy", "/result/testLoss",
+                pointers.addAll(List.of("/method", "/variant", "/epochs", "/result/validationAccuracy", "/result/testAccuracy", "/result/testLoss",
                         "/result/bestEpochTestAccuracyChosenOnTest"));
                 double best = row.at("/result/bestEpochTestAccuracyChosenOnTest").asDouble();
                 assertTrue(best >= row.at("/result/testAccuracy").asDouble(), row.toString());
@@ -97,6 +99,26 @@ class SweepTest {
             assertEquals(58, row.at("/result/images/train").asInt()); // 64 without a tenth
             assertEquals(6, row.at("/result/images/validation").asInt());
         }
+    }
+
+    /** By the work of real searches and trainings, not of played ones. */
+    @Test
+    void plainSizesAreTrainedForTheWorkOfLearnedOnes() {
+        Path out = folder.resolve("matched");
+        Cli run = Cli.run("sweep", "--out", out.toString(), "--arch", "planted3", "--data", "planted:3,train=64,test=32,size=12", "--batch", "16",
+                "--epochs", "2", "--precision", "fp32", "--budget", "k5", "--seed", "1", "--methods", "mixed,learned,effconv-paper", "--match", "work");
+        assertEquals(0, run.exitCode(), run.err());
+        Map<String, Double> epochs = new TreeMap<>();
+        for (ObjectNode row : rows(out)) {
+            epochs.put(row.path("method").asText(row.path("kind").asText()), row.at("/work/uniformEpochs").asDouble());
+            if (row.path("method").asText().equals("mixed")) {
+                assertEquals(row.path("epochs").asDouble(), row.at("/work/uniformEpochs").asDouble(), 1e-9);
+            }
+        }
+        assertTrue(epochs.get("learned") > 2, epochs.toString()); // the search is counted
+        assertEquals(Math.ceil(epochs.get("learned") - 1e-9), epochs.get("mixed"), 1e-9);
+        Cli compared = Cli.run("compare", out.resolve("results.jsonl").toString());
+        assertTrue(compared.out().contains(", at equal work") && compared.out().contains("work-planted3-"), compared.out() + compared.err());
     }
 
     @Test
@@ -155,6 +177,9 @@ class SweepTest {
                 if (row.path(part) instanceof ObjectNode o) {
                     o.remove(List.of("seconds", "stepMillis"));
                 }
+            }
+            for (String part : List.of("/work", "/work/search", "/work/training")) {
+                ((ObjectNode) row.at(part)).remove("processorSeconds");
             }
             outcomes.put(row.path("id").asText(), Json.line(row));
         }
