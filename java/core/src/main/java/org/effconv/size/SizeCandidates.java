@@ -79,7 +79,7 @@ public final class SizeCandidates {
      * @param soft   where the search ended
      * @param target P*, which all choices meet
      * @param most   choices at most
-     * @return all different; the first is the mix of odd sizes nearest to uniform
+     * @return all different, in the order of trust; the first is the mix of odd sizes nearest to uniform
      * @throws JobFailed if not even that meets the budget
      */
     public static List<int[]> of(double[] soft, Cost cost, double target, int most) {

@@ -13,14 +13,14 @@ import org.effconv.EffconvException.JobFailed;
  * a first heat the {@value #FINALISTS} with the smallest loss go on, after the last heat one of them. Nothing of what it has computed is lost: its
  * training just goes on.
  *
- * <p>A heat's loss is the mean over the second half of all steps so far. The first candidate, the plain one, stays unless the best is {@linkplain
- * #CLEARLY clearly} ahead of it: what learns a little faster at first is not always better in the end.
+ * <p>A heat's loss is the mean over the second half of all steps so far. Candidates stand in the order of trust, the plain one first: of those that the best
+ * is not {@linkplain #CLEARLY clearly} ahead of the first one wins. What learns a little faster at first is not always better in the end.
  */
 public final class SizeRace {
     /** Go on after the first heat. */
     static final int FINALISTS = 2;
 
-    /** Part of the loss by which the best must be ahead of the plain candidate. */
+    /** Part of the loss by which the best must be ahead of a candidate that stands before it. */
     static final double CLEARLY = 0.005;
 
     /**
@@ -142,8 +142,9 @@ public final class SizeRace {
             throw failure;
         }
         ranked.sort(Comparator.comparingDouble(candidate -> entries[candidate].loss));
-        boolean plainStays = most == 1 && ranked.contains(0) && entries[ranked.get(0)].loss > (1 - CLEARLY) * entries[0].loss;
-        return plainStays ? List.of(0) : ranked.subList(0, Math.min(most, ranked.size()));
+        double best = entries[ranked.get(0)].loss;
+        return most > 1 ? ranked.subList(0, Math.min(most, ranked.size()))
+                : ranked.stream().filter(candidate -> (1 - CLEARLY) * entries[candidate].loss < best).min(Comparator.naturalOrder()).map(List::of).orElseThrow();
     }
 
     private Entry entry(int candidate, int steps) {

@@ -53,8 +53,10 @@ class SizeRaceTest {
     }
 
     @Test
-    void thePlainOneStaysUnlessAnotherIsClearlyAhead() {
+    void whoStandsFirstStaysUnlessAnotherIsClearlyAhead() {
         double clear = 1 - SizeRace.CLEARLY;
+        assertEquals(1, race(new double[] {9, 1, 1}, new double[] {0, 1, clear + 1e-6}).winner());
+        assertEquals(2, race(new double[] {9, 1, 1}, new double[] {0, 1, clear - 1e-6}).winner());
         assertEquals(0, race(new double[] {1, 0.5}, new double[] {1, clear + 1e-6}).winner());
         assertEquals(1, race(new double[] {1, 0.5}, new double[] {1, clear - 1e-6}).winner());
         assertEquals(1, race(new double[] {9, 1, 2}, new double[] {0, 1, 2}).winner(), "the plain one was out by then");
