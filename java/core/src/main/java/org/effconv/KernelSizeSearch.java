@@ -2,6 +2,7 @@ package org.effconv;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Architecture;
@@ -164,15 +165,24 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
      * What a search decided.
      *
      * @param result that it gives
-     * @param winner where the training of its sizes was left, to go on with; null: it has not begun
-     * @param plain  the same of the mix of sizes nearest to uniform; null: it has not begun
+     * @param left   where the training of each of its candidates was left, to go on with; null: it has not begun
      */
-    record Chosen(SearchResult result, Phase.Left winner, Phase.Left plain) {}
+    record Chosen(SearchResult result, List<Phase.Left> left) {
+        /** Where the training of these sizes was left; null: it has not begun. */
+        Phase.Left left(int[] sizes) {
+            for (int i = 0; i < left.size(); i++) {
+                if (Arrays.equals(result.candidates().get(i).sizes(), sizes)) {
+                    return left.get(i);
+                }
+            }
+            return null;
+        }
+    }
 
     /** The search of a job, within its run folder if there is one. */
     static Chosen choose(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
         Chosen chosen = job.settings().oneRun() ? OneRun.choose(job, context, device, plan)
-                : new Chosen(PredictorSearch.search(job, context, device, plan), null, null);
+                : new Chosen(PredictorSearch.search(job, context, device, plan), List.of());
         if (context.folder() != null) {
             chosen.result.toFile().write(context.folder().file("sizes.json"));
         }

@@ -93,7 +93,7 @@ public final class Learning extends Job<Learning> {
         SearchResult warmStart = settings().get(Settings.WARM_START) ? found : null;
         try (Construction construction = new Construction()) {
             TrainingResult learned = construction.own(
-                    Training.train(this, context, device, plan, Training.PHASE, found.sizes(), warmStart, chosen.winner()));
+                    Training.train(this, context, device, plan, Training.PHASE, found.sizes(), warmStart, chosen.left(found.sizes())));
             if (context.folder() != null) {
                 learned.model().write(context.folder().file("model.safetensors"));
             }
@@ -109,9 +109,8 @@ public final class Learning extends Job<Learning> {
         int[] uniform = uniform(cost(device, plan), found);
         boolean same = Arrays.equals(uniform, found.sizes()) && !settings().get(Settings.WARM_START); // the same network from the same seed
         boolean compare = settings().get(Settings.COMPARE);
-        boolean begun = !found.candidates().isEmpty() && Arrays.equals(uniform, found.candidates().get(0).sizes());
         TrainingResult other = !compare || same ? null
-                : Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null, begun ? chosen.plain() : null);
+                : Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null, chosen.left(uniform));
         int images = context.data().train().count();
         int batch = Math.min(settings().get(Settings.BATCH), images);
         LearningResult result = new LearningResult(found, learned, uniform, other, compare && same,

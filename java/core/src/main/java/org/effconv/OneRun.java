@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
  * <ol>
  *   <li>A <em>probe</em>: for some steps a size predictor and a kernel predictor are trained end to end, by the class loss and the budget. It tells which
  *       way sizes should go. Nobody goes on with its weights.
- *   <li>{@link SizeCandidates} along that way, and the mix nearest to uniform.
+ *   <li>{@link SizeCandidates}: plain shapes, and what the probe points to.
  *   <li>A {@link SizeRace}: each candidate begins the training of all epochs, from the same seed, on the same batches; all but one are given up after
  *       a part of it. The survivor's training goes on to the end: it is, bit for bit, the ordinary training of its sizes.
  * </ol>
@@ -40,10 +40,11 @@ final class OneRun {
 
     private static final Logger LOG = LoggerFactory.getLogger(OneRun.class);
 
-    private static final int MOST_CANDIDATES = 4;
+    private static final int CANDIDATES = 3;
+    private static final int ONE_MORE = 240; // steps of heats from where on there is time for one more
     private static final double OVERHEAD_SHARE = 0.125; // of the epochs
     private static final double OVERHEAD_ROOT = 0.48; // of their square root: 2.6 epochs of 30, 4.8 of 100
-    private static final double PROBE_SHARE = 1.0 / 3; // of the overhead
+    private static final double PROBE_SHARE = 0.25; // of the overhead
     private static final int MOST_PROBE_STEPS = 120;
     private static final int LEAST_PROBE_STEPS = 16; // fewer move nothing
     private static final double PROBE_STEP = 1.3; // in steps of a candidate: spare rings, and sizes that are off the budget for a while
@@ -107,12 +108,13 @@ final class OneRun {
         // The best of those that cost what was asked for.
         private KernelSizeSearch.Chosen best(double overhead, int probing) {
             double[] soft = soft(probing, target);
-            List<int[]> candidates = SizeCandidates.of(soft, cost, target, MOST_CANDIDATES);
+            double racing = overhead - PROBE_STEP * probing;
+            List<int[]> candidates = SizeCandidates.of(soft, cost, target, racing < ONE_MORE ? CANDIDATES : CANDIDATES + 1);
             left = new Phase.Left[candidates.size()];
             if (candidates.size() == 1) {
                 return chosen(soft, candidates, new SizeRace.Result(0, List.of(new SizeRace.Entry(0, Double.NaN))));
             }
-            int[] heats = SizeRace.heats(candidates.size(), overhead - PROBE_STEP * probing, (long) batches * options.epochs());
+            int[] heats = SizeRace.heats(candidates.size(), racing, (long) batches * options.epochs());
             return chosen(soft, candidates, SizeRace.run(candidates.size(), heats, (one, count) -> train(candidates.get(one), one, count)));
         }
 
@@ -146,7 +148,7 @@ final class OneRun {
             int[] sizes = candidates.get(race.winner());
             FoundSizes found = new FoundSizes(soft, sizes, sizes, cost.at(sizes), target);
             SearchResult result = new SearchResult(plan, found, cost, seconds, work, steps, List.of(), told);
-            return new KernelSizeSearch.Chosen(result, left[race.winner()], left[0]);
+            return new KernelSizeSearch.Chosen(result, Arrays.asList(left));
         }
 
         private double[] soft(int probing, double searched) {

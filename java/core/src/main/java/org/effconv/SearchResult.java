@@ -119,7 +119,7 @@ public final class SearchResult {
         return steps;
     }
 
-    /** What the search chose from, the mix nearest to uniform first; empty in two stages. */
+    /** What the search chose from, in the order of trust, or, as good as a uniform network, that one and then in rising order of cost; empty in two stages. */
     public List<Candidate> candidates() {
         return candidates;
     }

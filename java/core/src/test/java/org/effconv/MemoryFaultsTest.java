@@ -107,7 +107,7 @@ class MemoryFaultsTest {
     @Test
     void inAProbeAndItsCandidates() {
         Device device = Device.over(limited(), DataType.F32);
-        everyFaultIsSurvived(() -> KernelSizeSearch.of("planted3").budget("k5").set(Settings.EPOCHS, 1).epochs(12).batch(16).run(device, DATA));
+        everyFaultIsSurvived(() -> KernelSizeSearch.of("planted3").budget("k5").set(Settings.EPOCHS, 1).epochs(16).batch(16).run(device, DATA));
     }
 
     @Test

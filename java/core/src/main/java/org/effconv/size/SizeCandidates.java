@@ -8,19 +8,22 @@ import java.util.stream.IntStream;
 import org.effconv.EffconvException.JobFailed;
 
 /**
- * A few choices of odd sizes that meet a budget, from where a short search has moved the soft sizes. Such a search tells which way each layer
- * should go, and not how far; its way in a single layer is noisy, and the trend over the layers is not. So there are choices along the trend, steeper
- * and less steep, and one at the end of the way.
+ * A few choices of odd sizes that meet a budget, in the order of trust.
  *
- * <p>No layer gets more than {@value #FARTHEST} times the uniform size, nor less than that part of it: a network with single layers of size 1 and
- * others of 9 learns faster than all others at first and ends behind them (docs/method.md).
+ * <p>A short search tells which way sizes should go over the layers, rise or fall; how far, and where a single layer should go, it does not tell. So most
+ * choices are shapes: sizes that rise by {@value #STEEP} from end to end, which in trainings to the end were never behind the mix nearest to uniform
+ * (docs/results/one-run.md); that mix; and what the search points to: a steeper rise, or a fall. Where there is time for a fourth, it is what the search
+ * itself came to.
+ *
+ * <p>But for the mix no layer gets more than {@value #FARTHEST} times the uniform size, nor less than that part of it: a network with single layers of size 1
+ * and others of 9 learns faster than all others at first and ends behind them.
  */
 public final class SizeCandidates {
     static final double FARTHEST = 2;
 
-    private static final double LEAST_RATIO = 1.2; // of the last size over the first one on the trend, from where on there is a trend
     private static final double LEAST_WAY = 0.1; // of the log of a size: a search that went no further has found nothing
-    private static final double[] STEEP = {2.5, 4}; // that ratio, of the choices along the trend
+    static final double STEEP = 2.5; // of the last size over the first, or the reverse
+    private static final double STEEPER = 4;
     private static final double[] PARTS = {0.46, 0.56, 0.66, 0.8, 0.97}; // of what the uniform network's sizes cost
     private static final int ROUNDINGS = 24; // of a point, the nearest first, until one is no farther than allowed
 
@@ -36,7 +39,7 @@ public final class SizeCandidates {
     }
 
     /**
-     * Choices for less and less, each along the way of the search.
+     * Choices for less and less, all of one shape: rising, or falling if that is where a search went.
      *
      * @param soft where a search under {@code searched} ended
      * @param most what no choice may cost more than
@@ -45,25 +48,27 @@ public final class SizeCandidates {
      */
     public static List<int[]> cheaper(double[] soft, Cost cost, double searched, double most, int[] uniform) {
         double[] from = start(cost, searched);
+        double[] way = new double[soft.length];
+        Arrays.setAll(way, l -> bounded(Math.log(soft[l] / from[l])));
+        double ratio = slope(way) < 0 ? 1 / STEEP : STEEP;
         List<int[]> found = new ArrayList<>();
         for (double part : PARTS) {
             double target = cost.fixed() + part * (most - cost.fixed());
-            double[] scaled = new double[soft.length];
-            double[] start = start(cost, Math.max(target, cost.uniform(1)));
-            Arrays.setAll(scaled, l -> start[l] * soft[l] / from[l]);
             if (target > cost.uniform(1)) {
-                cheaper(scaled, cost, target).filter(sizes -> !Arrays.equals(sizes, uniform) && cost.at(sizes) <= most
+                shaped(ratio, cost, target).filter(sizes -> !Arrays.equals(sizes, uniform) && cost.at(sizes) <= most
                         && found.stream().noneMatch(known -> Arrays.equals(known, sizes) || cost.at(known) >= cost.at(sizes))).ifPresent(found::add);
             }
         }
         return found;
     }
 
-    // The first along the way if there is one, or else the mix.
-    private static Optional<int[]> cheaper(double[] soft, Cost cost, double target) {
+    // Of that shape if there are such sizes, or else the mix.
+    private static Optional<int[]> shaped(double ratio, Cost cost, double target) {
         try {
-            List<int[]> two = of(soft, cost, target, 2);
-            return Optional.of(two.get(two.size() - 1));
+            SizeCandidates one = new SizeCandidates(cost, target);
+            int[] plain = Baselines.mixed(cost, target);
+            one.addShape(ratio, plain);
+            return Optional.of(one.found.isEmpty() ? plain : one.found.get(0));
         } catch (JobFailed e) { // few layers: no sizes of that cost
             return Optional.empty();
         }
@@ -78,26 +83,24 @@ public final class SizeCandidates {
     /**
      * @param soft   where the search ended
      * @param target P*, which all choices meet
-     * @param most   choices at most
-     * @return all different, in the order of trust; the first is the mix of odd sizes nearest to uniform
+     * @param most   choices at most, at least two
+     * @return all different, in the order of trust; the mix nearest to uniform is one of the first two
      * @throws JobFailed if not even that meets the budget
      */
     public static List<int[]> of(double[] soft, Cost cost, double target, int most) {
         SizeCandidates all = new SizeCandidates(cost, target);
-        all.found.add(Baselines.mixed(cost, target));
+        int[] plain = Baselines.mixed(cost, target);
+        all.addShape(STEEP, plain);
+        all.found.add(plain);
         double[] way = new double[soft.length];
         Arrays.setAll(way, l -> bounded(Math.log(soft[l] / all.start[l])));
-        double[] trend = all.trend(way);
-        double ratio = Math.exp(Math.abs(trend[trend.length - 1] - trend[0]));
-        for (double steep : STEEP) {
-            if (ratio > LEAST_RATIO) {
-                all.add(Arrays.stream(trend).map(t -> t * Math.log(steep) / Math.log(ratio)).toArray());
-            }
+        double slope = slope(way);
+        if (slope != 0) {
+            all.addShape(slope > 0 ? STEEPER : 1 / STEEP, plain);
         }
         if (Arrays.stream(way).anyMatch(log -> Math.abs(log) > LEAST_WAY)) {
-            all.add(way);
+            all.add(way, plain);
         }
-        all.addSmallFirst();
         return all.found.stream().limit(most).toList();
     }
 
@@ -105,33 +108,24 @@ public final class SizeCandidates {
         return Math.max(-Math.log(FARTHEST), Math.min(Math.log(FARTHEST), log));
     }
 
-    // Least squares of the way over depth, less its mean: the budget settles that.
-    private double[] trend(double[] way) {
-        int n = way.length;
-        double middle = (n - 1) / 2.0;
-        double mean = Arrays.stream(way).average().orElse(0);
-        double along = IntStream.range(0, n).mapToDouble(l -> (l - middle) * (way[l] - mean)).sum();
-        double square = IntStream.range(0, n).mapToDouble(l -> (l - middle) * (l - middle)).sum();
-        double slope = n < 2 ? 0 : along / square;
-        return IntStream.range(0, n).mapToDouble(l -> slope * (l - middle)).toArray();
+    // Least squares of the way over depth.
+    private static double slope(double[] way) {
+        double middle = (way.length - 1) / 2.0;
+        return IntStream.range(0, way.length).mapToDouble(l -> (l - middle) * way[l]).sum();
     }
 
-    private void add(double[] way) {
+    private void addShape(double ratio, int[] plain) {
+        int last = Math.max(1, start.length - 1);
+        double[] way = new double[start.length];
+        Arrays.setAll(way, l -> Math.log(ratio) * ((double) l / last - 0.5));
+        add(way, plain);
+    }
+
+    private void add(double[] way, int[] plain) {
         double[] v = new double[way.length];
         Arrays.setAll(v, l -> start[l] * Math.exp(way[l]));
         SizeRounding.near(EqualCost.scaled(v, cost, target), -1, 0, cost, target, ROUNDINGS).stream()
-                .filter(this::allowed).filter(this::isNew).findFirst().ifPresent(found::add);
-    }
-
-    private void addSmallFirst() {
-        try {
-            int[] sizes = Baselines.smallFirst(cost, target);
-            if (allowed(sizes) && isNew(sizes)) {
-                found.add(sizes);
-            }
-        } catch (JobFailed e) {
-            // there are none near the budget: a choice less
-        }
+                .filter(sizes -> allowed(sizes) && isNew(sizes) && !Arrays.equals(sizes, plain)).findFirst().ifPresent(found::add);
     }
 
     private boolean allowed(int[] sizes) {

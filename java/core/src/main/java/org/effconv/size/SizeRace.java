@@ -13,7 +13,7 @@ import org.effconv.EffconvException.JobFailed;
  * a first heat the {@value #FINALISTS} with the smallest loss go on, after the last heat one of them. Nothing of what it has computed is lost: its
  * training just goes on.
  *
- * <p>A heat's loss is the mean over the second half of all steps so far. Candidates stand in the order of trust, the plain one first: of those that the best
+ * <p>A heat's loss is the mean over the second half of all steps so far. Candidates stand in the order of trust: of those that the best
  * is not {@linkplain #CLEARLY clearly} ahead of the first one wins. What learns a little faster at first is not always better in the end.
  */
 public final class SizeRace {
@@ -66,7 +66,7 @@ public final class SizeRace {
     }
 
     /**
-     * @param candidates how many there are, at least one; the first is the plain one
+     * @param candidates how many there are, at least one
      * @param heats      steps after which candidates are compared, rising, at least one
      * @throws JobFailed if none can be trained
      */
@@ -174,5 +174,5 @@ public final class SizeRace {
         return new int[] {one, (int) Math.max(one, Math.min(total, Math.floor(LONGER * first)))};
     }
 
-    private static final double LONGER = 2.5; // the last heat, as a multiple of the first
+    private static final double LONGER = 4; // the last heat, as a multiple of the first
 }

@@ -130,10 +130,10 @@ class SizeRaceTest {
 
     @Test
     void heatsSpendWhatTheLosersMay() {
-        assertArrayEquals(new int[] {20, 50}, SizeRace.heats(4, 90, 1000)); // 2 x 20 + 50
-        assertArrayEquals(new int[] {20, 50}, SizeRace.heats(3, 70, 1000));
+        assertArrayEquals(new int[] {15, 60}, SizeRace.heats(4, 90, 1000)); // 2 x 15 + 60
+        assertArrayEquals(new int[] {20, 80}, SizeRace.heats(3, 100, 1000));
         assertArrayEquals(new int[] {90}, SizeRace.heats(2, 90.9, 1000));
         assertArrayEquals(new int[] {1, 1}, SizeRace.heats(4, 0.5, 1000));
-        assertArrayEquals(new int[] {20, 30}, SizeRace.heats(4, 90, 30), "no longer than the training");
+        assertArrayEquals(new int[] {15, 30}, SizeRace.heats(4, 90, 30), "no longer than the training");
     }
 }

@@ -286,9 +286,9 @@ class BadInputTest {
     void aCheckpointOfAnotherRunIsRefused() throws IOException {
         Path other = folder.resolve("other");
         assertEquals(0, Cli.small("learn", "--epochs", "1", "--seed", "9", "--out", other.toString()).exitCode());
-        Path target = other.resolve("checkpoint/search.safetensors");
+        Path target = other.resolve("checkpoint/train.safetensors");
         byte[] own = Files.readAllBytes(target);
-        Files.copy(folder.resolve(RUN).resolve("checkpoint/search.safetensors"), target,
+        Files.copy(folder.resolve(RUN).resolve("checkpoint/train.safetensors"), target,
                 java.nio.file.StandardCopyOption.REPLACE_EXISTING);
         Cli run = Cli.run("learn", "--resume", other.toString());
         assertEquals(2, run.exitCode(), run.err());
@@ -297,6 +297,6 @@ class BadInputTest {
         Files.write(target, java.util.Arrays.copyOf(own, own.length / 2));
         Cli cut = Cli.run("learn", "--resume", other.toString());
         assertEquals(2, cut.exitCode(), cut.err());
-        assertTrue(cut.err().contains("search.safetensors"), cut.err());
+        assertTrue(cut.err().contains("train.safetensors"), cut.err());
     }
 }
