@@ -6,26 +6,40 @@ import java.util.SplittableRandom;
 
 /** Soft sizes that cost the same: on the surface P(v) = P*. */
 final class EqualCost {
-    private static final int HALVINGS = 60; // down to rounding
+    private static final int ROUNDS = 60; // down to rounding even where all are halvings
+    private static final double EXACT = 1e-14; // of the cost: what its sum rounds
     private static final int ATTEMPTS = 32;
 
     private EqualCost() {}
 
     /** A multiple of {@code sizes} (above 0), each layer within 1..kmax, that costs {@code target}, or the nearest to it. */
     static double[] scaled(double[] sizes, Cost cost, double target) {
-        double least = Arrays.stream(sizes).min().orElseThrow();
-        double largest = Arrays.stream(sizes).max().orElseThrow();
-        double low = Math.log(SizePredictor.SMALLEST / largest);
-        double high = Math.log(Cost.LARGEST_SIZE / least);
-        for (int i = 0; i < HALVINGS; i++) {
-            double middle = (low + high) / 2;
-            if (cost.soft(times(sizes, Math.exp(middle), cost)).total() < target) {
-                low = middle;
+        double low = Math.log(SizePredictor.SMALLEST / Arrays.stream(sizes).max().orElseThrow());
+        double high = Math.log(Cost.LARGEST_SIZE / Arrays.stream(sizes).min().orElseThrow());
+        double[] v = times(sizes, Math.exp(low), cost);
+        Cost.Soft soft = cost.soft(v);
+        double factor = low;
+        for (int i = 0; i < ROUNDS && Math.abs(soft.total() - target) > EXACT * target && high > low; i++) {
+            if (soft.total() < target) {
+                low = factor;
             } else {
-                high = middle;
+                high = factor;
             }
+            double newton = factor + (target - soft.total()) / slope(sizes, v, factor, soft);
+            factor = newton > low && newton < high ? newton : (low + high) / 2; // false for what is no number, too
+            v = times(sizes, Math.exp(factor), cost);
+            soft = cost.soft(v);
         }
-        return times(sizes, Math.exp(high), cost);
+        return v;
+    }
+
+    // d P / d log(factor): layers at an end of their range do not follow.
+    private static double slope(double[] sizes, double[] v, double factor, Cost.Soft soft) {
+        double slope = 0;
+        for (int l = 0; l < v.length; l++) {
+            slope += v[l] == Math.exp(factor) * sizes[l] ? soft.slopes()[l] * v[l] : 0;
+        }
+        return slope;
     }
 
     /**
