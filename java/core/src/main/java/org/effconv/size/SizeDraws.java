@@ -6,23 +6,44 @@ import java.util.SplittableRandom;
 /**
  * The sizes that each step of a search draws around the predicted ones, at the same cost where there is a budget. Two steps share
  * their draws with opposite signs, so that what a draw of all layers does to a gradient cancels.
+ *
+ * <p>Draws of equal cost differ in what they take to compute: a budget of parameters lets early layers grow, whose kernels are cheap and
+ * whose images are large, and a soft size pays for the grid of the odd one above it. So of a few pairs of draws the one is taken whose
+ * two steps multiply least. A pair counts as a whole, hence no layer is drawn smaller, or larger, than the others on average.
  */
 final class SizeDraws {
     // Of the spread, without a budget: nothing makes up there for a layer that is drawn too small for its task, and wide draws
     // end below what the task needs.
     private static final double FREE_SHARE = 0.375;
+    // Pairs to choose from. More save less and less, and take the spread from the layers that multiply most.
+    private static final int PAIRS = 4;
 
     private final Cost cost;
+    private final Cost work; // null: pairs are taken as they come
+    private final HeldGrids.GridOf grids;
     private final double spread;
     private final boolean free;
     private final long seed;
     private double[] held; // factors in place of draws; null: none
 
     /**
+     * That takes pairs as they come: for grids that are {@linkplain HeldGrids held}, of which a draw's own work says nothing.
+     *
      * @param free whether there is no budget
      */
     SizeDraws(Cost cost, SearchSettings settings, boolean free, long seed) {
+        this(cost, null, null, settings, free, seed);
+    }
+
+    /**
+     * @param work  multiply-adds
+     * @param grids those of steps in which sizes learn
+     * @param free  whether there is no budget; pairs are then taken as they come
+     */
+    SizeDraws(Cost cost, Cost work, HeldGrids.GridOf grids, SearchSettings settings, boolean free, long seed) {
         this.cost = cost;
+        this.work = work;
+        this.grids = grids;
         this.free = free;
         this.seed = seed;
         spread = (free ? FREE_SHARE : 1) * settings.spread();
@@ -41,9 +62,39 @@ final class SizeDraws {
         if (spread == 0) {
             return predicted;
         }
-        double[] z = EqualCost.normals(predicted.length, seed, step / 2);
-        double[] v = EqualCost.drawn(predicted, step % 2 == 0 ? spread : -spread, z, cost, free);
+        int which = (int) (step % 2);
+        double[] v = (free || work == null ? pair(predicted, step / 2) : cheapest(predicted, step / 2, learning))[which];
         return learning || free ? v : EqualCost.odd(v, cost, seed, step);
+    }
+
+    private double[][] pair(double[] predicted, long index) {
+        double[] z = EqualCost.normals(predicted.length, seed, index);
+        return new double[][] {EqualCost.drawn(predicted, spread, z, cost, free), EqualCost.drawn(predicted, -spread, z, cost, free)};
+    }
+
+    // By the sizes of now: where they move, the second step of a pair may find another one cheaper, and then two halves stand alone.
+    private double[][] cheapest(double[] predicted, long pair, boolean learning) {
+        double[][] best = null;
+        double least = Double.POSITIVE_INFINITY;
+        for (int i = 0; i < PAIRS; i++) {
+            double[][] drawn = pair(predicted, pair * PAIRS + i);
+            double both = work(drawn[0], learning) + work(drawn[1], learning);
+            if (best == null || both < least) {
+                best = drawn;
+                least = both;
+            }
+        }
+        return best;
+    }
+
+    // Odd sizes are drawn such that their taps are on average those of the soft ones.
+    private double work(double[] drawn, boolean learning) {
+        if (!learning) {
+            return work.soft(drawn).total();
+        }
+        int[] grid = new int[drawn.length];
+        Arrays.setAll(grid, l -> grids.grid(l, drawn[l]));
+        return work.at(grid);
     }
 
     /** Odd sizes of a step, around those that were found; without a budget each layer's one of the two beside and the next smaller one. */

@@ -93,7 +93,9 @@ public final class SynthesisedWeights implements WeightSource {
         layers = cost.layers();
         start = grid == null ? start(settings, cost, target) : grid.start(BudgetGrid.middle());
         Random random = new Random(seed);
-        draws = new SizeDraws(cost, settings, grid == null && Double.isNaN(target), seed);
+        boolean free = grid == null && Double.isNaN(target);
+        draws = backend.readsLate() ? new SizeDraws(cost, settings, free, seed)
+                : new SizeDraws(cost, Cost.multiplyAdds(backend, cost.plan()), (l, v) -> supportGrid(l, v, true), settings, free, seed);
         parts = new SearchParts(settings, grid == null && settings.update() == Update.STEADY);
         steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
         sizes = start;
@@ -220,7 +222,7 @@ public final class SynthesisedWeights implements WeightSource {
         KernelPredictor.Condition condition =
                 heldSizes == null ? new KernelPredictor.Condition(sizes, predicted.u())
                         : new KernelPredictor.Condition(heldSizes, heldState);
-        weights = synthesise(tape, v, used, condition, learning && settings.spareRing() ? Support.SIGNAL : Support.MASK);
+        weights = synthesise(tape, v, used, condition, learning);
     }
 
     private Variable sizeLeaf(Tape tape, boolean learning) {
@@ -242,14 +244,17 @@ public final class SynthesisedWeights implements WeightSource {
     }
 
     private List<Variable> synthesise(
-            Tape tape, Variable v, double[] values, KernelPredictor.Condition condition, Support support) {
+            Tape tape, Variable v, double[] values, KernelPredictor.Condition condition, boolean learning) {
         grids = new int[layers.size()];
-        for (int l = 0; l < grids.length; l++) {
-            grids[l] = backend.supportGrid(settings.mask(), type, values[l], layers.get(l).kmax(), support);
-        }
+        Arrays.setAll(grids, l -> supportGrid(l, values[l], learning));
         double[] scales = WeightSynthesis.scales(backend, layers, condition.v());
         List<KernelPredictor.Kernel> kernels = kernelPredictor.kernels(tape, grids, condition);
         return WeightSynthesis.record(tape, settings.mask(), layers, v, grids, scales, kernels);
+    }
+
+    private int supportGrid(int l, double v, boolean learning) {
+        Support support = learning && settings.spareRing() ? Support.SIGNAL : Support.MASK;
+        return backend.supportGrid(settings.mask(), type, v, layers.get(l).kmax(), support);
     }
 
     @Override
