@@ -194,11 +194,14 @@ void backwardStrip(const effconv::SynthesisLayer& d, std::int64_t first, std::in
         std::copy(row, row + count, dA + f * d.coefficientStride + first);
     }
     const std::int64_t hColumns = roundUp(d.features, kTileColumns<Real>);
-    for (std::int64_t c = 0; c < count; ++c) {
-        Real* row = scratch.transposed.data() + c * hColumns;
-        for (int f = 0; f < d.features; ++f) row[f] = A[f * d.coefficientStride + first + c];
-        std::fill(row + d.features, row + hColumns, Real(0));
+    // Row by row of A: the other way round its rows, often a power of two apart, would push each other out of the cache.
+    Real* transposed = scratch.transposed.data();
+    for (int f = 0; f < d.features; ++f) {
+        const Real* row = A + f * d.coefficientStride + first;
+        for (std::int64_t c = 0; c < count; ++c) transposed[c * hColumns + f] = row[c];
     }
+    for (std::int64_t c = 0; c < count; ++c)
+        std::fill(transposed + c * hColumns + d.features, transposed + (c + 1) * hColumns, Real(0));
     tileProduct(rows, hColumns, count, scratch.columns.data(), width, scratch.transposed.data(), hColumns,
                 scratch.product.data(), hColumns);
     for (std::int64_t p = 0; p < taps; ++p) {
@@ -264,14 +267,11 @@ double finishLayer(const ec_synthesis_layer& layer, const effconv::SynthesisLaye
     }
     const Real* H = static_cast<const Real*>(layer.feature_rows);
     const std::int64_t taps = std::int64_t(d.kgrid) * d.kgrid, size = taps * d.features;
-    std::vector<Real> G(size);
-    for (std::int64_t i = 0; i < size; ++i) {
-        double sum = 0;
-        for (const Task& task : tasks) {
-            if (task.layer == l) sum += partials[task.partial + i];
-        }
-        G[i] = static_cast<Real>(sum);
+    std::vector<double> sums(size);
+    for (const Task& task : tasks) {
+        for (std::int64_t i = 0; task.layer == l && i < size; ++i) sums[i] += partials[task.partial + i];
     }
+    const std::vector<Real> G(sums.begin(), sums.end());
     for (int p = 0; p < taps; ++p) {
         dv += effconv::finishFeatureGradients(d, v, p, H, G.data() + std::int64_t(p) * d.features,
                                               static_cast<Real*>(layer.feature_gradient));
