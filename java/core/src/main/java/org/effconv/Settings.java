@@ -40,9 +40,9 @@ public final class Settings {
             "onednn-shapes", "onednn-way");
 
     /** Peak rates and decays where the user leaves them open. */
-    static final double ADAMW_RATE = 0.003;
+    public static final double ADAMW_RATE = 0.003;
     static final double SGD_RATE = 0.1;
-    static final double ADAMW_DECAY = 0.02;
+    public static final double ADAMW_DECAY = 0.02;
     static final double SGD_DECAY = 5e-4;
 
     private static final double PROBE_FROZEN = 0.1;
@@ -194,13 +194,13 @@ public final class Settings {
     }
 
     /** What the probe of one run takes from these settings: the paper's own update, at the predicted sizes themselves. */
-    SearchSettings probe() {
+    public SearchSettings probe() {
         return search().change().update(SearchSettings.Update.GRADIENT).start(0).frozen(PROBE_FROZEN).closing(0).spread(0)
                 .price(SEARCH.price()).build();
     }
 
     /** What a search takes from these settings. */
-    SearchSettings search() {
+    public SearchSettings search() {
         return SEARCH.change()
                 .mask(MaskKind.valueOf(get(MASK).toUpperCase(Locale.ROOT)))
                 .kernels(SearchSettings.Kernels.valueOf(get(PREDICTOR).toUpperCase(Locale.ROOT)))

@@ -7,6 +7,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.effconv.Device;
@@ -15,6 +16,7 @@ import org.effconv.EffconvException.MissingNative;
 import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.SystemInfo;
+import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.cuda.CudaBackend;
 import org.effconv.benchmark.BenchmarkReport;
 import org.effconv.benchmark.KernelBenchmark;
@@ -23,12 +25,16 @@ import org.effconv.benchmark.Measurement;
 import org.effconv.benchmark.Rates;
 import org.effconv.benchmark.Roofline;
 import org.effconv.benchmark.Sampling;
+import org.effconv.benchmark.SearchStepBenchmark;
 import org.effconv.benchmark.StepBenchmark;
 import org.effconv.benchmark.StepCase;
 import org.effconv.benchmark.Suites;
 import org.effconv.benchmark.Target;
 import org.effconv.io.AtomicFile;
+import org.effconv.size.SearchSettings;
 import org.effconv.tensor.DataType;
+import org.effconv.train.OptimizerSettings;
+import org.effconv.train.Schedule;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -53,6 +59,7 @@ final class BenchCommand implements Callable<Integer> {
     private static final int CPU_MATMUL = 1024;
     private static final int CARD_COPY = 128 << 20;
     private static final int CARD_MATMUL = 8192;
+    private static final int SEARCH_ROUNDS = 2; // the first also compiles convolutions
 
     @Spec
     private CommandSpec spec;
@@ -64,6 +71,13 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--steps", split = ",", paramLabel = "ARCH:K[:search]", description = "training steps to time instead: architecture, uniform kernel "
             + "size, and whether the weights come from a search's predictors; on batches of --batch random images")
     private List<String> steps = List.of();
+
+    @Option(names = "--search-steps", split = ",", paramLabel = "ARCH:K", description = "the mean step of a whole search over a plain step of uniform size K "
+            + "instead, of the search of two stages and of the probe of one run, in processor time; with --device cpu --threads 1")
+    private List<String> searchSteps = List.of();
+
+    @Option(names = "--search-length", paramLabel = "N", defaultValue = "40", description = "steps of each such search (default: ${DEFAULT-VALUE})")
+    private int searchLength;
 
     @Option(names = "--floors", description = "shapes, operations, bytes and floors alone; opens no device")
     private boolean floors;
@@ -100,6 +114,9 @@ final class BenchCommand implements Callable<Integer> {
     public Integer call() {
         Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), OFFERED);
         check();
+        if (!searchSteps.isEmpty()) {
+            return searchSteps(settings);
+        }
         List<StepCase> stepCases = steps.stream().map(s -> step(s, settings.get(Settings.BATCH))).toList();
         BenchmarkReport report = floors ? floors() : measured(settings, stepCases);
         PrintWriter to = spec.commandLine().getOut();
@@ -127,6 +144,9 @@ final class BenchCommand implements Callable<Integer> {
         if (floors && !steps.isEmpty() || !steps.isEmpty() && suites.isEmpty() && (csv != null || plot != null)) {
             throw new ParameterException(spec.commandLine(), "--steps have no floors, CSV or plot; expected --suite with those, or --json");
         }
+        if (!searchSteps.isEmpty() && (floors || !steps.isEmpty() || !suites.isEmpty() || csv != null || json != null || plot != null || searchLength < 1)) {
+            throw new ParameterException(spec.commandLine(), "--search-steps stand alone, with --search-length of at least 1");
+        }
         for (String suite : suites) {
             if (!suite.equals("all") && Suites.of(suite).isEmpty()) {
                 throw new InvalidInput("--suite '" + suite + "': expected " + String.join(", ", Suites.CARD) + ", " + Suites.CPU + " or all");
@@ -143,6 +163,37 @@ final class BenchCommand implements Callable<Integer> {
         StepCase c = new StepCase(parts[0], Integer.parseInt(parts[1]), search, batch, DataType.F32);
         c.check();
         return c;
+    }
+
+    private int searchSteps(Settings settings) {
+        PrintWriter to = spec.commandLine().getOut();
+        List<StepCase> cases = searchSteps.stream().map(s -> step(s + ":search", settings.get(Settings.BATCH))).toList();
+        try (Device device = Device.open(settings)) {
+            if (!device.name().equals("cpu") || settings.get(Settings.THREADS) != 1) {
+                throw new InvalidInput("--search-steps count the processor time of one thread; expected --device cpu --threads 1");
+            }
+            List<DataType> types = device.activationType() == DataType.F32 ? List.of(DataType.F32) : List.of(DataType.F32, device.activationType());
+            SearchStepBenchmark benchmark = new SearchStepBenchmark(searchLength, SEARCH_ROUNDS,
+                    new OptimizerSettings(OptimizerRule.adamW(), Settings.ADAMW_RATE, Settings.ADAMW_DECAY, Schedule.constant(0)));
+            Map<String, SearchSettings> searches = new LinkedHashMap<>();
+            searches.put("search of two stages", settings.search());
+            searches.put("probe of one run", settings.probe());
+            for (Map.Entry<String, SearchSettings> search : searches.entrySet()) {
+                to.print(search.getKey() + "\n" + SearchStepBenchmark.Result.heading());
+                List<SearchStepBenchmark.Result> results = new ArrayList<>();
+                for (DataType type : types) {
+                    for (StepCase c : cases) {
+                        StepCase typed = new StepCase(c.architecture(), c.kernel(), true, c.batch(), type);
+                        results.add(benchmark.measure(device.backend(), typed, search.getValue()));
+                        to.print(results.get(results.size() - 1).line());
+                        to.flush();
+                    }
+                }
+                to.printf(Locale.ROOT, "geometric mean %.3f%n", SearchStepBenchmark.geometricMean(results));
+            }
+        }
+        to.flush();
+        return 0;
     }
 
     private List<KernelCase> cases(List<String> standard) {

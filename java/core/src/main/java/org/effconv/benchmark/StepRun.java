@@ -46,6 +46,7 @@ public final class StepRun implements AutoCloseable {
     private final Tensor images;
     private final Tensor labels;
     private final Tensor loss;
+    private final long steps;
     private long step;
 
     public StepRun(Backend backend, StepCase c) {
@@ -59,15 +60,25 @@ public final class StepRun implements AutoCloseable {
      * @param at     fraction of a long run that is over
      */
     public StepRun(Backend backend, NetworkPlan plan, DataType type, int batch, WeightSource source, double at) {
+        this(backend, plan, type, batch, source, new OptimizerSettings(
+                new OptimizerRule(OptimizerRule.Kind.SGD, MOMENTUM, 0, 0, false, 0), RATE, DECAY, Schedule.constant(0)), Math.round(at * STEPS), STEPS);
+    }
+
+    /**
+     * @param source closed with this
+     * @param first  number of the step to begin with
+     * @param steps  of the whole run
+     */
+    StepRun(Backend backend, NetworkPlan plan, DataType type, int batch, WeightSource source, OptimizerSettings optimizer, long first, long steps) {
         this.backend = backend;
         this.source = source;
-        step = Math.round(at * STEPS);
+        this.steps = steps;
+        step = first;
         arena = new Arena(backend.memory());
         network = new Network(backend, plan, type, 1);
         parameters.addAll(network.parameters());
         parameters.addAll(source.parameters());
-        optimizer = new Optimizer(backend, new OptimizerSettings(
-                new OptimizerRule(OptimizerRule.Kind.SGD, MOMENTUM, 0, 0, false, 0), RATE, DECAY, Schedule.constant(0)), parameters);
+        this.optimizer = new Optimizer(backend, optimizer, parameters);
         NetworkPlan.Input in = plan.input();
         images = new RandomValues(1).tensor(backend, type, 0, batch, in.height(), in.width(), in.channels());
         labels = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch));
@@ -90,7 +101,7 @@ public final class StepRun implements AutoCloseable {
 
     /** As in {@link org.effconv.train.TrainingLoop}, so that a device which records steps repeats this one, too. */
     public void run() {
-        WeightSource.Progress progress = new WeightSource.Progress(step++, STEPS);
+        WeightSource.Progress progress = new WeightSource.Progress(step++, steps);
         optimizer.begin(p -> source.learningRateFactor(p, progress), 1);
         source.prepare(progress);
         Object key = source.stepKey(progress);
@@ -111,6 +122,11 @@ public final class StepRun implements AutoCloseable {
         Map<Parameter, Tensor> gradients = new IdentityHashMap<>();
         parameters.forEach(p -> gradients.put(p, tape.gradient(p)));
         return gradients;
+    }
+
+    /** Of the last step's network, forward, on one image. */
+    double multiplyAdds() {
+        return source.multiplyAdds();
     }
 
     /** Of the last step. */

@@ -10,12 +10,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.effconv.backend.Backend;
+import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.benchmark.KernelCase.Family;
 import org.effconv.benchmark.KernelCase.Layer;
 import org.effconv.benchmark.KernelCase.Pass;
 import org.effconv.io.Json;
+import org.effconv.size.SearchSettings;
 import org.effconv.tensor.DataType;
+import org.effconv.train.OptimizerSettings;
+import org.effconv.train.Schedule;
 import org.junit.jupiter.api.Test;
 
 class BenchmarkTest {
@@ -115,6 +119,23 @@ class BenchmarkTest {
             }
             assertTrue(report.table().contains("lenet k3 search N4"), report.table());
             assertEquals(2, Json.parse(report.json(), "report").path("steps").size());
+        }
+    }
+
+    @Test
+    void allPartsOfASearchAreTimedAgainstAPlainStep() {
+        try (CpuBackend cpu = CpuBackend.open(1)) {
+            SearchStepBenchmark benchmark = new SearchStepBenchmark(10, 1,
+                    new OptimizerSettings(OptimizerRule.adamW(), 1e-3, 0, Schedule.constant(0)));
+            StepCase c = new StepCase("lenet", 3, true, 4, DataType.F32);
+            SearchStepBenchmark.Result r = benchmark.measure(cpu, c, SearchSettings.standard());
+            assertEquals(0.4 * r.first() + 0.4 * r.between() + 0.2 * r.last(), r.whole(), 1e-9);
+            assertTrue(r.plainSeconds() > 0 && r.first() > 0 && r.multiplyAdds() > 0.5, r.toString());
+            SearchSettings still = SearchSettings.standard().change().spread(0).frozen(0.9).closing(0).build();
+            SearchStepBenchmark.Result same = benchmark.measure(cpu, c, still);
+            assertTrue(Double.isNaN(same.last()), "no such part");
+            assertTrue(same.multiplyAdds() >= 1 && same.multiplyAdds() < 1.5, "one step of ten has spare rings: " + same.multiplyAdds());
+            assertEquals(Math.sqrt(r.whole() * same.whole()), SearchStepBenchmark.geometricMean(List.of(r, same)), 1e-9);
         }
     }
 
