@@ -8,8 +8,9 @@ import java.util.SplittableRandom;
  * their draws with opposite signs, so that what a draw of all layers does to a gradient cancels.
  *
  * <p>Draws of equal cost differ in what they take to compute: a budget of parameters lets early layers grow, whose kernels are cheap and
- * whose images are large, and a soft size pays for the grid of the odd one above it. So of a few pairs of draws the one is taken whose
- * two steps multiply least. A pair counts as a whole, hence no layer is drawn smaller, or larger, than the others on average.
+ * whose images are large. So of a few pairs of draws the one is taken whose two steps multiply least. A pair counts as a whole, hence no layer
+ * is drawn smaller, or larger, than the others on average. Soft sizes count by their own taps, not by those of the grid they lie on: else
+ * masks would be drawn where grids are well used, and the loss be felt there alone.
  */
 final class SizeDraws {
     // Of the spread, without a budget: nothing makes up there for a layer that is drawn too small for its task, and wide draws
@@ -20,7 +21,6 @@ final class SizeDraws {
 
     private final Cost cost;
     private final Cost work; // null: pairs are taken as they come
-    private final HeldGrids.GridOf grids;
     private final double spread;
     private final boolean free;
     private final long seed;
@@ -32,18 +32,16 @@ final class SizeDraws {
      * @param free whether there is no budget
      */
     SizeDraws(Cost cost, SearchSettings settings, boolean free, long seed) {
-        this(cost, null, null, settings, free, seed);
+        this(cost, null, settings, free, seed);
     }
 
     /**
-     * @param work  multiply-adds
-     * @param grids those of steps in which sizes learn
-     * @param free  whether there is no budget; pairs are then taken as they come
+     * @param work multiply-adds
+     * @param free whether there is no budget; pairs are then taken as they come
      */
-    SizeDraws(Cost cost, Cost work, HeldGrids.GridOf grids, SearchSettings settings, boolean free, long seed) {
+    SizeDraws(Cost cost, Cost work, SearchSettings settings, boolean free, long seed) {
         this.cost = cost;
         this.work = work;
-        this.grids = grids;
         this.free = free;
         this.seed = seed;
         spread = (free ? FREE_SHARE : 1) * settings.spread();
@@ -63,7 +61,7 @@ final class SizeDraws {
             return predicted;
         }
         int which = (int) (step % 2);
-        double[] v = (free || work == null ? pair(predicted, step / 2) : cheapest(predicted, step / 2, learning))[which];
+        double[] v = (free || work == null ? pair(predicted, step / 2) : cheapest(predicted, step / 2))[which];
         return learning || free ? v : EqualCost.odd(v, cost, seed, step);
     }
 
@@ -73,28 +71,18 @@ final class SizeDraws {
     }
 
     // By the sizes of now: where they move, the second step of a pair may find another one cheaper, and then two halves stand alone.
-    private double[][] cheapest(double[] predicted, long pair, boolean learning) {
+    private double[][] cheapest(double[] predicted, long pair) {
         double[][] best = null;
         double least = Double.POSITIVE_INFINITY;
         for (int i = 0; i < PAIRS; i++) {
             double[][] drawn = pair(predicted, pair * PAIRS + i);
-            double both = work(drawn[0], learning) + work(drawn[1], learning);
+            double both = work.soft(drawn[0]).total() + work.soft(drawn[1]).total(); // of odd ones, too: rounding keeps the mean of their taps
             if (best == null || both < least) {
                 best = drawn;
                 least = both;
             }
         }
         return best;
-    }
-
-    // Odd sizes are drawn such that their taps are on average those of the soft ones.
-    private double work(double[] drawn, boolean learning) {
-        if (!learning) {
-            return work.soft(drawn).total();
-        }
-        int[] grid = new int[drawn.length];
-        Arrays.setAll(grid, l -> grids.grid(l, drawn[l]));
-        return work.at(grid);
     }
 
     /** Odd sizes of a step, around those that were found; without a budget each layer's one of the two beside and the next smaller one. */

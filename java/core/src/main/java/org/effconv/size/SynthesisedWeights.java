@@ -95,7 +95,7 @@ public final class SynthesisedWeights implements WeightSource {
         Random random = new Random(seed);
         boolean free = grid == null && Double.isNaN(target);
         draws = backend.readsLate() ? new SizeDraws(cost, settings, free, seed)
-                : new SizeDraws(cost, Cost.multiplyAdds(backend, cost.plan()), (l, v) -> supportGrid(l, v, true), settings, free, seed);
+                : new SizeDraws(cost, Cost.multiplyAdds(backend, cost.plan()), settings, free, seed);
         parts = new SearchParts(settings, grid == null && settings.update() == Update.STEADY);
         steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
         sizes = start;
@@ -222,7 +222,7 @@ public final class SynthesisedWeights implements WeightSource {
         KernelPredictor.Condition condition =
                 heldSizes == null ? new KernelPredictor.Condition(sizes, predicted.u())
                         : new KernelPredictor.Condition(heldSizes, heldState);
-        weights = synthesise(tape, v, used, condition, learning);
+        weights = synthesise(tape, v, used, condition, learning && settings.spareRing() ? Support.SIGNAL : Support.MASK);
     }
 
     private Variable sizeLeaf(Tape tape, boolean learning) {
@@ -244,17 +244,14 @@ public final class SynthesisedWeights implements WeightSource {
     }
 
     private List<Variable> synthesise(
-            Tape tape, Variable v, double[] values, KernelPredictor.Condition condition, boolean learning) {
+            Tape tape, Variable v, double[] values, KernelPredictor.Condition condition, Support support) {
         grids = new int[layers.size()];
-        Arrays.setAll(grids, l -> supportGrid(l, values[l], learning));
+        for (int l = 0; l < grids.length; l++) {
+            grids[l] = backend.supportGrid(settings.mask(), type, values[l], layers.get(l).kmax(), support);
+        }
         double[] scales = WeightSynthesis.scales(backend, layers, condition.v());
         List<KernelPredictor.Kernel> kernels = kernelPredictor.kernels(tape, grids, condition);
         return WeightSynthesis.record(tape, settings.mask(), layers, v, grids, scales, kernels);
-    }
-
-    private int supportGrid(int l, double v, boolean learning) {
-        Support support = learning && settings.spareRing() ? Support.SIGNAL : Support.MASK;
-        return backend.supportGrid(settings.mask(), type, v, layers.get(l).kmax(), support);
     }
 
     @Override

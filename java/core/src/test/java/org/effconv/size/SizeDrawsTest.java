@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.effconv.backend.Backend;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.Support;
@@ -35,7 +36,7 @@ class SizeDrawsTest {
     }
 
     private SizeDraws draws(Cost cost, boolean free) {
-        return new SizeDraws(cost, Cost.multiplyAdds(backend, cost.plan()), (l, v) -> grid(cost, l, v), SearchSettings.standard(), free, 1);
+        return new SizeDraws(cost, Cost.multiplyAdds(backend, cost.plan()), SearchSettings.standard(), free, 1);
     }
 
     /** Multiply-adds of a step on its grids, over those of sizes v as they stand. */
@@ -53,7 +54,7 @@ class SizeDrawsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"cnn6, 3, 1.62", "cnn6, 7, 1.29", "resnet20, 3, 1.64", "resnet20, 7, 1.33", "dwnet, 3, 1.13", "dwnet, 7, 1.16"})
+    @CsvSource({"cnn6, 3, 1.68", "cnn6, 7, 1.29", "resnet20, 3, 1.66", "resnet20, 7, 1.33", "dwnet, 3, 1.14", "dwnet, 7, 1.16"})
     void whatIsDrawnMultipliesAboutAsMuchAsTheSizesThemselves(String architecture, double k, double learning) {
         Cost cost = cost(architecture);
         double[] v = SmallSearch.uniform(cost, k);
@@ -91,17 +92,23 @@ class SizeDrawsTest {
     void theTwoStepsOfAPairAreOpposite() {
         Cost cost = cost("cnn6");
         double[] v = SmallSearch.uniform(cost, 5);
+        int compared = 0;
         for (long step = 0; step < 20; step += 2) {
             double[] up = draws(cost, false).drawn(v, step, true);
             double[] down = draws(cost, false).drawn(v, step + 1, true);
-            double[] product = new double[v.length];
-            Arrays.setAll(product, l -> up[l] * down[l]);
-            for (int l = 1; l < v.length; l++) {
-                if (up[l] > 1 && down[l] > 1 && up[0] > 1 && down[0] > 1) { // not at an end: all by one factor
-                    assertEquals(product[0], product[l], 1e-9 * product[0]);
-                }
+            double[] products = IntStream.range(0, v.length)
+                    .filter(l -> inside(cost, l, up[l]) && inside(cost, l, down[l]))
+                    .mapToDouble(l -> up[l] * down[l]).toArray();
+            for (double product : products) {
+                assertEquals(products[0], product, 1e-9 * product); // one common factor each
+                compared++;
             }
         }
+        assertTrue(compared > 30, compared + " of 60");
+    }
+
+    private static boolean inside(Cost cost, int l, double v) {
+        return v > 1 && v < cost.layers().get(l).kmax();
     }
 
     @Test

@@ -180,6 +180,8 @@ class BadInputTest {
                 bad("bench --floors --repeats 0", "--repeats 0"),
                 bad("bench --device cpu --bf16-tflops 5", "--floors"),
                 bad("bench --floors --steps lenet:3", "--steps"),
+                bad("bench --device cpu --threads 2 --search-steps lenet:3", "--threads 1"),
+                bad("bench --search-steps lenet:3 --steps lenet:3", "--search-steps"),
                 bad("eval", "MODEL"),
                 bad("eval DIR/nothing", "no such file"),
                 bad("eval DIR/no-model.safetensors", "no-model.safetensors"),

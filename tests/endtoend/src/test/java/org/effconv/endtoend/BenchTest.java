@@ -43,4 +43,15 @@ class BenchTest {
         assertTrue(steps.path(1).path("median_ms").asDouble() > 0 && steps.path(1).path("case").asText().contains("search"), steps.toString());
         assertTrue(Json.read(json).path("command").asText().startsWith("effconv bench --device cpu"), "a number names its command");
     }
+
+    @Test
+    void aSearchIsMeasuredOverAPlainStep() {
+        Cli run = Cli.run("bench", "--device", "cpu", "--threads", "1", "--precision", "fp32", "--batch", "4", "--search-steps", "lenet:3,lenet:5",
+                "--search-length", "5");
+        assertEquals(0, run.exitCode(), run.err());
+        for (String part : List.of("search of two stages", "probe of one run", "lenet k5 search N4 fp32")) {
+            assertTrue(run.out().contains(part), run.out());
+        }
+        assertEquals(2, run.out().lines().filter(line -> line.startsWith("geometric mean ")).count(), run.out());
+    }
 }
