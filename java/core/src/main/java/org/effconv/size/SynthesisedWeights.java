@@ -43,7 +43,7 @@ public final class SynthesisedWeights implements WeightSource {
     private final SizeUpdate steady;
     private final BudgetGrid grid; // null with one budget
     private final SizeFollower follower;
-    private final SizeDraws draws;
+    private SizeDraws draws;
     private final SearchParts parts;
     private final LateSizes late; // null: values are read where they are needed
 
@@ -93,9 +93,10 @@ public final class SynthesisedWeights implements WeightSource {
         layers = cost.layers();
         start = grid == null ? start(settings, cost, target) : grid.start(BudgetGrid.middle());
         Random random = new Random(seed);
-        boolean free = grid == null && Double.isNaN(target);
-        draws = backend.readsLate() ? new SizeDraws(cost, settings, free, seed)
-                : new SizeDraws(cost, Cost.multiplyAdds(backend, cost.plan()), settings, free, seed);
+        draws = new SizeDraws(cost, Cost.multiplyAdds(backend, cost.plan()), settings, free(), seed);
+        if (backend.readsLate()) {
+            drawAsTheyCome();
+        }
         parts = new SearchParts(settings, grid == null && settings.update() == Update.STEADY);
         steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
         sizes = start;
@@ -112,6 +113,15 @@ public final class SynthesisedWeights implements WeightSource {
             }
             construction.done();
         }
+    }
+
+    private boolean free() {
+        return grid == null && Double.isNaN(target);
+    }
+
+    /** Chooses no cheap draws, as a device does not whose grids are held: there a draw's own work says nothing. */
+    void drawAsTheyCome() {
+        draws = new SizeDraws(cost, settings, free(), seed);
     }
 
     private static BudgetGrid grid(Cost cost, BudgetRange range, SearchSettings settings) {

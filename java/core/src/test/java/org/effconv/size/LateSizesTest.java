@@ -346,6 +346,7 @@ class LateSizesTest {
     void gridsThatAreHeldGiveTheGradientsOfTheirOwn() {
         try (SmallSearch late = late();
                 SmallSearch plain = new SmallSearch(DataType.F64, "k5", settings())) {
+            plain.weights.drawAsTheyCome();
             for (long step : new long[] {firstShared(late), 20, 21}) { // before sizes move, and after
                 Progress progress = new Progress(step, STEPS);
                 late.weights.prepare(progress);
