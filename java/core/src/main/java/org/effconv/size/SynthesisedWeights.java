@@ -94,7 +94,8 @@ public final class SynthesisedWeights implements WeightSource {
         start = grid == null ? start(settings, cost, target) : grid.start(BudgetGrid.middle());
         Random random = new Random(seed);
         draws = new SizeDraws(cost, Cost.multiplyAdds(backend, cost.plan()), settings, free(), seed);
-        if (backend.readsLate()) {
+        boolean readsLate = settings.update() == Update.STEADY && backend.readsLate();
+        if (readsLate) {
             drawAsTheyCome();
         }
         parts = new SearchParts(settings, grid == null && settings.update() == Update.STEADY);
@@ -106,8 +107,7 @@ public final class SynthesisedWeights implements WeightSource {
                     ? new ElasticTable(backend, type, layers, random)
                     : new CoordinateNetwork(backend, type, layers, settings, random));
             follower = construction.own(new SizeFollower(backend, sizePredictor));
-            late = settings.update() == Update.STEADY && backend.readsLate()
-                    ? construction.own(new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady)) : null;
+            late = readsLate ? construction.own(new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady)) : null;
             if (grid != null) {
                 learnStarts();
             }

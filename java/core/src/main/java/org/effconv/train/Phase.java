@@ -188,10 +188,14 @@ public final class Phase implements AutoCloseable {
             }
         });
         over.ifPresent(this::epochOver);
+        writeCheckpoint();
+        over.ifPresent(e -> c.listeners.forEach(l -> l.onEpoch(metrics)));
+    }
+
+    private void writeCheckpoint() {
         if (c.folder != null) {
             checkpoint().write(c.folder.checkpoint(name));
         }
-        over.ifPresent(e -> c.listeners.forEach(l -> l.onEpoch(metrics)));
     }
 
     private void epochOver(TrainingLoop.Epoch e) {
@@ -269,6 +273,7 @@ public final class Phase implements AutoCloseable {
                 c.folder.copyMetrics(left.checkpoint.progress().phase(), name);
             }
             restore(left.checkpoint, "memory");
+            writeCheckpoint(); // it may be at its end already
         }
     }
 
