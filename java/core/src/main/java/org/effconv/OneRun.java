@@ -180,7 +180,9 @@ final class OneRun {
                     TrainedWeights weights = new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed)) {
                 left[candidate] = Phase.runTo(context, CANDIDATE + (candidate + 1), network, weights, options, new Training.FixedSizes(plan, sizes),
                         count, left[candidate]);
-                return left[candidate].losses();
+                double[] losses = left[candidate].losses();
+                context.listeners().forEach(listener -> listener.onCandidate(sizes.clone(), count, SizeRace.mean(losses, count)));
+                return losses;
             }
         }
     }

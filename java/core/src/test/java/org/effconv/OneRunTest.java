@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
@@ -57,8 +58,18 @@ class OneRunTest {
             int[] sizes;
             double uniformLoss;
             int[] uniform = {5, 5, 5};
-            try (LearningResult result = learning().out(run).run(device, DATA)) {
+            List<String> heard = new ArrayList<>();
+            TrainingListener listener = new TrainingListener() {
+                @Override
+                public void onCandidate(int[] sizes, int steps, double loss) {
+                    heard.add(Arrays.toString(sizes) + steps + loss);
+                }
+            };
+            try (LearningResult result = learning().out(run).listener(listener).run(device, DATA)) {
                 SearchResult found = result.search();
+                for (SearchResult.Candidate candidate : found.candidates()) {
+                    assertTrue(heard.contains(Arrays.toString(candidate.sizes()) + candidate.steps() + candidate.loss()), heard.toString());
+                }
                 assertTrue(found.candidates().size() >= 3, "candidates " + found.candidates().size());
                 assertTrue(found.candidates().stream().anyMatch(c -> c.steps() % 10 != 0), "heats end within epochs");
                 sizes = found.sizes();

@@ -1,6 +1,7 @@
 package org.effconv.cli;
 
 import java.io.PrintWriter;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.stream.Collectors;
 import me.tongfei.progressbar.ProgressBar;
@@ -58,9 +59,17 @@ final class Console implements TrainingListener, AutoCloseable {
     }
 
     @Override
+    public void onCandidate(int[] sizes, int steps, double loss) {
+        close();
+        out.printf(Locale.ROOT, "%-10s %s  loss %.4f in step %d%n", "candidate", Arrays.stream(sizes).mapToObj(String::valueOf).collect(Collectors.joining(" ")),
+                loss, steps);
+        out.flush();
+    }
+
+    @Override
     public void onEpoch(EpochMetrics m) {
         close();
-        StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "%-7s %3d/%d  loss %.4f  train %.2f %%", m.phase(), m.epoch(),
+        StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "%-10s %3d/%d  loss %.4f  train %.2f %%", m.phase(), m.epoch(),
                 m.epochs(), m.loss(), 100 * m.trainAccuracy()));
         if (Double.isFinite(m.validationAccuracy())) {
             line.append(String.format(Locale.ROOT, "  validation %.2f %%", 100 * m.validationAccuracy()));

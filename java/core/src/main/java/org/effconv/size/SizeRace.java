@@ -129,8 +129,8 @@ public final class SizeRace {
         return (double) before / steps;
     }
 
-    // Over the second half of so many steps.
-    private static double mean(double[] losses, int steps) {
+    /** What candidates are compared by after so many steps: the mean loss over the second half of them. */
+    public static double mean(double[] losses, int steps) {
         return DoubleStream.of(Arrays.copyOfRange(losses, steps / 2, steps)).average().orElseThrow();
     }
 
