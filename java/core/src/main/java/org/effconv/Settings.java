@@ -109,7 +109,7 @@ public final class Settings {
                     + MOST_OPEN_SEARCH_EPOCHS + " with --budget auto"));
 
     public static final Setting<Integer> SEARCH_EPOCHS = in(Setting.integer("search-epochs", 0, 0, 1_000_000,
-            "epochs to spend on learning sizes, as many as are asked for; 0: an eighth of a short training, a twentieth of one of 100 epochs "
+            "epochs to spend on learning sizes, as many as are asked for; 0: a twelfth of a short training, a twenty-fifth of one of 100 epochs "
                     + "(two-stage: by --search-fraction)"));
     public static final Setting<String> MASK = in(Setting.choice("mask", lower(SEARCH.mask()),
             "how a soft size fades a kernel's outer ring", names(MaskKind.values())));
