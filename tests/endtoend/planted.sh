@@ -17,7 +17,7 @@ for extent in $extents; do
             { cat "$run.log" >&2; exit 1; }
         line=$(awk -v s="$extent" '
             /\(soft/ {seen += $2 - 1; sizes = sizes " " $2; soft = soft " " substr($4, 1, length($4) - 1)}
-            /^learned sizes/ {accuracy = $5}
+            /^learned sizes/ {accuracy = $3}
             END {
                 seen += 1
                 good = seen >= s && seen <= s + 2 && accuracy >= 98
