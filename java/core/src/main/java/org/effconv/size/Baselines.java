@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.effconv.EffconvException.JobFailed;
 
@@ -15,6 +17,8 @@ public final class Baselines {
 
     private static final double LARGEST_RATIO = 4.5;
     private static final int RATIOS = 16; // tried on each side of RATIO
+    private static final double NEAR_RATIO = 1.3;
+    private static final int NEAR_RATIOS = 6;
     private static final double SCAN_STEP = 0.02; // of the size a row of sizes starts at, in pixels
     private static final int SHUFFLES = 100;
 
@@ -115,6 +119,25 @@ public final class Baselines {
             }
         }
         return SizeRounding.repair(EqualCost.scaled(grade(cost.layers().size(), RATIO, falling), cost, target), cost, target);
+    }
+
+    /**
+     * Sizes that rise or fall with depth in every layer (but where kmax stops them), geometrically, and meet the budget; of a ratio as near to the
+     * given one as can be, and not much off it.
+     *
+     * @param ratio of the last size over the first, before rounding
+     * @param good  what else they must be
+     */
+    static Optional<int[]> shaped(Cost cost, double target, double ratio, Predicate<int[]> good) {
+        for (int i = 0; i <= 2 * NEAR_RATIOS; i++) {
+            int away = (i + 1) / 2 * (i % 2 == 0 ? 1 : -1);
+            double near = ratio * Math.pow(NEAR_RATIO, (double) away / NEAR_RATIOS);
+            int[] found = scan(grade(cost.layers().size(), Math.max(near, 1 / near), near < 1), cost, target);
+            if (found != null && good.test(found)) {
+                return Optional.of(found);
+            }
+        }
+        return Optional.empty();
     }
 
     private static double[] grade(int layers, double ratio, boolean falling) {

@@ -115,17 +115,18 @@ public final class SizeCandidates {
     }
 
     private void addShape(double ratio, int[] plain) {
-        int last = Math.max(1, start.length - 1);
-        double[] way = new double[start.length];
-        Arrays.setAll(way, l -> Math.log(ratio) * ((double) l / last - 0.5));
-        add(way, plain);
+        Baselines.shaped(cost, target, ratio, sizes -> fits(sizes, plain)).ifPresent(found::add);
+    }
+
+    private boolean fits(int[] sizes, int[] plain) {
+        return allowed(sizes) && isNew(sizes) && !Arrays.equals(sizes, plain);
     }
 
     private void add(double[] way, int[] plain) {
         double[] v = new double[way.length];
         Arrays.setAll(v, l -> start[l] * Math.exp(way[l]));
         SizeRounding.near(EqualCost.scaled(v, cost, target), -1, 0, cost, target, ROUNDINGS).stream()
-                .filter(sizes -> allowed(sizes) && isNew(sizes) && !Arrays.equals(sizes, plain)).findFirst().ifPresent(found::add);
+                .filter(sizes -> fits(sizes, plain)).findFirst().ifPresent(found::add);
     }
 
     private boolean allowed(int[] sizes) {

@@ -79,12 +79,21 @@ class SizeCandidatesTest {
             assertTrue(rises(all.get(0)));
             assertArrayEquals(Baselines.mixed(cost, target), all.get(1));
         }
-        assertTrue(steepness(rising.get(2)) > steepness(rising.get(0)), Arrays.toString(rising.get(2)));
+        assertTrue(rises(rising.get(2)), Arrays.toString(rising.get(2)));
+        assertTrue(IntStream.range(1, 6).allMatch(l -> rising.get(0)[l - 1] <= rising.get(0)[l]), Arrays.toString(rising.get(0)));
         assertTrue(!rises(falling.get(2)), Arrays.toString(falling.get(2)));
     }
 
-    private static double steepness(int[] sizes) {
-        return (double) sizes[sizes.length - 1] / sizes[0];
+    /** [5 3 3 3 3 7] is near to a steep rise and meets this budget, and is none. */
+    @Test
+    void aShapeRisesInEveryLayerOrIsNone() {
+        Cost cost = cost("cnn6", "macs");
+        double target = Budget.parse("1.8x", "macs").target(cost);
+        List<int[]> all = SizeCandidates.of(moved(SizeCandidates.start(cost, target), 1.01), cost, target, 4);
+        assertEquals(List.of("[3, 3, 3, 5, 5, 5]", "[3, 5, 5, 3, 3, 3]"), all.stream().limit(2).map(Arrays::toString).toList());
+        for (int[] sizes : all.subList(2, all.size())) {
+            assertTrue(IntStream.range(1, sizes.length).allMatch(l -> sizes[l - 1] <= sizes[l]), Arrays.toString(sizes));
+        }
     }
 
     @ParameterizedTest
