@@ -2,6 +2,7 @@ package org.effconv.size;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.DoubleStream;
@@ -10,7 +11,7 @@ import org.effconv.EffconvException.JobFailed;
 
 /**
  * The choice among a few candidates by how they begin to learn: each is trained from the first step of the one schedule on, on the same batches; after
- * a first heat the {@value #FINALISTS} with the smallest loss go on, after the last heat one of them. Nothing of what it has computed is lost: its
+ * a first, short heat the most trusted one and the best of the others go on, after the last heat one of them. Nothing of what it has computed is lost: its
  * training just goes on.
  *
  * <p>A heat's loss is the mean over the second half of all steps so far. Candidates stand in the order of trust: of those that the best
@@ -143,6 +144,11 @@ public final class SizeRace {
         }
         ranked.sort(Comparator.comparingDouble(candidate -> entries[candidate].loss));
         double best = entries[ranked.get(0)].loss;
+        if (most > 1) { // a short heat is no reason to drop the most trusted one
+            int first = Collections.min(ranked);
+            ranked.remove((Integer) first);
+            ranked.add(0, first);
+        }
         return most > 1 ? ranked.subList(0, Math.min(most, ranked.size()))
                 : ranked.stream().filter(candidate -> (1 - CLEARLY) * entries[candidate].loss < best).min(Comparator.naturalOrder()).map(List::of).orElseThrow();
     }

@@ -35,13 +35,13 @@ class SizeRaceTest {
     }
 
     @Test
-    void twoGoOnAndTheBetterOneWins() {
-        SizeRace.Result result = race(new double[] {4, 2, 1, 3}, new double[] {0, 1, 2, 0});
-        assertEquals(List.of("0 4", "1 4", "2 4", "3 4", "2 10", "1 10"), trained);
-        assertEquals(1, result.winner());
-        assertEquals(List.of(4, 10, 10, 4), result.entries().stream().map(SizeRace.Entry::steps).toList());
-        assertEquals(4, result.entries().get(0).loss());
-        assertEquals(1, result.entries().get(1).loss());
+    void theFirstAndTheBestOfTheOthersGoOnAndTheBetterOneWins() {
+        SizeRace.Result result = race(new double[] {4, 2, 1, 3}, new double[] {3, 0, 2, 0});
+        assertEquals(List.of("0 4", "1 4", "2 4", "3 4", "0 10", "2 10"), trained);
+        assertEquals(2, result.winner());
+        assertEquals(List.of(10, 4, 10, 4), result.entries().stream().map(SizeRace.Entry::steps).toList());
+        assertEquals(2, result.entries().get(1).loss());
+        assertEquals(2, result.entries().get(2).loss());
     }
 
     @Test
@@ -55,11 +55,11 @@ class SizeRaceTest {
     @Test
     void whoStandsFirstStaysUnlessAnotherIsClearlyAhead() {
         double clear = 1 - SizeRace.CLEARLY;
-        assertEquals(1, race(new double[] {9, 1, 1}, new double[] {0, 1, clear + 1e-6}).winner());
-        assertEquals(2, race(new double[] {9, 1, 1}, new double[] {0, 1, clear - 1e-6}).winner());
+        assertEquals(1, race(new double[] {Double.NaN, 1, 1}, new double[] {0, 1, clear + 1e-6}).winner());
+        assertEquals(2, race(new double[] {Double.NaN, 1, 1}, new double[] {0, 1, clear - 1e-6}).winner());
         assertEquals(0, race(new double[] {1, 0.5}, new double[] {1, clear + 1e-6}).winner());
         assertEquals(1, race(new double[] {1, 0.5}, new double[] {1, clear - 1e-6}).winner());
-        assertEquals(1, race(new double[] {9, 1, 2}, new double[] {0, 1, 2}).winner(), "the plain one was out by then");
+        assertEquals(0, race(new double[] {9, 1, 2}, new double[] {0, 1, 2}).winner(), "not out after a short heat");
     }
 
     @Test
