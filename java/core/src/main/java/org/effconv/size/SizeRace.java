@@ -150,7 +150,7 @@ public final class SizeRace {
             ranked.add(0, first);
         }
         return most > 1 ? ranked.subList(0, Math.min(most, ranked.size()))
-                : ranked.stream().filter(candidate -> (1 - CLEARLY) * entries[candidate].loss < best).min(Comparator.naturalOrder()).map(List::of).orElseThrow();
+                : ranked.stream().filter(candidate -> (1 - CLEARLY) * entries[candidate].loss <= best).min(Comparator.naturalOrder()).map(List::of).orElseThrow();
     }
 
     private Entry entry(int candidate, int steps) {
