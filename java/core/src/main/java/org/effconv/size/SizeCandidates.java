@@ -24,6 +24,7 @@ public final class SizeCandidates {
     private static final double LEAST_WAY = 0.1; // of the log of a size: a search that went no further has found nothing
     static final double STEEP = 2.5; // of the last size over the first, or the reverse
     private static final double STEEPER = 4;
+    private static final int SHAPES = 3; // with the mix; only a longer race, of more candidates, is fair to sizes that have no shape
     private static final double[] PARTS = {0.46, 0.56, 0.66, 0.8, 0.97}; // of what the uniform network's sizes cost
     private static final int ROUNDINGS = 24; // of a point, the nearest first, until one is no farther than allowed
 
@@ -98,7 +99,7 @@ public final class SizeCandidates {
         if (slope != 0) {
             all.addShape(slope > 0 ? STEEPER : 1 / STEEP, plain);
         }
-        if (Arrays.stream(way).anyMatch(log -> Math.abs(log) > LEAST_WAY)) {
+        if (most > SHAPES && Arrays.stream(way).anyMatch(log -> Math.abs(log) > LEAST_WAY)) {
             all.add(way, plain);
         }
         return all.found.stream().limit(most).toList();
