@@ -13,9 +13,13 @@ import org.effconv.size.Cost;
 import org.effconv.size.SearchSettings;
 import org.effconv.size.SizeRounding;
 import org.effconv.train.Phase;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Learns the kernel sizes of an architecture's convolutions under a budget of parameters, multiply-adds or time. */
 public final class KernelSizeSearch extends Job<KernelSizeSearch> {
+    private static final Logger LOG = LoggerFactory.getLogger(KernelSizeSearch.class);
+
     private KernelSizeSearch(Settings settings, Architecture architecture) {
         super("search", settings, architecture);
     }
@@ -56,7 +60,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return set(Settings.BUDGET, budget);
     }
 
-    /** Epochs of the search. */
+    /** Epochs to spend on learning sizes. Those of the training that they are for, which one run begins, are {@link Settings#EPOCHS}. */
     public KernelSizeSearch epochs(int epochs) {
         return set(Settings.SEARCH_EPOCHS, epochs);
     }
@@ -181,7 +185,14 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
 
     /** The search of a job, within its run folder if there is one. */
     static Chosen choose(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
-        Chosen chosen = job.settings().oneRun() ? OneRun.choose(job, context, device, plan)
+        Settings settings = job.settings();
+        if (settings.oneRun() && !settings.givenForTwoStages().isEmpty()) {
+            LOG.warn("{}: of no effect in one run, but with --flow two-stage", String.join(", ", settings.givenForTwoStages()));
+        }
+        if (!settings.oneRun()) {
+            LOG.info("sizes are learned in two stages");
+        }
+        Chosen chosen = settings.oneRun() ? OneRun.choose(job, context, device, plan)
                 : new Chosen(PredictorSearch.search(job, context, device, plan), List.of());
         if (context.folder() != null) {
             chosen.result.toFile().write(context.folder().file("sizes.json"));

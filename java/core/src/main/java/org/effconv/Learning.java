@@ -62,7 +62,7 @@ public final class Learning extends Job<Learning> {
         return set(Settings.BUDGET, budget);
     }
 
-    /** Epochs of each training; those of the search follow from the settings search-epochs or search-fraction. */
+    /** Epochs of each training; what learning sizes takes follows from them, or from the setting search-epochs. */
     public Learning epochs(int epochs) {
         return set(Settings.EPOCHS, epochs);
     }

@@ -42,7 +42,7 @@ final class OneRun {
 
     private static final int CANDIDATES = 3;
     private static final int ONE_MORE = 240; // steps of heats from where on there is time for one more
-    private static final double OVERHEAD_SHARE = 0.08; // of the epochs: one of 15 is worth 0.3 points there
+    private static final double OVERHEAD_SHARE = 0.08; // of the epochs
     private static final double OVERHEAD_ROOT = 0.4; // of their square root: 2.2 epochs of 30, 4 of 100
     private static final double PROBE_SHARE = 0.25; // of the overhead
     private static final int MOST_PROBE_STEPS = 120;

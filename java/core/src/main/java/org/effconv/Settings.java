@@ -193,6 +193,12 @@ public final class Settings {
         return get(FLOW).equals(ONE_RUN) && hasTarget();
     }
 
+    /** Names of settings that a search of two stages alone takes and that do not stand at their standard values. */
+    List<String> givenForTwoStages() {
+        return Stream.<Setting<?>>of(SEARCH_FRACTION, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, CLOSING, SPREAD, PRICE, POLISH)
+                .filter(s -> !get(s).equals(s.standard())).map(s -> "--" + s.key()).toList();
+    }
+
     /** What the probe of one run takes from these settings: the paper's own update, at the predicted sizes themselves. */
     public SearchSettings probe() {
         return search().change().update(SearchSettings.Update.GRADIENT).start(0).frozen(PROBE_FROZEN).closing(0).spread(0)

@@ -11,8 +11,8 @@ import org.effconv.EffconvException.JobFailed;
  * A few choices of odd sizes that meet a budget, in the order of trust.
  *
  * <p>A short search tells which way sizes should go over the layers, rise or fall; how far, and where a single layer should go, it does not tell. So most
- * choices are shapes: sizes that rise by {@value #STEEP} from end to end, which in trainings to the end were never behind the mix nearest to uniform
- * (docs/results/one-run.md); that mix; and what the search points to: a steeper rise, or a fall. Where there is time for a fourth, it is what the search
+ * choices are shapes: sizes that rise by {@value #STEEP} from end to end, which above the budget of uniform 3 were level with the mix nearest to
+ * uniform at worst, in the few trainings to the end so far (docs/results/value.md, one-run.md); that mix; and what the search points to: a steeper rise, or a fall. Where there is time for a fourth, it is what the search
  * itself came to.
  *
  * <p>But for the mix no layer gets more than {@value #FARTHEST} times the uniform size, nor less than that part of it: a network with single layers of size 1

@@ -2,12 +2,12 @@ package org.effconv.train;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.DoubleStream;
 import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Backend;
 import org.effconv.data.Dataset;
@@ -106,8 +106,7 @@ public final class Phase implements AutoCloseable {
     private final Normalisation normalisation;
     private final TrainingLoop loop;
     private Checkpoint.Progress progress; // of whole epochs
-    private boolean keepsLosses;
-    private double[] lossesBefore = {}; // of steps that another loop ran
+    private List<Double> losses; // null: not kept
     private EpochMetrics metrics; // of the last epoch, as the next two
     private Evaluation test;
     private Evaluation validation;
@@ -161,7 +160,8 @@ public final class Phase implements AutoCloseable {
     public static Left runTo(
             Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, long step, Left left) {
         try (Phase phase = new Phase(c, name, network, weights, options, sizes, TestPart.NEVER)) {
-            phase.keepsLosses = true;
+            phase.losses = new ArrayList<>();
+            phase.loop.eachLoss(phase.losses::add);
             phase.begin(left);
             int batches = phase.loop.batchesPerEpoch();
             phase.tellStart((int) ((step + batches - 1) / batches));
@@ -233,12 +233,12 @@ public final class Phase implements AutoCloseable {
         return Evaluation.of(c.backend, network, weights, loop.progress(), part, normalisation, options.batch(), c.stop);
     }
 
-    private double[] losses() {
-        return DoubleStream.concat(Arrays.stream(lossesBefore), loop.losses().stream().mapToDouble(loss -> loss)).toArray();
+    private double[] lossesSoFar() {
+        return losses.stream().mapToDouble(loss -> loss).toArray();
     }
 
     private Left left() {
-        return new Left(checkpoint(), losses(), progress.seconds() + loop.partSeconds(), progress.work().plus(loop.partWork()));
+        return new Left(checkpoint(), lossesSoFar(), progress.seconds() + loop.partSeconds(), progress.work().plus(loop.partWork()));
     }
 
     private Checkpoint checkpoint() {
@@ -246,8 +246,8 @@ public final class Phase implements AutoCloseable {
         if (loop.part().length > 0) {
             state.put(PART, loop.part());
         }
-        if (keepsLosses) {
-            state.put(LOSSES, losses());
+        if (losses != null) {
+            state.put(LOSSES, lossesSoFar());
         }
         return new Checkpoint(c.identity, progress, HostTensors.read(c.backend, loop.state()), state);
     }
@@ -290,7 +290,9 @@ public final class Phase implements AutoCloseable {
         own.remove(LOSSES);
         weights.restore(own);
         loop.resumeAfter(epochs, part);
-        lossesBefore = from.state().getOrDefault(LOSSES, new double[0]);
+        if (losses != null) {
+            Arrays.stream(from.state().getOrDefault(LOSSES, new double[0])).forEach(losses::add);
+        }
         progress = from.progress().of(name);
     }
 

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiConsumer;
+import java.util.function.DoubleConsumer;
 import java.util.function.DoubleSupplier;
 import java.util.function.Supplier;
 import org.effconv.EffconvException.JobFailed;
@@ -49,7 +50,7 @@ public final class TrainingLoop implements AutoCloseable {
     private Runnable between = () -> {}; // operations of the present epoch
     private int epochsDone;
     private Part part = new Part(); // of the epoch under way
-    private final List<Double> losses = new ArrayList<>();
+    private DoubleConsumer hearing = loss -> {};
 
     /** Called after each batch with the loss of the batch before it (NaN at the first of an epoch). */
     @FunctionalInterface
@@ -109,9 +110,9 @@ public final class TrainingLoop implements AutoCloseable {
         return (long) epochsDone * loader.batches() + part.batches;
     }
 
-    /** Class losses of the steps that this loop has run, in order. */
-    public List<Double> losses() {
-        return List.copyOf(losses);
+    /** From now on the class loss of each step goes there, in order, once it has been read. */
+    void eachLoss(DoubleConsumer to) {
+        hearing = to;
     }
 
     private Progress at(long step) {
@@ -233,7 +234,7 @@ public final class TrainingLoop implements AutoCloseable {
                     + "), a longer warm-up or a bound of the gradient norm (--clip 1) may help");
         }
         weights.observe(value);
-        losses.add(value);
+        hearing.accept(value);
         part.loss += value;
         part.correct += (long) pending.correct.get()[0];
         part.norm += pending.norm.getAsDouble();

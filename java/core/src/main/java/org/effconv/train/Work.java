@@ -21,10 +21,6 @@ public record Work(double multiplyAdds, double processorSeconds) {
         return new Work(multiplyAdds + more.multiplyAdds, processorSeconds + more.processorSeconds);
     }
 
-    public Work minus(Work less) {
-        return new Work(multiplyAdds - less.multiplyAdds, processorSeconds - less.processorSeconds);
-    }
-
     /**
      * In epochs of training a network.
      *
