@@ -16,7 +16,13 @@ module org.effconv.core {
     exports org.effconv.data;
     exports org.effconv.io;
     exports org.effconv.nn;
-    exports org.effconv.size;
+    exports org.effconv.choice;
+    exports org.effconv.cost;
+    exports org.effconv.error;
+    exports org.effconv.flexconv;
+    exports org.effconv.predict;
+    exports org.effconv.search;
+    exports org.effconv.search.sizes;
     exports org.effconv.sweep;
     exports org.effconv.tensor;
     exports org.effconv.train;

@@ -4,18 +4,19 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.choice.SizeLadder;
+import org.effconv.choice.SizePath;
+import org.effconv.choice.SizeRounding;
+import org.effconv.cost.BudgetRange;
+import org.effconv.cost.Cost;
 import org.effconv.data.Dataset;
+import org.effconv.error.EffconvException;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.size.BudgetRange;
-import org.effconv.size.Cost;
-import org.effconv.size.SearchSettings;
-import org.effconv.size.SizeLadder;
-import org.effconv.size.SizePath;
-import org.effconv.size.SizeRounding;
-import org.effconv.size.SynthesisedWeights;
+import org.effconv.predict.SearchSettings;
+import org.effconv.search.SynthesisedWeights;
 import org.effconv.train.Phase;
 
 /** Learns the kernel sizes of an architecture's convolutions for a whole range of budgets, in one search. */

@@ -9,15 +9,15 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.choice.SizeLadder;
+import org.effconv.choice.SizeLadder.Rung;
+import org.effconv.cost.Budget;
+import org.effconv.cost.Cost;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
 import org.effconv.io.SizesFile;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.size.Budget;
-import org.effconv.size.Cost;
-import org.effconv.size.SizeLadder;
-import org.effconv.size.SizeLadder.Rung;
 
 /**
  * The kernel sizes that a search found for every budget of a range. With more budget no layer's soft size is smaller, and the

@@ -4,10 +4,11 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import org.effconv.data.Dataset;
+import org.effconv.error.EffconvException;
+import org.effconv.flexconv.ContinuousKernels;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.size.ContinuousKernels;
 import org.effconv.train.Phase;
 
 /**

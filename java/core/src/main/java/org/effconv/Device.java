@@ -2,7 +2,6 @@ package org.effconv;
 
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.backend.cpu.CpuFeatures;
@@ -11,6 +10,8 @@ import org.effconv.backend.cuda.CudaBackend;
 import org.effconv.backend.cuda.CudaOptions;
 import org.effconv.backend.cuda.CudaProbe;
 import org.effconv.backend.cuda.CudaProblem;
+import org.effconv.error.EffconvException;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.tensor.DataType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

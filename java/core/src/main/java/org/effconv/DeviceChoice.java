@@ -4,6 +4,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import org.effconv.backend.cuda.CudaOptions;
 import org.effconv.backend.cuda.CudaProblem;
+import org.effconv.error.EffconvException;
 
 /**
  * Which device the settings mean, decided before anything is opened.

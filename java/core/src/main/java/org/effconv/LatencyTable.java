@@ -11,12 +11,12 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.cost.Cost;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
-import org.effconv.size.Cost;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

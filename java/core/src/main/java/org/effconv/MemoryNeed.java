@@ -1,9 +1,9 @@
 package org.effconv;
 
 import java.util.Locale;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.tensor.Allocator;
 

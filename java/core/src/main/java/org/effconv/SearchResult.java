@@ -4,12 +4,12 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.effconv.choice.FoundSizes;
+import org.effconv.cost.Cost;
 import org.effconv.io.Json;
 import org.effconv.io.SizesFile;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.size.Cost;
-import org.effconv.size.FoundSizes;
 import org.effconv.train.Work;
 
 /** What a search found; holds no device memory. */

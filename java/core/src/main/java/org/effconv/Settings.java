@@ -15,17 +15,17 @@ import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting.Range;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.cuda.ConvolutionChoice;
 import org.effconv.backend.cuda.CudaOptions;
+import org.effconv.cost.Budget;
+import org.effconv.cost.BudgetRange;
+import org.effconv.cost.Cost;
 import org.effconv.data.Datasets;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.Json;
-import org.effconv.size.Budget;
-import org.effconv.size.BudgetRange;
-import org.effconv.size.Cost;
-import org.effconv.size.SearchSettings;
+import org.effconv.predict.SearchSettings;
 
 /**
  * Everything a user can set, in one table, and a set of values for it. A value comes from whoever is nearest: the builder

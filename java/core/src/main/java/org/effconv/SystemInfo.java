@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.backend.cpu.CpuFeatures;
 import org.effconv.backend.cuda.CudaProbe;
+import org.effconv.error.EffconvException;
 
 /** What this machine and build can do, for people. */
 public final class SystemInfo {

@@ -3,9 +3,9 @@ package org.effconv;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.ElementType;
 import org.effconv.io.TensorData;
 import org.effconv.nn.Network;
@@ -16,6 +16,7 @@ import org.effconv.tensor.Construction;
 import org.effconv.tensor.Tensor;
 import org.effconv.train.Evaluation;
 import org.effconv.train.HostTensors;
+import org.effconv.train.ModelFile;
 import org.effconv.train.Normalisation;
 import org.effconv.train.TrainingLoop;
 

@@ -2,12 +2,15 @@ package org.effconv;
 
 import static com.tngtech.archunit.base.DescribedPredicate.describe;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.library.dependencies.SliceAssignment;
+import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
@@ -28,28 +31,39 @@ class ArchitectureTest {
     @CsvSource(
             nullValues = "-",
             value = {
+                "error, -",
                 "tensor, -",
-                "backend, tensor",
-                "io, tensor",
-                "data, tensor",
+                "backend, tensor error",
+                "io, tensor error",
+                "data, error",
                 "autodiff, backend tensor",
-                "nn, autodiff backend tensor io",
-                "size, nn autodiff backend tensor",
-                "benchmark, train size nn autodiff backend tensor io",
-                "train, size nn autodiff backend tensor data io",
+                "nn, autodiff backend tensor io error",
+                "cost, nn backend error",
+                "choice, cost nn error",
+                "predict, cost nn autodiff backend tensor error",
+                "search, choice predict cost nn autodiff backend tensor error",
+                "flexconv, predict cost nn autodiff backend tensor error",
+                "train, nn autodiff backend tensor data io error",
+                "benchmark, search predict cost train nn autodiff backend tensor io error",
             })
     void aPackageUsesOnlyWhatTheTableAllows(String name, String allowed) {
         List<String> others = allowed == null ? List.of() : List.of(allowed.split(" "));
         DescribedPredicate<JavaClass> fine = describe("what the table allows", c -> {
             String p = c.getPackageName();
             boolean ours = p.equals("org.effconv") || p.startsWith("org.effconv.");
-            return !ours || isIn(p, name) || others.stream().anyMatch(o -> isIn(p, o)) || c.getName().startsWith("org.effconv.EffconvException");
+            return !ours || isIn(p, name) || others.stream().anyMatch(o -> isIn(p, o)) || c.getName().startsWith("org.effconv.error.EffconvException");
         });
         classes().that().resideInAPackage("org.effconv." + name + "..").should().onlyDependOnClassesThat(fine).check(all);
     }
 
     @ParameterizedTest(name = "{0} is for {1} alone")
-    @CsvSource({"org.bytedeco, cpu cuda", "jcuda, cuda", "org.effconv.backend.cpu, cpu cuda", "org.effconv.backend.cuda, cuda"})
+    @CsvSource({
+        "org.bytedeco, bridge cpu cuda",
+        "jcuda, cuda",
+        "org.effconv.backend.bridge, bridge cpu cuda",
+        "org.effconv.backend.cpu, cpu",
+        "org.effconv.backend.cuda, cuda"
+    })
     void nativeCodeStaysInItsBackend(String what, String backends) {
         DescribedPredicate<JavaClass> fine = describe("nothing of " + what, c -> !c.getPackageName().startsWith(what));
         String[] packages = Arrays.stream(backends.split(" ")).map(b -> "org.effconv.backend." + b + "..").toArray(String[]::new);
@@ -57,6 +71,24 @@ class ArchitectureTest {
                 .that().resideOutsideOfPackages(packages)
                 .and().resideOutsideOfPackage("org.effconv") // what a user types: settings, devices, what they can do
                 .should().onlyDependOnClassesThat(fine).check(all);
+    }
+
+    /** Every package is a slice of its own, the root included. */
+    @Test
+    void packagesAreFreeOfCycles() {
+        slices().assignedFrom(new ByPackage()).should().beFreeOfCycles().check(all);
+    }
+
+    private static final class ByPackage implements SliceAssignment {
+        @Override
+        public SliceIdentifier getIdentifierOf(JavaClass c) {
+            return SliceIdentifier.of(c.getPackageName());
+        }
+
+        @Override
+        public String getDescription() {
+            return "packages";
+        }
     }
 
     @Test

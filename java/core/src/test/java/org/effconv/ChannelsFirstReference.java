@@ -4,10 +4,10 @@ import java.util.Map;
 import org.effconv.io.TensorData;
 
 /** What PyTorch computes with tensors of its names and layouts, one image (C, H, W) at a time, in fp64. */
-final class ChannelsFirstReference {
+public final class ChannelsFirstReference {
     private final Map<String, TensorData> tensors;
 
-    ChannelsFirstReference(Map<String, TensorData> tensors) {
+    public ChannelsFirstReference(Map<String, TensorData> tensors) {
         this.tensors = tensors;
     }
 
@@ -15,7 +15,7 @@ final class ChannelsFirstReference {
         return tensors.get(name).floats();
     }
 
-    double[][][] convolution(double[][][] x, String layer, int stride, int groups) {
+    public double[][][] convolution(double[][][] x, String layer, int stride, int groups) {
         int[] dims = tensors.get(layer + ".weight").shape().dims();
         float[] w = values(layer + ".weight");
         float[] bias = tensors.containsKey(layer + ".bias") ? values(layer + ".bias") : new float[dims[0]];
@@ -46,7 +46,7 @@ final class ChannelsFirstReference {
         return i < 0 || j < 0 || i >= plane.length || j >= plane[0].length ? 0 : plane[i][j];
     }
 
-    double[][][] batchNorm(double[][][] x, String layer) {
+    public double[][][] batchNorm(double[][][] x, String layer) {
         double[][][] y = new double[x.length][x[0].length][x[0][0].length];
         for (int c = 0; c < x.length; c++) {
             double factor = values(layer + ".weight")[c] / Math.sqrt(values(layer + ".running_var")[c] + 1e-5);
@@ -59,7 +59,7 @@ final class ChannelsFirstReference {
         return y;
     }
 
-    double[] linear(double[] x, String layer) {
+    public double[] linear(double[] x, String layer) {
         int outputs = tensors.get(layer + ".weight").shape().dim(0);
         double[] y = new double[outputs];
         for (int o = 0; o < outputs; o++) {
@@ -71,7 +71,7 @@ final class ChannelsFirstReference {
         return y;
     }
 
-    static double[] flatten(double[][][] x) {
+    public static double[] flatten(double[][][] x) {
         double[] flat = new double[x.length * x[0].length * x[0][0].length];
         int n = 0;
         for (double[][] plane : x) {
@@ -84,7 +84,7 @@ final class ChannelsFirstReference {
         return flat;
     }
 
-    static double[][][] largestOfTwoByTwo(double[][][] x) {
+    public static double[][][] largestOfTwoByTwo(double[][][] x) {
         double[][][] y = new double[x.length][x[0].length / 2][x[0][0].length / 2];
         for (int c = 0; c < y.length; c++) {
             for (int i = 0; i < y[c].length; i++) {
@@ -97,7 +97,7 @@ final class ChannelsFirstReference {
         return y;
     }
 
-    static double[][][] sum(double[][][] a, double[][][] b) {
+    public static double[][][] sum(double[][][] a, double[][][] b) {
         double[][][] y = new double[a.length][a[0].length][a[0][0].length];
         for (int c = 0; c < y.length; c++) {
             for (int i = 0; i < y[c].length; i++) {
@@ -109,7 +109,7 @@ final class ChannelsFirstReference {
         return y;
     }
 
-    static double[][][] relu(double[][][] x) {
+    public static double[][][] relu(double[][][] x) {
         double[][][] y = new double[x.length][x[0].length][];
         for (int c = 0; c < y.length; c++) {
             for (int i = 0; i < y[c].length; i++) {
@@ -119,7 +119,7 @@ final class ChannelsFirstReference {
         return y;
     }
 
-    static double[] relu(double[] x) {
+    public static double[] relu(double[] x) {
         double[] y = x.clone();
         for (int i = 0; i < y.length; i++) {
             y[i] = Math.max(0, x[i]);

@@ -5,12 +5,12 @@ import static org.junit.jupiter.api.Assertions.*;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.effconv.EffconvException.InvalidInput;
-import org.effconv.EffconvException.MissingNative;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.backend.cuda.ConvolutionChoice;
 import org.effconv.backend.cuda.CudaOptions;
 import org.effconv.backend.cuda.CudaProblem;
+import org.effconv.error.EffconvException.InvalidInput;
+import org.effconv.error.EffconvException.MissingNative;
 import org.effconv.tensor.DataType;
 import org.junit.jupiter.api.Test;
 

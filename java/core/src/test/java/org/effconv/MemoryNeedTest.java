@@ -7,9 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.junit.jupiter.api.Test;

@@ -15,7 +15,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.junit.jupiter.api.Test;
 
 class SettingsTest {

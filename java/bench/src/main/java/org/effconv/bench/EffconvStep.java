@@ -7,7 +7,7 @@ import org.effconv.benchmark.StepRun;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
 import org.effconv.nn.WeightSource;
-import org.effconv.size.SearchSettings;
+import org.effconv.predict.SearchSettings;
 
 /** Our training step, of a plain network or of a search. */
 final class EffconvStep implements TrainingStep {

@@ -11,7 +11,7 @@ import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.PointerScope;
-import org.effconv.size.SearchSettings;
+import org.effconv.predict.SearchSettings;
 import org.effconv.tensor.DataType;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;

@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
 import org.effconv.sweep.Comparison;
 import org.effconv.sweep.ComparisonTable;

@@ -2,7 +2,7 @@ package org.effconv.cli;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.error.EffconvException.InvalidInput;
 
 /** What a user gives as the name of a file to write. */
 final class OutputFile {

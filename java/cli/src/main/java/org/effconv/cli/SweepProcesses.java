@@ -10,8 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import org.effconv.EffconvException;
-import org.effconv.EffconvException.JobFailed;
+import org.effconv.error.EffconvException;
+import org.effconv.error.EffconvException.JobFailed;
 import org.effconv.sweep.Sweep;
 import org.effconv.sweep.SweepRun;
 

@@ -9,7 +9,7 @@ import java.util.stream.LongStream;
 import org.effconv.backend.Backend;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
-import org.effconv.size.SearchSettings;
+import org.effconv.predict.SearchSettings;
 import org.effconv.train.OptimizerSettings;
 
 /**

@@ -22,7 +22,7 @@ public record StepCase(String architecture, int kernel, boolean search, int batc
     }
 
     /**
-     * @throws org.effconv.EffconvException.InvalidInput if there is no such architecture, or it has no such size
+     * @throws org.effconv.error.EffconvException.InvalidInput if there is no such architecture, or it has no such size
      */
     public void check() {
         NetworkPlan plan = plan();

@@ -1,6 +1,6 @@
 package org.effconv.data;
 
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /**
  * Which random changes training images get. For an image with draws (dy, dx, flip), pixel (y, x) of the result is pixel

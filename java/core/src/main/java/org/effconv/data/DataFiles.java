@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /** Reading of whole files, with the package's wording of what is wrong. */
 final class DataFiles {

@@ -8,7 +8,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.stream.IntStream;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /**
  * Yields the images of one part in batches, gathered ahead of time by a background thread into a few direct buffers

@@ -3,7 +3,7 @@ package org.effconv.data;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /**
  * Training and test images in memory, with the statistics that normalise them. Immutable; every change gives another

@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -13,7 +13,7 @@ import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /** Decodes PNG and JPEG images to bytes (H, W, 3). Refuses damaged files. Keeps its readers between images; not safe for two threads at once. */
 final class ImageDecoder implements AutoCloseable {

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /** The decoded images of one part, all of one size, held as colour until it is known that all parts are grey. */
 final class ImageSet {

@@ -2,7 +2,7 @@ package org.effconv.data;
 
 import java.nio.ByteBuffer;
 import java.util.Arrays;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /**
  * A part of a dataset: {@code count} images of one size, uint8, row-major (H, W, C), each with a class label. Immutable

@@ -4,7 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /**
  * Generated grey images whose class shows only to a window of a known extent s: what a search for kernel sizes must find.

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.security.CodeSource;
 import java.util.LinkedHashSet;
 import java.util.Set;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /** Where the sample that comes with the project lies: data/fashion-mnist-sample in the project's home. */
 final class Sample {

@@ -20,7 +20,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.error.EffconvException.InvalidInput;
 
 /** JSON files with errors that name the file: duplicate keys, trailing text and values of another kind (3.7 or "3" for an integer) are refused. */
 public final class Json {

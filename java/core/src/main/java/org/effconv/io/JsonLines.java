@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Predicate;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -12,9 +12,9 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Activation;
 import org.effconv.backend.Pooling;
+import org.effconv.error.EffconvException.InvalidInput;
 
 /** Reads the layer lists of an architecture; every error names the source, the field, its value and what was expected. */
 final class ArchitectureParser {

@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Activation;
 import org.effconv.backend.Convolution;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.nn.Step.ParameterSpec;
 import org.effconv.tensor.Shape;
 

@@ -16,11 +16,11 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Setting;
 import org.effconv.Settings;
+import org.effconv.cost.Cost;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.JsonLines;
-import org.effconv.size.Cost;
 import org.effconv.train.Checkpoint;
 
 /**

@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Settings;
+import org.effconv.error.EffconvException.InvalidInput;
 
 /** Where the kernel sizes of a network in a sweep come from. */
 public enum Method {

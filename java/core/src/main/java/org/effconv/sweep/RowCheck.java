@@ -4,8 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import java.util.stream.Stream;
-import org.effconv.EffconvException.InvalidInput;
-import org.effconv.size.Cost;
+import org.effconv.cost.Cost;
+import org.effconv.error.EffconvException.InvalidInput;
 
 /** Whether a row of a results file holds what a comparison takes from it: such a file may have been edited, or cut and glued together. */
 final class RowCheck {

@@ -2,7 +2,7 @@ package org.effconv.sweep;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.Json;
 import org.effconv.train.Work;
 

@@ -1,8 +1,8 @@
 package org.effconv.sweep;
 
 import java.util.List;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.Settings;
+import org.effconv.error.EffconvException.InvalidInput;
 
 /**
  * What a sweep goes through: every combination.

@@ -4,7 +4,7 @@ package org.effconv.tensor;
 public interface Allocator {
     /**
      * @return the device address of {@code bytes} bytes, contents undefined
-     * @throws org.effconv.EffconvException.OutOfDeviceMemory if there is not enough memory
+     * @throws org.effconv.error.EffconvException.OutOfDeviceMemory if there is not enough memory
      */
     long allocate(long bytes);
 

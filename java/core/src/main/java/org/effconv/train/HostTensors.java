@@ -2,8 +2,8 @@ package org.effconv.train;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.Backend;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.ElementType;
 import org.effconv.io.TensorData;
 import org.effconv.tensor.Shape;

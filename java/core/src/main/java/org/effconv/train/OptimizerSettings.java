@@ -1,7 +1,7 @@
 package org.effconv.train;
 
-import org.effconv.EffconvException.InvalidInput;
 import org.effconv.backend.OptimizerRule;
+import org.effconv.error.EffconvException.InvalidInput;
 
 /**
  * How parameters are updated.

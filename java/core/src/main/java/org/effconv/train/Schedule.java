@@ -2,7 +2,7 @@ package org.effconv.train;
 
 import java.util.List;
 import java.util.Locale;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.error.EffconvException.InvalidInput;
 
 /**
  * The learning rate over a run, as a factor on the peak rate. A linear warm-up over the first part of the run comes before

@@ -16,7 +16,7 @@ import org.effconv.benchmark.KernelCase.Family;
 import org.effconv.benchmark.KernelCase.Layer;
 import org.effconv.benchmark.KernelCase.Pass;
 import org.effconv.io.Json;
-import org.effconv.size.SearchSettings;
+import org.effconv.predict.SearchSettings;
 import org.effconv.tensor.DataType;
 import org.effconv.train.OptimizerSettings;
 import org.effconv.train.Schedule;

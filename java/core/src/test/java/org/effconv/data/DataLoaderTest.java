@@ -16,7 +16,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.stream.IntStream;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 

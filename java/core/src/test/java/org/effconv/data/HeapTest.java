@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 import org.junit.jupiter.api.Test;
 
 /** Data that the heap has no room for, in a JVM of little heap. */

@@ -31,7 +31,7 @@ import javax.imageio.ImageIO;
 import javax.imageio.ImageWriteParam;
 import javax.imageio.ImageWriter;
 import javax.imageio.stream.ImageOutputStream;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 import org.junit.jupiter.api.function.Executable;
 import org.slf4j.LoggerFactory;
 

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
-import org.effconv.EffconvException.InvalidInput;
+import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.nn.NetworkPlan.Input;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import org.effconv.EffconvException.JobFailed;
+import org.effconv.error.EffconvException.JobFailed;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
 import org.effconv.train.Work;

@@ -2,9 +2,9 @@ package org.effconv.contract;
 
 import static org.junit.jupiter.api.Assertions.*;
 
-import org.effconv.EffconvException;
 import org.effconv.backend.Activation;
 import org.effconv.backend.Backend;
+import org.effconv.error.EffconvException;
 import org.effconv.tensor.Arena;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;

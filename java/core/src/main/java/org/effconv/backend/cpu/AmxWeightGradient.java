@@ -1,6 +1,9 @@
 package org.effconv.backend.cpu;
 
 import org.effconv.backend.Convolution;
+import org.effconv.backend.bridge.HostPointer;
+import org.effconv.backend.bridge.NativeLibrary;
+import org.effconv.backend.bridge.NativeStatus;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;

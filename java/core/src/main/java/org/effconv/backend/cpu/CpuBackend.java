@@ -1,6 +1,6 @@
 package org.effconv.backend.cpu;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeLibrary.*;
 
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -8,6 +8,10 @@ import java.util.function.DoubleSupplier;
 import java.util.function.IntSupplier;
 import org.bytedeco.javacpp.BytePointer;
 import org.effconv.backend.*;
+import org.effconv.backend.bridge.HostMask;
+import org.effconv.backend.bridge.HostPointer;
+import org.effconv.backend.bridge.NativeLoader;
+import org.effconv.backend.bridge.NativeStatus;
 import org.effconv.tensor.Allocator;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
@@ -37,7 +41,7 @@ public final class CpuBackend implements Backend {
 
     /**
      * @param threads threads of each operation, at least 1
-     * @throws org.effconv.EffconvException.MissingNative if the native library cannot be loaded or is of another version
+     * @throws org.effconv.error.EffconvException.MissingNative if the native library cannot be loaded or is of another version
      */
     public static CpuBackend open(int threads) {
         Operands.require(threads >= 1, "threads is " + threads + "; expected at least 1");

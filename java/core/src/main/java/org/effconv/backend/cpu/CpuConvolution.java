@@ -1,9 +1,10 @@
 package org.effconv.backend.cpu;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeLibrary.*;
 
 import org.effconv.backend.Convolution;
 import org.effconv.backend.Pooling;
+import org.effconv.backend.bridge.HostPointer;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;

@@ -7,7 +7,7 @@ public final class CpuFeatures {
     /**
      * Whether the processor computes in bf16 (AVX-512 BF16 or AMX).
      *
-     * @throws org.effconv.EffconvException.MissingNative if oneDNN does not load
+     * @throws org.effconv.error.EffconvException.MissingNative if oneDNN does not load
      */
     public static boolean bf16() {
         return OneDnn.bf16Supported();
@@ -16,7 +16,7 @@ public final class CpuFeatures {
     /**
      * Version of oneDNN.
      *
-     * @throws org.effconv.EffconvException.MissingNative if it does not load
+     * @throws org.effconv.error.EffconvException.MissingNative if it does not load
      */
     public static String oneDnnVersion() {
         return OneDnn.version();

@@ -3,7 +3,10 @@ package org.effconv.backend.cpu;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.bytedeco.javacpp.Pointer;
-import org.effconv.EffconvException;
+import org.effconv.backend.bridge.HostPointer;
+import org.effconv.backend.bridge.NativeLibrary;
+import org.effconv.backend.bridge.NativeLoader;
+import org.effconv.error.EffconvException;
 import org.effconv.tensor.Allocator;
 
 /** Host memory of one backend, counted; may be used from any thread. */

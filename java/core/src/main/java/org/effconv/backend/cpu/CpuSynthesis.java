@@ -1,9 +1,9 @@
 package org.effconv.backend.cpu;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
-import static org.effconv.backend.cpu.NativeStatus.check;
-import static org.effconv.backend.cpu.SynthesisTables.describe;
-import static org.effconv.backend.cpu.SynthesisTables.expect;
+import static org.effconv.backend.bridge.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeStatus.check;
+import static org.effconv.backend.bridge.SynthesisTables.describe;
+import static org.effconv.backend.bridge.SynthesisTables.expect;
 
 import java.util.List;
 import org.bytedeco.javacpp.DoublePointer;
@@ -11,6 +11,7 @@ import org.effconv.backend.CoordinateLayer;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.SizeHead;
 import org.effconv.backend.SynthesisLayer;
+import org.effconv.backend.bridge.HostPointer;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 

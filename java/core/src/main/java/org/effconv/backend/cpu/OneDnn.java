@@ -8,7 +8,8 @@ import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.dnnl.stream;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
-import org.effconv.EffconvException;
+import org.effconv.backend.bridge.NativeLoader;
+import org.effconv.error.EffconvException;
 import org.effconv.tensor.Allocator;
 import org.effconv.tensor.DataType;
 

@@ -7,6 +7,7 @@ import org.bytedeco.dnnl.convolution_forward;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.memory;
 import org.effconv.backend.Convolution;
+import org.effconv.backend.bridge.NativeLibrary;
 import org.effconv.backend.cpu.OneDnnOperation.Pass;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;

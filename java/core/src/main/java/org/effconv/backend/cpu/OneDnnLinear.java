@@ -5,6 +5,7 @@ import org.bytedeco.dnnl.inner_product_backward_data;
 import org.bytedeco.dnnl.inner_product_backward_weights;
 import org.bytedeco.dnnl.inner_product_forward;
 import org.bytedeco.dnnl.memory;
+import org.effconv.backend.bridge.NativeLibrary;
 import org.effconv.backend.cpu.OneDnnOperation.Pass;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;

@@ -7,8 +7,8 @@ import java.util.Optional;
  * up to here can be tested without a card, by a double. Calls need the card to be current for the thread, and come from one
  * thread at a time.
  *
- * <p>A call fails with {@link org.effconv.EffconvException.OutOfDeviceMemory} or with a plain
- * {@link org.effconv.EffconvException} that names the library's function; whether the card is lost is asked of the
+ * <p>A call fails with {@link org.effconv.error.EffconvException.OutOfDeviceMemory} or with a plain
+ * {@link org.effconv.error.EffconvException} that names the library's function; whether the card is lost is asked of the
  * {@link Driver}.
  */
 interface ConvolutionLibrary extends AutoCloseable {

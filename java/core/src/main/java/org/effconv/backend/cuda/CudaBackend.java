@@ -1,6 +1,6 @@
 package org.effconv.backend.cuda;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeLibrary.*;
 
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -10,7 +10,7 @@ import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.effconv.backend.*;
-import org.effconv.backend.cpu.HostMask;
+import org.effconv.backend.bridge.HostMask;
 import org.effconv.backend.cuda.ConvolutionRequest.Pass;
 import org.effconv.tensor.Allocator;
 import org.effconv.tensor.DataType;
@@ -33,7 +33,7 @@ public final class CudaBackend implements Backend {
     /**
      * Opens a card.
      *
-     * @throws org.effconv.EffconvException what {@link CudaProbe#problem} finds: driver, card, native library or device code are
+     * @throws org.effconv.error.EffconvException what {@link CudaProbe#problem} finds: driver, card, native library or device code are
      *     missing or do not fit, with the way out
      */
     public static CudaBackend open(CudaOptions options) {

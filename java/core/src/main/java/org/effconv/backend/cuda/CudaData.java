@@ -1,7 +1,7 @@
 package org.effconv.backend.cuda;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
-import static org.effconv.backend.cpu.NativeStatus.check;
+import static org.effconv.backend.bridge.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeStatus.check;
 
 import java.nio.ByteBuffer;
 import java.util.function.Consumer;
@@ -11,7 +11,7 @@ import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.effconv.backend.Operands;
-import org.effconv.backend.cpu.HostPointer;
+import org.effconv.backend.bridge.HostPointer;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 

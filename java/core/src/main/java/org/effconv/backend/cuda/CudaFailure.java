@@ -1,7 +1,7 @@
 package org.effconv.backend.cuda;
 
 import jcuda.driver.CUresult;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /** What a result of the driver means for the caller; told by its number, never by its text. */
 enum CudaFailure {

@@ -1,8 +1,8 @@
 package org.effconv.backend.cuda;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
-import static org.effconv.backend.cpu.SynthesisTables.describe;
-import static org.effconv.backend.cpu.SynthesisTables.expect;
+import static org.effconv.backend.bridge.NativeLibrary.*;
+import static org.effconv.backend.bridge.SynthesisTables.describe;
+import static org.effconv.backend.bridge.SynthesisTables.expect;
 
 import java.util.List;
 import java.util.function.DoubleSupplier;
@@ -18,7 +18,7 @@ import org.effconv.backend.OptimizerSlot;
 import org.effconv.backend.OptimizerTable;
 import org.effconv.backend.SizeHead;
 import org.effconv.backend.SynthesisLayer;
-import org.effconv.backend.cpu.NativeStatus;
+import org.effconv.backend.bridge.NativeStatus;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.effconv.backend.cpu.NativeLoader;
+import org.effconv.backend.bridge.NativeLoader;
 import org.effconv.backend.cuda.CudaProblem.Kind;
 
 /**

@@ -1,6 +1,6 @@
 package org.effconv.backend.cuda;
 
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /**
  * Why a card cannot be used, in three parts that every message has.

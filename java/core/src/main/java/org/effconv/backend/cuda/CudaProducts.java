@@ -1,6 +1,6 @@
 package org.effconv.backend.cuda;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeLibrary.*;
 import static org.effconv.backend.cuda.CudaBackend.at;
 
 import java.util.function.IntSupplier;

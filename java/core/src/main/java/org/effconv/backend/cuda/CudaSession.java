@@ -5,10 +5,10 @@ import java.util.Deque;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
-import org.effconv.EffconvException;
-import org.effconv.EffconvException.DeviceLost;
 import org.effconv.backend.OneThread;
-import org.effconv.backend.cpu.NativeLoader;
+import org.effconv.backend.bridge.NativeLoader;
+import org.effconv.error.EffconvException;
+import org.effconv.error.EffconvException.DeviceLost;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -1,7 +1,7 @@
 package org.effconv.backend.cuda;
 
 import java.util.Optional;
-import org.effconv.EffconvException.MissingNative;
+import org.effconv.error.EffconvException.MissingNative;
 
 /**
  * The door to {@link CudnnLibrary}, which with {@link CublasLibrary} needs the JavaCPP preset's jars: says what is missing where they

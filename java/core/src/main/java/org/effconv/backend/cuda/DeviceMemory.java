@@ -3,8 +3,8 @@ package org.effconv.backend.cuda;
 import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
-import org.effconv.EffconvException.DeviceLost;
-import org.effconv.EffconvException.OutOfDeviceMemory;
+import org.effconv.error.EffconvException.DeviceLost;
+import org.effconv.error.EffconvException.OutOfDeviceMemory;
 import org.effconv.tensor.Allocator;
 
 /**

@@ -5,9 +5,9 @@ package org.effconv.backend.cuda;
  * that runs the kernels on the host. Handles and addresses are plain numbers; the driver that gave them out takes them
  * back. Except for {@link #enter}, {@link #name} and {@link #limits}, calls need the card to be current for the thread.
  *
- * <p>A call fails with {@link org.effconv.EffconvException.OutOfDeviceMemory} (the card stays usable), with
- * {@link org.effconv.EffconvException.DeviceLost} (nothing on this card works any more in this process), or with a plain
- * {@link org.effconv.EffconvException} that names the call.
+ * <p>A call fails with {@link org.effconv.error.EffconvException.OutOfDeviceMemory} (the card stays usable), with
+ * {@link org.effconv.error.EffconvException.DeviceLost} (nothing on this card works any more in this process), or with a plain
+ * {@link org.effconv.error.EffconvException} that names the call.
  */
 interface Driver extends AutoCloseable {
     /** "cuda:0". */
@@ -105,7 +105,7 @@ interface Driver extends AutoCloseable {
     /**
      * The library that computes convolutions on this card beside our kernels, in the order of a stream of this driver.
      *
-     * @throws org.effconv.EffconvException.MissingNative if there is none that can be used; the message says what was looked for
+     * @throws org.effconv.error.EffconvException.MissingNative if there is none that can be used; the message says what was looked for
      */
     ConvolutionLibrary convolutionLibrary(long stream);
 

@@ -25,11 +25,11 @@ import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstreamCaptureMode;
 import jcuda.driver.CUstream_flags;
-import org.effconv.EffconvException;
 import org.effconv.backend.cuda.JCudaHandles.Device;
 import org.effconv.backend.cuda.JCudaHandles.Host;
 import org.effconv.backend.cuda.JCudaHandles.Stream;
 import org.effconv.backend.cuda.JCudaHandles.Table;
+import org.effconv.error.EffconvException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -18,8 +18,8 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import org.bytedeco.javacpp.Loader;
-import org.effconv.EffconvException;
-import org.effconv.backend.cpu.NativeLoader;
+import org.effconv.backend.bridge.NativeLoader;
+import org.effconv.error.EffconvException;
 
 /** The machine that this runs on, through JCuda; what was found once is kept. */
 final class JCudaSystem implements CudaSystem {

@@ -3,7 +3,7 @@ package org.effconv.backend.cuda;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /** Where device code comes from: a manifest and one module per kernel family. */
 interface KernelImages {

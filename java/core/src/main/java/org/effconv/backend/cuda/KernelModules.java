@@ -1,10 +1,10 @@
 package org.effconv.backend.cuda;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeLibrary.*;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /** The kernels of one card: modules loaded when a kernel of theirs is first asked for, after the handshake of versions. */
 final class KernelModules implements AutoCloseable {

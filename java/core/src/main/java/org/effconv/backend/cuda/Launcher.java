@@ -1,14 +1,14 @@
 package org.effconv.backend.cuda;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeLibrary.*;
 
 import java.util.function.Consumer;
 import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
-import org.effconv.EffconvException;
-import org.effconv.backend.cpu.NativeStatus;
+import org.effconv.backend.bridge.NativeStatus;
+import org.effconv.error.EffconvException;
 
 /**
  * From an operation to launches: asks the native library for a plan (native/effconv_launch.h), finds room for its workspace

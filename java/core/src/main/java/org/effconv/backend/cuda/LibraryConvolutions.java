@@ -1,14 +1,14 @@
 package org.effconv.backend.cuda;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeLibrary.*;
 
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
-import org.effconv.EffconvException;
-import org.effconv.EffconvException.DeviceLost;
-import org.effconv.EffconvException.MissingNative;
+import org.effconv.error.EffconvException;
+import org.effconv.error.EffconvException.DeviceLost;
+import org.effconv.error.EffconvException.MissingNative;
 import org.effconv.tensor.DataType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

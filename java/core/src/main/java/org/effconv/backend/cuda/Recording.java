@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
-import org.effconv.backend.cpu.HostPointer;
+import org.effconv.backend.bridge.HostPointer;
 
 /**
  * Device memory of one recorded step, beside tensors and workspace: first what changes from replay to replay, then

@@ -5,7 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
-import org.effconv.EffconvException.OutOfDeviceMemory;
+import org.effconv.error.EffconvException.OutOfDeviceMemory;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

@@ -1,6 +1,6 @@
 package org.effconv.backend.cuda;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeLibrary.*;
 
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -8,8 +8,8 @@ import java.util.Deque;
 import java.util.List;
 import java.util.function.Consumer;
 import org.bytedeco.javacpp.Pointer;
-import org.effconv.EffconvException.OutOfDeviceMemory;
-import org.effconv.backend.cpu.HostPointer;
+import org.effconv.backend.bridge.HostPointer;
+import org.effconv.error.EffconvException.OutOfDeviceMemory;
 
 /**
  * Bytes between host and card, through page-locked memory. What goes to the card is copied at once and arrives in the order

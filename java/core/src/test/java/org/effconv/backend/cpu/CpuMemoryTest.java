@@ -8,7 +8,8 @@ import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.OptionalLong;
-import org.effconv.EffconvException.OutOfDeviceMemory;
+import org.effconv.backend.bridge.NativeLoader;
+import org.effconv.error.EffconvException.OutOfDeviceMemory;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 

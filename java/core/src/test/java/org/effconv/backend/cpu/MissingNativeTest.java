@@ -7,8 +7,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.effconv.EffconvException;
 import org.effconv.SystemInfo;
+import org.effconv.backend.bridge.NativeLoader;
+import org.effconv.error.EffconvException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

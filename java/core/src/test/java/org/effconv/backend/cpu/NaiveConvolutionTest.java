@@ -2,6 +2,8 @@ package org.effconv.backend.cpu;
 
 import java.util.function.DoubleSupplier;
 import org.effconv.backend.Convolution;
+import org.effconv.backend.bridge.HostPointer;
+import org.effconv.backend.bridge.NativeLibrary;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.Test;

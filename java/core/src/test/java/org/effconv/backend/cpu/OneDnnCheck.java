@@ -12,6 +12,7 @@ import java.util.Random;
 import org.bytedeco.dnnl.global.dnnl;
 import org.effconv.backend.Convolution;
 import org.effconv.backend.ConvolutionCase;
+import org.effconv.backend.bridge.NativeLoader;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;

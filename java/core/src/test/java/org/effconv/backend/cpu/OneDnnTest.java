@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.bytedeco.javacpp.PointerScope;
 import org.effconv.backend.Convolution;
+import org.effconv.backend.bridge.NativeLibrary;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.Test;

@@ -1,6 +1,6 @@
 package org.effconv.backend.cuda;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeLibrary.*;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -12,10 +12,10 @@ import java.util.Map;
 import java.util.Set;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
-import org.effconv.EffconvException.DeviceLost;
-import org.effconv.EffconvException.MissingNative;
-import org.effconv.EffconvException.OutOfDeviceMemory;
-import org.effconv.backend.cpu.HostPointer;
+import org.effconv.backend.bridge.HostPointer;
+import org.effconv.error.EffconvException.DeviceLost;
+import org.effconv.error.EffconvException.MissingNative;
+import org.effconv.error.EffconvException.OutOfDeviceMemory;
 
 /**
  * A driver that computes nothing and writes down what it was asked for; it fails where a test says so. Device memory is

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
-import org.effconv.EffconvException;
+import org.effconv.error.EffconvException;
 
 /** A library that computes nothing and writes down what it was asked for, in the driver's list of calls. */
 final class RecordingLibrary implements ConvolutionLibrary {

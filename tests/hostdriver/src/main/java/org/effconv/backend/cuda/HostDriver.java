@@ -1,6 +1,6 @@
 package org.effconv.backend.cuda;
 
-import static org.effconv.backend.cpu.NativeLibrary.*;
+import static org.effconv.backend.bridge.NativeLibrary.*;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
-import org.effconv.EffconvException;
-import org.effconv.backend.cpu.HostPointer;
+import org.effconv.backend.bridge.HostPointer;
+import org.effconv.error.EffconvException;
 
 /**
  * A card that is no card: its memory is the host's, its kernels run through the shim, one CUDA thread after another, and its

@@ -5,7 +5,7 @@ import java.util.function.Consumer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.ShortPointer;
-import org.effconv.backend.cpu.HostPointer;
+import org.effconv.backend.bridge.HostPointer;
 import org.effconv.backend.cuda.ConvolutionRequest.Pass;
 import org.effconv.tensor.DataType;
 
