@@ -16,5 +16,6 @@ module org.effconv.cli {
 
     exports org.effconv.cli;
 
-    opens org.effconv.cli to info.picocli;
+    opens org.effconv.cli to
+            info.picocli;
 }

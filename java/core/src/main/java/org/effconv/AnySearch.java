@@ -33,7 +33,9 @@ public final class AnySearch extends Job<AnySearch> {
         super(COMMAND, folder);
     }
 
-    /** For a built-in architecture, or one of the user's own in a .json file; uniform size 3 to 7 unless told otherwise. */
+    /**
+     * For a built-in architecture, or one of the user's own in a .json file; uniform size 3 to 7 unless told otherwise.
+     */
     public static AnySearch of(String architecture) {
         return new AnySearch(Settings.standard().with(Settings.BUDGET, STANDARD), architecture(architecture));
     }
@@ -71,7 +73,7 @@ public final class AnySearch extends Job<AnySearch> {
     /**
      * Runs the search on the dataset's training part; writes budgets.json into the run folder, if there is one.
      *
-     * @throws InvalidInput               if settings, data and architecture do not fit together
+     * @throws InvalidInput if settings, data and architecture do not fit together
      * @throws EffconvException.JobFailed if the loss is no longer finite
      */
     public AnySearchResult run(Device device, Dataset images) {
@@ -87,24 +89,42 @@ public final class AnySearch extends Job<AnySearch> {
     }
 
     private SearchSettings searchSettings() {
-        return settings().with(Settings.CLOSING, 0.0).search(); // it has no last part, so that there is more of the others
+        return settings()
+                .with(Settings.CLOSING, 0.0)
+                .search(); // it has no last part, so that there is more of the others
     }
 
-    private AnySearchResult search(Phase.Context context, Device device, NetworkPlan plan, Cost cost, BudgetRange range) {
+    private AnySearchResult search(
+            Phase.Context context, Device device, NetworkPlan plan, Cost cost, BudgetRange range) {
         double[] ends = range.targets(cost);
         long seed = settings().get(Settings.SEED);
         try (SynthesisedWeights weights = new SynthesisedWeights(
-                        device.backend(), device.activationType().parameterType(), cost, range,
-                        searchSettings(), seed);
+                        device.backend(),
+                        device.activationType().parameterType(),
+                        cost,
+                        range,
+                        searchSettings(),
+                        seed);
                 Network network = new Network(device.backend(), plan, device.activationType(), seed)) {
             if (settings().get(Settings.SIZE_PREDICTOR).equals("none")) {
                 weights.withoutSizePredictor();
             }
-            Phase.Outcome outcome = Phase.run(context, PredictorSearch.PHASE, network, weights,
-                    options(context.data(), KernelSizeSearch.epochs(settings())), new MiddleSizes(weights, cost), Phase.TestPart.NEVER);
+            Phase.Outcome outcome = Phase.run(
+                    context,
+                    PredictorSearch.PHASE,
+                    network,
+                    weights,
+                    options(context.data(), KernelSizeSearch.epochs(settings())),
+                    new MiddleSizes(weights, cost),
+                    Phase.TestPart.NEVER);
             SizePath path = weights.path();
-            AnySearchResult result = AnySearchResult.of(plan, cost, ends, SizeLadder.of(path, ends[0], ends[1]),
-                    SizeLadder.apart(path, ends[0], ends[1]), outcome.seconds());
+            AnySearchResult result = AnySearchResult.of(
+                    plan,
+                    cost,
+                    ends,
+                    SizeLadder.of(path, ends[0], ends[1]),
+                    SizeLadder.apart(path, ends[0], ends[1]),
+                    outcome.seconds());
             if (context.folder() != null) {
                 result.write(context.folder().file(AnySearchResult.FILE));
             }

@@ -20,8 +20,9 @@ import org.effconv.io.SizesFile;
 import org.effconv.nn.NetworkPlan;
 
 /**
- * The kernel sizes that a search found for every budget of a range. With more budget no layer's soft size is smaller, and the
- * odd sizes do not sum to less; that order costs accuracy at some budgets, and odd sizes without it are there, too. Holds no device memory.
+ * The kernel sizes that a search found for every budget of a range. With more budget no layer's soft size is smaller,
+ * and the odd sizes do not sum to less; that order costs accuracy at some budgets, and odd sizes without it are there,
+ * too. Holds no device memory.
  */
 public final class AnySearchResult {
     static final String FILE = "budgets.json";
@@ -36,7 +37,13 @@ public final class AnySearchResult {
     private final double seconds;
 
     private AnySearchResult(
-            String architecture, List<String> layers, double[] ends, double[] uniform, Answers ordered, Answers apart, double seconds) {
+            String architecture,
+            List<String> layers,
+            double[] ends,
+            double[] uniform,
+            Answers ordered,
+            Answers apart,
+            double seconds) {
         this.architecture = architecture;
         this.layers = layers;
         this.ends = ends;
@@ -46,19 +53,30 @@ public final class AnySearchResult {
         this.seconds = seconds;
     }
 
-    /**
-     * @param parameters of the rungs' networks
-     */
+    /** @param parameters of the rungs' networks */
     private record Answers(SizeLadder ladder, long[] parameters) {
         static Answers of(NetworkPlan plan, SizeLadder ladder) {
-            return new Answers(ladder, ladder.rungs().stream().mapToLong(r -> plan.parameters(r.sizes())).toArray());
+            return new Answers(
+                    ladder,
+                    ladder.rungs().stream()
+                            .mapToLong(r -> plan.parameters(r.sizes()))
+                            .toArray());
         }
     }
 
-    static AnySearchResult of(NetworkPlan plan, Cost cost, double[] ends, SizeLadder ordered, SizeLadder apart, double seconds) {
-        double[] uniform = IntStream.rangeClosed(0, Cost.LARGEST_SIZE / 2).mapToDouble(r -> cost.uniform(2 * r + 1)).toArray();
-        return new AnySearchResult(plan.architecture().name(), KernelSizeSearch.layerNames(plan), ends, uniform, Answers.of(plan, ordered),
-                Answers.of(plan, apart), seconds);
+    static AnySearchResult of(
+            NetworkPlan plan, Cost cost, double[] ends, SizeLadder ordered, SizeLadder apart, double seconds) {
+        double[] uniform = IntStream.rangeClosed(0, Cost.LARGEST_SIZE / 2)
+                .mapToDouble(r -> cost.uniform(2 * r + 1))
+                .toArray();
+        return new AnySearchResult(
+                plan.architecture().name(),
+                KernelSizeSearch.layerNames(plan),
+                ends,
+                uniform,
+                Answers.of(plan, ordered),
+                Answers.of(plan, apart),
+                seconds);
     }
 
     /** Names of the sized layers, in network order. */
@@ -96,10 +114,14 @@ public final class AnySearchResult {
         return file(ordered, budget);
     }
 
-    /** As {@link #file}, but the odd sizes nearest to the budget's soft ones, whatever those of other budgets are: they may sum to more than a larger budget's. */
+    /**
+     * As {@link #file}, but the odd sizes nearest to the budget's soft ones, whatever those of other budgets are: they
+     * may sum to more than a larger budget's.
+     */
     public SizesFile fileInAnyOrder(String budget) {
         if (apart == null) {
-            throw new InvalidInput("this search was made by a version that kept sizes in order only; expected one made anew");
+            throw new InvalidInput(
+                    "this search was made by a version that kept sizes in order only; expected one made anew");
         }
         return file(apart, budget);
     }
@@ -107,7 +129,10 @@ public final class AnySearchResult {
     private SizesFile file(Answers answers, String budget) {
         Rung rung = rung(answers, budget);
         long owned = answers.parameters[answers.ladder.rungs().indexOf(rung)];
-        return new SizesFile(architecture, owned, new SizesFile.Budget(costKind().key(), amount(budget), rung.cost()),
+        return new SizesFile(
+                architecture,
+                owned,
+                new SizesFile.Budget(costKind().key(), amount(budget), rung.cost()),
                 IntStream.range(0, layers.size())
                         .mapToObj(l -> new SizesFile.Layer(layers.get(l), rung.sizes()[l], rung.soft()[l]))
                         .toList());
@@ -125,17 +150,29 @@ public final class AnySearchResult {
         double amount = amount(text);
         if (amount < ends[0] * (1 - 1e-9) || amount > ends[1] * (1 + 1e-9)) {
             throw new InvalidInput("budget '" + text + "' means " + costKind().format(amount) + "; this search was for "
-                    + costKind().format(ends[0]) + " to " + costKind().format(ends[1]) + ": expected a budget between them");
+                    + costKind().format(ends[0]) + " to " + costKind().format(ends[1])
+                    + ": expected a budget between them");
         }
-        return answers.ladder.at(amount).orElseThrow(() -> new InvalidInput("budget '" + text + "': no odd kernel sizes of this search cost within "
-                + Math.round(100 * costKind().tolerance()) + " % of " + costKind().format(amount) + "; the nearest cost "
-                + answers.ladder.rungs().stream().map(Rung::cost).min(Comparator.comparingDouble(c -> Cost.deviation(c, amount)))
-                        .map(costKind()::format).orElse("nothing: it found none for any budget")));
+        return answers.ladder
+                .at(amount)
+                .orElseThrow(
+                        () -> new InvalidInput("budget '" + text + "': no odd kernel sizes of this search cost within "
+                                + Math.round(100 * costKind().tolerance()) + " % of "
+                                + costKind().format(amount) + "; the nearest cost "
+                                + answers.ladder.rungs().stream()
+                                        .map(Rung::cost)
+                                        .min(Comparator.comparingDouble(c -> Cost.deviation(c, amount)))
+                                        .map(costKind()::format)
+                                        .orElse("nothing: it found none for any budget")));
     }
 
     void write(Path file) {
-        ObjectNode json = Json.object().put("format", FORMAT).put("architecture", architecture).put("cost", costKind().key())
-                .put("from", ends[0]).put("to", ends[1]);
+        ObjectNode json = Json.object()
+                .put("format", FORMAT)
+                .put("architecture", architecture)
+                .put("cost", costKind().key())
+                .put("from", ends[0])
+                .put("to", ends[1]);
         json.set("layers", Json.tree(layers));
         json.set("uniform", Json.tree(uniform));
         put(json.putArray("sizes"), ordered);
@@ -148,7 +185,10 @@ public final class AnySearchResult {
     private static void put(ArrayNode to, Answers answers) {
         for (int i = 0; i < answers.parameters.length; i++) {
             Rung rung = answers.ladder.rungs().get(i);
-            ObjectNode entry = to.addObject().put("budget", rung.budget()).put("spent", rung.cost()).put("parameters", answers.parameters[i]);
+            ObjectNode entry = to.addObject()
+                    .put("budget", rung.budget())
+                    .put("spent", rung.cost())
+                    .put("parameters", answers.parameters[i]);
             entry.set("sizes", Json.tree(rung.sizes()));
             entry.set("soft", Json.tree(rung.soft()));
         }
@@ -162,22 +202,30 @@ public final class AnySearchResult {
     public static AnySearchResult read(Path folder) {
         Path file = folder.resolve(FILE);
         if (!Files.exists(file)) {
-            throw new InvalidInput(folder + ": holds no " + FILE + "; expected the run folder of a finished 'effconv search --budget any'");
+            throw new InvalidInput(folder + ": holds no " + FILE
+                    + "; expected the run folder of a finished 'effconv search --budget any'");
         }
         ObjectNode json = Json.read(file);
         Cost.Kind kind = Cost.Kind.of(json.path("cost").asText());
         if (!json.path("format").asText().equals(FORMAT) || kind == null) {
-            throw new InvalidInput(file + ": format " + json.path("format") + ", cost " + json.path("cost") + "; expected \"" + FORMAT
-                    + "\" and parameters, macs or latency");
+            throw new InvalidInput(file + ": format " + json.path("format") + ", cost " + json.path("cost")
+                    + "; expected \"" + FORMAT + "\" and parameters, macs or latency");
         }
         List<String> layers = List.of(Json.convert(json.path("layers"), String[].class, file + ": layers"));
         double[] uniform = Json.convert(json.path("uniform"), double[].class, file + ": uniform");
         if (uniform.length != Cost.LARGEST_SIZE / 2 + 1) {
-            throw new InvalidInput(file + ": uniform: " + uniform.length + " costs, expected " + (Cost.LARGEST_SIZE / 2 + 1));
+            throw new InvalidInput(
+                    file + ": uniform: " + uniform.length + " costs, expected " + (Cost.LARGEST_SIZE / 2 + 1));
         }
         double[] ends = {number(json, "from", file.toString()), number(json, "to", file.toString())};
-        return new AnySearchResult(json.path("architecture").asText(), layers, ends, uniform, answers(json, "sizes", kind, layers.size(), file),
-                json.has("inAnyOrder") ? answers(json, "inAnyOrder", kind, layers.size(), file) : null, Double.NaN);
+        return new AnySearchResult(
+                json.path("architecture").asText(),
+                layers,
+                ends,
+                uniform,
+                answers(json, "sizes", kind, layers.size(), file),
+                json.has("inAnyOrder") ? answers(json, "inAnyOrder", kind, layers.size(), file) : null,
+                Double.NaN);
     }
 
     private static Answers answers(ObjectNode json, String field, Cost.Kind kind, int layers, Path file) {
@@ -187,15 +235,18 @@ public final class AnySearchResult {
             String at = file + ": " + field + "[" + rungs.size() + "]";
             int[] sizes = Json.convert(entry.path("sizes"), int[].class, at + ".sizes");
             double[] soft = Json.convert(entry.path("soft"), double[].class, at + ".soft");
-            if (sizes.length != layers || soft.length != layers
+            if (sizes.length != layers
+                    || soft.length != layers
                     || !IntStream.of(sizes).allMatch(k -> k >= 1 && k <= Cost.LARGEST_SIZE && k % 2 == 1)) {
-                throw new InvalidInput(at + ": expected an odd size from 1 to " + Cost.LARGEST_SIZE + " and a soft one for each of " + layers
-                        + " layers");
+                throw new InvalidInput(at + ": expected an odd size from 1 to " + Cost.LARGEST_SIZE
+                        + " and a soft one for each of " + layers + " layers");
             }
             rungs.add(new Rung(number(entry, "budget", at), number(entry, "spent", at), sizes, soft));
             parameters.add((long) number(entry, "parameters", at));
         }
-        return new Answers(new SizeLadder(kind, List.copyOf(rungs)), parameters.stream().mapToLong(Long::longValue).toArray());
+        return new Answers(
+                new SizeLadder(kind, List.copyOf(rungs)),
+                parameters.stream().mapToLong(Long::longValue).toArray());
     }
 
     private static double number(JsonNode json, String field, String at) {
@@ -208,6 +259,7 @@ public final class AnySearchResult {
 
     @Override
     public String toString() {
-        return "sizes of " + architecture + " for " + costKind().format(ends[0]) + " to " + costKind().format(ends[1]);
+        return "sizes of " + architecture + " for " + costKind().format(ends[0]) + " to "
+                + costKind().format(ends[1]);
     }
 }

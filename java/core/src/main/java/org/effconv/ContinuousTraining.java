@@ -12,8 +12,8 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.train.Phase;
 
 /**
- * Trains an architecture whose sized kernels are continuous and stay so in use, in the manner of FlexConv: a baseline for
- * learned sizes. What comes out are its figures; no model is kept.
+ * Trains an architecture whose sized kernels are continuous and stay so in use, in the manner of FlexConv: a baseline
+ * for learned sizes. What comes out are its figures; no model is kept.
  */
 public final class ContinuousTraining extends Job<ContinuousTraining> {
     private ContinuousTraining(Settings settings, Architecture architecture) {
@@ -35,17 +35,21 @@ public final class ContinuousTraining extends Job<ContinuousTraining> {
     }
 
     /**
-     * What FlexConv was published with: Adam at 0.01 without decay of plain parameters, batches of 64, a cosine after a warm-up over 5 of
-     * 350 epochs. Epochs, data and seed stay as they are.
+     * What FlexConv was published with: Adam at 0.01 without decay of plain parameters, batches of 64, a cosine after a
+     * warm-up over 5 of 350 epochs. Epochs, data and seed stay as they are.
      */
     public static Settings ownSettings(Settings settings) {
-        return settings.with(Settings.OPTIMIZER, "adamw").with(Settings.LR, 0.01).with(Settings.WEIGHT_DECAY, 0.0).with(Settings.BATCH, 64)
-                .with(Settings.SCHEDULE, "cosine").with(Settings.WARMUP, 5.0 / 350);
+        return settings.with(Settings.OPTIMIZER, "adamw")
+                .with(Settings.LR, 0.01)
+                .with(Settings.WEIGHT_DECAY, 0.0)
+                .with(Settings.BATCH, 64)
+                .with(Settings.SCHEDULE, "cosine")
+                .with(Settings.WARMUP, 5.0 / 350);
     }
 
     /**
-     * @param outcome    figures after the last epoch
-     * @param sizes      effective kernel sizes: of every layer the odd square that its mask leaves
+     * @param outcome figures after the last epoch
+     * @param sizes effective kernel sizes: of every layer the odd square that its mask leaves
      * @param parameters owned by network and kernels
      */
     public record Result(Phase.Outcome outcome, int[] sizes, long parameters) {}
@@ -59,7 +63,7 @@ public final class ContinuousTraining extends Job<ContinuousTraining> {
      * Trains on the training part and reads the test part once, after the last epoch.
      *
      * @throws EffconvException.InvalidInput if settings, data and architecture do not fit together
-     * @throws EffconvException.JobFailed    if the loss is no longer finite
+     * @throws EffconvException.JobFailed if the loss is no longer finite
      */
     public Result run(Device device, Dataset images) {
         Dataset data = select(images, settings());
@@ -73,10 +77,17 @@ public final class ContinuousTraining extends Job<ContinuousTraining> {
     private Result train(Phase.Context context, Device device, NetworkPlan plan) {
         long seed = settings().get(Settings.SEED);
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
-                ContinuousKernels kernels = new ContinuousKernels(device.backend(), device.activationType().parameterType(), plan, seed)) {
+                ContinuousKernels kernels = new ContinuousKernels(
+                        device.backend(), device.activationType().parameterType(), plan, seed)) {
             long parameters = plan.fixedParameters() + kernels.ownedParameters();
-            Phase.Outcome outcome = Phase.run(context, Training.PHASE, network, kernels, options(context.data(), settings().get(Settings.EPOCHS)),
-                    new EffectiveSizes(kernels, parameters), Training.testPart(settings()));
+            Phase.Outcome outcome = Phase.run(
+                    context,
+                    Training.PHASE,
+                    network,
+                    kernels,
+                    options(context.data(), settings().get(Settings.EPOCHS)),
+                    new EffectiveSizes(kernels, parameters),
+                    Training.testPart(settings()));
             return new Result(outcome, kernels.sizes(), parameters);
         }
     }

@@ -17,9 +17,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Where the computing happens, and in which type. A device belongs to one thread at a time: a job claims it while it runs,
- * and a second thread is refused. Many devices may live in one JVM. Close it last; {@link #liveBytes} then reads what was
- * never given back.
+ * Where the computing happens, and in which type. A device belongs to one thread at a time: a job claims it while it
+ * runs, and a second thread is refused. Many devices may live in one JVM. Close it last; {@link #liveBytes} then reads
+ * what was never given back.
  */
 public final class Device implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Device.class);
@@ -41,14 +41,14 @@ public final class Device implements AutoCloseable {
         this.hardware = hardware;
     }
 
-    /** By the settings of devices (device, threads, precision and those of cards) as the system properties have them. */
+    /**
+     * By the settings of devices (device, threads, precision and those of cards) as the system properties have them.
+     */
     public static Device open() {
         return open(Settings.standard());
     }
 
-    /**
-     * @param name auto, cpu, cuda or cuda:N
-     */
+    /** @param name auto, cpu, cuda or cuda:N */
     public static Device open(String name) {
         return open(Settings.standard().with(Settings.DEVICE, name));
     }
@@ -56,9 +56,9 @@ public final class Device implements AutoCloseable {
     /**
      * Chooses by the settings, and logs what was chosen and why.
      *
-     * @throws InvalidInput                      if there is no such card
-     * @throws EffconvException.MissingNative    if the native library, the NVIDIA driver or another part of what the device
-     *                                           needs is missing: says what was found, what is needed and the way out
+     * @throws InvalidInput if there is no such card
+     * @throws EffconvException.MissingNative if the native library, the NVIDIA driver or another part of what the
+     *     device needs is missing: says what was found, what is needed and the way out
      * @throws EffconvException.OutOfDeviceMemory if the card has less memory than asked for
      */
     public static Device open(Settings settings) {
@@ -72,7 +72,8 @@ public final class Device implements AutoCloseable {
         if (activationType == DataType.I32 || activationType == DataType.U8) {
             throw new InvalidInput("activation type " + activationType + ": expected F32, BF16 or F64");
         }
-        return new Device(backend, activationType, backend instanceof CpuBackend cpu ? cpu.threads() : 1, SystemInfo.processor());
+        return new Device(
+                backend, activationType, backend instanceof CpuBackend cpu ? cpu.threads() : 1, SystemInfo.processor());
     }
 
     private static Device openCpu(Settings settings, DeviceChoice choice) {
@@ -80,7 +81,12 @@ public final class Device implements AutoCloseable {
         int threads = asked == 0 ? standardThreads() : asked;
         warnOfMoreThreadsThanProcessors(threads, "--threads");
         CpuBackend backend = CpuBackend.open(threads);
-        LOG.info("device cpu: {}; {} thread{}{}", choice.reason(), threads, threads == 1 ? "" : "s", asked == 0 ? " (half the processors)" : "");
+        LOG.info(
+                "device cpu: {}; {} thread{}{}",
+                choice.reason(),
+                threads,
+                threads == 1 ? "" : "s",
+                asked == 0 ? " (half the processors)" : "");
         return new Device(backend, cpuType(settings.get(Settings.PRECISION)), threads, SystemInfo.processor());
     }
 
@@ -103,15 +109,21 @@ public final class Device implements AutoCloseable {
      * @param what names the setting for the user
      */
     public static void warnOfMoreThreadsThanProcessors(int threads, String what) {
-        moreThreadsThanProcessors(threads, Runtime.getRuntime().availableProcessors(), what).filter(warning -> !WARNED.getAndSet(true)).ifPresent(LOG::warn);
+        moreThreadsThanProcessors(threads, Runtime.getRuntime().availableProcessors(), what)
+                .filter(warning -> !WARNED.getAndSet(true))
+                .ifPresent(LOG::warn);
     }
 
     static Optional<String> moreThreadsThanProcessors(int threads, int processors, String what) {
-        return threads <= processors ? Optional.empty() : Optional.of(what + " means " + threads + " threads on " + processors
-                + (processors == 1 ? " processor" : " processors") + ": they wait for one another, which makes a step several times slower");
+        return threads <= processors
+                ? Optional.empty()
+                : Optional.of(what + " means " + threads + " threads on " + processors
+                        + (processors == 1 ? " processor" : " processors")
+                        + ": they wait for one another, which makes a step several times slower");
     }
 
-    // Processors often come in pairs that share a core, and a thread that waits for one that has no core of its own waits
+    // Processors often come in pairs that share a core, and a thread that waits for one that has no core of its own
+    // waits
     // long: half of them lose little on an idle machine and save much on a busy one.
     private static int standardThreads() {
         return Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
@@ -129,7 +141,8 @@ public final class Device implements AutoCloseable {
 
     private static DataType cpuType(String precision) {
         boolean supported = CpuFeatures.bf16();
-        DataType type = type(precision, supported, "this processor " + (supported ? "computes" : "does not compute") + " in bf16");
+        DataType type = type(
+                precision, supported, "this processor " + (supported ? "computes" : "does not compute") + " in bf16");
         if (type == DataType.BF16 && !supported) {
             LOG.warn("precision bf16 as asked, though this processor has neither AMX nor AVX512-BF16: it will be slow");
         }
@@ -139,16 +152,22 @@ public final class Device implements AutoCloseable {
     // Before compute capability 8.0 tensor cores know no bf16.
     private static DataType cudaType(String precision, Card card) {
         boolean supported = card.capability() >= LEAST_BF16_CAPABILITY;
-        return type(precision, supported, "this card's tensor cores " + (supported ? "compute" : "do not compute") + " in bf16");
+        return type(
+                precision,
+                supported,
+                "this card's tensor cores " + (supported ? "compute" : "do not compute") + " in bf16");
     }
 
     private static DataType type(String precision, boolean supported, String why) {
-        DataType type = switch (precision) {
-            case "fp32" -> DataType.F32;
-            case "bf16" -> DataType.BF16;
-            default -> supported ? DataType.BF16 : DataType.F32;
-        };
-        LOG.info("precision {}: {}", type == DataType.BF16 ? "bf16 with fp32 parameters" : "fp32",
+        DataType type =
+                switch (precision) {
+                    case "fp32" -> DataType.F32;
+                    case "bf16" -> DataType.BF16;
+                    default -> supported ? DataType.BF16 : DataType.F32;
+                };
+        LOG.info(
+                "precision {}: {}",
+                type == DataType.BF16 ? "bf16 with fp32 parameters" : "fp32",
                 precision.equals("auto") ? "chosen by 'auto', " + why : "as asked");
         return type;
     }
@@ -209,17 +228,19 @@ public final class Device implements AutoCloseable {
     @Override
     public String toString() {
         String computes = backend instanceof CpuBackend ? ", " + threads + (threads == 1 ? " thread" : " threads") : "";
-        return backend.name() + computes + ", " + switch (activationType) {
-            case BF16 -> "bf16 with fp32 parameters";
-            case F64 -> "fp64";
-            default -> "fp32";
-        };
+        return backend.name() + computes + ", "
+                + switch (activationType) {
+                    case BF16 -> "bf16 with fp32 parameters";
+                    case F64 -> "fp64";
+                    default -> "fp32";
+                };
     }
 
     @Override
     public synchronized void close() {
         if (owner != null) {
-            throw new IllegalStateException("device " + backend.name() + " is in use by thread '" + owner.getName() + "'");
+            throw new IllegalStateException(
+                    "device " + backend.name() + " is in use by thread '" + owner.getName() + "'");
         }
         if (!closed) {
             closed = true;

@@ -9,13 +9,14 @@ import org.effconv.error.EffconvException;
 /**
  * Which device the settings mean, decided before anything is opened.
  *
- * @param cuda   how to open a card; null for the CPU
+ * @param cuda how to open a card; null for the CPU
  * @param reason why this one, for the log
  */
 record DeviceChoice(CudaOptions cuda, String reason) {
     /**
      * @param cuda why a card cannot be opened with given options; empty if it can
-     * @throws EffconvException where a card was asked for by name and cannot be opened: the reason, what is needed, the way out
+     * @throws EffconvException where a card was asked for by name and cannot be opened: the reason, what is needed, the
+     *     way out
      */
     static DeviceChoice of(Settings settings, Function<CudaOptions, Optional<CudaProblem>> cuda) {
         String name = settings.get(Settings.DEVICE);
@@ -26,7 +27,8 @@ record DeviceChoice(CudaOptions cuda, String reason) {
         Optional<CudaProblem> problem = cuda.apply(options);
         if (name.equals("auto")) {
             return problem.map(p -> new DeviceChoice(null, "chosen by 'auto': " + p.reason()))
-                    .orElseGet(() -> new DeviceChoice(options, "chosen by 'auto', which takes the first card that can be used"));
+                    .orElseGet(() ->
+                            new DeviceChoice(options, "chosen by 'auto', which takes the first card that can be used"));
         }
         if (problem.isPresent()) {
             throw problem.get().exception(name);

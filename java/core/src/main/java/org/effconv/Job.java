@@ -89,7 +89,8 @@ public abstract class Job<J extends Job<J>> {
     /**
      * The images of the run in a folder, as it used them.
      *
-     * @throws InvalidInput if there is no run, or one that cannot be read, or its data are not there any more or have changed
+     * @throws InvalidInput if there is no run, or one that cannot be read, or its data are not there any more or have
+     *     changed
      */
     public static Dataset data(Path folder) {
         RunConfig config;
@@ -103,8 +104,8 @@ public abstract class Job<J extends Job<J>> {
         Dataset data = data(settings, "expected --data to name the data, if they were moved");
         List<String> differences = Checkpoint.differences(config.identity().path("data"), DataIdentity.of(data));
         if (!differences.isEmpty()) {
-            throw new InvalidInput(settings.get(Settings.DATA) + ": these are not the data of the run in " + folder + ": " + Checkpoint.told(differences)
-                    + "; expected --data to name some");
+            throw new InvalidInput(settings.get(Settings.DATA) + ": these are not the data of the run in " + folder
+                    + ": " + Checkpoint.told(differences) + "; expected --data to name some");
         }
         return data;
     }
@@ -199,7 +200,10 @@ public abstract class Job<J extends Job<J>> {
 
     // ---- for the jobs -------------------------------------------------------------------------------------------
 
-    /** The latency table, if the budget counts time; a file is read once, so that it may change or go while the job runs. */
+    /**
+     * The latency table, if the budget counts time; a file is read once, so that it may change or go while the job
+     * runs.
+     */
     Optional<LatencyTable> latencyTable() {
         if (!settings.countTime()) {
             return Optional.empty();
@@ -225,8 +229,13 @@ public abstract class Job<J extends Job<J>> {
      * @throws InvalidInput as {@link Datasets#open(String)} and {@link #select}
      */
     public static Dataset data(Settings settings) {
-        return select(Datasets.open(settings.get(Settings.DATA), orAll(settings.get(Settings.TRAIN_IMAGES)),
-                orAll(settings.get(Settings.TEST_IMAGES)), LoadListener.silent()), settings);
+        return select(
+                Datasets.open(
+                        settings.get(Settings.DATA),
+                        orAll(settings.get(Settings.TRAIN_IMAGES)),
+                        orAll(settings.get(Settings.TEST_IMAGES)),
+                        LoadListener.silent()),
+                settings);
     }
 
     /**
@@ -235,8 +244,12 @@ public abstract class Job<J extends Job<J>> {
      * @throws InvalidInput if they cannot be opened; of a run that goes on, with what to do if they were moved
      */
     public Dataset data() {
-        return resumed == null ? data(settings)
-                : data(settings, "if the data of this run were moved, go on with: --resume " + ShellWord.of(out) + " --data DATA");
+        return resumed == null
+                ? data(settings)
+                : data(
+                        settings,
+                        "if the data of this run were moved, go on with: --resume " + ShellWord.of(out)
+                                + " --data DATA");
     }
 
     private static int orAll(int count) {
@@ -244,15 +257,18 @@ public abstract class Job<J extends Job<J>> {
     }
 
     /**
-     * The images that jobs of these settings use: the asked number of a dataset's images, and a validation part split off
-     * the training part. The split is the same at every seed, so that all runs of a comparison see the same images.
+     * The images that jobs of these settings use: the asked number of a dataset's images, and a validation part split
+     * off the training part. The split is the same at every seed, so that all runs of a comparison see the same images.
      *
      * @throws InvalidInput if a part would be empty
      */
     public static Dataset select(Dataset data, Settings settings) {
-        Dataset taken = data.take(orAll(settings.get(Settings.TRAIN_IMAGES)), orAll(settings.get(Settings.TEST_IMAGES)));
+        Dataset taken =
+                data.take(orAll(settings.get(Settings.TRAIN_IMAGES)), orAll(settings.get(Settings.TEST_IMAGES)));
         double fraction = settings.get(Settings.VALIDATION);
-        return fraction == 0 || taken.validation().isPresent() ? taken : taken.withValidation(fraction, VALIDATION_SEED);
+        return fraction == 0 || taken.validation().isPresent()
+                ? taken
+                : taken.withValidation(fraction, VALIDATION_SEED);
     }
 
     static NetworkPlan plan(Architecture architecture, Dataset data) {
@@ -266,7 +282,9 @@ public abstract class Job<J extends Job<J>> {
         identity.set("architecture", Json.parse(architecture.json(), architecture.name()));
         identity.set("data", DataIdentity.of(data));
         identity.set("augmentation", Json.tree(augmentation));
-        identity.putObject("device").put("name", device.name()).put("threads", device.threads())
+        identity.putObject("device")
+                .put("name", device.name())
+                .put("threads", device.threads())
                 .put("activations", device.activationType().name());
         addIdentity(identity);
         return identity;
@@ -281,20 +299,22 @@ public abstract class Job<J extends Job<J>> {
     }
 
     /**
-     * Runs the job's phases, in its run folder if it has one. Whether that can be is checked first, without writing: call this once
-     * everything else has been checked.
+     * Runs the job's phases, in its run folder if it has one. Whether that can be is checked first, without writing:
+     * call this once everything else has been checked.
      *
      * @throws InvalidInput if the folder is taken, or holds a run that is not this one
-     * @throws JobFailed    if anything is found to be wrong after that
+     * @throws JobFailed if anything is found to be wrong after that
      */
     <R> R inFolder(Device device, Dataset data, Function<Phase.Context, R> phases) {
         Augmentation augmentation = options(data, 1).augmentation(); // refuses what does not go together
         ObjectNode identity = identity(device, data, augmentation);
         requireFolder(identity);
-        try (Phase.Context context = new Phase.Context(device.backend(), data, folder(identity), identity, List.copyOf(listeners), stop)) {
+        try (Phase.Context context =
+                new Phase.Context(device.backend(), data, folder(identity), identity, List.copyOf(listeners), stop)) {
             try {
                 return phases.apply(context);
-            } catch (InvalidInput e) { // the job has begun, so that its caller must not be told that nothing was written
+            } catch (
+                    InvalidInput e) { // the job has begun, so that its caller must not be told that nothing was written
                 throw new JobFailed(e.getMessage(), e);
             }
         }
@@ -310,7 +330,8 @@ public abstract class Job<J extends Job<J>> {
         }
         List<String> differences = Checkpoint.differences(resumed.identity(), identity);
         if (!differences.isEmpty()) {
-            throw new InvalidInput(out + ": the run cannot go on here: " + Checkpoint.told(differences) + "; expected what it began with");
+            throw new InvalidInput(out + ": the run cannot go on here: " + Checkpoint.told(differences)
+                    + "; expected what it began with");
         }
         RunFolder.requireWhole(out, identity, withoutCheckpoint());
     }
@@ -330,8 +351,14 @@ public abstract class Job<J extends Job<J>> {
 
     /** Of the probe of one run: the optimiser that its predictors were tried with, whichever the training has. */
     TrainingOptions probeOptions(Dataset data, int epochs) {
-        return options(settings.with(Settings.OPTIMIZER, ADAMW).with(Settings.LR, 0.0).with(Settings.WEIGHT_DECAY, -1.0)
-                .with(Settings.SCHEDULE, "cosine").with(Settings.WARMUP, PROBE_WARMUP), data, epochs);
+        return options(
+                settings.with(Settings.OPTIMIZER, ADAMW)
+                        .with(Settings.LR, 0.0)
+                        .with(Settings.WEIGHT_DECAY, -1.0)
+                        .with(Settings.SCHEDULE, "cosine")
+                        .with(Settings.WARMUP, PROBE_WARMUP),
+                data,
+                epochs);
     }
 
     TrainingOptions options(Dataset data, int epochs) {
@@ -340,20 +367,31 @@ public abstract class Job<J extends Job<J>> {
 
     private static TrainingOptions options(Settings settings, Dataset data, int epochs) {
         boolean adam = settings.get(Settings.OPTIMIZER).equals(ADAMW);
-        OptimizerRule rule = (adam ? OptimizerRule.adamW() : OptimizerRule.sgd(MOMENTUM)).withClipNorm(settings.get(Settings.CLIP));
-        double rate = settings.get(Settings.LR) > 0 ? settings.get(Settings.LR) : adam ? Settings.ADAMW_RATE : Settings.SGD_RATE;
-        double decay = settings.get(Settings.WEIGHT_DECAY) >= 0 ? settings.get(Settings.WEIGHT_DECAY)
+        OptimizerRule rule =
+                (adam ? OptimizerRule.adamW() : OptimizerRule.sgd(MOMENTUM)).withClipNorm(settings.get(Settings.CLIP));
+        double rate = settings.get(Settings.LR) > 0
+                ? settings.get(Settings.LR)
+                : adam ? Settings.ADAMW_RATE : Settings.SGD_RATE;
+        double decay = settings.get(Settings.WEIGHT_DECAY) >= 0
+                ? settings.get(Settings.WEIGHT_DECAY)
                 : adam ? Settings.ADAMW_DECAY : Settings.SGD_DECAY;
         Schedule schedule = Schedule.named(settings.get(Settings.SCHEDULE), settings.get(Settings.WARMUP));
-        return new TrainingOptions(epochs, settings.get(Settings.BATCH), new OptimizerSettings(rule, rate, decay, schedule),
-                settings.get(Settings.SMOOTHING), augmentation(settings, data), settings.get(Settings.SEED));
+        return new TrainingOptions(
+                epochs,
+                settings.get(Settings.BATCH),
+                new OptimizerSettings(rule, rate, decay, schedule),
+                settings.get(Settings.SMOOTHING),
+                augmentation(settings, data),
+                settings.get(Settings.SEED));
     }
 
-    // Planted images lose their meaning when moved or mirrored; grey images are often characters, which mirroring changes.
+    // Planted images lose their meaning when moved or mirrored; grey images are often characters, which mirroring
+    // changes.
     private static Augmentation augmentation(Settings settings, Dataset data) {
         if (!settings.get(Settings.AUGMENT) || data.name().startsWith("planted:")) {
             return Augmentation.none();
         }
-        return new Augmentation(Math.min(Augmentation.MAX_PAD, Math.min(data.height(), data.width()) / 8), data.channels() == 3);
+        return new Augmentation(
+                Math.min(Augmentation.MAX_PAD, Math.min(data.height(), data.width()) / 8), data.channels() == 3);
     }
 }

@@ -54,14 +54,17 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     }
 
     /**
-     * A number of parameters ("120k") or of multiply-adds ("30MMAC"), a time ("4.2ms"), a ratio to uniform size 3 ("1.5x"), a
-     * uniform size ("k5") or "auto". What the last three count is {@link Settings#COST}.
+     * A number of parameters ("120k") or of multiply-adds ("30MMAC"), a time ("4.2ms"), a ratio to uniform size 3
+     * ("1.5x"), a uniform size ("k5") or "auto". What the last three count is {@link Settings#COST}.
      */
     public KernelSizeSearch budget(String budget) {
         return set(Settings.BUDGET, budget);
     }
 
-    /** Epochs to spend on learning sizes. Those of the training that they are for, which one run begins, are {@link Settings#EPOCHS}. */
+    /**
+     * Epochs to spend on learning sizes. Those of the training that they are for, which one run begins, are
+     * {@link Settings#EPOCHS}.
+     */
     public KernelSizeSearch epochs(int epochs) {
         return set(Settings.SEARCH_EPOCHS, epochs);
     }
@@ -70,14 +73,15 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
      * Runs the search on the dataset's training part.
      *
      * @throws EffconvException.InvalidInput if settings, data and architecture do not fit together
-     * @throws EffconvException.JobFailed    if the loss is no longer finite, or no odd sizes meet the budget
+     * @throws EffconvException.JobFailed if the loss is no longer finite, or no odd sizes meet the budget
      */
     public SearchResult run(Device device, Dataset images) {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
             check(this, device, data, plan);
-            return inFolder(device, data, context -> choose(this, context, device, plan).result());
+            return inFolder(
+                    device, data, context -> choose(this, context, device, plan).result());
         }
     }
 
@@ -96,20 +100,24 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     }
 
     /**
-     * Checks what needs no device: that search settings go together, and that what a search trains for a network is not too large.
+     * Checks what needs no device: that search settings go together, and that what a search trains for a network is not
+     * too large.
      *
      * @throws EffconvException.InvalidInput if it is not so
      */
     public static void check(Settings settings, NetworkPlan plan) {
-        if (settings.get(Settings.SIZE_PREDICTOR).equals("none") && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
+        if (settings.get(Settings.SIZE_PREDICTOR).equals("none")
+                && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
             throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
         }
         if (settings.budget().asGoodAs() && !settings.oneRun()) {
-            throw new EffconvException.InvalidInput("budget '" + settings.get(Settings.BUDGET) + "': candidates are compared within the one training; expected "
+            throw new EffconvException.InvalidInput("budget '" + settings.get(Settings.BUDGET)
+                    + "': candidates are compared within the one training; expected "
                     + "--flow one-run and no --ceiling, or another budget, such as k5");
         }
         if (settings.get(Settings.WARM_START) && settings.oneRun()) {
-            throw new EffconvException.InvalidInput("--warm-start: in one run the training goes on anyway; expected with --flow two-stage only");
+            throw new EffconvException.InvalidInput(
+                    "--warm-start: in one run the training goes on anyway; expected with --flow two-stage only");
         }
         values(plan, settings.search()); // refuses those that do not go together, before anything is written
     }
@@ -135,7 +143,10 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         return settings.oneRun();
     }
 
-    /** Epochs that learning sizes takes with these settings, beside the training of the network found; about so many in one run. */
+    /**
+     * Epochs that learning sizes takes with these settings, beside the training of the network found; about so many in
+     * one run.
+     */
     public static double overheadEpochs(Settings settings) {
         return settings.oneRun() ? OneRun.overheadEpochs(settings) : epochs(settings);
     }
@@ -170,7 +181,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
      * What a search decided.
      *
      * @param result that it gives
-     * @param left   where the training of each of its candidates was left, to go on with; null: it has not begun
+     * @param left where the training of each of its candidates was left, to go on with; null: it has not begun
      */
     record Chosen(SearchResult result, List<Phase.Left> left) {
         /** Where the training of these sizes was left; null: it has not begun. */
@@ -188,12 +199,15 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     static Chosen choose(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
         Settings settings = job.settings();
         if (settings.oneRun() && !settings.givenForTwoStages().isEmpty()) {
-            LOG.warn("{}: of no effect in one run, but with --flow two-stage", String.join(", ", settings.givenForTwoStages()));
+            LOG.warn(
+                    "{}: of no effect in one run, but with --flow two-stage",
+                    String.join(", ", settings.givenForTwoStages()));
         }
         if (!settings.oneRun()) {
             LOG.info("sizes are learned in two stages");
         }
-        Chosen chosen = settings.oneRun() ? OneRun.choose(job, context, device, plan)
+        Chosen chosen = settings.oneRun()
+                ? OneRun.choose(job, context, device, plan)
                 : new Chosen(PredictorSearch.search(job, context, device, plan), List.of());
         if (context.folder() != null) {
             chosen.result.toFile().write(context.folder().file("sizes.json"));

@@ -7,15 +7,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.effconv.LatencyTable.Check;
+import org.effconv.LatencyTable.LayerShape;
+import org.effconv.LatencyTable.Pass;
+import org.effconv.LatencyTable.Row;
 import org.effconv.backend.Backend;
 import org.effconv.backend.Convolution;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.OptimizerSlot;
 import org.effconv.cost.Isotonic;
-import org.effconv.LatencyTable.Check;
-import org.effconv.LatencyTable.LayerShape;
-import org.effconv.LatencyTable.Pass;
-import org.effconv.LatencyTable.Row;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.tensor.Arena;
@@ -26,9 +26,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Measures a latency table in rounds. Each takes one sample of every shape at every size, and of whole networks, which tell
- * what the layers leave over, so that what else the machine does falls on all of them alike. Of the rounds' samples the lower
- * quartile counts: others' work on the machine makes samples longer, and never shorter.
+ * Measures a latency table in rounds. Each takes one sample of every shape at every size, and of whole networks, which
+ * tell what the layers leave over, so that what else the machine does falls on all of them alike. Of the rounds'
+ * samples the lower quartile counts: others' work on the machine makes samples longer, and never shorter.
  */
 final class LatencyMeasurement {
     private static final Logger LOG = LoggerFactory.getLogger(LatencyMeasurement.class);
@@ -68,19 +68,30 @@ final class LatencyMeasurement {
         }
         List<Row> rows = layers.rows();
         LatencyTable layersOnly = new LatencyTable(LatencyTable.setup(device, plan, pass, batch), 0, rows, List.of());
-        double[] measured = Arrays.stream(whole).mapToDouble(LatencyMeasurement::lowerQuartile).toArray();
-        double[] inLayers = networks.stream().mapToDouble(sizes -> sum(layersOnly, sizes)).toArray();
-        double over = median(IntStream.range(0, measured.length).mapToDouble(i -> measured[i] - inLayers[i]).toArray());
+        double[] measured = Arrays.stream(whole)
+                .mapToDouble(LatencyMeasurement::lowerQuartile)
+                .toArray();
+        double[] inLayers =
+                networks.stream().mapToDouble(sizes -> sum(layersOnly, sizes)).toArray();
+        double over = median(IntStream.range(0, measured.length)
+                .mapToDouble(i -> measured[i] - inLayers[i])
+                .toArray());
         if (over < 0) {
-            LOG.warn("the layers of {} took {} ms more by themselves than the whole network: the rest counts as 0", plan, -over);
+            LOG.warn(
+                    "the layers of {} took {} ms more by themselves than the whole network: the rest counts as 0",
+                    plan,
+                    -over);
         }
         double rest = Math.max(0, over);
         List<Check> checks = IntStream.range(0, measured.length)
-                .mapToObj(i -> new Check(networks.get(i), measured[i], rest + inLayers[i])).toList();
+                .mapToObj(i -> new Check(networks.get(i), measured[i], rest + inLayers[i]))
+                .toList();
         LatencyTable table = new LatencyTable(layersOnly.setup(), rest, rows, checks);
         if (table.largestError() > MOST_ERROR) {
-            LOG.warn("the table is off by {} % for a network that was measured whole: expected a device that does nothing else "
-                    + "meanwhile; measure again, or with more repeats than {}", Math.round(100 * table.largestError()), repeats);
+            LOG.warn(
+                    "the table is off by {} % for a network that was measured whole: expected a device that does nothing else "
+                            + "meanwhile; measure again, or with more repeats than {}",
+                    Math.round(100 * table.largestError()), repeats);
         }
         return table;
     }
@@ -92,7 +103,9 @@ final class LatencyMeasurement {
         for (int i = 0; i < UNIFORM.length + MIXED; i++) {
             int uniform = i < UNIFORM.length ? UNIFORM[i] : 0;
             int[] sizes = plan.sizedLayers().stream()
-                    .mapToInt(layer -> Math.min(uniform > 0 ? uniform : 2 * random.nextInt((LARGEST_MIXED + 1) / 2) + 1, layer.kmax())).toArray();
+                    .mapToInt(layer -> Math.min(
+                            uniform > 0 ? uniform : 2 * random.nextInt((LARGEST_MIXED + 1) / 2) + 1, layer.kmax()))
+                    .toArray();
             if (found.stream().noneMatch(other -> Arrays.equals(other, sizes))) {
                 found.add(sizes);
             }
@@ -138,7 +151,8 @@ final class LatencyMeasurement {
                 try (Layer layer = new Layer(shape)) {
                     for (int i = 0; i < n.length; i++) {
                         layer.time(2 * i + 1, 1); // warms up
-                        n[i] = (int) Math.max(1, Math.min(MOST_RUNS, Math.ceil(SAMPLE_MILLISECONDS / layer.time(2 * i + 1, 1))));
+                        n[i] = (int) Math.max(
+                                1, Math.min(MOST_RUNS, Math.ceil(SAMPLE_MILLISECONDS / layer.time(2 * i + 1, 1))));
                     }
                 }
                 runs.put(shape, n);
@@ -157,8 +171,11 @@ final class LatencyMeasurement {
 
         List<Row> rows() {
             List<Row> rows = new ArrayList<>();
-            times.forEach((shape, bySize) ->
-                    rows.add(new Row(shape, Isotonic.fit(Arrays.stream(bySize).mapToDouble(LatencyMeasurement::lowerQuartile).toArray()))));
+            times.forEach((shape, bySize) -> rows.add(new Row(
+                    shape,
+                    Isotonic.fit(Arrays.stream(bySize)
+                            .mapToDouble(LatencyMeasurement::lowerQuartile)
+                            .toArray()))));
             return List.copyOf(rows);
         }
     }
@@ -177,8 +194,13 @@ final class LatencyMeasurement {
             convolution = new Convolution(shape.stride(), shape.groups());
             DataType type = device.activationType();
             x = arena.allocate(type, Shape.of(batch, shape.height(), shape.width(), shape.inputChannels()));
-            y = arena.allocate(type, Shape.of(batch, convolution.outputExtent(shape.height()), convolution.outputExtent(shape.width()),
-                    shape.outputChannels()));
+            y = arena.allocate(
+                    type,
+                    Shape.of(
+                            batch,
+                            convolution.outputExtent(shape.height()),
+                            convolution.outputExtent(shape.width()),
+                            shape.outputChannels()));
             dx = pass == Pass.TRAINING && !shape.readsImage() ? arena.allocate(type, x.shape()) : null;
             NetworkTime.noise(backend, x, 1);
             NetworkTime.noise(backend, y, 2);
@@ -207,7 +229,8 @@ final class LatencyMeasurement {
                             backend.convolutionDataGradient(convolution, y, w, dx);
                         }
                         backend.convolutionWeightGradient(convolution, x, y, dw, null);
-                        backend.optimizerStep(OptimizerRule.adamW(), run + 1, List.of(new OptimizerSlot(w, dw, first, second, 0, 0)));
+                        backend.optimizerStep(
+                                OptimizerRule.adamW(), run + 1, List.of(new OptimizerSlot(w, dw, first, second, 0, 0)));
                     }
                 }
                 backend.readDoubles(done);

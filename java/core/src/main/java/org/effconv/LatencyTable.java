@@ -21,13 +21,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * How long the sized layers of one network take on one device at every odd kernel size, and how long the rest takes: what a
- * time budget is counted by. A network's time is taken for the sum of its layers' and the rest; {@link #checks} tells how
- * good that is.
+ * How long the sized layers of one network take on one device at every odd kernel size, and how long the rest takes:
+ * what a time budget is counted by. A network's time is taken for the sum of its layers' and the rest; {@link #checks}
+ * tells how good that is.
  *
- * @param setup  where and how it was measured
- * @param rest   milliseconds of everything but the sized layers
- * @param rows   one per distinct shape of a sized layer
+ * @param setup where and how it was measured
+ * @param rest milliseconds of everything but the sized layers
+ * @param rows one per distinct shape of a sized layer
  * @param checks whole networks that were measured, too
  */
 public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check> checks) {
@@ -61,17 +61,24 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     /**
      * Times hold for a device, a network and a batch.
      *
-     * @param device    what computed: the backend and the processor's or card's name
-     * @param threads   of the device
+     * @param device what computed: the backend and the processor's or card's name
+     * @param threads of the device
      * @param precision of activations: F32 or BF16
-     * @param network   architecture and input, as {@link NetworkPlan#toString} has them
-     * @param digest    of the architecture: one of the same name may have other fixed layers
-     * @param pass      what was timed
-     * @param batch     images in a batch
-     * @param version   of EffConv
+     * @param network architecture and input, as {@link NetworkPlan#toString} has them
+     * @param digest of the architecture: one of the same name may have other fixed layers
+     * @param pass what was timed
+     * @param batch images in a batch
+     * @param version of EffConv
      */
     public record Setup(
-            String device, int threads, String precision, String network, String digest, Pass pass, int batch, String version) {}
+            String device,
+            int threads,
+            String precision,
+            String network,
+            String digest,
+            Pass pass,
+            int batch,
+            String version) {}
 
     /**
      * What a layer's time depends on besides its kernel size.
@@ -81,13 +88,19 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     public record LayerShape(
             int inputChannels, int outputChannels, int stride, int groups, int height, int width, boolean readsImage) {
         static LayerShape of(NetworkPlan plan, SizedLayer layer) {
-            return new LayerShape(layer.inputChannels(), layer.outputChannels(), layer.stride(), layer.groups(), layer.height(),
-                    layer.width(), plan.readsInput(layer));
+            return new LayerShape(
+                    layer.inputChannels(),
+                    layer.outputChannels(),
+                    layer.stride(),
+                    layer.groups(),
+                    layer.height(),
+                    layer.width(),
+                    plan.readsInput(layer));
         }
     }
 
     /**
-     * @param shape        of the layer
+     * @param shape of the layer
      * @param milliseconds of a batch at sizes 1, 3 ... ; none below the one before
      */
     public record Row(LayerShape shape, double[] milliseconds) {}
@@ -95,8 +108,8 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     /**
      * A network measured as a whole.
      *
-     * @param sizes     one per sized layer
-     * @param measured  milliseconds of a batch
+     * @param sizes one per sized layer
+     * @param measured milliseconds of a batch
      * @param predicted by the table
      */
     public record Check(int[] sizes, double measured, double predicted) {}
@@ -104,12 +117,14 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     /**
      * Measures a table; takes seconds to minutes, on a machine that should do nothing else.
      *
-     * @param batch   images in a batch
-     * @param repeats times that each layer is measured at each size, and each of some whole networks; the lower quartile counts
+     * @param batch images in a batch
+     * @param repeats times that each layer is measured at each size, and each of some whole networks; the lower
+     *     quartile counts
      */
     public static LatencyTable measure(Device device, NetworkPlan plan, Pass pass, int batch, int repeats) {
         if (batch < 1 || repeats < 1) {
-            throw new InvalidInput("latency table: batch " + batch + ", repeats " + repeats + "; expected at least 1 of each");
+            throw new InvalidInput(
+                    "latency table: batch " + batch + ", repeats " + repeats + "; expected at least 1 of each");
         }
         try (Device.Claim claim = device.claim()) {
             plan.checkSizes(plan.largestSizes());
@@ -120,8 +135,15 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
 
     static Setup setup(Device device, NetworkPlan plan, Pass pass, int batch) {
         String hardware = device.name().replaceAll(":.*", "") + ", " + device.hardware();
-        return new Setup(hardware, device.threads(), device.activationType().name(), plan.toString(), plan.architecture().digest(), pass,
-                batch, SystemInfo.version());
+        return new Setup(
+                hardware,
+                device.threads(),
+                device.activationType().name(),
+                plan.toString(),
+                plan.architecture().digest(),
+                pass,
+                batch,
+                SystemInfo.version());
     }
 
     /**
@@ -139,8 +161,8 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
         same("architecture", setup.digest, here.digest, source);
         for (Check check : checks) { // each may be measured again, beside the network found
             if (check.sizes == null || check.sizes.length != plan.sizedLayers().size() || !(check.measured > 0)) {
-                throw new InvalidInput(source + ": a check of sizes " + Arrays.toString(check.sizes) + ", " + check.measured + " ms; expected "
-                        + plan.sizedLayers().size() + " sizes and a time above 0");
+                throw new InvalidInput(source + ": a check of sizes " + Arrays.toString(check.sizes) + ", "
+                        + check.measured + " ms; expected " + plan.sizedLayers().size() + " sizes and a time above 0");
             }
             plan.checkSizes(check.sizes);
         }
@@ -148,9 +170,10 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
         for (SizedLayer layer : plan.sizedLayers()) {
             LayerShape shape = LayerShape.of(plan, layer);
             int count = (layer.kmax() + 1) / 2;
-            double[] times = row(shape).filter(row -> row.milliseconds.length >= count)
-                    .orElseThrow(() -> new InvalidInput(source + ": has no times of layer " + layer.name() + ", " + shape
-                            + ", up to size " + layer.kmax() + "; expected a table of this network"))
+            double[] times = row(shape)
+                    .filter(row -> row.milliseconds.length >= count)
+                    .orElseThrow(() -> new InvalidInput(source + ": has no times of layer " + layer.name() + ", "
+                            + shape + ", up to size " + layer.kmax() + "; expected a table of this network"))
                     .milliseconds;
             perLayer.add(Arrays.copyOf(times, count));
         }
@@ -158,8 +181,8 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     }
 
     /**
-     * Milliseconds of a network, measured as this table was. A network that was measured whole then takes turns with it: where
-     * that one's time is another now, so is the device's speed, and a warning says by how much.
+     * Milliseconds of a network, measured as this table was. A network that was measured whole then takes turns with
+     * it: where that one's time is another now, so is the device's speed, and a warning says by how much.
      */
     double measureNetwork(Device device, NetworkPlan plan, int[] sizes) {
         Optional<Check> then = checks.stream().min(Comparator.comparingDouble(check -> distance(check.sizes, sizes)));
@@ -173,19 +196,30 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     /** A warning, if a network takes another time than when the table was measured. */
     static Optional<String> drift(Check then, double now) {
         double ratio = now / then.measured;
-        return Math.abs(ratio - 1) <= DRIFT ? Optional.empty() : Optional.of(String.format(Locale.ROOT,
-                "sizes %s took %.4g ms when the latency table was measured, and take %.4g ms now: so much (%+.0f %%) are budgets of time off; "
-                        + "expected a device that does nothing else, now as then",
-                Arrays.toString(then.sizes), then.measured, now, 100 * (ratio - 1)));
+        return Math.abs(ratio - 1) <= DRIFT
+                ? Optional.empty()
+                : Optional.of(String.format(
+                        Locale.ROOT,
+                        "sizes %s took %.4g ms when the latency table was measured, and take %.4g ms now: so much (%+.0f %%) are budgets of time off; "
+                                + "expected a device that does nothing else, now as then",
+                        Arrays.toString(then.sizes),
+                        then.measured,
+                        now,
+                        100 * (ratio - 1)));
     }
 
     /** The largest |predicted / measured - 1| of the networks that were measured whole; 0 if none was. */
     public double largestError() {
-        return checks.stream().mapToDouble(check -> Math.abs(check.predicted / check.measured - 1)).max().orElse(0);
+        return checks.stream()
+                .mapToDouble(check -> Math.abs(check.predicted / check.measured - 1))
+                .max()
+                .orElse(0);
     }
 
     private static double distance(int[] a, int[] b) {
-        return IntStream.range(0, a.length).mapToDouble(i -> Math.abs(a[i] - b[i])).sum();
+        return IntStream.range(0, a.length)
+                .mapToDouble(i -> Math.abs(a[i] - b[i]))
+                .sum();
     }
 
     Optional<Row> row(LayerShape shape) {
@@ -207,8 +241,14 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
     /** What {@link #write} writes. */
     public ObjectNode toJson() {
         ObjectNode json = Json.object().put("format", FORMAT);
-        json.put("device", setup.device).put("threads", setup.threads).put("precision", setup.precision).put("network", setup.network)
-                .put("architecture", setup.digest).put("pass", setup.pass.key()).put("batch", setup.batch).put("version", setup.version);
+        json.put("device", setup.device)
+                .put("threads", setup.threads)
+                .put("precision", setup.precision)
+                .put("network", setup.network)
+                .put("architecture", setup.digest)
+                .put("pass", setup.pass.key())
+                .put("batch", setup.batch)
+                .put("version", setup.version);
         json.put("restMilliseconds", rest);
         ArrayNode list = json.putArray("layers");
         for (Row row : rows) {
@@ -240,8 +280,14 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
             throw new InvalidInput(file + ": format " + json.path("format") + ", expected \"" + FORMAT
                     + "\", as 'effconv latency-table' measures it");
         }
-        Setup setup = new Setup(text(json, "device", file), whole(json, "threads", file), text(json, "precision", file),
-                text(json, "network", file), text(json, "architecture", file), Pass.of(text(json, "pass", file), file + ": pass"), whole(json, "batch", file),
+        Setup setup = new Setup(
+                text(json, "device", file),
+                whole(json, "threads", file),
+                text(json, "precision", file),
+                text(json, "network", file),
+                text(json, "architecture", file),
+                Pass.of(text(json, "pass", file), file + ": pass"),
+                whole(json, "batch", file),
                 text(json, "version", file));
         double rest = milliseconds(json.path("restMilliseconds"), 0, file + ": restMilliseconds");
         List<Row> rows = new ArrayList<>();
@@ -274,7 +320,8 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
 
     private static int whole(ObjectNode json, String field, String file) {
         if (!json.path(field).isInt() || json.path(field).intValue() < 1) {
-            throw new InvalidInput(file + ": " + field + ": " + json.path(field) + ", expected an integer of at least 1");
+            throw new InvalidInput(
+                    file + ": " + field + ": " + json.path(field) + ", expected an integer of at least 1");
         }
         return json.path(field).intValue();
     }

@@ -17,7 +17,9 @@ import org.effconv.train.Phase;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The whole job: learn kernel sizes, train the network found, and train the uniform network of the same cost beside it. */
+/**
+ * The whole job: learn kernel sizes, train the network found, and train the uniform network of the same cost beside it.
+ */
 public final class Learning extends Job<Learning> {
     private static final Logger LOG = LoggerFactory.getLogger(Learning.class);
 
@@ -73,7 +75,7 @@ public final class Learning extends Job<Learning> {
      *
      * @return close it before the device
      * @throws EffconvException.InvalidInput if settings, data and architecture do not fit together
-     * @throws EffconvException.JobFailed    if the loss is no longer finite, or no odd sizes meet the budget
+     * @throws EffconvException.JobFailed if the loss is no longer finite, or no odd sizes meet the budget
      */
     public LearningResult run(Device device, Dataset images) {
         Dataset data = select(images, settings());
@@ -82,19 +84,22 @@ public final class Learning extends Job<Learning> {
             KernelSizeSearch.check(this, device, data, plan);
             return inFolder(device, data, context -> {
                 KernelSizeSearch.Chosen chosen = KernelSizeSearch.choose(this, context, device, plan);
-                double measured =
-                        latencyTable().map(table -> table.measureNetwork(device, plan, chosen.result().sizes())).orElse(Double.NaN);
+                double measured = latencyTable()
+                        .map(table -> table.measureNetwork(
+                                device, plan, chosen.result().sizes()))
+                        .orElse(Double.NaN);
                 return train(context, device, plan, chosen).measured(measured);
             });
         }
     }
 
-    private LearningResult train(Phase.Context context, Device device, NetworkPlan plan, KernelSizeSearch.Chosen chosen) {
+    private LearningResult train(
+            Phase.Context context, Device device, NetworkPlan plan, KernelSizeSearch.Chosen chosen) {
         SearchResult found = chosen.result();
         SearchResult warmStart = settings().get(Settings.WARM_START) ? found : null;
         try (Construction construction = new Construction()) {
-            TrainingResult learned = construction.own(
-                    Training.train(this, context, device, plan, Training.PHASE, found.sizes(), warmStart, chosen.left(found.sizes())));
+            TrainingResult learned = construction.own(Training.train(
+                    this, context, device, plan, Training.PHASE, found.sizes(), warmStart, chosen.left(found.sizes())));
             if (context.folder() != null) {
                 learned.model().write(context.folder().file("model.safetensors"));
             }
@@ -105,28 +110,42 @@ public final class Learning extends Job<Learning> {
     }
 
     private LearningResult compared(
-            Phase.Context context, Device device, NetworkPlan plan, KernelSizeSearch.Chosen chosen, TrainingResult learned) {
+            Phase.Context context,
+            Device device,
+            NetworkPlan plan,
+            KernelSizeSearch.Chosen chosen,
+            TrainingResult learned) {
         SearchResult found = chosen.result();
         int[] uniform = uniform(cost(device, plan), found);
-        boolean same = Arrays.equals(uniform, found.sizes()) && !settings().get(Settings.WARM_START); // the same network from the same seed
+        boolean same = Arrays.equals(uniform, found.sizes())
+                && !settings().get(Settings.WARM_START); // the same network from the same seed
         boolean compare = settings().get(Settings.COMPARE);
-        TrainingResult other = !compare || same ? null
+        TrainingResult other = !compare || same
+                ? null
                 : Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null, chosen.left(uniform));
         int images = context.data().train().count();
         int batch = Math.min(settings().get(Settings.BATCH), images);
-        LearningResult result = new LearningResult(found, learned, uniform, other, compare && same,
-                compare && settings().get(Settings.COMPARE_SHAPES) ? shapes(context, device, plan, found) : List.of(), (long) images / batch * batch,
+        LearningResult result = new LearningResult(
+                found,
+                learned,
+                uniform,
+                other,
+                compare && same,
+                compare && settings().get(Settings.COMPARE_SHAPES) ? shapes(context, device, plan, found) : List.of(),
+                (long) images / batch * batch,
                 context.data().test().count());
         if (other != null) {
             double[] milliseconds = NetworkTime.milliseconds(
                     device, plan, List.of(found.sizes(), uniform), LatencyTable.Pass.INFERENCE, batch, TIMED);
-            result.imageMilliseconds(Arrays.stream(milliseconds).map(time -> time / batch).toArray());
+            result.imageMilliseconds(
+                    Arrays.stream(milliseconds).map(time -> time / batch).toArray());
         }
         return result;
     }
 
     // Sizes that rise and that fall with depth, where such sizes meet the budget.
-    private List<LearningResult.Plain> shapes(Phase.Context context, Device device, NetworkPlan plan, SearchResult found) {
+    private List<LearningResult.Plain> shapes(
+            Phase.Context context, Device device, NetworkPlan plan, SearchResult found) {
         Cost cost = cost(device, plan);
         double target = Double.isNaN(found.budget()) ? found.cost() : found.budget();
         List<LearningResult.Plain> trained = new ArrayList<>();
@@ -138,8 +157,13 @@ public final class Learning extends Job<Learning> {
                 LOG.warn("no comparison with sizes that {} with depth: {}", rising ? "rise" : "fall", e.getMessage());
                 continue;
             }
-            try (TrainingResult result = Training.train(this, context, device, plan, rising ? "rising" : "falling", sizes, null, null)) {
-                trained.add(new LearningResult.Plain(rising ? "rising sizes" : "falling sizes", sizes, plan.multiplyAdds(sizes), plan.parameters(sizes),
+            try (TrainingResult result =
+                    Training.train(this, context, device, plan, rising ? "rising" : "falling", sizes, null, null)) {
+                trained.add(new LearningResult.Plain(
+                        rising ? "rising sizes" : "falling sizes",
+                        sizes,
+                        plan.multiplyAdds(sizes),
+                        plan.parameters(sizes),
                         result.testAccuracy()));
             }
         }
@@ -147,8 +171,8 @@ public final class Learning extends Job<Learning> {
     }
 
     /**
-     * The uniform size whose network costs what was asked for (without a budget: what was found), within the tolerance of a
-     * repaired choice; where no odd size does, sizes as near to one size as the cost allows.
+     * The uniform size whose network costs what was asked for (without a budget: what was found), within the tolerance
+     * of a repaired choice; where no odd size does, sizes as near to one size as the cost allows.
      */
     static int[] uniform(Cost cost, SearchResult found) {
         double target = Double.isNaN(found.budget()) ? found.cost() : found.budget();
@@ -158,8 +182,11 @@ public final class Learning extends Job<Learning> {
             int[] nearest = Baselines.uniform(cost, target).stream()
                     .min(Comparator.comparingDouble(sizes -> Cost.deviation(cost.at(sizes), target)))
                     .orElseThrow();
-            LOG.warn("no mix of neighbouring sizes costs {}; the comparison is with uniform sizes {}, which cost {}",
-                    cost.kind().format(target), Arrays.toString(nearest), cost.kind().format(cost.at(nearest)));
+            LOG.warn(
+                    "no mix of neighbouring sizes costs {}; the comparison is with uniform sizes {}, which cost {}",
+                    cost.kind().format(target),
+                    Arrays.toString(nearest),
+                    cost.kind().format(cost.at(nearest)));
             return nearest;
         }
     }

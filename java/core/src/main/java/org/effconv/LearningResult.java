@@ -14,7 +14,8 @@ import org.effconv.train.Work;
 
 /** What {@link Learning} found and trained. Close it before the device. */
 public final class LearningResult implements AutoCloseable {
-    private static final double CHEAPER = 0.95; // of the uniform network's multiply-adds: from there on down it is worth a word
+    private static final double CHEAPER =
+            0.95; // of the uniform network's multiply-adds: from there on down it is worth a word
 
     private final SearchResult search;
     private final TrainingResult learned;
@@ -32,24 +33,30 @@ public final class LearningResult implements AutoCloseable {
     /**
      * Another plain choice of the same cost, which was trained to compare with.
      *
-     * @param name         for people
-     * @param sizes        one per sized layer
+     * @param name for people
+     * @param sizes one per sized layer
      * @param multiplyAdds of an image, forward
      * @param testAccuracy share of right answers, 0..1
      */
     public record Plain(String name, int[] sizes, long multiplyAdds, long parameters, double testAccuracy) {}
 
     /**
-     * @param uniformSizes  of the network to compare with
-     * @param uniform       that network; null: not trained, or the same as the learned one
-     * @param keptUniform   whether it is the same
-     * @param shapes        other plain choices of that cost
+     * @param uniformSizes of the network to compare with
+     * @param uniform that network; null: not trained, or the same as the learned one
+     * @param keptUniform whether it is the same
+     * @param shapes other plain choices of that cost
      * @param imagesAnEpoch that training sees
-     * @param testImages    of the test part
+     * @param testImages of the test part
      */
     LearningResult(
-            SearchResult search, TrainingResult learned, int[] uniformSizes, TrainingResult uniform, boolean keptUniform, List<Plain> shapes,
-            long imagesAnEpoch, int testImages) {
+            SearchResult search,
+            TrainingResult learned,
+            int[] uniformSizes,
+            TrainingResult uniform,
+            boolean keptUniform,
+            List<Plain> shapes,
+            long imagesAnEpoch,
+            int testImages) {
         NetworkPlan plan = learned.model().plan();
         this.search = search;
         this.learned = learned;
@@ -73,7 +80,10 @@ public final class LearningResult implements AutoCloseable {
         return this;
     }
 
-    /** What a batch took the network of the learned sizes, measured as its latency table was; NaN where the budget is none of time. */
+    /**
+     * What a batch took the network of the learned sizes, measured as its latency table was; NaN where the budget is
+     * none of time.
+     */
     public double measuredMilliseconds() {
         return measured;
     }
@@ -87,12 +97,18 @@ public final class LearningResult implements AutoCloseable {
         return learned;
     }
 
-    /** The network of one size, at the same cost; empty without comparison, and where the learned sizes are that network's. */
+    /**
+     * The network of one size, at the same cost; empty without comparison, and where the learned sizes are that
+     * network's.
+     */
     public Optional<TrainingResult> uniform() {
         return Optional.ofNullable(uniform);
     }
 
-    /** Other plain choices of that cost that were trained: sizes that rise with depth, and that fall; empty unless asked for. */
+    /**
+     * Other plain choices of that cost that were trained: sizes that rise with depth, and that fall; empty unless asked
+     * for.
+     */
     public List<Plain> shapes() {
         return shapes;
     }
@@ -117,7 +133,10 @@ public final class LearningResult implements AutoCloseable {
         return 100 * (learned.testAccuracy() - plainAccuracy());
     }
 
-    /** Standard error of that by the number of test images, as if each network had seen images of its own: at most so much. */
+    /**
+     * Standard error of that by the number of test images, as if each network had seen images of its own: at most so
+     * much.
+     */
     private double standardError() {
         double p = learned.testAccuracy();
         double q = plainAccuracy();
@@ -134,7 +153,10 @@ public final class LearningResult implements AutoCloseable {
         json.put("architecture", search.architecture().name());
         ArrayNode layers = json.putArray("layers");
         for (int i = 0; i < search.layers().size(); i++) {
-            layers.addObject().put("name", search.layers().get(i)).put("size", search.sizes()[i]).put("soft", search.softSizes()[i]);
+            layers.addObject()
+                    .put("name", search.layers().get(i))
+                    .put("size", search.sizes()[i])
+                    .put("soft", search.softSizes()[i]);
         }
         json.put("parameters", search.parameters()).put("multiplyAdds", search.multiplyAdds());
         json.put("cost", search.costKind().key()).put("spent", search.cost());
@@ -156,7 +178,9 @@ public final class LearningResult implements AutoCloseable {
         for (Plain shape : shapes) {
             ObjectNode one = json.withArray("shapes").addObject().put("name", shape.name);
             one.set("sizes", Json.tree(shape.sizes));
-            one.put("parameters", shape.parameters).put("multiplyAdds", shape.multiplyAdds).put("testAccuracy", shape.testAccuracy);
+            one.put("parameters", shape.parameters)
+                    .put("multiplyAdds", shape.multiplyAdds)
+                    .put("testAccuracy", shape.testAccuracy);
         }
         if (compared()) {
             json.put("pointsAhead", ahead()).put("pointsStandardError", standardError());
@@ -178,7 +202,9 @@ public final class LearningResult implements AutoCloseable {
     }
 
     private static ObjectNode put(ObjectNode json, TrainingResult r) {
-        return json.put("testAccuracy", r.testAccuracy()).put("testLoss", r.testLoss()).put("seconds", r.seconds());
+        return json.put("testAccuracy", r.testAccuracy())
+                .put("testLoss", r.testLoss())
+                .put("seconds", r.seconds());
     }
 
     /** The run in a few lines for people; may be asked for after {@link #close}. */
@@ -187,21 +213,46 @@ public final class LearningResult implements AutoCloseable {
         int width = search.layers().stream().mapToInt(String::length).max().orElse(0);
         line(s, "%nkernel sizes of %s", search.architecture().name());
         for (int i = 0; i < search.layers().size(); i++) {
-            line(s, "  %-" + width + "s  %2d   (soft %.2f)", search.layers().get(i), search.sizes()[i], search.softSizes()[i]);
+            line(
+                    s,
+                    "  %-" + width + "s  %2d   (soft %.2f)",
+                    search.layers().get(i),
+                    search.sizes()[i],
+                    search.softSizes()[i]);
         }
         if (Double.isFinite(search.budget())) {
-            line(s, "budget         %s, spent %+.2f %%%s", search.costKind().format(search.budget()), 100 * (search.cost() / search.budget() - 1),
-                    Double.isFinite(measured) ? ", measured " + search.costKind().format(measured) : "");
+            line(
+                    s,
+                    "budget         %s, spent %+.2f %%%s",
+                    search.costKind().format(search.budget()),
+                    100 * (search.cost() / search.budget() - 1),
+                    Double.isFinite(measured)
+                            ? ", measured " + search.costKind().format(measured)
+                            : "");
         } else {
             line(s, "cost           %s", search.costKind().format(search.cost()));
         }
         for (int i = 0; i < search.candidates().size(); i++) {
             SearchResult.Candidate one = search.candidates().get(i);
-            line(s, "%-13s  %s  %s", i == 0 ? "candidates" : "", words(one.sizes()),
-                    one.steps() == 0 ? "not tried" : Double.isFinite(one.loss()) ? String.format(Locale.ROOT, "loss %.4f in step %d", one.loss(), one.steps())
-                            : "could not be trained");
+            line(
+                    s,
+                    "%-13s  %s  %s",
+                    i == 0 ? "candidates" : "",
+                    words(one.sizes()),
+                    one.steps() == 0
+                            ? "not tried"
+                            : Double.isFinite(one.loss())
+                                    ? String.format(Locale.ROOT, "loss %.4f in step %d", one.loss(), one.steps())
+                                    : "could not be trained");
         }
-        line(s, "%-13s  %13s  %15s  %12s%s", "", "test accuracy", "multiply-adds", "parameters", timed() ? "  time of an image" : "");
+        line(
+                s,
+                "%-13s  %13s  %15s  %12s%s",
+                "",
+                "test accuracy",
+                "multiply-adds",
+                "parameters",
+                timed() ? "  time of an image" : "");
         row(s, "learned sizes", learned.testAccuracy(), search.multiplyAdds(), search.parameters(), milliseconds[0]);
         if (uniform != null) {
             row(s, uniformName(), uniform.testAccuracy(), uniformMultiplyAdds, uniformParameters, milliseconds[1]);
@@ -209,19 +260,38 @@ public final class LearningResult implements AutoCloseable {
                 line(s, "%-13s  (no single odd size meets the budget; the nearest mix is %s)", "", words(uniformSizes));
             }
         }
-        shapes.forEach(shape -> row(s, shape.name, shape.testAccuracy, shape.multiplyAdds, shape.parameters, Double.NaN));
+        shapes.forEach(
+                shape -> row(s, shape.name, shape.testAccuracy, shape.multiplyAdds, shape.parameters, Double.NaN));
         if (compared()) {
-            line(s, "%-13s  %+.2f points%s, with a standard error of at most %.2f by the %,d test images; another seed moves it, too", "difference",
-                    ahead(), shapes.isEmpty() ? "" : " to the best of these", standardError(), testImages);
+            line(
+                    s,
+                    "%-13s  %+.2f points%s, with a standard error of at most %.2f by the %,d test images; another seed moves it, too",
+                    "difference",
+                    ahead(),
+                    shapes.isEmpty() ? "" : " to the best of these",
+                    standardError(),
+                    testImages);
         }
         if (compared() || keptUniform) {
             line(s, "%-13s  %s", "gained", gained());
         }
-        line(s, "work           learning the sizes %.2f epochs of training %s (%.1f %% of it), training %.2f; %s in all, %.0f processor seconds",
-                epochs(search.work()), uniformName(), 100 * search.work().multiplyAdds() / learned.work().multiplyAdds(),
-                epochs(learned.work()), work().toText(), work().processorSeconds());
-        line(s, "time           search %.1f s, training %.1f s%s", search.seconds(), learned.seconds(),
-                uniform == null ? "" : String.format(Locale.ROOT, ", training of the uniform network %.1f s", uniform.seconds()));
+        line(
+                s,
+                "work           learning the sizes %.2f epochs of training %s (%.1f %% of it), training %.2f; %s in all, %.0f processor seconds",
+                epochs(search.work()),
+                uniformName(),
+                100 * search.work().multiplyAdds() / learned.work().multiplyAdds(),
+                epochs(learned.work()),
+                work().toText(),
+                work().processorSeconds());
+        line(
+                s,
+                "time           search %.1f s, training %.1f s%s",
+                search.seconds(),
+                learned.seconds(),
+                uniform == null
+                        ? ""
+                        : String.format(Locale.ROOT, ", training of the uniform network %.1f s", uniform.seconds()));
         line(s, "peak memory    %.0f MiB resident", PeakMemory.bytes() / 1048576.0);
         return s.toString();
     }
@@ -231,7 +301,13 @@ public final class LearningResult implements AutoCloseable {
     }
 
     private void row(StringBuilder s, String name, double accuracy, long multiplyAdds, long parameters, double time) {
-        line(s, "%-13s  %11.2f %%  %,15d  %,12d%s", name, 100 * accuracy, multiplyAdds, parameters,
+        line(
+                s,
+                "%-13s  %11.2f %%  %,15d  %,12d%s",
+                name,
+                100 * accuracy,
+                multiplyAdds,
+                parameters,
                 Double.isFinite(time) ? String.format(Locale.ROOT, "  %13.3f ms", time) : "");
     }
 
@@ -244,7 +320,9 @@ public final class LearningResult implements AutoCloseable {
             return "nothing: the sizes are those of the network nearest to uniform, which is what a plain training would have given";
         }
         double saved = 1 - (double) search.multiplyAdds() / uniformMultiplyAdds;
-        String fewer = saved >= 1 - CHEAPER ? String.format(Locale.ROOT, " with %.0f %% fewer multiply-adds", 100 * saved) : "";
+        String fewer = saved >= 1 - CHEAPER
+                ? String.format(Locale.ROOT, " with %.0f %% fewer multiply-adds", 100 * saved)
+                : "";
         if (ahead() > standardError()) {
             return "accuracy, by more than the standard error" + fewer;
         }

@@ -8,8 +8,8 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.tensor.Allocator;
 
 /**
- * What a job takes of memory at least, so that one which cannot work is refused before it begins. A lower bound: nothing that works is
- * refused, and what is not refused may still run out of memory.
+ * What a job takes of memory at least, so that one which cannot work is refused before it begins. A lower bound:
+ * nothing that works is refused, and what is not refused may still run out of memory.
  */
 final class MemoryNeed {
     private static final String WAY_OUT = "; expected a smaller network or a smaller --batch";
@@ -28,7 +28,8 @@ final class MemoryNeed {
         double kept = trained * each * (1 + moments(job.settings()));
         int batch = Math.min(job.settings().get(Settings.BATCH), data.train().count());
         // The last gradients are there when the values that the first ones took are not any more.
-        double step = Math.max(trained * each, batch * plan.values() * device.activationType().bytes());
+        double step = Math.max(
+                trained * each, batch * plan.values() * device.activationType().bytes());
         requireRoom(device, plan, kept + step, "to train " + plan + " with batches of " + batch + " images");
         if (job.out() != null) {
             requireHeap(plan, kept + images(data));
@@ -40,7 +41,8 @@ final class MemoryNeed {
         NetworkPlan.Input in = plan.input();
         double values = training ? plan.values() : (double) in.height() * in.width() * in.channels();
         double bytes = batch * values * device.activationType().bytes()
-                + (double) plan.leastParameters() * device.activationType().parameterType().bytes();
+                + (double) plan.leastParameters()
+                        * device.activationType().parameterType().bytes();
         requireRoom(device, plan, bytes, "for " + plan + " on batches of " + batch + " images");
     }
 
@@ -61,8 +63,14 @@ final class MemoryNeed {
         Allocator memory = device.backend().memory();
         long room = memory.room();
         if (bytes > room) {
-            throw new InvalidInput(String.format(Locale.ROOT, "%s: device %s has %,.1f MB of memory left, and at least %,.1f MB are needed %s%s",
-                    plan.architecture().name(), device.name(), room / MEGA, bytes / MEGA, what,
+            throw new InvalidInput(String.format(
+                    Locale.ROOT,
+                    "%s: device %s has %,.1f MB of memory left, and at least %,.1f MB are needed %s%s",
+                    plan.architecture().name(),
+                    device.name(),
+                    room / MEGA,
+                    bytes / MEGA,
+                    what,
                     WAY_OUT + (memory.limit() < Long.MAX_VALUE ? ", or a larger --gpu-memory" : "")));
         }
     }
@@ -71,10 +79,16 @@ final class MemoryNeed {
     private static void requireHeap(NetworkPlan plan, double bytes) {
         long most = Runtime.getRuntime().maxMemory();
         if (bytes > most) {
-            throw new InvalidInput(String.format(Locale.ROOT,
+            throw new InvalidInput(String.format(
+                    Locale.ROOT,
                     "%s: the images and a checkpoint of %s take at least %,.1f MB of Java heap, which may grow to %,.1f MB; expected java -Xmx%dm or more "
                             + "(EFFCONV_JAVA_OPTS=-Xmx%dm), or a smaller network",
-                    plan.architecture().name(), plan, bytes / MEGA, most / MEGA, enough(bytes), enough(bytes)));
+                    plan.architecture().name(),
+                    plan,
+                    bytes / MEGA,
+                    most / MEGA,
+                    enough(bytes),
+                    enough(bytes)));
         }
     }
 

@@ -4,13 +4,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import org.effconv.LatencyTable.Pass;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
 import org.effconv.backend.OptimizerRule;
-import org.effconv.LatencyTable.Pass;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
@@ -29,15 +29,21 @@ final class NetworkTime {
 
     private NetworkTime() {}
 
-    /** Milliseconds of a batch for each of some networks: all in turn, as often as {@code repeats}; the lower quartile counts. */
-    static double[] milliseconds(Device device, NetworkPlan plan, List<int[]> networks, Pass pass, int batch, int repeats) {
+    /**
+     * Milliseconds of a batch for each of some networks: all in turn, as often as {@code repeats}; the lower quartile
+     * counts.
+     */
+    static double[] milliseconds(
+            Device device, NetworkPlan plan, List<int[]> networks, Pass pass, int batch, int repeats) {
         double[][] samples = new double[networks.size()][repeats];
         for (int round = 0; round < repeats; round++) {
             for (int i = 0; i < samples.length; i++) {
                 samples[i][round] = sample(device, plan, networks.get(i), pass, batch);
             }
         }
-        return Arrays.stream(samples).mapToDouble(LatencyMeasurement::lowerQuartile).toArray();
+        return Arrays.stream(samples)
+                .mapToDouble(LatencyMeasurement::lowerQuartile)
+                .toArray();
     }
 
     /** Milliseconds of one batch, after another to warm up. */
@@ -49,7 +55,8 @@ final class NetworkTime {
                 Optimizer optimizer = optimizer(backend, network, weights);
                 Arena inputs = new Arena(backend.memory());
                 Arena arena = new Arena(backend.memory())) {
-            Tensor x = inputs.allocate(device.activationType(), Shape.of(batch, in.height(), in.width(), in.channels()));
+            Tensor x =
+                    inputs.allocate(device.activationType(), Shape.of(batch, in.height(), in.width(), in.channels()));
             Tensor labels = inputs.allocate(DataType.I32, Shape.of(batch));
             noise(backend, x, 1);
             backend.write(labels, new Random(1).ints(batch, 0, in.classes()).toArray());
@@ -86,6 +93,7 @@ final class NetworkTime {
     private static Optimizer optimizer(Backend backend, Network network, TrainedWeights weights) {
         List<Parameter> parameters = new ArrayList<>(network.parameters());
         parameters.addAll(weights.parameters());
-        return new Optimizer(backend, new OptimizerSettings(OptimizerRule.adamW(), 1e-4, 0, Schedule.constant(0)), parameters);
+        return new Optimizer(
+                backend, new OptimizerSettings(OptimizerRule.adamW(), 1e-4, 0, Schedule.constant(0)), parameters);
     }
 }

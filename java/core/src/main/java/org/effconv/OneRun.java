@@ -24,15 +24,16 @@ import org.slf4j.LoggerFactory;
  * The choice of sizes within the one training that they are for.
  *
  * <ol>
- *   <li>A <em>probe</em>: for some steps a size predictor and a kernel predictor are trained end to end, by the class loss and the budget. It tells which
- *       way sizes should go. Nobody goes on with its weights.
+ *   <li>A <em>probe</em>: for some steps a size predictor and a kernel predictor are trained end to end, by the class
+ *       loss and the budget. It tells which way sizes should go. Nobody goes on with its weights.
  *   <li>{@link SizeCandidates}: plain shapes, and what the probe points to.
- *   <li>A {@link SizeRace}: each candidate begins the training of all epochs, from the same seed, on the same batches; all but one are given up after
- *       a part of it. The survivor's training goes on to the end: it is, bit for bit, the ordinary training of its sizes.
+ *   <li>A {@link SizeRace}: each candidate begins the training of all epochs, from the same seed, on the same batches;
+ *       all but one are given up after a part of it. The survivor's training goes on to the end: it is, bit for bit,
+ *       the ordinary training of its sizes.
  * </ol>
  *
- * <p>What is not the survivor's training is {@linkplain #overheadEpochs little}. Each part is a phase with a checkpoint of its own; what was decided is
- * not stored but follows from them again.
+ * <p>What is not the survivor's training is {@linkplain #overheadEpochs little}. Each part is a phase with a checkpoint
+ * of its own; what was decided is not stored but follows from them again.
  */
 final class OneRun {
     static final String PROBE = "probe";
@@ -47,15 +48,20 @@ final class OneRun {
     private static final double PROBE_SHARE = 0.25; // of the overhead
     private static final int MOST_PROBE_STEPS = 120;
     private static final int LEAST_PROBE_STEPS = 16; // fewer move nothing
-    private static final double PROBE_STEP = 1.3; // in steps of a candidate: spare rings, and sizes that are off the budget for a while
+    private static final double PROBE_STEP =
+            1.3; // in steps of a candidate: spare rings, and sizes that are off the budget for a while
 
-    // As-good-as: what the probe may cost, in what the uniform network does, and how many networks of its cost the compared ones come to.
+    // As-good-as: what the probe may cost, in what the uniform network does, and how many networks of its cost the
+    // compared ones come to.
     private static final double PROBED_PART = 0.6;
     private static final double COMPARED = 2.2;
 
     private OneRun() {}
 
-    /** Epochs to spend on what is not the training of the network found, for a training of so many: at most a tenth of 30, a twentieth of 100. */
+    /**
+     * Epochs to spend on what is not the training of the network found, for a training of so many: at most a tenth of
+     * 30, a twentieth of 100.
+     */
     static double overheadEpochs(Settings settings) {
         int fixed = settings.get(Settings.SEARCH_EPOCHS);
         int epochs = settings.get(Settings.EPOCHS);
@@ -109,27 +115,38 @@ final class OneRun {
         private KernelSizeSearch.Chosen best(double overhead, int probing) {
             double[] soft = soft(probing, target);
             double racing = overhead - PROBE_STEP * probing;
-            List<int[]> candidates = SizeCandidates.of(soft, cost, target, racing < ONE_MORE ? CANDIDATES : CANDIDATES + 1);
+            List<int[]> candidates =
+                    SizeCandidates.of(soft, cost, target, racing < ONE_MORE ? CANDIDATES : CANDIDATES + 1);
             left = new Phase.Left[candidates.size()];
             if (candidates.size() == 1) {
                 return chosen(soft, candidates, new SizeRace.Result(0, List.of(new SizeRace.Entry(0, Double.NaN))));
             }
             int[] heats = SizeRace.heats(candidates.size(), racing, (long) batches * options.epochs());
-            return chosen(soft, candidates, SizeRace.run(candidates.size(), heats, (one, count) -> train(candidates.get(one), one, count)));
+            return chosen(
+                    soft,
+                    candidates,
+                    SizeRace.run(candidates.size(), heats, (one, count) -> train(candidates.get(one), one, count)));
         }
 
         // The cheapest of those that begin to learn as well as the uniform network.
         private KernelSizeSearch.Chosen cheapest(double overhead, int probing, int size) {
             double searched = Math.max(cost.fixed() + PROBED_PART * (target - cost.fixed()), cost.uniform(1));
             double[] soft = soft(probing, searched);
-            int[] uniform = cost.layers().stream().mapToInt(layer -> Math.min(size, layer.kmax())).toArray();
+            int[] uniform = cost.layers().stream()
+                    .mapToInt(layer -> Math.min(size, layer.kmax()))
+                    .toArray();
             List<int[]> candidates = new ArrayList<>(List.of(uniform));
             candidates.addAll(SizeCandidates.cheaper(soft, cost, searched, target, uniform));
             left = new Phase.Left[candidates.size()];
             double steps = (overhead - PROBED_PART * PROBE_STEP * probing) / COMPARED;
             int heat = (int) Math.max(1, Math.min(steps, (double) batches * options.epochs()));
-            double[] costs = candidates.stream().mapToDouble(sizes -> cost.at(sizes) - cost.fixed()).toArray();
-            return chosen(soft, candidates, SizeRace.cheapest(costs, heat, (one, count) -> train(candidates.get(one), one, count)));
+            double[] costs = candidates.stream()
+                    .mapToDouble(sizes -> cost.at(sizes) - cost.fixed())
+                    .toArray();
+            return chosen(
+                    soft,
+                    candidates,
+                    SizeRace.cheapest(costs, heat, (one, count) -> train(candidates.get(one), one, count)));
         }
 
         private KernelSizeSearch.Chosen chosen(double[] soft, List<int[]> candidates, SizeRace.Result race) {
@@ -137,8 +154,16 @@ final class OneRun {
             for (int i = 0; i < left.length; i++) {
                 SizeRace.Entry entry = race.entries().get(i);
                 told.add(new SearchResult.Candidate(candidates.get(i), entry.steps(), entry.loss()));
-                LOG.info("{}", String.format(Locale.ROOT, "candidate %d: %s, loss %.4f at step %d%s", i + 1, Arrays.toString(candidates.get(i)), entry.loss(),
-                        entry.steps(), i == race.winner() ? ", goes on" : ""));
+                LOG.info(
+                        "{}",
+                        String.format(
+                                Locale.ROOT,
+                                "candidate %d: %s, loss %.4f at step %d%s",
+                                i + 1,
+                                Arrays.toString(candidates.get(i)),
+                                entry.loss(),
+                                entry.steps(),
+                                i == race.winner() ? ", goes on" : ""));
                 if (i != race.winner() && left[i] != null) {
                     seconds += left[i].seconds();
                     work = work.plus(left[i].work());
@@ -158,14 +183,34 @@ final class OneRun {
         // On so many of the images that whole epochs have that many steps.
         private double[] probe(int count, double searched) {
             int epochs = (count + batches - 1) / batches;
-            Dataset some = context.data().take(count / epochs * Math.min(options.batch(), context.data().train().count()), Integer.MAX_VALUE);
-            Phase.Context probing = new Phase.Context(context.backend(), some, context.folder(), context.identity(), context.listeners(), context.stop());
+            Dataset some = context.data()
+                    .take(
+                            count
+                                    / epochs
+                                    * Math.min(
+                                            options.batch(),
+                                            context.data().train().count()),
+                            Integer.MAX_VALUE);
+            Phase.Context probing = new Phase.Context(
+                    context.backend(), some, context.folder(), context.identity(), context.listeners(), context.stop());
             Settings settings = job.settings();
-            try (Network network = new Network(device.backend(), plan, device.activationType(), settings.get(Settings.SEED));
-                    SynthesisedWeights weights = new SynthesisedWeights(device.backend(), device.activationType().parameterType(), cost,
-                            Budget.of(cost, searched), settings.probe(), settings.get(Settings.SEED))) {
-                Phase.Outcome outcome = Phase.run(probing, PROBE, network, weights, job.probeOptions(some, epochs),
-                        new PredictorSearch.SoftSizes(weights, cost, searched), Phase.TestPart.NEVER);
+            try (Network network =
+                            new Network(device.backend(), plan, device.activationType(), settings.get(Settings.SEED));
+                    SynthesisedWeights weights = new SynthesisedWeights(
+                            device.backend(),
+                            device.activationType().parameterType(),
+                            cost,
+                            Budget.of(cost, searched),
+                            settings.probe(),
+                            settings.get(Settings.SEED))) {
+                Phase.Outcome outcome = Phase.run(
+                        probing,
+                        PROBE,
+                        network,
+                        weights,
+                        job.probeOptions(some, epochs),
+                        new PredictorSearch.SoftSizes(weights, cost, searched),
+                        Phase.TestPart.NEVER);
                 seconds += outcome.seconds();
                 work = work.plus(outcome.work());
                 steps += outcome.steps();
@@ -177,11 +222,20 @@ final class OneRun {
         private double[] train(int[] sizes, int candidate, int count) {
             long seed = job.settings().get(Settings.SEED);
             try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
-                    TrainedWeights weights = new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed)) {
-                left[candidate] = Phase.runTo(context, CANDIDATE + (candidate + 1), network, weights, options, new Training.FixedSizes(plan, sizes),
-                        count, left[candidate]);
+                    TrainedWeights weights =
+                            new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed)) {
+                left[candidate] = Phase.runTo(
+                        context,
+                        CANDIDATE + (candidate + 1),
+                        network,
+                        weights,
+                        options,
+                        new Training.FixedSizes(plan, sizes),
+                        count,
+                        left[candidate]);
                 double[] losses = left[candidate].losses();
-                context.listeners().forEach(listener -> listener.onCandidate(sizes.clone(), count, SizeRace.mean(losses, count)));
+                context.listeners()
+                        .forEach(listener -> listener.onCandidate(sizes.clone(), count, SizeRace.mean(losses, count)));
                 return losses;
             }
         }

@@ -34,12 +34,18 @@ public final class SearchResult {
      *
      * @param sizes one odd size per sized layer
      * @param steps that it was trained for
-     * @param loss  class loss over the second half of them, on average; NaN if it could not be trained
+     * @param loss class loss over the second half of them, on average; NaN if it could not be trained
      */
     public record Candidate(int[] sizes, int steps, double loss) {}
 
     SearchResult(
-            NetworkPlan plan, FoundSizes found, Cost of, double seconds, Work work, long steps, List<float[]> weights,
+            NetworkPlan plan,
+            FoundSizes found,
+            Cost of,
+            double seconds,
+            Work work,
+            long steps,
+            List<float[]> weights,
             List<Candidate> candidates) {
         architecture = plan.architecture();
         layers = KernelSizeSearch.layerNames(plan);
@@ -107,8 +113,8 @@ public final class SearchResult {
     }
 
     /**
-     * What learning the sizes took beyond the training of the network found: in one run the probe and the candidates that lost, in two stages all of the
-     * search.
+     * What learning the sizes took beyond the training of the network found: in one run the probe and the candidates
+     * that lost, in two stages all of the search.
      */
     public Work work() {
         return work;
@@ -119,7 +125,10 @@ public final class SearchResult {
         return steps;
     }
 
-    /** What the search chose from, in the order of trust, or, as good as a uniform network, that one and then in rising order of cost; empty in two stages. */
+    /**
+     * What the search chose from, in the order of trust, or, as good as a uniform network, that one and then in rising
+     * order of cost; empty in two stages.
+     */
     public List<Candidate> candidates() {
         return candidates;
     }
@@ -138,16 +147,23 @@ public final class SearchResult {
         return list;
     }
 
-    /** Predicted weights at {@link #sizes}, per layer (K, k, k, C / groups): the start of a warm-started training; empty in one run. */
+    /**
+     * Predicted weights at {@link #sizes}, per layer (K, k, k, C / groups): the start of a warm-started training; empty
+     * in one run.
+     */
     List<float[]> weights() {
         return weights;
     }
 
     /** In the form of sizes.json. */
     public SizesFile toFile() {
-        return new SizesFile(architecture.name(), parameters, new SizesFile.Budget(kind.key(), budget, cost), IntStream.range(0, sizes.length)
-                .mapToObj(i -> new SizesFile.Layer(layers.get(i), sizes[i], soft[i]))
-                .toList());
+        return new SizesFile(
+                architecture.name(),
+                parameters,
+                new SizesFile.Budget(kind.key(), budget, cost),
+                IntStream.range(0, sizes.length)
+                        .mapToObj(i -> new SizesFile.Layer(layers.get(i), sizes[i], soft[i]))
+                        .toList());
     }
 
     @Override

@@ -30,7 +30,8 @@ public final class Setting<T> {
         this(key, standard, form, description, parser, false);
     }
 
-    private Setting(String key, T standard, String form, String description, Function<String, T> parser, boolean place) {
+    private Setting(
+            String key, T standard, String form, String description, Function<String, T> parser, boolean place) {
         this.key = key;
         this.standard = standard;
         this.form = form;
@@ -44,16 +45,27 @@ public final class Setting<T> {
     }
 
     /**
-     * A file or folder: its absolute path, so that it stays the same wherever a run goes on. "x/.." stays as it is: where x is a link, it
-     * is another folder than the one that x stands in.
+     * A file or folder: its absolute path, so that it stays the same wherever a run goes on. "x/.." stays as it is:
+     * where x is a link, it is another folder than the one that x stands in.
      *
      * @param isName tells names, which stay as they are, from paths
      */
-    static Setting<String> place(String key, String standard, Predicate<String> isName, String form, String description) {
-        return new Setting<>(key, standard, form, description, s -> {
-            String text = s.strip();
-            return text.isEmpty() ? null : isName.test(text) ? text : Path.of(text).toAbsolutePath().toString();
-        }, true);
+    static Setting<String> place(
+            String key, String standard, Predicate<String> isName, String form, String description) {
+        return new Setting<>(
+                key,
+                standard,
+                form,
+                description,
+                s -> {
+                    String text = s.strip();
+                    return text.isEmpty()
+                            ? null
+                            : isName.test(text)
+                                    ? text
+                                    : Path.of(text).toAbsolutePath().toString();
+                },
+                true);
     }
 
     static Setting<String> choice(String key, String standard, String description, List<String> choices) {
@@ -78,19 +90,22 @@ public final class Setting<T> {
             if (!lower.matches("[0-9]{1,18}[kmg]?")) {
                 return null;
             }
-            int shift = switch (lower.charAt(lower.length() - 1)) {
-                case 'k' -> 10;
-                case 'm' -> 20;
-                case 'g' -> 30;
-                default -> 0;
-            };
+            int shift =
+                    switch (lower.charAt(lower.length() - 1)) {
+                        case 'k' -> 10;
+                        case 'm' -> 20;
+                        case 'g' -> 30;
+                        default -> 0;
+                    };
             long number = Long.parseLong(shift == 0 ? lower : lower.substring(0, lower.length() - 1));
             return number <= Long.MAX_VALUE >> shift ? (Long) (number << shift) : null;
         });
     }
 
     static Setting<Integer> integer(String key, int standard, int least, int most, String description) {
-        String form = most == Integer.MAX_VALUE ? "an integer of at least " + least : "an integer from " + least + " to " + most;
+        String form = most == Integer.MAX_VALUE
+                ? "an integer of at least " + least
+                : "an integer from " + least + " to " + most;
         return new Setting<>(key, standard, form, description, s -> {
             int i = Integer.parseInt(s.strip());
             return i >= least && i <= most ? i : null;
@@ -113,7 +128,8 @@ public final class Setting<T> {
     }
 
     static Setting<Boolean> flag(String key, boolean standard, String description) {
-        return new Setting<>(key, standard, "true or false", description, s -> switch (s.strip().toLowerCase(Locale.ROOT)) {
+        return new Setting<>(key, standard, "true or false", description, s -> switch (s.strip()
+                .toLowerCase(Locale.ROOT)) {
             case "true" -> true;
             case "false" -> false;
             default -> null;
@@ -145,7 +161,9 @@ public final class Setting<T> {
         @Override
         public String toString() {
             String low = (leastIncluded ? "of at least " : "above ") + least;
-            return most == Double.POSITIVE_INFINITY ? low : low + (mostIncluded ? " and at most " : " and below ") + most;
+            return most == Double.POSITIVE_INFINITY
+                    ? low
+                    : low + (mostIncluded ? " and at most " : " and below ") + most;
         }
     }
 

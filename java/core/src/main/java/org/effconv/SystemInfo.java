@@ -29,28 +29,42 @@ public final class SystemInfo {
     /** Never fails: what is missing is a line that says so, and why. */
     public static List<Line> lines() {
         List<Line> lines = new ArrayList<>();
-        lines.add(new Line("java", System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + ")"));
-        lines.add(new Line("system", System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
-                + System.getProperty("os.arch")));
+        lines.add(
+                new Line("java", System.getProperty("java.version") + " (" + System.getProperty("java.vendor") + ")"));
+        lines.add(new Line(
+                "system",
+                System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
+                        + System.getProperty("os.arch")));
         lines.add(new Line("processor", processorLine()));
         List<String> flags = Arrays.asList(cpuinfo("flags").split(" "));
-        lines.add(new Line("features", FLAGS.stream().map(f -> f + (flags.contains(f) ? " yes" : " no")).collect(Collectors.joining(", "))));
+        lines.add(new Line(
+                "features",
+                FLAGS.stream()
+                        .map(f -> f + (flags.contains(f) ? " yes" : " no"))
+                        .collect(Collectors.joining(", "))));
         lines.add(new Line("native", orMissing(() -> {
             try (CpuBackend cpu = CpuBackend.open(1)) {
                 return "libeffconv loaded, instruction set " + cpu.instructionSet();
             }
         })));
         lines.add(new Line("oneDNN", orMissing(CpuFeatures::oneDnnVersion)));
-        lines.add(new Line("precision", orMissing(() -> CpuFeatures.bf16()
-                ? "on the CPU auto means bf16: this processor computes in it"
-                : "on the CPU auto means fp32: this processor has neither AMX nor AVX512-BF16")));
+        lines.add(new Line(
+                "precision",
+                orMissing(() -> CpuFeatures.bf16()
+                        ? "on the CPU auto means bf16: this processor computes in it"
+                        : "on the CPU auto means fp32: this processor has neither AMX nor AVX512-BF16")));
         CudaProbe cuda = CudaProbe.ofThisMachine();
         cuda.lines().forEach(l -> lines.add(new Line(l.what(), l.text())));
         boolean cpu = cpuWorks();
         lines.add(new Line("device cpu", cpu ? "there" : "missing: one of its libraries, as said above"));
-        lines.add(new Line("device cuda", Device.cudaProblem(cuda).map(p -> "missing: " + p).orElse("there")));
-        lines.add(new Line("device auto", Device.cudaProblem(cuda).isEmpty() ? "means cuda:0"
-                : "means cpu, for device cuda is missing" + (cpu ? "" : "; so is device cpu")));
+        lines.add(new Line(
+                "device cuda",
+                Device.cudaProblem(cuda).map(p -> "missing: " + p).orElse("there")));
+        lines.add(new Line(
+                "device auto",
+                Device.cudaProblem(cuda).isEmpty()
+                        ? "means cuda:0"
+                        : "means cpu, for device cuda is missing" + (cpu ? "" : "; so is device cpu")));
         return lines;
     }
 
@@ -71,8 +85,8 @@ public final class SystemInfo {
     }
 
     /**
-     * The commit this was built from, with "-dirty" behind it if the sources differed from it; "unknown" where nobody said
-     * (-Deffconv.commit; the launcher does).
+     * The commit this was built from, with "-dirty" behind it if the sources differed from it; "unknown" where nobody
+     * said (-Deffconv.commit; the launcher does).
      */
     public static String commit() {
         return System.getProperty("effconv.commit", "unknown");
@@ -101,7 +115,10 @@ public final class SystemInfo {
 
     private static String cpuinfo(String field) {
         try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
-            return lines.filter(l -> l.startsWith(field)).findFirst().map(l -> l.substring(l.indexOf(':') + 1).strip()).orElse("unknown");
+            return lines.filter(l -> l.startsWith(field))
+                    .findFirst()
+                    .map(l -> l.substring(l.indexOf(':') + 1).strip())
+                    .orElse("unknown");
         } catch (IOException e) {
             return "unknown (" + e + ")";
         }

@@ -28,7 +28,12 @@ public final class TrainedModel implements AutoCloseable {
     private final Normalisation normalisation;
     private final List<String> classNames;
 
-    TrainedModel(Device device, Network network, TrainedWeights weights, Normalisation normalisation, List<String> classNames) {
+    TrainedModel(
+            Device device,
+            Network network,
+            TrainedWeights weights,
+            Normalisation normalisation,
+            List<String> classNames) {
         this.device = device;
         this.network = network;
         this.weights = weights;
@@ -63,7 +68,14 @@ public final class TrainedModel implements AutoCloseable {
      */
     public Evaluation evaluate(Images images, int batch) {
         try (Device.Claim claim = device.claim()) {
-            return Evaluation.of(device.backend(), network, weights, new WeightSource.Progress(0, 0), input(images), normalisation, batch);
+            return Evaluation.of(
+                    device.backend(),
+                    network,
+                    weights,
+                    new WeightSource.Progress(0, 0),
+                    input(images),
+                    normalisation,
+                    batch);
         }
     }
 
@@ -72,19 +84,29 @@ public final class TrainedModel implements AutoCloseable {
      * ({@link #classNames}). Labels are not looked at. Grey images are taken as in {@link #evaluate}.
      *
      * @param batch images at a time
-     * @throws InvalidInput          if the images are of another size than the network's input
+     * @throws InvalidInput if the images are of another size than the network's input
      * @throws IllegalStateException if another thread uses the device
      */
     public float[][] logits(Images images, int batch) {
         try (Device.Claim claim = device.claim()) {
-            return Evaluation.logits(device.backend(), network, weights, new WeightSource.Progress(0, 0), input(images), normalisation, batch);
+            return Evaluation.logits(
+                    device.backend(),
+                    network,
+                    weights,
+                    new WeightSource.Progress(0, 0),
+                    input(images),
+                    normalisation,
+                    batch);
         }
     }
 
     // Whether a dataset is grey its pixels say: a few images of one that has colour may be grey.
     private Images input(Images images) {
         NetworkPlan.Input in = network.plan().input();
-        if (images.channels() == 1 && in.channels() == 3 && images.height() == in.height() && images.width() == in.width()) {
+        if (images.channels() == 1
+                && in.channels() == 3
+                && images.height() == in.height()
+                && images.width() == in.width()) {
             return images.colour();
         }
         if (images.height() != in.height() || images.width() != in.width() || images.channels() != in.channels()) {
@@ -100,8 +122,8 @@ public final class TrainedModel implements AutoCloseable {
     }
 
     /**
-     * Copies of parameters and running statistics, by the names that {@link NetworkPlan#trace} tells and as {@link NetworkPlan#modelTensors}
-     * says.
+     * Copies of parameters and running statistics, by the names that {@link NetworkPlan#trace} tells and as
+     * {@link NetworkPlan#modelTensors} says.
      *
      * @throws IllegalStateException if another thread uses the device
      */
@@ -112,8 +134,8 @@ public final class TrainedModel implements AutoCloseable {
     }
 
     /**
-     * Writes weights, running statistics and everything needed to use them into one safetensors file, its tensors named and laid out as
-     * PyTorch does (docs/model-file.md).
+     * Writes weights, running statistics and everything needed to use them into one safetensors file, its tensors named
+     * and laid out as PyTorch does (docs/model-file.md).
      *
      * @throws IllegalStateException if another thread uses the device
      */
@@ -125,7 +147,13 @@ public final class TrainedModel implements AutoCloseable {
 
     /** The same for a job, which has claimed the device. */
     void write(Path file) {
-        new ModelFile(network.plan(), weights.sizes(), normalisation, classNames, HostTensors.read(device.backend(), tensors())).write(file);
+        new ModelFile(
+                        network.plan(),
+                        weights.sizes(),
+                        normalisation,
+                        classNames,
+                        HostTensors.read(device.backend(), tensors()))
+                .write(file);
     }
 
     private Map<String, Tensor> tensors() {
@@ -135,16 +163,20 @@ public final class TrainedModel implements AutoCloseable {
     /**
      * Reads what {@link #save} wrote.
      *
-     * @throws InvalidInput          if the file is no model, or damaged
+     * @throws InvalidInput if the file is no model, or damaged
      * @throws IllegalStateException if another thread uses the device
      */
     public static TrainedModel load(Device device, Path file) {
-        ModelFile stored = ModelFile.read(file, ElementType.of(device.activationType().parameterType()));
-        try (Device.Claim claim = device.claim(); Construction construction = new Construction()) {
-            Network network = construction.own(new Network(device.backend(), stored.plan(), device.activationType(), 0));
-            TrainedWeights weights =
-                    construction.own(new TrainedWeights(device.backend(), stored.plan(), stored.sizes(), device.activationType(), 0));
-            TrainedModel model = new TrainedModel(device, network, weights, stored.normalisation(), stored.classNames());
+        ModelFile stored =
+                ModelFile.read(file, ElementType.of(device.activationType().parameterType()));
+        try (Device.Claim claim = device.claim();
+                Construction construction = new Construction()) {
+            Network network =
+                    construction.own(new Network(device.backend(), stored.plan(), device.activationType(), 0));
+            TrainedWeights weights = construction.own(
+                    new TrainedWeights(device.backend(), stored.plan(), stored.sizes(), device.activationType(), 0));
+            TrainedModel model =
+                    new TrainedModel(device, network, weights, stored.normalisation(), stored.classNames());
             HostTensors.write(device.backend(), stored.values(), model.tensors());
             construction.done();
             return model;
@@ -154,12 +186,13 @@ public final class TrainedModel implements AutoCloseable {
     /**
      * {@link #evaluate} of the dataset's test part, once its classes are known to be the model's.
      *
-     * @throws InvalidInput if they are others, or in another order; where one side has names and the other numbers nothing is known (files of labels
-     *                      alone have no names)
+     * @throws InvalidInput if they are others, or in another order; where one side has names and the other numbers
+     *     nothing is known (files of labels alone have no names)
      */
     public Evaluation evaluateTest(Dataset data, int batch) {
         if (data.classes() != classNames.size()) {
-            throw new InvalidInput(data.name() + ": " + data.classes() + " classes, the model knows " + classNames.size());
+            throw new InvalidInput(
+                    data.name() + ": " + data.classes() + " classes, the model knows " + classNames.size());
         }
         boolean comparable = numbers(classNames) == numbers(data.classNames());
         if (comparable && !data.classNames().equals(classNames)) {

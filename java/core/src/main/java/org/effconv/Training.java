@@ -44,9 +44,7 @@ public final class Training extends Job<Training> {
         warm = identity.path(WARM).asBoolean();
     }
 
-    /**
-     * @param sizes one odd kernel size per sized layer, in network order
-     */
+    /** @param sizes one odd kernel size per sized layer, in network order */
     public static Training of(String architecture, int[] sizes) {
         return of(architecture(architecture), sizes);
     }
@@ -72,7 +70,10 @@ public final class Training extends Job<Training> {
      */
     public static Training fromFile(Settings settings, Architecture architecture, Dataset data, Path file) {
         List<String> layers = KernelSizeSearch.layerNames(plan(architecture, data));
-        return new Training(settings, architecture, SizesFile.read(file, architecture.name(), layers).sizes());
+        return new Training(
+                settings,
+                architecture,
+                SizesFile.read(file, architecture.name(), layers).sizes());
     }
 
     /** Continues the run in a folder; its settings are the run's. */
@@ -93,7 +94,8 @@ public final class Training extends Job<Training> {
     /** Starts from the kernels that a search predicted instead of fresh ones. */
     public Training warmStart(SearchResult found) {
         if (!Arrays.equals(found.sizes(), sizes)) {
-            throw new InvalidInput("warm start from sizes " + Arrays.toString(found.sizes()) + ", expected " + Arrays.toString(sizes));
+            throw new InvalidInput(
+                    "warm start from sizes " + Arrays.toString(found.sizes()) + ", expected " + Arrays.toString(sizes));
         }
         warmStart = found;
         warm = true;
@@ -102,8 +104,10 @@ public final class Training extends Job<Training> {
 
     @Override
     String withoutCheckpoint() {
-        return warm ? "this training started from predicted kernels, which are nowhere else; expected a whole copy of that file, or the training to "
-                + "begin anew, in another folder" : super.withoutCheckpoint();
+        return warm
+                ? "this training started from predicted kernels, which are nowhere else; expected a whole copy of that file, or the training to "
+                        + "begin anew, in another folder"
+                : super.withoutCheckpoint();
     }
 
     @Override
@@ -118,8 +122,8 @@ public final class Training extends Job<Training> {
      * Trains on the dataset's training part and reads its test part once, after the last epoch.
      *
      * @return the trained network: close it before the device
-     * @throws InvalidInput                if settings, data and architecture do not fit together
-     * @throws EffconvException.JobFailed  if the loss is no longer finite
+     * @throws InvalidInput if settings, data and architecture do not fit together
+     * @throws EffconvException.JobFailed if the loss is no longer finite
      */
     public TrainingResult run(Device device, Dataset images) {
         Dataset data = select(images, settings());
@@ -127,7 +131,8 @@ public final class Training extends Job<Training> {
             NetworkPlan plan = plan(data);
             MemoryNeed.check(this, device, data, plan, plan.parameters(sizes));
             if (warm && warmStart == null && !Files.exists(RunFolder.checkpoint(out(), PHASE))) {
-                throw new InvalidInput(out() + ": this training started from predicted kernels, and has no checkpoint: they are gone; expected it to "
+                throw new InvalidInput(out()
+                        + ": this training started from predicted kernels, and has no checkpoint: they are gone; expected it to "
                         + "begin anew, in another folder");
             }
             return inFolder(device, data, context -> train(context, device, plan));
@@ -148,29 +153,56 @@ public final class Training extends Job<Training> {
 
     private static SizesFile sizesFile(NetworkPlan plan, int[] sizes) {
         List<String> names = KernelSizeSearch.layerNames(plan);
-        return new SizesFile(plan.architecture().name(), plan.parameters(sizes), null, IntStream.range(0, sizes.length)
-                .mapToObj(i -> new SizesFile.Layer(names.get(i), sizes[i], Double.NaN))
-                .toList());
+        return new SizesFile(
+                plan.architecture().name(),
+                plan.parameters(sizes),
+                null,
+                IntStream.range(0, sizes.length)
+                        .mapToObj(i -> new SizesFile.Layer(names.get(i), sizes[i], Double.NaN))
+                        .toList());
     }
 
     /**
      * The training of a job, within its run folder if there is one.
      *
      * @param warmStart whose predicted kernels it starts from; null: fresh ones
-     * @param left      where it was left when sizes were chosen, to go on from there; null: from the start
+     * @param left where it was left when sizes were chosen, to go on from there; null: from the start
      */
     static TrainingResult train(
-            Job<?> job, Phase.Context context, Device device, NetworkPlan plan, String phase, int[] sizes, SearchResult warmStart, Phase.Left left) {
+            Job<?> job,
+            Phase.Context context,
+            Device device,
+            NetworkPlan plan,
+            String phase,
+            int[] sizes,
+            SearchResult warmStart,
+            Phase.Left left) {
         Settings settings = job.settings();
         long seed = settings.get(Settings.SEED);
         try (Construction construction = new Construction()) {
             Network network = construction.own(new Network(device.backend(), plan, device.activationType(), seed));
-            TrainedWeights weights = construction.own(new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed,
+            TrainedWeights weights = construction.own(new TrainedWeights(
+                    device.backend(),
+                    plan,
+                    sizes,
+                    device.activationType(),
+                    seed,
                     warmStart == null ? null : warmStart.weights()));
-            Phase.Outcome outcome = Phase.run(context, phase, network, weights, job.options(context.data(), settings.get(Settings.EPOCHS)),
-                    new FixedSizes(plan, sizes), testPart(settings), left);
-            TrainedModel model =
-                    new TrainedModel(device, network, weights, Normalisation.of(context.data()), context.data().classNames());
+            Phase.Outcome outcome = Phase.run(
+                    context,
+                    phase,
+                    network,
+                    weights,
+                    job.options(context.data(), settings.get(Settings.EPOCHS)),
+                    new FixedSizes(plan, sizes),
+                    testPart(settings),
+                    left);
+            TrainedModel model = new TrainedModel(
+                    device,
+                    network,
+                    weights,
+                    Normalisation.of(context.data()),
+                    context.data().classNames());
             construction.done();
             return new TrainingResult(model, outcome);
         }

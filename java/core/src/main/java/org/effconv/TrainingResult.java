@@ -33,8 +33,8 @@ public final class TrainingResult implements AutoCloseable {
     }
 
     /**
-     * Largest test accuracy of any epoch; NaN unless the setting best-epoch is on. The epoch is chosen by the test part, so
-     * this is no estimate for new images: only peers' figures that were chosen so compare with it.
+     * Largest test accuracy of any epoch; NaN unless the setting best-epoch is on. The epoch is chosen by the test
+     * part, so this is no estimate for new images: only peers' figures that were chosen so compare with it.
      */
     public double bestEpochTestAccuracy() {
         return outcome.bestTest();

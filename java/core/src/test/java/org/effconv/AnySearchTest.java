@@ -69,7 +69,8 @@ class AnySearchTest {
         }
         assertTrue(answered > 20, answered + " budgets answered");
         for (String outside : new String[] {"k9", "1", "k1"}) {
-            String message = assertThrows(InvalidInput.class, () -> read.sizes(outside)).getMessage();
+            String message =
+                    assertThrows(InvalidInput.class, () -> read.sizes(outside)).getMessage();
             assertTrue(message.contains("expected a budget between them"), message);
         }
         assertThrows(InvalidInput.class, () -> read.sizes("auto"));
@@ -91,7 +92,9 @@ class AnySearchTest {
             });
             assertThrows(StopSignal.Stopped.class, () -> stopped.run(device, DATA));
             AnySearch.resume(folder.resolve("broken")).run(device, DATA);
-            assertEquals(Files.readString(folder.resolve("whole/budgets.json")), Files.readString(folder.resolve("broken/budgets.json")));
+            assertEquals(
+                    Files.readString(folder.resolve("whole/budgets.json")),
+                    Files.readString(folder.resolve("broken/budgets.json")));
         }
     }
 
@@ -101,7 +104,9 @@ class AnySearchTest {
             search("with").run(device, DATA);
             search("without").set(Settings.SIZE_PREDICTOR, "none").run(device, DATA);
             search("frozen").set(Settings.FROZEN, 0.85).run(device, DATA); // 0.2 more for a last part would be too much
-            assertNotEquals(Files.readString(folder.resolve("with/budgets.json")), Files.readString(folder.resolve("without/budgets.json")));
+            assertNotEquals(
+                    Files.readString(folder.resolve("with/budgets.json")),
+                    Files.readString(folder.resolve("without/budgets.json")));
         }
     }
 
@@ -109,23 +114,35 @@ class AnySearchTest {
     @CsvSource({"k5, expected a range of budgets", "any:k3..900M, at kmax", "any:k7..k3, smaller end first"})
     void otherBudgetsAreRefusedBeforeAnythingIsWritten(String budget, String part) {
         try (Device device = device()) {
-            String message = assertThrows(InvalidInput.class,
-                    () -> AnySearch.of("planted3").budget(budget).out(folder.resolve("new")).run(device, DATA)).getMessage();
+            String message = assertThrows(InvalidInput.class, () -> AnySearch.of("planted3")
+                            .budget(budget)
+                            .out(folder.resolve("new"))
+                            .run(device, DATA))
+                    .getMessage();
             assertTrue(message.contains(part), message);
             assertTrue(Files.notExists(folder.resolve("new")));
         }
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"effconv-budgets-1|x|format", "\"cost\" : \"parameters\"|\"cost\" : \"money\"|money", "\"from\"|\"form\"|from"})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "effconv-budgets-1|x|format",
+                "\"cost\" : \"parameters\"|\"cost\" : \"money\"|money",
+                "\"from\"|\"form\"|from"
+            })
     void damagedFilesAreRefused(String from, String to, String part) throws IOException {
         try (Device device = device()) {
             search("run").epochs(1).run(device, DATA);
         }
         Path file = folder.resolve("run/budgets.json");
         Files.writeString(file, Files.readString(file).replace(from, to));
-        String message = assertThrows(InvalidInput.class, () -> AnySearchResult.read(folder.resolve("run"))).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> AnySearchResult.read(folder.resolve("run")))
+                .getMessage();
         assertTrue(message.startsWith(file.toString()) && message.contains(part), message);
-        assertTrue(assertThrows(InvalidInput.class, () -> AnySearchResult.read(folder)).getMessage().contains("holds no budgets.json"));
+        assertTrue(assertThrows(InvalidInput.class, () -> AnySearchResult.read(folder))
+                .getMessage()
+                .contains("holds no budgets.json"));
     }
 }

@@ -24,7 +24,9 @@ class ArchitectureTest {
 
     @BeforeAll
     static void read() {
-        all = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("org.effconv");
+        all = new ClassFileImporter()
+                .withImportOption(new ImportOption.DoNotIncludeTests())
+                .importPackages("org.effconv");
     }
 
     @ParameterizedTest(name = "{0} may use {1}")
@@ -51,9 +53,17 @@ class ArchitectureTest {
         DescribedPredicate<JavaClass> fine = describe("what the table allows", c -> {
             String p = c.getPackageName();
             boolean ours = p.equals("org.effconv") || p.startsWith("org.effconv.");
-            return !ours || isIn(p, name) || others.stream().anyMatch(o -> isIn(p, o)) || c.getName().startsWith("org.effconv.error.EffconvException");
+            return !ours
+                    || isIn(p, name)
+                    || others.stream().anyMatch(o -> isIn(p, o))
+                    || c.getName().startsWith("org.effconv.error.EffconvException");
         });
-        classes().that().resideInAPackage("org.effconv." + name + "..").should().onlyDependOnClassesThat(fine).check(all);
+        classes()
+                .that()
+                .resideInAPackage("org.effconv." + name + "..")
+                .should()
+                .onlyDependOnClassesThat(fine)
+                .check(all);
     }
 
     @ParameterizedTest(name = "{0} is for {1} alone")
@@ -65,12 +75,19 @@ class ArchitectureTest {
         "org.effconv.backend.cuda, cuda"
     })
     void nativeCodeStaysInItsBackend(String what, String backends) {
-        DescribedPredicate<JavaClass> fine = describe("nothing of " + what, c -> !c.getPackageName().startsWith(what));
-        String[] packages = Arrays.stream(backends.split(" ")).map(b -> "org.effconv.backend." + b + "..").toArray(String[]::new);
+        DescribedPredicate<JavaClass> fine =
+                describe("nothing of " + what, c -> !c.getPackageName().startsWith(what));
+        String[] packages = Arrays.stream(backends.split(" "))
+                .map(b -> "org.effconv.backend." + b + "..")
+                .toArray(String[]::new);
         classes()
-                .that().resideOutsideOfPackages(packages)
-                .and().resideOutsideOfPackage("org.effconv") // what a user types: settings, devices, what they can do
-                .should().onlyDependOnClassesThat(fine).check(all);
+                .that()
+                .resideOutsideOfPackages(packages)
+                .and()
+                .resideOutsideOfPackage("org.effconv") // what a user types: settings, devices, what they can do
+                .should()
+                .onlyDependOnClassesThat(fine)
+                .check(all);
     }
 
     /** Every package is a slice of its own, the root included. */
@@ -94,8 +111,14 @@ class ArchitectureTest {
     @Test
     void nothingOfTheLibraryUsesSweeps() {
         DescribedPredicate<JavaClass> fine = describe("no sweep", c -> !isIn(c.getPackageName(), "sweep"));
-        classes().that().resideOutsideOfPackage("org.effconv.sweep..").and().resideOutsideOfPackage("org.effconv.cli..")
-                .should().onlyDependOnClassesThat(fine).check(all);
+        classes()
+                .that()
+                .resideOutsideOfPackage("org.effconv.sweep..")
+                .and()
+                .resideOutsideOfPackage("org.effconv.cli..")
+                .should()
+                .onlyDependOnClassesThat(fine)
+                .check(all);
     }
 
     private static boolean isIn(String packageName, String part) {

@@ -21,7 +21,8 @@ public final class ChannelsFirstReference {
         float[] bias = tensors.containsKey(layer + ".bias") ? values(layer + ".bias") : new float[dims[0]];
         int kernel = dims[3];
         int pad = kernel / 2;
-        double[][][] y = new double[dims[0]][(x[0].length + stride - 1) / stride][(x[0][0].length + stride - 1) / stride];
+        double[][][] y =
+                new double[dims[0]][(x[0].length + stride - 1) / stride][(x[0][0].length + stride - 1) / stride];
         for (int o = 0; o < y.length; o++) {
             int firstChannel = o / (dims[0] / groups) * dims[1];
             for (int i = 0; i < y[o].length; i++) {
@@ -52,7 +53,8 @@ public final class ChannelsFirstReference {
             double factor = values(layer + ".weight")[c] / Math.sqrt(values(layer + ".running_var")[c] + 1e-5);
             for (int i = 0; i < y[c].length; i++) {
                 for (int j = 0; j < y[c][i].length; j++) {
-                    y[c][i][j] = (x[c][i][j] - values(layer + ".running_mean")[c]) * factor + values(layer + ".bias")[c];
+                    y[c][i][j] =
+                            (x[c][i][j] - values(layer + ".running_mean")[c]) * factor + values(layer + ".bias")[c];
                 }
             }
         }
@@ -90,7 +92,8 @@ public final class ChannelsFirstReference {
             for (int i = 0; i < y[c].length; i++) {
                 for (int j = 0; j < y[c][i].length; j++) {
                     y[c][i][j] = Math.max(
-                            Math.max(x[c][2 * i][2 * j], x[c][2 * i][2 * j + 1]), Math.max(x[c][2 * i + 1][2 * j], x[c][2 * i + 1][2 * j + 1]));
+                            Math.max(x[c][2 * i][2 * j], x[c][2 * i][2 * j + 1]),
+                            Math.max(x[c][2 * i + 1][2 * j], x[c][2 * i + 1][2 * j + 1]));
                 }
             }
         }

@@ -20,8 +20,11 @@ class DeviceChoiceTest {
     private final List<CudaOptions> asked = new ArrayList<>();
 
     private DeviceChoice choose(String device, CudaProblem problem) {
-        Settings settings = Settings.standard().with(Settings.DEVICE, device).withText(Settings.GPU_MEMORY, "20g", "--gpu-memory")
-                .with(Settings.CONV, "own").with(Settings.GRAPHS, "off");
+        Settings settings = Settings.standard()
+                .with(Settings.DEVICE, device)
+                .withText(Settings.GPU_MEMORY, "20g", "--gpu-memory")
+                .with(Settings.CONV, "own")
+                .with(Settings.GRAPHS, "off");
         return DeviceChoice.of(settings, options -> {
             asked.add(options);
             return Optional.ofNullable(problem);
@@ -33,7 +36,8 @@ class DeviceChoiceTest {
         CudaOptions expected = new CudaOptions(3, 20L << 30, ConvolutionChoice.OWN, false);
         assertEquals(new DeviceChoice(expected, "as asked"), choose("cuda:3", null));
         assertEquals(0, choose("cuda", null).cuda().ordinal());
-        String message = assertThrows(MissingNative.class, () -> choose("cuda", OLD)).getMessage();
+        String message =
+                assertThrows(MissingNative.class, () -> choose("cuda", OLD)).getMessage();
         assertEquals("device 'cuda': the NVIDIA driver is too old: found 12.8; needed: 13.0; way out: update", message);
     }
 
@@ -63,14 +67,19 @@ class DeviceChoiceTest {
     @Test
     void otherDevicesAreRefused() {
         for (String name : new String[] {"tpu", "cuda:", "cuda:x", "cuda:-1", "cuda:99999", "gpu"}) {
-            String message = assertThrows(InvalidInput.class, () -> choose(name, null)).getMessage();
-            assertTrue(message.contains("'" + name + "'") && message.contains("expected auto, cpu, cuda or cuda:N"), message);
+            String message =
+                    assertThrows(InvalidInput.class, () -> choose(name, null)).getMessage();
+            assertTrue(
+                    message.contains("'" + name + "'") && message.contains("expected auto, cpu, cuda or cuda:N"),
+                    message);
         }
     }
 
     @Test
     void memoryIsGivenInBytesOrTheirMultiples() {
-        String[][] good = {{"0", "0"}, {"20g", "21474836480"}, {"512M", "536870912"}, {"3k", "3072"}, {"1048576", "1048576"}};
+        String[][] good = {
+            {"0", "0"}, {"20g", "21474836480"}, {"512M", "536870912"}, {"3k", "3072"}, {"1048576", "1048576"}
+        };
         for (String[] pair : good) {
             assertEquals(Long.parseLong(pair[1]), Settings.GPU_MEMORY.parse(pair[0], "here"));
         }

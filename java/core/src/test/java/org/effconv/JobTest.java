@@ -58,18 +58,30 @@ class JobTest {
             }
         };
         try (device) {
-            SearchResult found =
-                    KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, TWO_STAGE).epochs(1).batch(16).listener(listener).run(device, DATA);
+            SearchResult found = KernelSizeSearch.of("planted3")
+                    .budget("k5")
+                    .set(Settings.FLOW, TWO_STAGE)
+                    .epochs(1)
+                    .batch(16)
+                    .listener(listener)
+                    .run(device, DATA);
             assertEquals(3, found.sizes().length);
             assertTrue(Math.abs(found.parameters() / found.budget() - 1) <= 0.02, found.toString());
-            try (TrainingResult result =
-                    Training.of("planted3", found.sizes()).batch(16).epochs(2).listener(listener).run(device, DATA)) {
-                assertEquals(result.testAccuracy(), result.model().evaluate(DATA.test(), 7).accuracy());
+            try (TrainingResult result = Training.of("planted3", found.sizes())
+                    .batch(16)
+                    .epochs(2)
+                    .listener(listener)
+                    .run(device, DATA)) {
+                assertEquals(
+                        result.testAccuracy(),
+                        result.model().evaluate(DATA.test(), 7).accuracy());
                 assertEquals(result.testAccuracy(), accuracy(result.model().logits(DATA.test(), 7)));
             }
         }
         assertEquals(0, device.liveBytes());
-        assertEquals(List.of("search", "train", "train"), heard.stream().map(EpochMetrics::phase).toList());
+        assertEquals(
+                List.of("search", "train", "train"),
+                heard.stream().map(EpochMetrics::phase).toList());
     }
 
     @Test
@@ -77,7 +89,8 @@ class JobTest {
         Device device = device();
         try (device) {
             Training hopeless = training().set(Settings.OPTIMIZER, "sgd").learningRate(1e30);
-            String message = assertThrows(JobFailed.class, () -> hopeless.run(device, DATA)).getMessage();
+            String message = assertThrows(JobFailed.class, () -> hopeless.run(device, DATA))
+                    .getMessage();
             assertTrue(message.contains("learning rate") && message.contains("batch"), message);
         }
         assertEquals(0, device.liveBytes());
@@ -88,9 +101,16 @@ class JobTest {
     void aSearchWithoutNumbersEndsWithAdviceAndNotWithSizes(String update) {
         Device device = device();
         try (device) {
-            KernelSizeSearch hopeless = KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, TWO_STAGE).epochs(2).batch(16).set(Settings.OPTIMIZER, "sgd")
-                    .set(Settings.SIZE_UPDATE, update).learningRate(1e30);
-            String message = assertThrows(JobFailed.class, () -> hopeless.run(device, DATA)).getMessage();
+            KernelSizeSearch hopeless = KernelSizeSearch.of("planted3")
+                    .budget("k5")
+                    .set(Settings.FLOW, TWO_STAGE)
+                    .epochs(2)
+                    .batch(16)
+                    .set(Settings.OPTIMIZER, "sgd")
+                    .set(Settings.SIZE_UPDATE, update)
+                    .learningRate(1e30);
+            String message = assertThrows(JobFailed.class, () -> hopeless.run(device, DATA))
+                    .getMessage();
             assertTrue(message.contains("learning rate"), message);
         }
         assertEquals(0, device.liveBytes());
@@ -114,7 +134,12 @@ class JobTest {
 
     private TrainingResult warm(Device device, SearchResult found, String name, int stopIn) {
         StopSignal stop = new StopSignal();
-        return Training.of("planted3", found.sizes()).batch(16).epochs(2).warmStart(found).out(folder.resolve(name)).stopSignal(stop)
+        return Training.of("planted3", found.sizes())
+                .batch(16)
+                .epochs(2)
+                .warmStart(found)
+                .out(folder.resolve(name))
+                .stopSignal(stop)
                 .listener(new TrainingListener() {
                     @Override
                     public void onBatch(String phase, int epoch, int batch, double loss) {
@@ -122,25 +147,43 @@ class JobTest {
                             stop.request();
                         }
                     }
-                }).run(device, DATA);
+                })
+                .run(device, DATA);
     }
 
-    /** The predicted kernels are in no file: what has a checkpoint goes on from that, and what has none must not go on from fresh weights. */
+    /**
+     * The predicted kernels are in no file: what has a checkpoint goes on from that, and what has none must not go on
+     * from fresh weights.
+     */
     @Test
     void aWarmTrainingGoesOnFromItsCheckpointOrNotAtAll() throws IOException {
         try (Device device = device()) {
-            SearchResult found = KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, TWO_STAGE).epochs(1).batch(16).run(device, DATA);
+            SearchResult found = KernelSizeSearch.of("planted3")
+                    .budget("k5")
+                    .set(Settings.FLOW, TWO_STAGE)
+                    .epochs(1)
+                    .batch(16)
+                    .run(device, DATA);
             warm(device, found, "whole", 9).close();
             assertThrows(StopSignal.Stopped.class, () -> warm(device, found, "second", 2));
             Training.resume(folder.resolve("second")).run(device, DATA).close();
-            assertArrayEquals(Files.readAllBytes(folder.resolve("whole/model.safetensors")), Files.readAllBytes(folder.resolve("second/model.safetensors")));
+            assertArrayEquals(
+                    Files.readAllBytes(folder.resolve("whole/model.safetensors")),
+                    Files.readAllBytes(folder.resolve("second/model.safetensors")));
             Path damaged = folder.resolve("second/checkpoint/train.safetensors");
             Files.write(damaged, Arrays.copyOf(Files.readAllBytes(damaged), 100));
-            String lost = assertThrows(InvalidInput.class, () -> Training.resume(folder.resolve("second")).run(device, DATA)).getMessage();
-            assertTrue(lost.startsWith(damaged.toString()) && lost.contains("expected a whole copy of that file") && !lost.contains("removed"), lost);
+            String lost = assertThrows(InvalidInput.class, () -> Training.resume(folder.resolve("second"))
+                            .run(device, DATA))
+                    .getMessage();
+            assertTrue(
+                    lost.startsWith(damaged.toString())
+                            && lost.contains("expected a whole copy of that file")
+                            && !lost.contains("removed"),
+                    lost);
             assertThrows(StopSignal.Stopped.class, () -> warm(device, found, "first", 1));
             Training cold = Training.resume(folder.resolve("first"));
-            String message = assertThrows(InvalidInput.class, () -> cold.run(device, DATA)).getMessage();
+            String message = assertThrows(InvalidInput.class, () -> cold.run(device, DATA))
+                    .getMessage();
             assertTrue(message.contains("begin anew"), message);
         }
     }
@@ -149,17 +192,32 @@ class JobTest {
     void aStopIsHeardInTheChoiceOfSizesAndTheSearchGoesOnFromThere() {
         try (Device device = device()) {
             StopSignal stop = new StopSignal();
-            KernelSizeSearch search = KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, TWO_STAGE).epochs(8).batch(4);
-            KernelSizeSearch stopped = KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, TWO_STAGE).epochs(8).batch(4).out(folder.resolve("run"))
-                    .stopSignal(stop).listener(new TrainingListener() {
+            KernelSizeSearch search = KernelSizeSearch.of("planted3")
+                    .budget("k5")
+                    .set(Settings.FLOW, TWO_STAGE)
+                    .epochs(8)
+                    .batch(4);
+            KernelSizeSearch stopped = KernelSizeSearch.of("planted3")
+                    .budget("k5")
+                    .set(Settings.FLOW, TWO_STAGE)
+                    .epochs(8)
+                    .batch(4)
+                    .out(folder.resolve("run"))
+                    .stopSignal(stop)
+                    .listener(new TrainingListener() {
                         @Override
                         public void onEnd(String phase) {
                             stop.request();
                         }
                     });
-            String message = assertThrows(StopSignal.Stopped.class, () -> stopped.run(device, DATA)).getMessage();
+            String message = assertThrows(StopSignal.Stopped.class, () -> stopped.run(device, DATA))
+                    .getMessage();
             assertTrue(message.contains("choice of sizes"), message);
-            assertArrayEquals(search.run(device, DATA).sizes(), KernelSizeSearch.resume(folder.resolve("run")).run(device, DATA).sizes());
+            assertArrayEquals(
+                    search.run(device, DATA).sizes(),
+                    KernelSizeSearch.resume(folder.resolve("run"))
+                            .run(device, DATA)
+                            .sizes());
         }
     }
 
@@ -171,7 +229,8 @@ class JobTest {
             Training training = training().out(out).listener(new TrainingListener() {
                 @Override
                 public void onEnd(String phase) {
-                    assertTrue(out.resolve("model.safetensors/in the way").toFile().mkdirs());
+                    assertTrue(
+                            out.resolve("model.safetensors/in the way").toFile().mkdirs());
                 }
             });
             assertThrows(UncheckedIOException.class, () -> training.run(device, DATA));
@@ -184,29 +243,41 @@ class JobTest {
         List<String> seen = new ArrayList<>();
         try (Device device = device()) {
             Path checkpoint = folder.resolve("run/checkpoint/train.safetensors");
-            training().out(folder.resolve("run")).listener(new TrainingListener() {
-                @Override
-                public void onEpoch(EpochMetrics metrics) {
-                    seen.add(Safetensors.read(checkpoint).metadata().get("epochs"));
-                }
-            }).run(device, DATA).close();
+            training()
+                    .out(folder.resolve("run"))
+                    .listener(new TrainingListener() {
+                        @Override
+                        public void onEpoch(EpochMetrics metrics) {
+                            seen.add(Safetensors.read(checkpoint).metadata().get("epochs"));
+                        }
+                    })
+                    .run(device, DATA)
+                    .close();
         }
         assertEquals(List.of("1", "2"), seen);
     }
 
     @Test
     void aModelIsSavedAndLoadedByTheDevicesOwnerOnly() {
-        try (Device device = device(); TrainingResult trained = training().run(device, DATA)) {
+        try (Device device = device();
+                TrainingResult trained = training().run(device, DATA)) {
             Path file = folder.resolve("model.safetensors");
             trained.model().save(file);
             List<String> refused = new ArrayList<>();
-            training().listener(new TrainingListener() {
-                @Override
-                public void onEpoch(EpochMetrics metrics) { // as another thread would, between two operations of the job
-                    refused.add(assertThrows(IllegalStateException.class, () -> trained.model().save(file)).getMessage());
-                    refused.add(assertThrows(IllegalStateException.class, () -> TrainedModel.load(device, file)).getMessage());
-                }
-            }).run(device, DATA).close();
+            training()
+                    .listener(new TrainingListener() {
+                        @Override
+                        public void onEpoch(
+                                EpochMetrics metrics) { // as another thread would, between two operations of the job
+                            refused.add(assertThrows(IllegalStateException.class, () -> trained.model()
+                                            .save(file))
+                                    .getMessage());
+                            refused.add(assertThrows(IllegalStateException.class, () -> TrainedModel.load(device, file))
+                                    .getMessage());
+                        }
+                    })
+                    .run(device, DATA)
+                    .close();
             assertEquals(4, refused.size());
             assertTrue(refused.stream().allMatch(message -> message.contains("in use by thread")), refused.toString());
             TrainedModel.load(device, file).close();
@@ -218,13 +289,24 @@ class JobTest {
         Dataset named = Dataset.of("pets", DATA.train(), DATA.test(), List.of("cat", "dog"));
         Dataset turned = Dataset.of("pets", DATA.train(), DATA.test(), List.of("dog", "cat"));
         Dataset numbered = Dataset.of("numbers", DATA.train(), DATA.test(), List.of("0", "1"));
-        try (Device device = device(); TrainingResult trained = training().run(device, named)) {
-            assertEquals(trained.testAccuracy(), trained.model().evaluateTest(named, 16).accuracy(), 1e-12);
-            assertEquals(trained.testAccuracy(), trained.model().evaluateTest(numbered, 16).accuracy(), 1e-12);
-            String message = assertThrows(InvalidInput.class, () -> trained.model().evaluateTest(turned, 16)).getMessage();
+        try (Device device = device();
+                TrainingResult trained = training().run(device, named)) {
+            assertEquals(
+                    trained.testAccuracy(),
+                    trained.model().evaluateTest(named, 16).accuracy(),
+                    1e-12);
+            assertEquals(
+                    trained.testAccuracy(),
+                    trained.model().evaluateTest(numbered, 16).accuracy(),
+                    1e-12);
+            String message = assertThrows(
+                            InvalidInput.class, () -> trained.model().evaluateTest(turned, 16))
+                    .getMessage();
             assertTrue(message.contains("[dog, cat], the model knows [cat, dog]"), message);
         }
-        try (Device device = device(); TrainingResult trained = training().run(device, Dataset.of("folders", DATA.train(), DATA.test(), List.of("1", "0")))) {
+        try (Device device = device();
+                TrainingResult trained =
+                        training().run(device, Dataset.of("folders", DATA.train(), DATA.test(), List.of("1", "0")))) {
             assertThrows(InvalidInput.class, () -> trained.model().evaluateTest(numbered, 16));
         }
     }
@@ -232,7 +314,12 @@ class JobTest {
     @Test
     void largeImagesAreAugmentedWithinWhatTheAugmentationTakes() {
         Images large = Images.of(new byte[2 * 1024 * 768 * 3], new int[] {0, 1}, 1024, 768, 3);
-        assertEquals(Augmentation.MAX_PAD, training().options(Dataset.of("large", large, large, List.of("a", "b")), 1).augmentation().pad());
+        assertEquals(
+                Augmentation.MAX_PAD,
+                training()
+                        .options(Dataset.of("large", large, large, List.of("a", "b")), 1)
+                        .augmentation()
+                        .pad());
     }
 
     @Test
@@ -241,9 +328,13 @@ class JobTest {
             Training two = training().listener(new TrainingListener() {
                 @Override
                 public void onStart(String phase, int epochs, int epochsDone, int batches) {
-                    CompletionException refused = assertThrows(CompletionException.class,
-                            () -> CompletableFuture.runAsync(() -> training().run(device, DATA)).join());
-                    assertTrue(refused.getCause().getMessage().contains("one thread at a time"), refused.getCause().getMessage());
+                    CompletionException refused =
+                            assertThrows(CompletionException.class, () -> CompletableFuture.runAsync(
+                                            () -> training().run(device, DATA))
+                                    .join());
+                    assertTrue(
+                            refused.getCause().getMessage().contains("one thread at a time"),
+                            refused.getCause().getMessage());
                 }
             });
             two.run(device, DATA).close();

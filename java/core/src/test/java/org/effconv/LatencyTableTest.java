@@ -53,7 +53,10 @@ class LatencyTableTest {
         }
         List<LatencyTable.Row> list = new ArrayList<>();
         rows.forEach((shape, times) -> list.add(new LatencyTable.Row(shape, times)));
-        return new LatencyTable(LatencyTable.setup(device, PLAN, LatencyTable.Pass.TRAINING, 16), 0.25, list,
+        return new LatencyTable(
+                LatencyTable.setup(device, PLAN, LatencyTable.Pass.TRAINING, 16),
+                0.25,
+                list,
                 List.of(new LatencyTable.Check(new int[] {3, 3, 3}, 0.9, 0.82)));
     }
 
@@ -72,8 +75,13 @@ class LatencyTableTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"threads, 7, threads '7'", "device, '\"cpu, another\"', device 'cpu, another'", "precision, '\"BF16\"', precision 'BF16'",
-        "network, '\"cnn6 on 3 x 3 x 1, 2 classes\"', network 'cnn6 on", "architecture, '\"0123456789abcdef\"', architecture '0123"})
+    @CsvSource({
+        "threads, 7, threads '7'",
+        "device, '\"cpu, another\"', device 'cpu, another'",
+        "precision, '\"BF16\"', precision 'BF16'",
+        "network, '\"cnn6 on 3 x 3 x 1, 2 classes\"', network 'cnn6 on",
+        "architecture, '\"0123456789abcdef\"', architecture '0123"
+    })
     void aTableOfAnotherDeviceIsRefused(String field, String value, String part) throws IOException {
         try (Device device = device()) {
             Path file = folder.resolve("table.json");
@@ -81,23 +89,34 @@ class LatencyTableTest {
             json.set(field, Json.parse("{\"v\": " + value + "}", "test").path("v"));
             Files.writeString(file, Json.pretty(json));
             LatencyTable other = LatencyTable.read(file);
-            String message = assertThrows(InvalidInput.class, () -> other.cost(device, PLAN, "table.json")).getMessage();
-            assertTrue(message.startsWith("table.json: was measured with " + part) && message.contains("expected a table measured here"), message);
+            String message = assertThrows(InvalidInput.class, () -> other.cost(device, PLAN, "table.json"))
+                    .getMessage();
+            assertTrue(
+                    message.startsWith("table.json: was measured with " + part)
+                            && message.contains("expected a table measured here"),
+                    message);
         }
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"\"format\" : \"effconv-latency-2\"|\"format\" : \"x\"|format \"x\", expected",
-        "\"threads\" : 1|\"threads\" : 0|threads: 0, expected", "\"pass\" : \"training\"|\"pass\" : \"both\"|pass 'both': expected training or inference",
-        "\"restMilliseconds\" : 0.25|\"restMilliseconds\" : -1|restMilliseconds: -1, expected", "0.19|0.01|layers[0].milliseconds[1]: 0.01, expected",
-        "\"stride\" : 1|\"strides\" : 1|layers[0].shape"})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\"format\" : \"effconv-latency-2\"|\"format\" : \"x\"|format \"x\", expected",
+                "\"threads\" : 1|\"threads\" : 0|threads: 0, expected",
+                "\"pass\" : \"training\"|\"pass\" : \"both\"|pass 'both': expected training or inference",
+                "\"restMilliseconds\" : 0.25|\"restMilliseconds\" : -1|restMilliseconds: -1, expected",
+                "0.19|0.01|layers[0].milliseconds[1]: 0.01, expected",
+                "\"stride\" : 1|\"strides\" : 1|layers[0].shape"
+            })
     void aDamagedTableIsRefused(String from, String to, String part) throws IOException {
         try (Device device = device()) {
             Path file = folder.resolve("table.json");
             String text = Json.pretty(table(device).toJson());
             assertTrue(text.contains(from), text);
             Files.writeString(file, text.replace(from, to));
-            String message = assertThrows(InvalidInput.class, () -> LatencyTable.read(file)).getMessage();
+            String message = assertThrows(InvalidInput.class, () -> LatencyTable.read(file))
+                    .getMessage();
             assertTrue(message.startsWith(file.toString()) && message.contains(part), message);
         }
     }
@@ -106,9 +125,14 @@ class LatencyTableTest {
     void aLayerWithoutTimesIsNamed() {
         try (Device device = device()) {
             LatencyTable whole = table(device);
-            LatencyTable less = new LatencyTable(whole.setup(), 0, whole.rows().subList(1, whole.rows().size()), List.of());
-            String message = assertThrows(InvalidInput.class, () -> less.cost(device, PLAN, "t.json")).getMessage();
-            assertTrue(message.contains("no times of layer " + PLAN.sizedLayers().get(0).name()), message);
+            LatencyTable less = new LatencyTable(
+                    whole.setup(), 0, whole.rows().subList(1, whole.rows().size()), List.of());
+            String message = assertThrows(InvalidInput.class, () -> less.cost(device, PLAN, "t.json"))
+                    .getMessage();
+            assertTrue(
+                    message.contains(
+                            "no times of layer " + PLAN.sizedLayers().get(0).name()),
+                    message);
         }
     }
 
@@ -120,13 +144,22 @@ class LatencyTableTest {
         Path out = folder.resolve("run");
         try (device) {
             table(device).write(file);
-            SearchResult found = KernelSizeSearch.of("planted3").budget(budget).set(Settings.COST, cost)
-                    .set(Settings.LATENCY_TABLE, file.toString()).epochs(1).batch(16).out(out).run(device, DATA);
+            SearchResult found = KernelSizeSearch.of("planted3")
+                    .budget(budget)
+                    .set(Settings.COST, cost)
+                    .set(Settings.LATENCY_TABLE, file.toString())
+                    .epochs(1)
+                    .batch(16)
+                    .out(out)
+                    .run(device, DATA);
             assertEquals(cost, found.costKind().key());
-            assertTrue(Cost.deviation(found.cost(), found.budget()) <= (cost.equals("latency") ? 0.04 : 0.05), found.toString()); // a table is uncertain
+            assertTrue(
+                    Cost.deviation(found.cost(), found.budget()) <= (cost.equals("latency") ? 0.04 : 0.05),
+                    found.toString()); // a table is uncertain
             SizesFile sizes = SizesFile.read(out.resolve("sizes.json"), "planted3", found.layers());
             assertEquals(new SizesFile.Budget(cost, found.budget(), found.cost()), sizes.budget());
-            ObjectNode identity = (ObjectNode) Json.read(out.resolve("config.json")).path("identity");
+            ObjectNode identity =
+                    (ObjectNode) Json.read(out.resolve("config.json")).path("identity");
             assertEquals(cost.equals("latency"), identity.has("latencyTable"));
         }
         assertEquals(0, device.liveBytes());
@@ -139,31 +172,45 @@ class LatencyTableTest {
             Path file = folder.resolve("table.json");
             table(device).write(file);
             Path out = folder.resolve("run");
-            Learning learning = Learning.of("planted3").budget("k5").set(Settings.COST, "latency").set(Settings.LATENCY_TABLE, file.toString())
-                    .set(Settings.SEARCH_EPOCHS, 1).epochs(1).batch(16).out(out).listener(new TrainingListener() {
+            Learning learning = Learning.of("planted3")
+                    .budget("k5")
+                    .set(Settings.COST, "latency")
+                    .set(Settings.LATENCY_TABLE, file.toString())
+                    .set(Settings.SEARCH_EPOCHS, 1)
+                    .epochs(1)
+                    .batch(16)
+                    .out(out)
+                    .listener(new TrainingListener() {
                         @Override
                         public void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {
                             file.toFile().delete();
                         }
                     });
-            try (LearningResult first = learning.run(device, DATA); LearningResult again = Learning.resume(out).run(device, DATA)) {
+            try (LearningResult first = learning.run(device, DATA);
+                    LearningResult again = Learning.resume(out).run(device, DATA)) {
                 assertArrayEquals(first.search().sizes(), again.search().sizes());
             }
             LatencyTable whole = table(device);
             new LatencyTable(whole.setup(), 2 * whole.rest(), whole.rows(), whole.checks()).write(file);
             Learning other = Learning.resume(out).set(Settings.LATENCY_TABLE, file.toString());
-            String message = assertThrows(InvalidInput.class, () -> other.run(device, DATA)).getMessage();
+            String message = assertThrows(InvalidInput.class, () -> other.run(device, DATA))
+                    .getMessage();
             assertTrue(message.contains("latencyTable.restMilliseconds is 0.25 there and 0.5 here"), message);
             whole.write(file);
-            Learning.resume(out).set(Settings.LATENCY_TABLE, file.toString()).run(device, DATA).close();
+            Learning.resume(out)
+                    .set(Settings.LATENCY_TABLE, file.toString())
+                    .run(device, DATA)
+                    .close();
         }
     }
 
     @Test
     void aBudgetOfTimeNeedsATable() {
         try (Device device = device()) {
-            String message = assertThrows(InvalidInput.class,
-                    () -> KernelSizeSearch.of("planted3").budget("4.2ms").run(device, DATA)).getMessage();
+            String message = assertThrows(InvalidInput.class, () -> KernelSizeSearch.of("planted3")
+                            .budget("4.2ms")
+                            .run(device, DATA))
+                    .getMessage();
             assertTrue(message.contains("expected --latency-table FILE"), message);
         }
     }
@@ -178,7 +225,8 @@ class LatencyTableTest {
             assertTrue(cost.uniform(1) <= cost.uniform(5) && cost.uniform(1) > 0);
             assertTrue(table.checks().size() >= 8, table.checks().toString()); // uniform and mixed networks
             assertArrayEquals(new int[] {3, 3, 3}, table.checks().get(0).sizes());
-            assertTrue(table.checks().stream().anyMatch(check -> Arrays.stream(check.sizes()).distinct().count() > 1));
+            assertTrue(table.checks().stream()
+                    .anyMatch(check -> Arrays.stream(check.sizes()).distinct().count() > 1));
             for (LatencyTable.Check check : table.checks()) {
                 assertEquals(cost.at(check.sizes()), check.predicted(), 1e-9);
             }
@@ -188,13 +236,21 @@ class LatencyTableTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"3, 3|0.9|a check of sizes [3, 3], 0.9 ms; expected 3 sizes and a time above 0", "3, 3, 3|0|a check of sizes [3, 3, 3], 0.0 ms"})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "3, 3|0.9|a check of sizes [3, 3], 0.9 ms; expected 3 sizes and a time above 0",
+                "3, 3, 3|0|a check of sizes [3, 3, 3], 0.0 ms"
+            })
     void aCheckOfAnotherNetworkIsRefused(String sizes, double measured, String part) {
         try (Device device = device()) {
             LatencyTable table = table(device);
-            int[] checked = Arrays.stream(sizes.split(", ")).mapToInt(Integer::parseInt).toArray();
-            LatencyTable other = new LatencyTable(table.setup(), table.rest(), table.rows(), List.of(new LatencyTable.Check(checked, measured, 1)));
-            String message = assertThrows(InvalidInput.class, () -> other.cost(device, PLAN, "t.json")).getMessage();
+            int[] checked =
+                    Arrays.stream(sizes.split(", ")).mapToInt(Integer::parseInt).toArray();
+            LatencyTable other = new LatencyTable(
+                    table.setup(), table.rest(), table.rows(), List.of(new LatencyTable.Check(checked, measured, 1)));
+            String message = assertThrows(InvalidInput.class, () -> other.cost(device, PLAN, "t.json"))
+                    .getMessage();
             assertTrue(message.startsWith("t.json: " + part), message);
         }
     }
@@ -220,7 +276,8 @@ class LatencyTableTest {
 
     @Test
     void theFitIsTheNearestThatDoesNotFall() {
-        assertArrayEquals(new double[] {1, 2.5, 2.5, 4, 6, 6, 6}, Isotonic.fit(new double[] {1, 3, 2, 4, 7, 6, 5}), 1e-12);
+        assertArrayEquals(
+                new double[] {1, 2.5, 2.5, 4, 6, 6, 6}, Isotonic.fit(new double[] {1, 3, 2, 4, 7, 6, 5}), 1e-12);
         assertArrayEquals(new double[] {2, 2, 2}, Isotonic.fit(new double[] {3, 2, 1}), 1e-12);
     }
 }

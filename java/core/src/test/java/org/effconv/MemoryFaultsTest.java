@@ -20,8 +20,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Whichever allocation of a job fails (but those that the CPU backend makes for itself, as oneDNN's scratch), of the device's memory or (of
- * the Java heap, say) with an Error, the job ends with that, keeps nothing, and the device stays usable.
+ * Whichever allocation of a job fails (but those that the CPU backend makes for itself, as oneDNN's scratch), of the
+ * device's memory or (of the Java heap, say) with an Error, the job ends with that, keeps nothing, and the device stays
+ * usable.
  */
 class MemoryFaultsTest {
     private static final Dataset DATA = Datasets.open("planted:3,train=32,test=16,size=12");
@@ -54,17 +55,18 @@ class MemoryFaultsTest {
                 cpu.memory().free(address, bytes);
             }
         };
-        return (Backend) Proxy.newProxyInstance(Backend.class.getClassLoader(), new Class<?>[] {Backend.class}, (proxy, method, arguments) -> {
-            try {
-                Object result = method.getName().equals("memory") ? memory : method.invoke(cpu, arguments);
-                if (method.getName().equals("trim")) {
-                    heldAfterTrim.add(cpu.liveBytes());
-                }
-                return result;
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        });
+        return (Backend) Proxy.newProxyInstance(
+                Backend.class.getClassLoader(), new Class<?>[] {Backend.class}, (proxy, method, arguments) -> {
+                    try {
+                        Object result = method.getName().equals("memory") ? memory : method.invoke(cpu, arguments);
+                        if (method.getName().equals("trim")) {
+                            heldAfterTrim.add(cpu.liveBytes());
+                        }
+                        return result;
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
     }
 
     private void everyFaultIsSurvived(Runnable job) {
@@ -101,31 +103,51 @@ class MemoryFaultsTest {
     @Test
     void inASearch() {
         Device device = Device.over(limited(), DataType.F32);
-        everyFaultIsSurvived(() -> KernelSizeSearch.of("planted3").budget("k5").set(Settings.FLOW, "two-stage").epochs(1).batch(16).run(device, DATA));
+        everyFaultIsSurvived(() -> KernelSizeSearch.of("planted3")
+                .budget("k5")
+                .set(Settings.FLOW, "two-stage")
+                .epochs(1)
+                .batch(16)
+                .run(device, DATA));
     }
 
     @Test
     void inAProbeAndItsCandidates() {
         Device device = Device.over(limited(), DataType.F32);
-        everyFaultIsSurvived(() -> KernelSizeSearch.of("planted3").budget("k5").set(Settings.EPOCHS, 1).epochs(16).batch(16).run(device, DATA));
+        everyFaultIsSurvived(() -> KernelSizeSearch.of("planted3")
+                .budget("k5")
+                .set(Settings.EPOCHS, 1)
+                .epochs(16)
+                .batch(16)
+                .run(device, DATA));
     }
 
     @Test
     void inASearchForARange() {
         Device device = Device.over(limited(), DataType.F32);
-        everyFaultIsSurvived(() -> AnySearch.of("planted3").budget("any:k3..k5").epochs(1).batch(16).run(device, DATA));
+        everyFaultIsSurvived(() -> AnySearch.of("planted3")
+                .budget("any:k3..k5")
+                .epochs(1)
+                .batch(16)
+                .run(device, DATA));
     }
 
     @Test
     void inATraining() {
         Device device = Device.over(limited(), DataType.F32);
-        everyFaultIsSurvived(() -> Training.of("planted3", new int[] {3, 5, 3}).epochs(1).batch(16).run(device, DATA).close());
+        everyFaultIsSurvived(() -> Training.of("planted3", new int[] {3, 5, 3})
+                .epochs(1)
+                .batch(16)
+                .run(device, DATA)
+                .close());
     }
 
     @Test
     void inATrainingOfContinuousKernels() {
         Device device = Device.over(limited(), DataType.F32);
-        everyFaultIsSurvived(() -> ContinuousTraining.of(Settings.standard().with(Settings.BATCH, 16).with(Settings.EPOCHS, 1),
-                Job.architecture("planted1")).run(device, DATA));
+        everyFaultIsSurvived(() -> ContinuousTraining.of(
+                        Settings.standard().with(Settings.BATCH, 16).with(Settings.EPOCHS, 1),
+                        Job.architecture("planted1"))
+                .run(device, DATA));
     }
 }

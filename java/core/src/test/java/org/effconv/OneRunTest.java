@@ -40,7 +40,13 @@ class OneRunTest {
 
     /** 80 steps for what is not the training: a probe of 20, and heats that end within epochs. */
     private static Learning learning() {
-        return Learning.of("planted3").budget("k5").set(Settings.COST, "macs").epochs(EPOCHS).batch(16).set(Settings.SEARCH_EPOCHS, 8).set(Settings.VALIDATION, 0.0);
+        return Learning.of("planted3")
+                .budget("k5")
+                .set(Settings.COST, "macs")
+                .epochs(EPOCHS)
+                .batch(16)
+                .set(Settings.SEARCH_EPOCHS, 8)
+                .set(Settings.VALIDATION, 0.0);
     }
 
     private static Training training(int[] sizes) {
@@ -68,9 +74,13 @@ class OneRunTest {
             try (LearningResult result = learning().out(run).listener(listener).run(device, DATA)) {
                 SearchResult found = result.search();
                 for (SearchResult.Candidate candidate : found.candidates()) {
-                    assertTrue(heard.contains(Arrays.toString(candidate.sizes()) + candidate.steps() + candidate.loss()), heard.toString());
+                    assertTrue(
+                            heard.contains(Arrays.toString(candidate.sizes()) + candidate.steps() + candidate.loss()),
+                            heard.toString());
                 }
-                assertTrue(found.candidates().size() >= 3, "candidates " + found.candidates().size());
+                assertTrue(
+                        found.candidates().size() >= 3,
+                        "candidates " + found.candidates().size());
                 assertTrue(found.candidates().stream().anyMatch(c -> c.steps() % 10 != 0), "heats end within epochs");
                 sizes = found.sizes();
                 assertTrue(found.candidates().stream().anyMatch(c -> Arrays.equals(c.sizes(), uniform)));
@@ -80,24 +90,34 @@ class OneRunTest {
             training(sizes).out(plain).run(device, DATA).close();
             assertArrayEquals(model(plain), model(run));
             try (TrainingResult other = training(uniform).run(device, DATA)) {
-                assertEquals(other.testLoss(), uniformLoss, 0, "the uniform network goes on from where the candidates were compared");
+                assertEquals(
+                        other.testLoss(),
+                        uniformLoss,
+                        0,
+                        "the uniform network goes on from where the candidates were compared");
             }
             assertEquals(timeless(plain, "train"), timeless(run, "train"), "metrics from the first epoch on");
         }
     }
 
     private static List<ObjectNode> timeless(Path run, String phase) {
-        return JsonLines.read(run.resolve("metrics.jsonl")).stream().filter(line -> line.path("phase").asText().equals(phase))
-                .map(line -> line.without(List.of("seconds", "imagesPerSecond", "peakRssBytes"))).map(ObjectNode.class::cast).toList();
+        return JsonLines.read(run.resolve("metrics.jsonl")).stream()
+                .filter(line -> line.path("phase").asText().equals(phase))
+                .map(line -> line.without(List.of("seconds", "imagesPerSecond", "peakRssBytes")))
+                .map(ObjectNode.class::cast)
+                .toList();
     }
 
     @Test
     void withoutAFolderItIsTheSame() {
         try (Device device = device()) {
-            try (LearningResult with = learning().out(folder.resolve("run")).run(device, DATA); LearningResult without = learning().run(device, DATA)) {
+            try (LearningResult with = learning().out(folder.resolve("run")).run(device, DATA);
+                    LearningResult without = learning().run(device, DATA)) {
                 assertEquals(with.search().candidatesToJson(), without.search().candidatesToJson());
                 assertEquals(with.learned().testLoss(), without.learned().testLoss(), 0);
-                assertEquals(with.search().work().multiplyAdds(), without.search().work().multiplyAdds());
+                assertEquals(
+                        with.search().work().multiplyAdds(),
+                        without.search().work().multiplyAdds());
             }
         }
     }
@@ -129,13 +149,21 @@ class OneRunTest {
             for (int batches = 4; batches < 150; batches += 29) {
                 Path run = folder.resolve("run" + batches);
                 StopSignal stop = new StopSignal();
-                assertThrows(StopSignal.Stopped.class,
-                        () -> learning().out(run).stopSignal(stop).listener(after(5, stop, phases)).run(device, DATA).close());
+                assertThrows(StopSignal.Stopped.class, () -> learning()
+                        .out(run)
+                        .stopSignal(stop)
+                        .listener(after(5, stop, phases))
+                        .run(device, DATA)
+                        .close());
                 for (int more = batches; more > 0; more -= 40) { // and again, some way further on
                     StopSignal again = new StopSignal();
                     int further = Math.min(40, more);
                     try {
-                        Learning.resume(run).stopSignal(again).listener(after(further, again, phases)).run(device, DATA).close();
+                        Learning.resume(run)
+                                .stopSignal(again)
+                                .listener(after(further, again, phases))
+                                .run(device, DATA)
+                                .close();
                     } catch (StopSignal.Stopped e) {
                         assertFalse(Files.exists(run.resolve("summary.json")));
                     }
@@ -149,7 +177,8 @@ class OneRunTest {
                 }
             }
             String stopped = phases.stream().collect(Collectors.joining(" "));
-            assertTrue(Arrays.stream(new String[] {"probe", "candidate", "train"}).allMatch(stopped::contains), stopped);
+            assertTrue(
+                    Arrays.stream(new String[] {"probe", "candidate", "train"}).allMatch(stopped::contains), stopped);
         }
     }
 
@@ -158,7 +187,11 @@ class OneRunTest {
         try (Device device = device()) {
             Path run = folder.resolve("run");
             int[] sizes;
-            try (LearningResult result = learning().budget("as-good-as:k5").set(Settings.COST, "auto").out(run).run(device, DATA)) {
+            try (LearningResult result = learning()
+                    .budget("as-good-as:k5")
+                    .set(Settings.COST, "auto")
+                    .out(run)
+                    .run(device, DATA)) {
                 SearchResult found = result.search();
                 sizes = found.sizes();
                 assertArrayEquals(new int[] {5, 5, 5}, found.candidates().get(0).sizes());
@@ -170,25 +203,46 @@ class OneRunTest {
             training(sizes).out(plain).run(device, DATA).close();
             assertArrayEquals(model(plain), model(run));
             Learning twoStages = learning().budget("as-good-as:k5").set(Settings.FLOW, "two-stage");
-            String message = assertThrows(InvalidInput.class, () -> twoStages.run(device, DATA)).getMessage();
+            String message = assertThrows(InvalidInput.class, () -> twoStages.run(device, DATA))
+                    .getMessage();
             assertTrue(message.contains("as-good-as:k5") && message.contains("expected --flow one-run"), message);
             Learning warm = learning().set(Settings.WARM_START, true);
-            assertTrue(assertThrows(InvalidInput.class, () -> warm.run(device, DATA)).getMessage().contains("--flow two-stage"));
+            assertTrue(assertThrows(InvalidInput.class, () -> warm.run(device, DATA))
+                    .getMessage()
+                    .contains("--flow two-stage"));
         }
     }
 
     @Test
     void plainShapesStandBesideItIfAskedFor() {
         try (Device device = device()) {
-            try (LearningResult result = learning().budget("1.8x").epochs(2).set(Settings.SEARCH_EPOCHS, 1).set(Settings.COMPARE_SHAPES, true).run(device, DATA)) {
-                assertEquals(List.of("rising sizes", "falling sizes"), result.shapes().stream().map(LearningResult.Plain::name).toList());
-                double best = Math.max(result.uniform().orElse(result.learned()).testAccuracy(),
-                        result.shapes().stream().mapToDouble(LearningResult.Plain::testAccuracy).max().orElseThrow());
-                assertEquals(100 * (result.learned().testAccuracy() - best), result.toJson().path("pointsAhead").asDouble(), 1e-9);
-                try (TrainingResult rising = training(result.shapes().get(0).sizes()).epochs(2).run(device, DATA)) {
+            try (LearningResult result = learning()
+                    .budget("1.8x")
+                    .epochs(2)
+                    .set(Settings.SEARCH_EPOCHS, 1)
+                    .set(Settings.COMPARE_SHAPES, true)
+                    .run(device, DATA)) {
+                assertEquals(
+                        List.of("rising sizes", "falling sizes"),
+                        result.shapes().stream().map(LearningResult.Plain::name).toList());
+                double best = Math.max(
+                        result.uniform().orElse(result.learned()).testAccuracy(),
+                        result.shapes().stream()
+                                .mapToDouble(LearningResult.Plain::testAccuracy)
+                                .max()
+                                .orElseThrow());
+                assertEquals(
+                        100 * (result.learned().testAccuracy() - best),
+                        result.toJson().path("pointsAhead").asDouble(),
+                        1e-9);
+                try (TrainingResult rising =
+                        training(result.shapes().get(0).sizes()).epochs(2).run(device, DATA)) {
                     assertEquals(rising.testAccuracy(), result.shapes().get(0).testAccuracy());
                 }
-                assertTrue(result.toText().contains("falling sizes") && result.toText().contains("to the best of these"), result.toText());
+                assertTrue(
+                        result.toText().contains("falling sizes")
+                                && result.toText().contains("to the best of these"),
+                        result.toText());
             }
         }
     }
@@ -198,12 +252,22 @@ class OneRunTest {
         try (Device device = device()) {
             try (LearningResult result = learning().run(device, DATA)) {
                 long images = 160L * EPOCHS;
-                assertEquals(3.0 * images * result.search().multiplyAdds(), result.learned().work().multiplyAdds(), 1);
-                double losers = result.search().candidates().stream().filter(c -> !Arrays.equals(c.sizes(), result.search().sizes()))
-                        .mapToDouble(c -> 3.0 * 16 * c.steps() * result.learned().model().plan().multiplyAdds(c.sizes())).sum();
+                assertEquals(
+                        3.0 * images * result.search().multiplyAdds(),
+                        result.learned().work().multiplyAdds(),
+                        1);
+                double losers = result.search().candidates().stream()
+                        .filter(c -> !Arrays.equals(c.sizes(), result.search().sizes()))
+                        .mapToDouble(c -> 3.0
+                                * 16
+                                * c.steps()
+                                * result.learned().model().plan().multiplyAdds(c.sizes()))
+                        .sum();
                 double probe = result.search().work().multiplyAdds() - losers;
                 double plain = 3.0 * 16 * 20 * result.learned().model().plan().multiplyAdds(new int[] {5, 5, 5});
-                assertTrue(probe > plain && probe < 4 * plain, "20 steps of the probe, on grids with spare rings: " + probe / plain);
+                assertTrue(
+                        probe > plain && probe < 4 * plain,
+                        "20 steps of the probe, on grids with spare rings: " + probe / plain);
             }
         }
     }
@@ -214,7 +278,10 @@ class OneRunTest {
             double share = OneRun.overheadEpochs(Settings.standard().with(Settings.EPOCHS, epochs)) / epochs;
             assertTrue(share <= 0.08 && (epochs < 100 || share <= 0.05), epochs + ": " + share);
         }
-        assertEquals(3, OneRun.overheadEpochs(Settings.standard().with(Settings.EPOCHS, 5).with(Settings.SEARCH_EPOCHS, 3)));
+        assertEquals(
+                3,
+                OneRun.overheadEpochs(
+                        Settings.standard().with(Settings.EPOCHS, 5).with(Settings.SEARCH_EPOCHS, 3)));
         assertEquals(0, OneRun.probeSteps(40));
         assertEquals(37, OneRun.probeSteps(150));
         assertEquals(120, OneRun.probeSteps(1e6));

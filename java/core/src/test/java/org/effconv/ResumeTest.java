@@ -46,8 +46,15 @@ class ResumeTest {
         for (String part : List.of("train", "t10k")) {
             byte[] pixels = new byte[32 * 144];
             random.nextBytes(pixels);
-            Files.write(data.resolve(part + "-images-idx3-ubyte"),
-                    ByteBuffer.allocate(16 + pixels.length).putInt(0x803).putInt(32).putInt(12).putInt(12).put(pixels).array());
+            Files.write(
+                    data.resolve(part + "-images-idx3-ubyte"),
+                    ByteBuffer.allocate(16 + pixels.length)
+                            .putInt(0x803)
+                            .putInt(32)
+                            .putInt(12)
+                            .putInt(12)
+                            .put(pixels)
+                            .array());
             ByteBuffer labels = ByteBuffer.allocate(8 + 32).putInt(0x801).putInt(32);
             for (int i = 0; i < 32; i++) {
                 labels.put((byte) (i % 4));
@@ -72,7 +79,12 @@ class ResumeTest {
     }
 
     private Training training() {
-        return Training.of("planted3", SIZES).batch(8).epochs(3).set(Settings.DATA, data.toString()).set(Settings.VALIDATION, 0.25).out(run);
+        return Training.of("planted3", SIZES)
+                .batch(8)
+                .epochs(3)
+                .set(Settings.DATA, data.toString())
+                .set(Settings.VALIDATION, 0.25)
+                .out(run);
     }
 
     /** A training that stopped after its first epoch. */
@@ -107,12 +119,19 @@ class ResumeTest {
             byte[] expected = unbroken(device);
             begin(device);
             Path moved = Files.move(data, folder.resolve("moved"));
-            String message = assertThrows(InvalidInput.class, () -> Training.resume(run).data()).getMessage();
-            assertTrue(message.startsWith("data '" + data + "': ") && message.endsWith("go on with: --resume " + run + " --data DATA"), message);
+            String message = assertThrows(
+                            InvalidInput.class, () -> Training.resume(run).data())
+                    .getMessage();
+            assertTrue(
+                    message.startsWith("data '" + data + "': ")
+                            && message.endsWith("go on with: --resume " + run + " --data DATA"),
+                    message);
             Training again = Training.resume(run).set(Settings.DATA, moved.toString());
             again.run(device, again.data()).close();
             assertArrayEquals(expected, Files.readAllBytes(run.resolve("model.safetensors")));
-            assertEquals(moved.toString(), Json.read(run.resolve("config.json")).at("/places/data").asText());
+            assertEquals(
+                    moved.toString(),
+                    Json.read(run.resolve("config.json")).at("/places/data").asText());
             end(device, expected);
         }
     }
@@ -122,19 +141,26 @@ class ResumeTest {
         try (Device device = device()) {
             begin(device);
             byte[] before = Files.readAllBytes(run.resolve("config.json"));
-            for (String file : List.of("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte", "train-images-idx3-ubyte", "t10k-images-idx3-ubyte")) {
+            for (String file : List.of(
+                    "train-labels-idx1-ubyte",
+                    "t10k-labels-idx1-ubyte",
+                    "train-images-idx3-ubyte",
+                    "t10k-images-idx3-ubyte")) {
                 int at = file.contains("images") ? 16 : 8;
                 change(file, at);
                 change(file, at + 1); // 0 and 1 become 1 and 0: as many of each class as before
                 Training again = Training.resume(run);
-                String message = assertThrows(InvalidInput.class, () -> again.run(device, again.data()), file).getMessage();
+                String message = assertThrows(InvalidInput.class, () -> again.run(device, again.data()), file)
+                        .getMessage();
                 assertTrue(message.contains("data.") && message.contains("expected what it began with"), message);
                 change(file, at);
                 change(file, at + 1);
             }
             assertArrayEquals(before, Files.readAllBytes(run.resolve("config.json")));
             Training.resume(run).run(device, Datasets.open(data.toString())).close(); // the same again
-            String message = assertThrows(InvalidInput.class, () -> Training.resume(run).run(device, PLANTED)).getMessage();
+            String message = assertThrows(
+                            InvalidInput.class, () -> Training.resume(run).run(device, PLANTED))
+                    .getMessage();
             assertTrue(message.contains("and ") && message.contains(" more; expected"), message);
         }
     }
@@ -144,8 +170,15 @@ class ResumeTest {
     void theSameImagesUnderAnotherNameMustBeAugmentedAlike() {
         Dataset renamed = Dataset.of("folder", PLANTED.train(), PLANTED.test(), PLANTED.classNames());
         try (Device device = device()) {
-            Training.of("planted3", SIZES).batch(16).epochs(1).out(run).run(device, PLANTED).close();
-            String message = assertThrows(InvalidInput.class, () -> Training.resume(run).run(device, renamed)).getMessage();
+            Training.of("planted3", SIZES)
+                    .batch(16)
+                    .epochs(1)
+                    .out(run)
+                    .run(device, PLANTED)
+                    .close();
+            String message = assertThrows(
+                            InvalidInput.class, () -> Training.resume(run).run(device, renamed))
+                    .getMessage();
             assertTrue(message.contains("augmentation.pad is 0 there and 1 here"), message);
         }
     }
@@ -156,8 +189,12 @@ class ResumeTest {
             begin(device);
             assertEquals(8, Job.data(run).validation().orElseThrow().count());
             change("t10k-images-idx3-ubyte", 16);
-            String message = assertThrows(InvalidInput.class, () -> Job.data(run)).getMessage();
-            assertTrue(message.startsWith(data + ": these are not the data of the run in " + run) && message.contains("test.digest"), message);
+            String message =
+                    assertThrows(InvalidInput.class, () -> Job.data(run)).getMessage();
+            assertTrue(
+                    message.startsWith(data + ": these are not the data of the run in " + run)
+                            && message.contains("test.digest"),
+                    message);
         }
     }
 
@@ -168,7 +205,11 @@ class ResumeTest {
             begin(device);
             Folders.remove(run.resolve("checkpoint"));
             end(device, expected);
-            assertEquals(List.of(1, 2, 3), JsonLines.read(run.resolve("metrics.jsonl")).stream().map(m -> m.path("epoch").asInt()).toList());
+            assertEquals(
+                    List.of(1, 2, 3),
+                    JsonLines.read(run.resolve("metrics.jsonl")).stream()
+                            .map(m -> m.path("epoch").asInt())
+                            .toList());
         }
     }
 
@@ -188,7 +229,12 @@ class ResumeTest {
     @Test
     void aSearchNeedsNoMetricsToGoOn() throws IOException {
         try (Device device = device()) {
-            SearchResult found = KernelSizeSearch.of("planted3").budget("k5").epochs(6).batch(16).out(run).run(device, PLANTED);
+            SearchResult found = KernelSizeSearch.of("planted3")
+                    .budget("k5")
+                    .epochs(6)
+                    .batch(16)
+                    .out(run)
+                    .run(device, PLANTED);
             assertFalse(found.candidates().isEmpty());
             Files.delete(run.resolve("metrics.jsonl"));
             SearchResult again = KernelSizeSearch.resume(run).run(device, PLANTED);
@@ -223,8 +269,13 @@ class ResumeTest {
                     throw new InvalidInput("a file that is read late");
                 }
             });
-            assertEquals("a file that is read late", assertThrows(JobFailed.class, () -> training.run(device, training.data())).getMessage());
-            Training unfit = Training.of("planted3", new int[] {3, 4, 3}).set(Settings.DATA, data.toString()).out(folder.resolve("none"));
+            assertEquals(
+                    "a file that is read late",
+                    assertThrows(JobFailed.class, () -> training.run(device, training.data()))
+                            .getMessage());
+            Training unfit = Training.of("planted3", new int[] {3, 4, 3})
+                    .set(Settings.DATA, data.toString())
+                    .out(folder.resolve("none"));
             assertThrows(InvalidInput.class, () -> unfit.run(device, unfit.data()));
             assertFalse(Files.exists(folder.resolve("none")));
         }
@@ -244,12 +295,17 @@ class ResumeTest {
                 List.of("\"epochs\" : 3,", "\"epochs\" : [3],", "'epochs' is [3], expected an integer"),
                 List.of("\"sizes\" :", "\"size\" :", "identity.sizes"),
                 List.of("\"architecture\" : {", "\"architektur\" : {", "identity.architecture is missing"),
-                List.of("\"architecture\" : {", "\"colour\" : 7, \"architecture\" : {", "colour is 7 there and absent here"),
+                List.of(
+                        "\"architecture\" : {",
+                        "\"colour\" : 7, \"architecture\" : {",
+                        "colour is 7 there and absent here"),
                 List.of("\"height\" : 12,", "", "data.height is absent there and 12 here"))) {
             assertTrue(text.contains(change.get(0)), text);
             Files.writeString(config, text.replace(change.get(0), change.get(1)));
             try (Device device = device()) {
-                String message = assertThrows(InvalidInput.class, () -> Training.resume(run).run(device, Datasets.open(data.toString()))).getMessage();
+                String message = assertThrows(InvalidInput.class, () -> Training.resume(run)
+                                .run(device, Datasets.open(data.toString())))
+                        .getMessage();
                 assertTrue(message.startsWith(run.toString()) && message.contains(change.get(2)), message);
             }
         }

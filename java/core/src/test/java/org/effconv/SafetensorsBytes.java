@@ -37,7 +37,8 @@ public final class SafetensorsBytes {
             header.set("__metadata__", Json.tree(metadata));
         }
         byte[] json = (Json.line(header) + " ".repeat(padding)).getBytes(StandardCharsets.UTF_8);
-        ByteBuffer all = ByteBuffer.allocate(Math.toIntExact(8 + json.length + offset)).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer all =
+                ByteBuffer.allocate(Math.toIntExact(8 + json.length + offset)).order(ByteOrder.LITTLE_ENDIAN);
         all.putLong(json.length).put(json);
         tensors.values().forEach(t -> all.put(t.bytes()));
         try {
@@ -50,7 +51,10 @@ public final class SafetensorsBytes {
     /** All metadata of a file, whatever it is for. */
     public static Map<String, String> metadata(Path file) throws IOException {
         Map<String, String> texts = new LinkedHashMap<>();
-        header(Files.readAllBytes(file)).path("__metadata__").properties().forEach(e -> texts.put(e.getKey(), e.getValue().textValue()));
+        header(Files.readAllBytes(file))
+                .path("__metadata__")
+                .properties()
+                .forEach(e -> texts.put(e.getKey(), e.getValue().textValue()));
         return texts;
     }
 

@@ -21,18 +21,26 @@ import org.junit.jupiter.api.Test;
 class SettingsTest {
     @Test
     void configHoldsEverySettingAndGivesItBack() {
-        Settings settings = Settings.standard().with(Settings.LR, 0.25).with(Settings.BUDGET, "1.5x").with(Settings.AUGMENT, false);
+        Settings settings = Settings.standard()
+                .with(Settings.LR, 0.25)
+                .with(Settings.BUDGET, "1.5x")
+                .with(Settings.AUGMENT, false);
         ObjectNode json = settings.toJson();
         assertEquals(Settings.table().size(), json.size());
         assertEquals(settings, Settings.fromJson(json, "config.json"));
         assertThrows(InvalidInput.class, () -> Settings.fromJson(json.deepCopy().put("colour", 1), "config.json"));
-        assertThrows(InvalidInput.class, () -> Settings.fromJson((ObjectNode) json.deepCopy().without("seed"), "config.json"));
-        assertThrows(InvalidInput.class, () -> Settings.fromJson((ObjectNode) json.deepCopy().set("seed", json), "config.json"));
+        assertThrows(
+                InvalidInput.class,
+                () -> Settings.fromJson((ObjectNode) json.deepCopy().without("seed"), "config.json"));
+        assertThrows(
+                InvalidInput.class,
+                () -> Settings.fromJson((ObjectNode) json.deepCopy().set("seed", json), "config.json"));
     }
 
     @Test
     void placesAreAbsoluteAndNamesStayAsTheyAre() {
-        Settings settings = Settings.standard().with(Settings.DATA, "../my/data").with(Settings.LATENCY_TABLE, "./table.json");
+        Settings settings =
+                Settings.standard().with(Settings.DATA, "../my/data").with(Settings.LATENCY_TABLE, "./table.json");
         Path here = Path.of("").toAbsolutePath();
         // As written: where the folder before ".." is a link, another one is meant than what its text says.
         assertEquals(here.resolve("../my/data").toString(), settings.get(Settings.DATA));
@@ -51,7 +59,8 @@ class SettingsTest {
         Set<String> all = names(settings.identity());
         all.addAll(names(settings.places()));
         assertEquals(names(settings.toJson()), all);
-        assertEquals(settings.identity(), settings.with(Settings.DATA, "elsewhere").identity());
+        assertEquals(
+                settings.identity(), settings.with(Settings.DATA, "elsewhere").identity());
     }
 
     private static Set<String> names(ObjectNode json) {
@@ -75,7 +84,8 @@ class SettingsTest {
         try {
             assertEquals(17, Settings.standard().get(Settings.BATCH));
             System.setProperty("effconv.batch", "many");
-            String message = assertThrows(InvalidInput.class, Settings::standard).getMessage();
+            String message =
+                    assertThrows(InvalidInput.class, Settings::standard).getMessage();
             assertTrue(message.startsWith("-Deffconv.batch 'many'"), message);
         } finally {
             System.clearProperty("effconv.batch");
@@ -95,10 +105,14 @@ class SettingsTest {
         for (String good : List.of("0.01", "1e-2", ".01", "1.E-2", "+0.01", " 0.01 ")) {
             assertEquals(0.01, Settings.LR.parse(good, "--lr"), good);
         }
-        for (String bad : List.of("1f", "1d", "0x1p3", "NaN", "Infinity", "1e400", "-1", "1,5", "1e-3x", "", ".", "1 2")) {
-            assertTrue(assertThrows(InvalidInput.class, () -> Settings.LR.parse(bad, "--lr"), bad).getMessage().startsWith("--lr '" + bad + "': expected a number"));
+        for (String bad :
+                List.of("1f", "1d", "0x1p3", "NaN", "Infinity", "1e400", "-1", "1,5", "1e-3x", "", ".", "1 2")) {
+            assertTrue(assertThrows(InvalidInput.class, () -> Settings.LR.parse(bad, "--lr"), bad)
+                    .getMessage()
+                    .startsWith("--lr '" + bad + "': expected a number"));
         }
-        String tooLong = assertThrows(InvalidInput.class, () -> Settings.SEED.parse("9223372036854775808", "--seed")).getMessage();
+        String tooLong = assertThrows(InvalidInput.class, () -> Settings.SEED.parse("9223372036854775808", "--seed"))
+                .getMessage();
         assertEquals("--seed '9223372036854775808': expected an integer of 64 bits", tooLong);
         assertEquals(Long.MIN_VALUE, Settings.SEED.parse("-9223372036854775808", "--seed"));
     }
@@ -106,16 +120,23 @@ class SettingsTest {
     @Test
     void thePropertiesAreThoseThatTheSourcesRead() throws IOException {
         Pattern literal = Pattern.compile("\"effconv\\.([a-z-]{2,})\"|-Deffconv\\.([a-z-]+)=\"");
-        Set<String> read = new TreeSet<>(Settings.table().stream().map(Setting::property).toList());
+        Set<String> read =
+                new TreeSet<>(Settings.table().stream().map(Setting::property).toList());
         List<Path> sources = new ArrayList<>(List.of(Path.of("../../effconv")));
-        for (String root : List.of("../core/src/main/java", "../onnx/src/main/java", "../cli/src/main/java", "../../tests/contract/src/test/java",
-                "src/test/java/org/effconv/data", "src/test/java/org/effconv/backend/cpu")) {
+        for (String root : List.of(
+                "../core/src/main/java",
+                "../onnx/src/main/java",
+                "../cli/src/main/java",
+                "../../tests/contract/src/test/java",
+                "src/test/java/org/effconv/data",
+                "src/test/java/org/effconv/backend/cpu")) {
             try (Stream<Path> all = Files.walk(Path.of(root))) {
                 all.filter(p -> p.toString().endsWith(".java")).forEach(sources::add);
             }
         }
         for (Path source : sources) {
-            literal.matcher(Files.readString(source)).results()
+            literal.matcher(Files.readString(source))
+                    .results()
                     .forEach(m -> read.add(Settings.PROPERTIES + (m.group(1) != null ? m.group(1) : m.group(2))));
         }
         assertEquals(read, Settings.properties());

@@ -49,10 +49,19 @@ import picocli.CommandLine.Spec;
             "Times kernels and whole training steps, and says how near they come to the device's roofline.",
             "Copy and matmul are measured first: they set the roofline. On a card the project's kernels and cuDNN take turns, where cuDNN is there and serves the case."
         },
-        footer = {"", "Exit code 1 when a kernel's error is beyond the gate (fp32 1e-5, bf16 1e-2 against fp64) or a step's loss is not finite."})
+        footer = {
+            "",
+            "Exit code 1 when a kernel's error is beyond the gate (fp32 1e-5, bf16 1e-2 against fp64) or a step's loss is not finite."
+        })
 final class BenchCommand implements Callable<Integer> {
     static final List<Setting<?>> OFFERED = List.of(
-            Settings.DEVICE, Settings.GPU_MEMORY, Settings.CONV, Settings.GRAPHS, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
+            Settings.DEVICE,
+            Settings.GPU_MEMORY,
+            Settings.CONV,
+            Settings.GRAPHS,
+            Settings.THREADS,
+            Settings.PRECISION,
+            Settings.BATCH);
 
     private static final String CUDNN = "cudnn";
     private static final int CPU_COPY = 48 << 20; // fp32 elements: 192 MiB, beyond any cache
@@ -64,32 +73,59 @@ final class BenchCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--suite", paramLabel = "NAME", description = "kernels to time, may be repeated: paper, cifar, stl, depthwise, synthesis, cpu or all "
-            + "(default: cpu on a CPU, else paper; none with --steps)")
+    @Option(
+            names = "--suite",
+            paramLabel = "NAME",
+            description = "kernels to time, may be repeated: paper, cifar, stl, depthwise, synthesis, cpu or all "
+                    + "(default: cpu on a CPU, else paper; none with --steps)")
     private List<String> suites = List.of();
 
-    @Option(names = "--steps", split = ",", paramLabel = "ARCH:K[:search]", description = "training steps to time instead: architecture, uniform kernel "
-            + "size, and whether the weights come from a search's predictors; on batches of --batch random images")
+    @Option(
+            names = "--steps",
+            split = ",",
+            paramLabel = "ARCH:K[:search]",
+            description =
+                    "training steps to time instead: architecture, uniform kernel "
+                            + "size, and whether the weights come from a search's predictors; on batches of --batch random images")
     private List<String> steps = List.of();
 
-    @Option(names = "--search-steps", split = ",", paramLabel = "ARCH:K", description = "the mean step of a whole search over a plain step of uniform size K "
-            + "instead, of the search of two stages and of the probe of one run, in processor time; with --device cpu --threads 1")
+    @Option(
+            names = "--search-steps",
+            split = ",",
+            paramLabel = "ARCH:K",
+            description =
+                    "the mean step of a whole search over a plain step of uniform size K "
+                            + "instead, of the search of two stages and of the probe of one run, in processor time; with --device cpu --threads 1")
     private List<String> searchSteps = List.of();
 
-    @Option(names = "--search-length", paramLabel = "N", defaultValue = "40", description = "steps of each such search (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--search-length",
+            paramLabel = "N",
+            defaultValue = "40",
+            description = "steps of each such search (default: ${DEFAULT-VALUE})")
     private int searchLength;
 
     @Option(names = "--floors", description = "shapes, operations, bytes and floors alone; opens no device")
     private boolean floors;
 
-    @Option(names = "--repeats", paramLabel = "N", defaultValue = "30", description = "timed runs of a case (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--repeats",
+            paramLabel = "N",
+            defaultValue = "30",
+            description = "timed runs of a case (default: ${DEFAULT-VALUE})")
     private int repeats;
 
-    @Option(names = "--seconds", paramLabel = "X", defaultValue = "2", description = "no further run of a case begins after these, once there are three "
-            + "(default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--seconds",
+            paramLabel = "X",
+            defaultValue = "2",
+            description = "no further run of a case begins after these, once there are three "
+                    + "(default: ${DEFAULT-VALUE})")
     private double seconds;
 
-    @Option(names = "--warm", description = "leave caches as the run before left them (default: overwritten before each run)")
+    @Option(
+            names = "--warm",
+            description = "leave caches as the run before left them (default: overwritten before each run)")
     private boolean warm;
 
     @Option(names = "--csv", paramLabel = "FILE", description = "write the kernels' rows as CSV")
@@ -98,16 +134,28 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--json", paramLabel = "FILE", description = "write everything as JSON")
     private Path json;
 
-    @Option(names = "--plot", paramLabel = "BASE", description = "write a roofline plot of the kernels as BASE.png and BASE.svg")
+    @Option(
+            names = "--plot",
+            paramLabel = "BASE",
+            description = "write a roofline plot of the kernels as BASE.png and BASE.svg")
     private Path plot;
 
-    @Option(names = "--bf16-tflops", paramLabel = "X", description = "assumed tensor rate for --floors (default: 788, as others measured it on an H200)")
+    @Option(
+            names = "--bf16-tflops",
+            paramLabel = "X",
+            description = "assumed tensor rate for --floors (default: 788, as others measured it on an H200)")
     private Double bf16;
 
-    @Option(names = "--fp32-tflops", paramLabel = "X", description = "assumed fp32 rate for --floors (default: 60, 90 %% of an H200's data sheet)")
+    @Option(
+            names = "--fp32-tflops",
+            paramLabel = "X",
+            description = "assumed fp32 rate for --floors (default: 60, 90 %% of an H200's data sheet)")
     private Double fp32;
 
-    @Option(names = "--memory-tbs", paramLabel = "X", description = "assumed memory rate for --floors (default: 4.3, as others measured it on an H200)")
+    @Option(
+            names = "--memory-tbs",
+            paramLabel = "X",
+            description = "assumed memory rate for --floors (default: 4.3, as others measured it on an H200)")
     private Double memory;
 
     @Override
@@ -117,7 +165,8 @@ final class BenchCommand implements Callable<Integer> {
         if (!searchSteps.isEmpty()) {
             return searchSteps(settings);
         }
-        List<StepCase> stepCases = steps.stream().map(s -> step(s, settings.get(Settings.BATCH))).toList();
+        List<StepCase> stepCases =
+                steps.stream().map(s -> step(s, settings.get(Settings.BATCH))).toList();
         BenchmarkReport report = floors ? floors() : measured(settings, stepCases);
         PrintWriter to = spec.commandLine().getOut();
         to.print(report.table());
@@ -129,27 +178,41 @@ final class BenchCommand implements Callable<Integer> {
             AtomicFile.write(json, report.json());
         }
         if (plot != null) {
-            RooflineChart.of(report, floors ? "floors at assumed rates" : "effconv bench").write(plot);
+            RooflineChart.of(report, floors ? "floors at assumed rates" : "effconv bench")
+                    .write(plot);
         }
         return report.passes() ? 0 : Effconv.FAILED;
     }
 
     private void check() {
         if (repeats < 1 || !(seconds > 0)) {
-            throw new ParameterException(spec.commandLine(), "--repeats " + repeats + ", --seconds " + seconds + ": expected at least 1, and above 0");
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--repeats " + repeats + ", --seconds " + seconds + ": expected at least 1, and above 0");
         }
         if (!floors && (bf16 != null || fp32 != null || memory != null)) {
-            throw new ParameterException(spec.commandLine(), "rates are assumed with --floors alone; a device's are measured");
+            throw new ParameterException(
+                    spec.commandLine(), "rates are assumed with --floors alone; a device's are measured");
         }
         if (floors && !steps.isEmpty() || !steps.isEmpty() && suites.isEmpty() && (csv != null || plot != null)) {
-            throw new ParameterException(spec.commandLine(), "--steps have no floors, CSV or plot; expected --suite with those, or --json");
+            throw new ParameterException(
+                    spec.commandLine(), "--steps have no floors, CSV or plot; expected --suite with those, or --json");
         }
-        if (!searchSteps.isEmpty() && (floors || !steps.isEmpty() || !suites.isEmpty() || csv != null || json != null || plot != null || searchLength < 1)) {
-            throw new ParameterException(spec.commandLine(), "--search-steps stand alone, with --search-length of at least 1");
+        if (!searchSteps.isEmpty()
+                && (floors
+                        || !steps.isEmpty()
+                        || !suites.isEmpty()
+                        || csv != null
+                        || json != null
+                        || plot != null
+                        || searchLength < 1)) {
+            throw new ParameterException(
+                    spec.commandLine(), "--search-steps stand alone, with --search-length of at least 1");
         }
         for (String suite : suites) {
             if (!suite.equals("all") && Suites.of(suite).isEmpty()) {
-                throw new InvalidInput("--suite '" + suite + "': expected " + String.join(", ", Suites.CARD) + ", " + Suites.CPU + " or all");
+                throw new InvalidInput("--suite '" + suite + "': expected " + String.join(", ", Suites.CARD) + ", "
+                        + Suites.CPU + " or all");
             }
         }
     }
@@ -158,7 +221,8 @@ final class BenchCommand implements Callable<Integer> {
         String[] parts = text.split(":");
         boolean search = parts.length == 3 && parts[2].equals("search");
         if (parts.length < 2 || parts.length > 3 || parts.length == 3 && !search || !parts[1].matches("[0-9]{1,2}")) {
-            throw new InvalidInput("--steps '" + text + "': expected architecture:size or architecture:size:search, such as resnet20:7");
+            throw new InvalidInput("--steps '" + text
+                    + "': expected architecture:size or architecture:size:search, such as resnet20:7");
         }
         StepCase c = new StepCase(parts[0], Integer.parseInt(parts[1]), search, batch, DataType.F32);
         c.check();
@@ -167,14 +231,22 @@ final class BenchCommand implements Callable<Integer> {
 
     private int searchSteps(Settings settings) {
         PrintWriter to = spec.commandLine().getOut();
-        List<StepCase> cases = searchSteps.stream().map(s -> step(s + ":search", settings.get(Settings.BATCH))).toList();
+        List<StepCase> cases = searchSteps.stream()
+                .map(s -> step(s + ":search", settings.get(Settings.BATCH)))
+                .toList();
         try (Device device = Device.open(settings)) {
             if (!device.name().equals("cpu") || settings.get(Settings.THREADS) != 1) {
-                throw new InvalidInput("--search-steps count the processor time of one thread; expected --device cpu --threads 1");
+                throw new InvalidInput(
+                        "--search-steps count the processor time of one thread; expected --device cpu --threads 1");
             }
-            List<DataType> types = device.activationType() == DataType.F32 ? List.of(DataType.F32) : List.of(DataType.F32, device.activationType());
-            SearchStepBenchmark benchmark = new SearchStepBenchmark(searchLength, SEARCH_ROUNDS,
-                    new OptimizerSettings(OptimizerRule.adamW(), Settings.ADAMW_RATE, Settings.ADAMW_DECAY, Schedule.constant(0)));
+            List<DataType> types = device.activationType() == DataType.F32
+                    ? List.of(DataType.F32)
+                    : List.of(DataType.F32, device.activationType());
+            SearchStepBenchmark benchmark = new SearchStepBenchmark(
+                    searchLength,
+                    SEARCH_ROUNDS,
+                    new OptimizerSettings(
+                            OptimizerRule.adamW(), Settings.ADAMW_RATE, Settings.ADAMW_DECAY, Schedule.constant(0)));
             Map<String, SearchSettings> searches = new LinkedHashMap<>();
             searches.put("search of two stages", settings.search());
             searches.put("probe of one run", settings.probe());
@@ -198,13 +270,19 @@ final class BenchCommand implements Callable<Integer> {
 
     private List<KernelCase> cases(List<String> standard) {
         List<String> names = suites.isEmpty() ? steps.isEmpty() ? standard : List.of() : suites;
-        return names.stream().flatMap(n -> n.equals("all") ? Suites.CARD.stream() : List.of(n).stream()).flatMap(n -> Suites.of(n).stream()).toList();
+        return names.stream()
+                .flatMap(n -> n.equals("all") ? Suites.CARD.stream() : List.of(n).stream())
+                .flatMap(n -> Suites.of(n).stream())
+                .toList();
     }
 
     private BenchmarkReport floors() {
         Rates a = Rates.assumed();
-        Rates rates = new Rates(bf16 == null ? a.tensorFlops() : bf16 * 1e12, fp32 == null ? a.fp32Flops() : fp32 * 1e12,
-                memory == null ? a.bytes() : memory * 1e12, false);
+        Rates rates = new Rates(
+                bf16 == null ? a.tensorFlops() : bf16 * 1e12,
+                fp32 == null ? a.fp32Flops() : fp32 * 1e12,
+                memory == null ? a.bytes() : memory * 1e12,
+                false);
         BenchmarkReport report = new BenchmarkReport(Map.of("device", "none (floors only)"), rates);
         cases(List.of("paper")).forEach(c -> report.add(new BenchmarkReport.Row(c, "", null)));
         return report;
@@ -221,18 +299,27 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    /** The sides: the CPU; a card by our kernels and, where it is there, by cuDNN; a card by the one that --conv names. */
+    /**
+     * The sides: the CPU; a card by our kernels and, where it is there, by cuDNN; a card by the one that --conv names.
+     */
     private List<Target> open(Settings settings, List<Device> devices, Map<String, String> facts) {
         Device first = Device.open(settings);
         devices.add(first);
-        facts.put("command", "effconv " + String.join(" ", spec.root().commandLine().getParseResult().originalArgs()));
+        facts.put(
+                "command",
+                "effconv "
+                        + String.join(
+                                " ", spec.root().commandLine().getParseResult().originalArgs()));
         facts.put("date", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
         facts.put("version", Version.number() + ", commit " + SystemInfo.commit());
         facts.put("machine", SystemInfo.processorLine());
         facts.put("device", first.toString());
-        facts.put("runs", repeats + " repeats at most, " + seconds + " s at most, " + (warm ? "warm" : "cold") + " caches");
+        facts.put(
+                "runs",
+                repeats + " repeats at most, " + seconds + " s at most, " + (warm ? "warm" : "cold") + " caches");
         if (first.name().equals("cpu") || !settings.get(Settings.CONV).equals("auto")) {
-            return List.of(new Target(first.name().equals("cpu") ? "cpu" : settings.get(Settings.CONV), first.backend()));
+            return List.of(
+                    new Target(first.name().equals("cpu") ? "cpu" : settings.get(Settings.CONV), first.backend()));
         }
         devices.remove(first);
         first.close();
@@ -257,23 +344,35 @@ final class BenchCommand implements Callable<Integer> {
         return target.backend() instanceof CudaBackend cuda ? cuda.libraryPasses() : 0;
     }
 
-    private BenchmarkReport measure(Settings settings, Device device, List<Target> targets, Map<String, String> facts, List<StepCase> stepCases) {
+    private BenchmarkReport measure(
+            Settings settings,
+            Device device,
+            List<Target> targets,
+            Map<String, String> facts,
+            List<StepCase> stepCases) {
         boolean cpu = device.name().equals("cpu");
         boolean bf16Too = device.activationType() == DataType.BF16;
         List<KernelCase> all = cases(List.of(cpu ? Suites.CPU : "paper"));
-        List<KernelCase> cases = all.stream().filter(c -> c.type() != DataType.BF16 || bf16Too).toList();
+        List<KernelCase> cases =
+                all.stream().filter(c -> c.type() != DataType.BF16 || bf16Too).toList();
         if (cases.size() < all.size()) {
-            facts.put("left out", (all.size() - cases.size()) + " cases in bf16, which "
-                    + (settings.get(Settings.PRECISION).equals("fp32") ? "--precision fp32 leaves out" : "this device does not compute in"));
+            facts.put(
+                    "left out",
+                    (all.size() - cases.size()) + " cases in bf16, which "
+                            + (settings.get(Settings.PRECISION).equals("fp32")
+                                    ? "--precision fp32 leaves out"
+                                    : "this device does not compute in"));
         }
         Target last = targets.get(targets.size() - 1); // the library, where there is one: it sets the roof
-        Rates rates = cases.isEmpty() ? null
+        Rates rates = cases.isEmpty()
+                ? null
                 : Roofline.measure(last.backend(), cpu ? CPU_COPY : CARD_COPY, cpu ? CPU_MATMUL : CARD_MATMUL, bf16Too);
         BenchmarkReport report = new BenchmarkReport(facts, rates);
         Sampling sampling = new Sampling(repeats, seconds, !warm);
         KernelBenchmark kernels = new KernelBenchmark(sampling);
         for (KernelCase c : cases) {
-            List<Long> before = targets.stream().map(BenchCommand::libraryPasses).toList();
+            List<Long> before =
+                    targets.stream().map(BenchCommand::libraryPasses).toList();
             List<Measurement> measurements = kernels.measure(c, targets);
             for (int i = 0; i < targets.size(); i++) {
                 Target target = targets.get(i);

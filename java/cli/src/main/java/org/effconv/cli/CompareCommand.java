@@ -21,8 +21,9 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "compare",
         mixinStandardHelpOptions = true,
-        description = "Compares the networks of sweeps: learned sizes against every baseline, with mean and spread over the seeds. Prints the table and "
-                + "writes it as comparison.md and comparison.csv, with plots of accuracy against parameters and against work per architecture and dataset (PNG, SVG).")
+        description =
+                "Compares the networks of sweeps: learned sizes against every baseline, with mean and spread over the seeds. Prints the table and "
+                        + "writes it as comparison.md and comparison.csv, with plots of accuracy against parameters and against work per architecture and dataset (PNG, SVG).")
 final class CompareCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
@@ -30,7 +31,10 @@ final class CompareCommand implements Callable<Integer> {
     @Parameters(paramLabel = "FILE", arity = "1..*", description = "results.jsonl of a sweep")
     private List<Path> files;
 
-    @Option(names = "--out", paramLabel = "DIR", description = "where the table and the plots go (default: the folder of the first file)")
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            description = "where the table and the plots go (default: the folder of the first file)")
     private Path out;
 
     @Override
@@ -52,7 +56,8 @@ final class CompareCommand implements Callable<Integer> {
         to.print(markdown);
         for (Comparison.Task task : comparison.tasks()) {
             for (ComparisonChart.Axis axis : ComparisonChart.Axis.values()) {
-                ComparisonChart.of(comparison, task, axis).ifPresent(chart -> to.println("plot " + chart.write(folder)));
+                ComparisonChart.of(comparison, task, axis)
+                        .ifPresent(chart -> to.println("plot " + chart.write(folder)));
             }
         }
         to.flush();

@@ -33,7 +33,11 @@ final class Console implements TrainingListener, AutoCloseable {
         this.batches = batchesPerEpoch;
         this.epochs = epochs;
         if (epochsDone > 0) {
-            out.printf(Locale.ROOT, "%s: %s%n", phase, epochsDone == epochs ? "was done before" : "goes on after epoch " + epochsDone + " of " + epochs);
+            out.printf(
+                    Locale.ROOT,
+                    "%s: %s%n",
+                    phase,
+                    epochsDone == epochs ? "was done before" : "goes on after epoch " + epochsDone + " of " + epochs);
             out.flush();
         }
     }
@@ -61,16 +65,27 @@ final class Console implements TrainingListener, AutoCloseable {
     @Override
     public void onCandidate(int[] sizes, int steps, double loss) {
         close();
-        out.printf(Locale.ROOT, "%-10s %s  loss %.4f in step %d%n", "candidate", Arrays.stream(sizes).mapToObj(String::valueOf).collect(Collectors.joining(" ")),
-                loss, steps);
+        out.printf(
+                Locale.ROOT,
+                "%-10s %s  loss %.4f in step %d%n",
+                "candidate",
+                Arrays.stream(sizes).mapToObj(String::valueOf).collect(Collectors.joining(" ")),
+                loss,
+                steps);
         out.flush();
     }
 
     @Override
     public void onEpoch(EpochMetrics m) {
         close();
-        StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "%-10s %3d/%d  loss %.4f  train %.2f %%", m.phase(), m.epoch(),
-                m.epochs(), m.loss(), 100 * m.trainAccuracy()));
+        StringBuilder line = new StringBuilder(String.format(
+                Locale.ROOT,
+                "%-10s %3d/%d  loss %.4f  train %.2f %%",
+                m.phase(),
+                m.epoch(),
+                m.epochs(),
+                m.loss(),
+                100 * m.trainAccuracy()));
         if (Double.isFinite(m.validationAccuracy())) {
             line.append(String.format(Locale.ROOT, "  validation %.2f %%", 100 * m.validationAccuracy()));
         }
@@ -79,10 +94,14 @@ final class Console implements TrainingListener, AutoCloseable {
         }
         line.append(String.format(Locale.ROOT, "  %.1f s  %.0f images/s", m.seconds(), m.imagesPerSecond()));
         if (m.phase().startsWith("candidate")) { // each is of other sizes
-            line.append("  sizes ").append(m.sizes().stream().map(String::valueOf).collect(Collectors.joining(" ")));
+            line.append("  sizes ")
+                    .append(m.sizes().stream().map(String::valueOf).collect(Collectors.joining(" ")));
         }
         if (!m.softSizes().isEmpty()) {
-            line.append("  sizes ").append(m.softSizes().stream().map(v -> String.format(Locale.ROOT, "%.1f", v)).collect(Collectors.joining(" ")));
+            line.append("  sizes ")
+                    .append(m.softSizes().stream()
+                            .map(v -> String.format(Locale.ROOT, "%.1f", v))
+                            .collect(Collectors.joining(" ")));
             if (Double.isFinite(m.budgetRatio())) {
                 line.append(String.format(Locale.ROOT, "  P/P* %.3f", m.budgetRatio()));
             }

@@ -17,12 +17,13 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * The command line: {@code effconv learn | train | eval | export | search | sizes | sweep | compare | latency-table | bench | info}. Exit codes:
- * 0 good, 1 the job failed, 2 bad arguments or input, 128 + n ended by signal n.
+ * The command line: {@code effconv learn | train | eval | export | search | sizes | sweep | compare | latency-table |
+ * bench | info}. Exit codes: 0 good, 1 the job failed, 2 bad arguments or input, 128 + n ended by signal n.
  */
 @Command(
         name = "effconv",
-        description = "Learns the kernel sizes of a CNN's convolution layers under a budget of parameters, multiply-adds or time.",
+        description =
+                "Learns the kernel sizes of a CNN's convolution layers under a budget of parameters, multiply-adds or time.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         synopsisSubcommandLabel = "COMMAND",
@@ -80,27 +81,37 @@ public final class Effconv implements Runnable {
                 .addSubcommand(benchLine)
                 .addSubcommand(new InfoCommand())
                 .addSubcommand(new CommandLine.HelpCommand());
-        line.getSubcommands().values().forEach(command -> command.getCommandSpec().versionProvider(new Version()));
+        line.getSubcommands().values().forEach(command -> command.getCommandSpec()
+                .versionProvider(new Version()));
         line.setUsageHelpAutoWidth(true)
                 .setExpandAtFiles(false) // '@' is a letter that names of files may begin with
                 .setExecutionStrategy(Effconv::execute)
                 .setParameterExceptionHandler(Effconv::badArguments)
                 .setExecutionExceptionHandler(Effconv::failed)
-                .setColorScheme(CommandLine.Help.defaultColorScheme(CommandLine.Help.Ansi.OFF)); // colours are control characters
-        return line.setOut(new PrintWriter(new Printable(line.getOut()), true)).setErr(new PrintWriter(new Printable(line.getErr()), true));
+                .setColorScheme(CommandLine.Help.defaultColorScheme(
+                        CommandLine.Help.Ansi.OFF)); // colours are control characters
+        return line.setOut(new PrintWriter(new Printable(line.getOut()), true))
+                .setErr(new PrintWriter(new Printable(line.getErr()), true));
     }
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "a command is missing: one of " + spec.subcommands().values().stream()
-                .filter(command -> !command.getCommandSpec().usageMessage().hidden())
-                .map(CommandLine::getCommandName).distinct().collect(Collectors.joining(", ")));
+        throw new ParameterException(
+                spec.commandLine(),
+                "a command is missing: one of "
+                        + spec.subcommands().values().stream()
+                                .filter(command ->
+                                        !command.getCommandSpec().usageMessage().hidden())
+                                .map(CommandLine::getCommandName)
+                                .distinct()
+                                .collect(Collectors.joining(", ")));
     }
 
     private static int badArguments(ParameterException e, String[] arguments) {
         CommandLine command = e.getCommandLine();
         PrintWriter err = command.getErr();
-        err.println("effconv: " + (e instanceof UnmatchedArgumentException unmatched ? Suggestion.of(unmatched) : e.getMessage()));
+        err.println("effconv: "
+                + (e instanceof UnmatchedArgumentException unmatched ? Suggestion.of(unmatched) : e.getMessage()));
         err.println("'" + command.getCommandSpec().qualifiedName() + " --help' lists the arguments.");
         err.flush();
         return BAD_INPUT;

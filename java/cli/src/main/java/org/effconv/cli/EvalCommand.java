@@ -25,10 +25,17 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "eval",
         mixinStandardHelpOptions = true,
-        description = "Tells how well a trained network does on the test part of a dataset: that of its run, unless --data names another.")
+        description =
+                "Tells how well a trained network does on the test part of a dataset: that of its run, unless --data names another.")
 final class EvalCommand implements Callable<Integer> {
     static final List<Setting<?>> OFFERED = List.of(
-            Settings.DATA, Settings.DEVICE, Settings.GPU_MEMORY, Settings.CONV, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
+            Settings.DATA,
+            Settings.DEVICE,
+            Settings.GPU_MEMORY,
+            Settings.CONV,
+            Settings.THREADS,
+            Settings.PRECISION,
+            Settings.BATCH);
 
     static final String MODEL_HELP = "a model.safetensors, or the run folder that has one";
 
@@ -52,7 +59,13 @@ final class EvalCommand implements Callable<Integer> {
             Evaluation e = trained.evaluateTest(data, settings.get(Settings.BATCH));
             PrintWriter to = spec.commandLine().getOut();
             to.printf(Locale.ROOT, "%s: %,d parameters%n", trained.plan(), trained.parameters());
-            to.printf(Locale.ROOT, "%s: test accuracy %.2f %%, loss %.4f (%d images)%n", data.name(), 100 * e.accuracy(), e.loss(), e.images());
+            to.printf(
+                    Locale.ROOT,
+                    "%s: test accuracy %.2f %%, loss %.4f (%d images)%n",
+                    data.name(),
+                    100 * e.accuracy(),
+                    e.loss(),
+                    e.images());
             to.flush();
         }
         return 0;
@@ -65,7 +78,8 @@ final class EvalCommand implements Callable<Integer> {
         }
         Path folder = file.toAbsolutePath().getParent();
         if (!RunConfig.isIn(folder)) {
-            throw new InvalidInput(file + ": stands in no run folder, so that nothing says what it was trained on; expected --data DATA");
+            throw new InvalidInput(file
+                    + ": stands in no run folder, so that nothing says what it was trained on; expected --data DATA");
         }
         return Job.data(folder);
     }

@@ -28,9 +28,10 @@ final class Exhausted {
         if (e instanceof StackOverflowError) {
             return "the Java stack is too small for this input; expected more of it, as with EFFCONV_JAVA_OPTS=-Xss16m";
         } else if (detail.contains("native thread")) {
-            return "the system starts no further thread for this process" + detail + "; expected a higher limit of processes (ulimit -u, or the container's)";
+            return "the system starts no further thread for this process" + detail
+                    + "; expected a higher limit of processes (ulimit -u, or the container's)";
         }
-        return "the memory of the JVM, " + most + " MiB of Java heap, is too small" + detail + "; expected more of it, as with EFFCONV_JAVA_OPTS=-Xmx"
-                + 2 * Math.max(most, 128) + "m";
+        return "the memory of the JVM, " + most + " MiB of Java heap, is too small" + detail
+                + "; expected more of it, as with EFFCONV_JAVA_OPTS=-Xmx" + 2 * Math.max(most, 128) + "m";
     }
 }

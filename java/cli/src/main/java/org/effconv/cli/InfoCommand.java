@@ -9,7 +9,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** {@code effconv info}: what this machine and build can do. */
-@Command(name = "info", mixinStandardHelpOptions = true, description = "Lists devices, libraries and versions; says what is missing and why.")
+@Command(
+        name = "info",
+        mixinStandardHelpOptions = true,
+        description = "Lists devices, libraries and versions; says what is missing and why.")
 final class InfoCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;

@@ -12,9 +12,10 @@ import sun.misc.Signal;
 import sun.misc.SignalHandler;
 
 /**
- * What SIGINT, SIGTERM and SIGHUP do while a run is under way. The first asks it to stop; where it is in something long that does not
- * look for that, the process is ended after a while. A second one ends the process at once, and so does the first of a run that has not
- * begun. All are safe: a run may be cut at any moment. Outside a run, where nothing is to be told, signals end the JVM as ever, at once.
+ * What SIGINT, SIGTERM and SIGHUP do while a run is under way. The first asks it to stop; where it is in something long
+ * that does not look for that, the process is ended after a while. A second one ends the process at once, and so does
+ * the first of a run that has not begun. All are safe: a run may be cut at any moment. Outside a run, where nothing is
+ * to be told, signals end the JVM as ever, at once.
  *
  * <p>The JVM's own shutdown hooks hear the first signal only.
  */
@@ -44,9 +45,9 @@ final class Interrupts implements AutoCloseable {
 
     /**
      * @param stop asks the run to stop, at the first signal
-     * @param err  hears it when the process is ended
+     * @param err hears it when the process is ended
      * @param goOn tells how to go on with the run; empty while it has not begun
-     * @param end  ends the process with an exit code
+     * @param end ends the process with an exit code
      * @param patience how long the run has to stop by itself
      */
     Interrupts(Runnable stop, PrintWriter err, Supplier<Optional<String>> goOn, IntConsumer end, Patience patience) {

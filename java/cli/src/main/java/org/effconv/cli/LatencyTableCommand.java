@@ -8,11 +8,11 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.effconv.Device;
 import org.effconv.Job;
+import org.effconv.LatencyTable;
 import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
-import org.effconv.LatencyTable;
 import org.effconv.nn.NetworkPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -24,7 +24,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "latency-table",
         mixinStandardHelpOptions = true,
-        description = "Measures on this device how long each layer of a network takes at each kernel size, for budgets of time.")
+        description =
+                "Measures on this device how long each layer of a network takes at each kernel size, for budgets of time.")
 final class LatencyTableCommand implements Callable<Integer> {
     static final List<Setting<?>> OFFERED = List.of(
             Settings.ARCH, Settings.DATA, Settings.DEVICE, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
@@ -38,9 +39,13 @@ final class LatencyTableCommand implements Callable<Integer> {
     @Option(names = "--inference", description = "time a forward pass instead of a training step")
     private boolean inference;
 
-    @Option(names = "--repeats", paramLabel = "N", defaultValue = "7",
-            description = "rounds, in each of which every layer is measured at every size, and 12 whole networks; the lower quartile counts "
-                    + "(default: 7)")
+    @Option(
+            names = "--repeats",
+            paramLabel = "N",
+            defaultValue = "7",
+            description =
+                    "rounds, in each of which every layer is measured at every size, and 12 whole networks; the lower quartile counts "
+                            + "(default: 7)")
     private int repeats;
 
     @Override
@@ -58,11 +63,23 @@ final class LatencyTableCommand implements Callable<Integer> {
         table.write(file);
         PrintWriter to = spec.commandLine().getOut();
         LatencyTable.Setup setup = table.setup();
-        to.printf(Locale.ROOT, "%s, %s, %s of %d images: %d shapes of layers, %.3f ms for the rest%n", setup.device(), setup.network(),
-                setup.pass().key(), setup.batch(), table.rows().size(), table.rest());
+        to.printf(
+                Locale.ROOT,
+                "%s, %s, %s of %d images: %d shapes of layers, %.3f ms for the rest%n",
+                setup.device(),
+                setup.network(),
+                setup.pass().key(),
+                setup.batch(),
+                table.rows().size(),
+                table.rest());
         for (LatencyTable.Check check : table.checks()) {
-            to.printf(Locale.ROOT, "sizes %s: %.3f ms measured, %.3f ms by the table (%+.1f %%)%n", Arrays.toString(check.sizes()),
-                    check.measured(), check.predicted(), 100 * (check.predicted() / check.measured() - 1));
+            to.printf(
+                    Locale.ROOT,
+                    "sizes %s: %.3f ms measured, %.3f ms by the table (%+.1f %%)%n",
+                    Arrays.toString(check.sizes()),
+                    check.measured(),
+                    check.predicted(),
+                    100 * (check.predicted() / check.measured() - 1));
         }
         to.println(file);
         to.flush();

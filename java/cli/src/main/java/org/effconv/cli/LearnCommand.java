@@ -18,7 +18,8 @@ import picocli.CommandLine.Command;
 @Command(
         name = "learn",
         mixinStandardHelpOptions = true,
-        description = "Learns the kernel sizes, trains the network found, and the uniform one of the same cost beside it.")
+        description =
+                "Learns the kernel sizes, trains the network found, and the uniform one of the same cost beside it.")
 final class LearnCommand extends RunCommand<Learning, LearningResult> {
     LearnCommand() {
         super(Settings.table());
@@ -42,7 +43,8 @@ final class LearnCommand extends RunCommand<Learning, LearningResult> {
     @Override
     void report(LearningResult result, Learning job, PrintWriter to, long liveBytes) {
         ObjectNode json = result.toJson().put("liveNativeBytes", liveBytes);
-        String text = result.toText() + String.format(Locale.ROOT, "live memory    %d native bytes after the run%n", liveBytes);
+        String text = result.toText()
+                + String.format(Locale.ROOT, "live memory    %d native bytes after the run%n", liveBytes);
         AtomicFile.write(job.out().resolve("summary.json"), Json.pretty(json));
         AtomicFile.write(job.out().resolve("summary.txt"), text);
         to.print(text);

@@ -6,8 +6,9 @@ import java.io.Writer;
 import java.util.Locale;
 
 /**
- * Shows what would steer a terminal, or not be seen on it, as {@code \}{@code uXXXX}: names of files, classes and architectures come
- * from outside and may hold any character. What the command line prints passes through such a writer.
+ * Shows what would steer a terminal, or not be seen on it, as {@code \}{@code uXXXX}: names of files, classes and
+ * architectures come from outside and may hold any character. What the command line prints passes through such a
+ * writer.
  */
 final class Printable extends FilterWriter {
     Printable(Writer to) {
@@ -34,7 +35,9 @@ final class Printable extends FilterWriter {
 
     private static boolean steers(char c) {
         int type = Character.getType(c);
-        return type == Character.CONTROL || type == Character.FORMAT || type == Character.LINE_SEPARATOR
+        return type == Character.CONTROL
+                || type == Character.FORMAT
+                || type == Character.LINE_SEPARATOR
                 || type == Character.PARAGRAPH_SEPARATOR;
     }
 

@@ -39,10 +39,17 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--out", paramLabel = "DIR", description = "folder of the run; must not hold another (default: runs/<data>-<arch>-<time>)")
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            description = "folder of the run; must not hold another (default: runs/<data>-<arch>-<time>)")
     private Path out;
 
-    @Option(names = "--resume", paramLabel = "DIR", description = "go on with the run in this folder, with its settings; --data names its data, if they were moved")
+    @Option(
+            names = "--resume",
+            paramLabel = "DIR",
+            description =
+                    "go on with the run in this folder, with its settings; --data names its data, if they were moved")
     private Path resume;
 
     private final List<Setting<?>> offered;
@@ -101,7 +108,8 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
         String command = spec.qualifiedName();
         Device opened;
         R result;
-        try (Interrupts interrupts = Interrupts.to(stop::request, spec.commandLine().getErr(), () -> goOn(command, job.out()));
+        try (Interrupts interrupts =
+                        Interrupts.to(stop::request, spec.commandLine().getErr(), () -> goOn(command, job.out()));
                 Device device = Device.open(job.settings())) {
             opened = device;
             job.listener(heading(job, device, data, to)).listener(console);
@@ -109,7 +117,8 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                 result = r;
             }
         } catch (StopSignal.Stopped e) {
-            throw new StopSignal.Stopped(e.getMessage() + goOn(command, job.out()).map(how -> "; " + how).orElse(""));
+            throw new StopSignal.Stopped(e.getMessage()
+                    + goOn(command, job.out()).map(how -> "; " + how).orElse(""));
         } finally {
             console.close();
         }
@@ -117,7 +126,8 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
         report(result, job, to, live);
         to.flush();
         if (live != 0) {
-            throw new EffconvException(live + " bytes of native memory were never given back; this is a bug, please report it");
+            throw new EffconvException(
+                    live + " bytes of native memory were never given back; this is a bug, please report it");
         }
         return 0;
     }
@@ -140,7 +150,8 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                     told = true;
                     RunLog.attach(job.out().resolve("log.txt"));
                     to.println(data);
-                    to.println("device " + device + ", " + job.architecture().name() + ", seed " + job.settings().get(Settings.SEED));
+                    to.println("device " + device + ", " + job.architecture().name() + ", seed "
+                            + job.settings().get(Settings.SEED));
                     to.println("run folder " + job.out());
                     to.flush();
                 }
@@ -168,8 +179,8 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                     ? Job.architecture(text).equals(job.architecture())
                     : value.equals(job.settings().get(s));
             if (!same) {
-                throw new InvalidInput("--" + s.key() + " '" + text + "': the run in " + resume + " has '" + job.settings().get(s)
-                        + "', and a run goes on with its own settings");
+                throw new InvalidInput("--" + s.key() + " '" + text + "': the run in " + resume + " has '"
+                        + job.settings().get(s) + "', and a run goes on with its own settings");
             }
         }
         job.places(places, moved);
@@ -178,7 +189,10 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
     static Path standardFolder(Settings settings, Architecture architecture) {
         String data = settings.get(Settings.DATA);
         String name = Datasets.isName(data) ? data.replaceAll(",.*", "") : folderName(Path.of(data));
-        return Path.of("runs", name.replace(':', '-') + "-" + architecture.name() + "-" + LocalDateTime.now().format(STAMP));
+        return Path.of(
+                "runs",
+                name.replace(':', '-') + "-" + architecture.name() + "-"
+                        + LocalDateTime.now().format(STAMP));
     }
 
     private static String folderName(Path folder) {

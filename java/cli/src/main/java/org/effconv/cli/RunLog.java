@@ -54,7 +54,8 @@ final class RunLog extends AppenderBase<ILoggingEvent> {
         console.start();
         root.addAppender(console);
 
-        RunLog log = new RunLog(layout(context, "%d{yyyy-MM-dd HH:mm:ss.SSS} %-5level %logger{0}: " + MESSAGE + "%n%ex"));
+        RunLog log =
+                new RunLog(layout(context, "%d{yyyy-MM-dd HH:mm:ss.SSS} %-5level %logger{0}: " + MESSAGE + "%n%ex"));
         log.setContext(context);
         log.setName(NAME);
         log.start();
@@ -77,7 +78,8 @@ final class RunLog extends AppenderBase<ILoggingEvent> {
     /** From now on into this file, which is appended to. */
     static void attach(Path path) {
         LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
-        RunLog log = (RunLog) context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME).getAppender(NAME);
+        RunLog log =
+                (RunLog) context.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME).getAppender(NAME);
         log.open(path);
     }
 

@@ -17,7 +17,11 @@ final class SettingOptions {
         for (Setting<?> s : settings) {
             OptionSpec.Builder option = OptionSpec.builder("--" + s.key());
             if (s.isFlag()) {
-                option.type(Boolean.class).arity("0").negatable(true).defaultValue(s.standard().toString()).fallbackValue("true");
+                option.type(Boolean.class)
+                        .arity("0")
+                        .negatable(true)
+                        .defaultValue(s.standard().toString())
+                        .fallbackValue("true");
             } else {
                 option.type(String.class).arity("1").paramLabel(label(s));
             }
@@ -29,7 +33,9 @@ final class SettingOptions {
 
     private static String label(Setting<?> s) {
         Object standard = s.standard();
-        return standard instanceof String ? s.key().toUpperCase(java.util.Locale.ROOT) : standard instanceof Double ? "X" : "N";
+        return standard instanceof String
+                ? s.key().toUpperCase(java.util.Locale.ROOT)
+                : standard instanceof Double ? "X" : "N";
     }
 
     private static String standard(Setting<?> s) {
@@ -54,7 +60,8 @@ final class SettingOptions {
 
     /** Whether the user gave a setting, or its system property, so that it is not the standard value. */
     static boolean isSet(ParseResult parsed, Setting<?> setting) {
-        return given(parsed, List.of(setting)).containsKey(setting.key()) || System.getProperty(setting.property()) != null;
+        return given(parsed, List.of(setting)).containsKey(setting.key())
+                || System.getProperty(setting.property()) != null;
     }
 
     /** Standard values and system properties, overridden by what the user gave. */

@@ -15,7 +15,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "sizes",
         mixinStandardHelpOptions = true,
-        description = "Tells the kernel sizes that a search for a range of budgets found for one budget. It computes nothing and needs no device.")
+        description =
+                "Tells the kernel sizes that a search for a range of budgets found for one budget. It computes nothing and needs no device.")
 final class SizesCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
@@ -23,12 +24,19 @@ final class SizesCommand implements Callable<Integer> {
     @Option(names = "--run", required = true, paramLabel = "DIR", description = "run folder of 'effconv search'")
     private Path run;
 
-    @Option(names = "--budget", required = true, paramLabel = "BUDGET",
-            description = "an amount (120k, 30MMAC, 4.2ms), a ratio to uniform 3 (1.5x) or a uniform size (k5), within the range of the search")
+    @Option(
+            names = "--budget",
+            required = true,
+            paramLabel = "BUDGET",
+            description =
+                    "an amount (120k, 30MMAC, 4.2ms), a ratio to uniform 3 (1.5x) or a uniform size (k5), within the range of the search")
     private String budget;
 
-    @Option(names = "--any-order", description = "the odd sizes nearest to this budget's soft ones, whatever those of other budgets are: without it the sizes of a "
-            + "larger budget never sum to less, which costs accuracy at some")
+    @Option(
+            names = "--any-order",
+            description =
+                    "the odd sizes nearest to this budget's soft ones, whatever those of other budgets are: without it the sizes of a "
+                            + "larger budget never sum to less, which costs accuracy at some")
     private boolean anyOrder;
 
     @Option(names = "--out", paramLabel = "FILE", description = "writes the sizes there, for 'effconv train --sizes'")
@@ -42,13 +50,19 @@ final class SizesCommand implements Callable<Integer> {
             sizes.write(out);
         }
         PrintWriter to = spec.commandLine().getOut();
-        int width = sizes.layers().stream().mapToInt(l -> l.name().length()).max().orElse(0);
+        int width =
+                sizes.layers().stream().mapToInt(l -> l.name().length()).max().orElse(0);
         for (SizesFile.Layer layer : sizes.layers()) {
             to.printf(Locale.ROOT, "%-" + width + "s  %2d   (soft %.2f)%n", layer.name(), layer.size(), layer.soft());
         }
         SizesFile.Budget of = sizes.budget();
-        to.printf(Locale.ROOT, "cost %s, budget %s (%+.2f %%); %,d parameters%n", result.costKind().format(of.spent()),
-                result.costKind().format(of.asked()), 100 * (of.spent() / of.asked() - 1), sizes.parameters());
+        to.printf(
+                Locale.ROOT,
+                "cost %s, budget %s (%+.2f %%); %,d parameters%n",
+                result.costKind().format(of.spent()),
+                result.costKind().format(of.asked()),
+                100 * (of.spent() / of.asked() - 1),
+                sizes.parameters());
         if (out != null) {
             to.println(out);
         }

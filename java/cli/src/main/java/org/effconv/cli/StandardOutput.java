@@ -8,7 +8,10 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.Charset;
 
-/** Standard output that remembers what went wrong: the writers above it would swallow it, and a full disk would pass for a good end. */
+/**
+ * Standard output that remembers what went wrong: the writers above it would swallow it, and a full disk would pass for
+ * a good end.
+ */
 final class StandardOutput extends FilterOutputStream {
     // Whoever read has seen enough, as in "| head": no reason for a message.
     private static final String NO_READER = "Broken pipe";
@@ -43,7 +46,10 @@ final class StandardOutput extends FilterOutputStream {
         }
     }
 
-    /** The exit code of a command that ended with {@code code}: output that was lost is a failure, and said on {@code err}. */
+    /**
+     * The exit code of a command that ended with {@code code}: output that was lost is a failure, and said on
+     * {@code err}.
+     */
     int exitCode(int code, PrintStream err) {
         if (failure == null) {
             return code;

@@ -36,24 +36,44 @@ final class Suggestion {
         String typed = e.getUnmatched().get(0);
         CommandSpec command = e.getCommandLine().getCommandSpec();
         if (e.isUnknownOption()) {
-            Stream<String> options = Stream.concat(command.options().stream().map(OptionSpec::longestName), command.negatedOptionsMap().keySet().stream());
+            Stream<String> options = Stream.concat(
+                    command.options().stream().map(OptionSpec::longestName),
+                    command.negatedOptionsMap().keySet().stream());
             return "unknown option '" + typed + "'" + among(options.toList(), typed);
         }
         if (!command.subcommands().isEmpty()) {
-            return "unknown command '" + typed + "'" + among(command.subcommands().entrySet().stream()
-                    .filter(c -> !c.getValue().getCommandSpec().usageMessage().hidden()).map(Map.Entry::getKey).toList(), typed);
+            return "unknown command '" + typed + "'"
+                    + among(
+                            command.subcommands().entrySet().stream()
+                                    .filter(c -> !c.getValue()
+                                            .getCommandSpec()
+                                            .usageMessage()
+                                            .hidden())
+                                    .map(Map.Entry::getKey)
+                                    .toList(),
+                            typed);
         }
         return "unexpected argument '" + typed + "'";
     }
 
-    /** The names that begin with what was typed; else those with at most one mistake in three letters, the nearest first. */
+    /**
+     * The names that begin with what was typed; else those with at most one mistake in three letters, the nearest
+     * first.
+     */
     private static String among(Collection<String> names, String typed) {
         String plain = plain(typed);
         int mostMistakes = Math.max(1, plain.length() / LETTERS_PER_MISTAKE);
-        List<String> meant = names.stream().filter(name -> plain.length() > 1 && plain(name).startsWith(plain)).sorted().limit(MOST).toList();
+        List<String> meant = names.stream()
+                .filter(name -> plain.length() > 1 && plain(name).startsWith(plain))
+                .sorted()
+                .limit(MOST)
+                .toList();
         if (meant.isEmpty()) {
-            meant = names.stream().filter(name -> mistakes(plain, name) <= mostMistakes)
-                    .sorted(Comparator.comparingInt(name -> mistakes(plain, name))).limit(MOST).toList();
+            meant = names.stream()
+                    .filter(name -> mistakes(plain, name) <= mostMistakes)
+                    .sorted(Comparator.comparingInt(name -> mistakes(plain, name)))
+                    .limit(MOST)
+                    .toList();
         }
         return meant.isEmpty() ? "" : "; did you mean " + String.join(" or ", meant) + "?";
     }
@@ -63,6 +83,8 @@ final class Suggestion {
     }
 
     private static String plain(String name) {
-        return name.startsWith(Settings.PROPERTIES) ? name.substring(Settings.PROPERTIES.length()) : name.replaceAll("^-+", "");
+        return name.startsWith(Settings.PROPERTIES)
+                ? name.substring(Settings.PROPERTIES.length())
+                : name.replaceAll("^-+", "");
     }
 }

@@ -36,7 +36,10 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** {@code effconv sweep}: learned sizes and plain ones, over budgets, seeds, architectures and data, into one results file. */
+/**
+ * {@code effconv sweep}: learned sizes and plain ones, over budgets, seeds, architectures and data, into one results
+ * file.
+ */
 @Command(
         name = "sweep",
         mixinStandardHelpOptions = true,
@@ -51,8 +54,18 @@ final class SweepCommand implements Callable<Integer> {
 
     /** Settings that are one value for the whole sweep, with the table's defaults. */
     static final List<Setting<?>> OFFERED = Settings.table().stream()
-            .filter(s -> !Set.of(Settings.ARCH, Settings.DATA, Settings.TRAIN_IMAGES, Settings.BUDGET, Settings.SEED, Settings.VALIDATION,
-                    Settings.THREADS, Settings.COMPARE, Settings.COMPARE_SHAPES, Settings.WARM_START).contains(s))
+            .filter(s -> !Set.of(
+                            Settings.ARCH,
+                            Settings.DATA,
+                            Settings.TRAIN_IMAGES,
+                            Settings.BUDGET,
+                            Settings.SEED,
+                            Settings.VALIDATION,
+                            Settings.THREADS,
+                            Settings.COMPARE,
+                            Settings.COMPARE_SHAPES,
+                            Settings.WARM_START)
+                    .contains(s))
             .collect(Collectors.toList());
 
     /** For help and defaults. */
@@ -76,66 +89,117 @@ final class SweepCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--out", paramLabel = "DIR", required = true, description = "folder of the sweep; one that holds this sweep goes on")
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            required = true,
+            description = "folder of the sweep; one that holds this sweep goes on")
     private Path out;
 
-    @Option(names = "--methods", paramLabel = "M,..", split = ",",
-            description = "which sizes: ${COMPLETION-CANDIDATES} (default: all)", completionCandidates = MethodNames.class)
+    @Option(
+            names = "--methods",
+            paramLabel = "M,..",
+            split = ",",
+            description = "which sizes: ${COMPLETION-CANDIDATES} (default: all)",
+            completionCandidates = MethodNames.class)
     private List<String> methods = new MethodNames();
 
-    @Option(names = "--arch", paramLabel = "A,..", defaultValue = "${sys:effconv.arch:-cnn6}", split = ",",
+    @Option(
+            names = "--arch",
+            paramLabel = "A,..",
+            defaultValue = "${sys:effconv.arch:-cnn6}",
+            split = ",",
             description = "architectures, names or .json files (default: cnn6)")
     private List<String> architectures;
 
-    @Option(names = "--data", paramLabel = "DATA", defaultValue = "${sys:effconv.data:-fashion-mnist}",
+    @Option(
+            names = "--data",
+            paramLabel = "DATA",
+            defaultValue = "${sys:effconv.data:-fashion-mnist}",
             description = "a dataset, as for learn; may be given several times (default: fashion-mnist)")
     private List<String> data;
 
-    @Option(names = "--train-images", paramLabel = "N,..", defaultValue = "${sys:effconv.train-images:-0}", split = ",",
+    @Option(
+            names = "--train-images",
+            paramLabel = "N,..",
+            defaultValue = "${sys:effconv.train-images:-0}",
+            split = ",",
             description = "numbers of training images; 0: all (default: 0)")
     private List<String> trainImages;
 
-    @Option(names = "--budget", paramLabel = "B,..", defaultValue = "${sys:effconv.budget:-k3,k5}", split = ",",
+    @Option(
+            names = "--budget",
+            paramLabel = "B,..",
+            defaultValue = "${sys:effconv.budget:-k3,k5}",
+            split = ",",
             description = "budgets, as for learn (default: k3,k5)")
     private List<String> budgets;
 
-    @Option(names = "--seed", paramLabel = "S,..", defaultValue = "${sys:effconv.seed:-1-3}", split = ",",
+    @Option(
+            names = "--seed",
+            paramLabel = "S,..",
+            defaultValue = "${sys:effconv.seed:-1-3}",
+            split = ",",
             description = "seeds, or ranges of them (default: 1-3)")
     private List<String> seeds;
 
     @Option(names = "--draws", paramLabel = "N", description = "random networks per budget and seed (default: 3)")
     private int draws = 3;
 
-    @Option(names = "--match", paramLabel = "M", defaultValue = "epochs", completionCandidates = MatchNames.class,
-            description = "what networks are given alike, one of ${COMPLETION-CANDIDATES}: the same epochs, a search coming on top; or, if sizes need no search, "
-                    + "epochs for as much work as search and training of the learned ones take (default: epochs)")
+    @Option(
+            names = "--match",
+            paramLabel = "M",
+            defaultValue = "epochs",
+            completionCandidates = MatchNames.class,
+            description =
+                    "what networks are given alike, one of ${COMPLETION-CANDIDATES}: the same epochs, a search coming on top; or, if sizes need no search, "
+                            + "epochs for as much work as search and training of the learned ones take (default: epochs)")
     private String match;
 
-    @Option(names = "--jobs", paramLabel = "N",
-            description = "runs at a time, each a process with --threads threads (default: half the processors over the threads, at least 1)")
+    @Option(
+            names = "--jobs",
+            paramLabel = "N",
+            description =
+                    "runs at a time, each a process with --threads threads (default: half the processors over the threads, at least 1)")
     private Integer jobs;
 
-    @Option(names = "--threads", paramLabel = "N", defaultValue = "${sys:effconv.threads:-1}",
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "${sys:effconv.threads:-1}",
             description = "CPU threads of each run (default: 1)")
     private String threads;
 
-    @Option(names = "--validation", paramLabel = "X", defaultValue = "${sys:effconv.validation:-0.1}",
-            description = "fraction of the training images kept for validation, the same ones in all runs (default: 0.1)")
+    @Option(
+            names = "--validation",
+            paramLabel = "X",
+            defaultValue = "${sys:effconv.validation:-0.1}",
+            description =
+                    "fraction of the training images kept for validation, the same ones in all runs (default: 0.1)")
     private String validation;
 
-    @Option(names = "--dry-run", description = "list the runs and estimate their time, from a few timed steps; write nothing")
+    @Option(
+            names = "--dry-run",
+            description = "list the runs and estimate their time, from a few timed steps; write nothing")
     private boolean dryRun;
 
     @Override
     public Integer call() throws InterruptedException {
         PrintWriter to = spec.commandLine().getOut();
         SweepOptions options = options();
-        int atOnce = jobs != null ? jobs : Math.max(1, Runtime.getRuntime().availableProcessors() / 2 / options.settings().get(Settings.THREADS));
+        int atOnce = jobs != null
+                ? jobs
+                : Math.max(
+                        1,
+                        Runtime.getRuntime().availableProcessors()
+                                / 2
+                                / options.settings().get(Settings.THREADS));
         if (atOnce < 1) {
             throw new InvalidInput("--jobs " + atOnce + ": expected 1 or more");
         }
         Device.requireKnown(options.settings());
-        Device.warnOfMoreThreadsThanProcessors(atOnce * options.settings().get(Settings.THREADS), "--jobs times --threads");
+        Device.warnOfMoreThreadsThanProcessors(
+                atOnce * options.settings().get(Settings.THREADS), "--jobs times --threads");
         try (SweepPlan plan = SweepPlan.of(options, SweepResults.dataNames(out))) {
             SweepResults.requireSame(out, plan.common());
             if (dryRun) {
@@ -156,9 +220,17 @@ final class SweepCommand implements Callable<Integer> {
             throw new InvalidInput("--threads 0: expected 1 or more, so that all runs compute alike");
         }
         return new SweepOptions(
-                architectures, data, trainImages.stream().map(n -> Settings.TRAIN_IMAGES.parse(n, "--train-images")).toList(), budgets,
+                architectures,
+                data,
+                trainImages.stream()
+                        .map(n -> Settings.TRAIN_IMAGES.parse(n, "--train-images"))
+                        .toList(),
+                budgets,
                 methods.stream().map(m -> Method.parse(m, "--methods")).toList(),
-                seeds.stream().flatMapToLong(SweepCommand::seeds).boxed().toList(), draws, Match.parse(match, "--match"), settings);
+                seeds.stream().flatMapToLong(SweepCommand::seeds).boxed().toList(),
+                draws,
+                Match.parse(match, "--match"),
+                settings);
     }
 
     private static LongStream seeds(String text) {
@@ -169,7 +241,8 @@ final class SweepCommand implements Callable<Integer> {
         long first = Long.parseLong(range.group(1));
         long last = Long.parseLong(range.group(2));
         if (last < first || last - first >= MOST_SEEDS) {
-            throw new InvalidInput("--seed '" + text + "': expected a range such as 1-3, of at most " + MOST_SEEDS + " seeds");
+            throw new InvalidInput(
+                    "--seed '" + text + "': expected a range such as 1-3, of at most " + MOST_SEEDS + " seeds");
         }
         return LongStream.rangeClosed(first, last);
     }
@@ -179,16 +252,31 @@ final class SweepCommand implements Callable<Integer> {
         SweepResults.read(out).forEach(row -> done.put(row.path("id").asText(), row));
         List<SweepRun> missing = Sweep.missing(plan, done::get);
         double seconds;
-        try (Device device = Device.open(missing.isEmpty() ? plan.runs().get(0).settings() : missing.get(0).settings())) {
+        try (Device device = Device.open(
+                missing.isEmpty()
+                        ? plan.runs().get(0).settings()
+                        : missing.get(0).settings())) {
             SweepEstimate estimate = new SweepEstimate(plan, device);
             for (SweepRun run : plan.runs()) {
-                to.printf(Locale.ROOT, "%-5s %s%s%s%n", done.containsKey(run.id()) ? "done" : "to do", run.id(), sizes(plan, run),
-                        done.containsKey(run.id()) ? "" : String.format(Locale.ROOT, "  about %s", duration(estimate.seconds(run))));
+                to.printf(
+                        Locale.ROOT,
+                        "%-5s %s%s%s%n",
+                        done.containsKey(run.id()) ? "done" : "to do",
+                        run.id(),
+                        sizes(plan, run),
+                        done.containsKey(run.id())
+                                ? ""
+                                : String.format(Locale.ROOT, "  about %s", duration(estimate.seconds(run))));
             }
             seconds = estimate.seconds(missing, atOnce);
         }
-        to.printf(Locale.ROOT, "%d runs, %d to do; about %s with --jobs %d, from a few steps timed one run at a time (without evaluation and start)%n",
-                plan.runs().size(), missing.size(), duration(seconds), atOnce);
+        to.printf(
+                Locale.ROOT,
+                "%d runs, %d to do; about %s with --jobs %d, from a few steps timed one run at a time (without evaluation and start)%n",
+                plan.runs().size(),
+                missing.size(),
+                duration(seconds),
+                atOnce);
         to.flush();
     }
 
@@ -197,38 +285,58 @@ final class SweepCommand implements Callable<Integer> {
             return run.search() == null ? "" : "  sizes by " + run.search();
         }
         long parameters = plan.parameters(run);
-        return String.format(Locale.ROOT, "  sizes %s, %,d parameters (%+.2f %% off the budget)%s",
-                Arrays.stream(run.sizes()).mapToObj(Integer::toString).collect(Collectors.joining(" ")), parameters,
-                100 * plan.deviation(run, run.sizes(), parameters), run.search() == null ? "" : ", epochs by " + run.search());
+        return String.format(
+                Locale.ROOT,
+                "  sizes %s, %,d parameters (%+.2f %% off the budget)%s",
+                Arrays.stream(run.sizes()).mapToObj(Integer::toString).collect(Collectors.joining(" ")),
+                parameters,
+                100 * plan.deviation(run, run.sizes(), parameters),
+                run.search() == null ? "" : ", epochs by " + run.search());
     }
 
     private static String duration(double seconds) {
-        return seconds < 120 ? String.format(Locale.ROOT, "%.0f s", seconds)
-                : seconds < 7200 ? String.format(Locale.ROOT, "%.0f min", seconds / 60)
-                : String.format(Locale.ROOT, "%.1f h", seconds / 3600);
+        return seconds < 120
+                ? String.format(Locale.ROOT, "%.0f s", seconds)
+                : seconds < 7200
+                        ? String.format(Locale.ROOT, "%.0f min", seconds / 60)
+                        : String.format(Locale.ROOT, "%.1f h", seconds / 3600);
     }
 
     private void run(SweepPlan plan, int atOnce, PrintWriter to) throws InterruptedException {
-        try (SweepResults results = SweepResults.open(out, plan.common()); SweepProcesses processes = new SweepProcesses()) {
+        try (SweepResults results = SweepResults.open(out, plan.common());
+                SweepProcesses processes = new SweepProcesses()) {
             RunLog.attach(out.resolve("log.txt"));
             List<SweepRun> missing = Sweep.missing(plan, results::row);
-            to.printf(Locale.ROOT, "%d runs, %d to do, %d at a time; results in %s%n", plan.runs().size(), missing.size(), atOnce, results.file());
+            to.printf(
+                    Locale.ROOT,
+                    "%d runs, %d to do, %d at a time; results in %s%n",
+                    plan.runs().size(),
+                    missing.size(),
+                    atOnce,
+                    results.file());
             to.flush();
             Sweep sweep = new Sweep(plan, results, atOnce, processes, reporter(to));
             String goOn = "go on with: " + sameCommand();
-            try (Interrupts interrupts = Interrupts.to(sweep::stop, spec.commandLine().getErr(), () -> Optional.of(goOn))) {
+            try (Interrupts interrupts =
+                    Interrupts.to(sweep::stop, spec.commandLine().getErr(), () -> Optional.of(goOn))) {
                 sweep.run();
             } catch (StopSignal.Stopped e) {
                 throw new StopSignal.Stopped(e.getMessage() + "; " + goOn);
             }
-            to.printf(Locale.ROOT, "all %d runs are done: effconv compare %s%n", plan.runs().size(), results.file());
+            to.printf(
+                    Locale.ROOT,
+                    "all %d runs are done: effconv compare %s%n",
+                    plan.runs().size(),
+                    results.file());
             to.flush();
         }
     }
 
     /** What the user typed, for a shell. */
     private String sameCommand() {
-        return Stream.concat(Stream.of(spec.root().name()), spec.root().commandLine().getParseResult().originalArgs().stream())
+        return Stream.concat(
+                        Stream.of(spec.root().name()),
+                        spec.root().commandLine().getParseResult().originalArgs().stream())
                 .map(ShellWord::of)
                 .collect(Collectors.joining(" "));
     }
@@ -240,11 +348,22 @@ final class SweepCommand implements Callable<Integer> {
                 List<String> k = new ArrayList<>();
                 row.path("result").path("sizes").forEach(size -> k.add(size.asText()));
                 String accuracy = row.path("result").has("testAccuracy")
-                        ? String.format(Locale.ROOT, "  test %.2f %%", 100 * row.path("result").path("testAccuracy").asDouble())
+                        ? String.format(
+                                Locale.ROOT,
+                                "  test %.2f %%",
+                                100 * row.path("result").path("testAccuracy").asDouble())
                         : "";
-                to.printf(Locale.ROOT, "%s  sizes %s%s  %s (%d left)%n", row.path("id").asText(), String.join(" ", k), accuracy,
-                        row.has("sameTrainingAs") ? "same training as " + row.path("sameTrainingAs").asText()
-                                : duration(row.path("result").path("seconds").asDouble()), left);
+                to.printf(
+                        Locale.ROOT,
+                        "%s  sizes %s%s  %s (%d left)%n",
+                        row.path("id").asText(),
+                        String.join(" ", k),
+                        accuracy,
+                        row.has("sameTrainingAs")
+                                ? "same training as "
+                                        + row.path("sameTrainingAs").asText()
+                                : duration(row.path("result").path("seconds").asDouble()),
+                        left);
                 to.flush();
             }
 

@@ -16,8 +16,9 @@ import org.effconv.sweep.Sweep;
 import org.effconv.sweep.SweepRun;
 
 /**
- * Runs each job of a sweep in a JVM of its own: a crash in native code, a device that is lost for its process, or memory that runs out
- * then costs one run and not the sweep, and a row's peak memory is the run's own. The children end with this process.
+ * Runs each job of a sweep in a JVM of its own: a crash in native code, a device that is lost for its process, or
+ * memory that runs out then costs one run and not the sweep, and a row's peak memory is the run's own. The children end
+ * with this process.
  */
 final class SweepProcesses implements Sweep.Launcher, AutoCloseable {
     private static final String OUTPUT = "output.txt";
@@ -49,15 +50,23 @@ final class SweepProcesses implements Sweep.Launcher, AutoCloseable {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         for (String option : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
-            if (!option.startsWith("--module-path") && !option.startsWith("--add-modules") && !option.startsWith("-Djdk.module.")
-                    && !option.startsWith("-agent") && !option.startsWith("-javaagent")) {
+            if (!option.startsWith("--module-path")
+                    && !option.startsWith("--add-modules")
+                    && !option.startsWith("-Djdk.module.")
+                    && !option.startsWith("-agent")
+                    && !option.startsWith("-javaagent")) {
                 command.add(option);
             }
         }
         String main = Effconv.class.getName();
         Module module = Effconv.class.getModule();
         if (module.isNamed()) {
-            command.addAll(List.of("-p", System.getProperty("jdk.module.path"), "--add-modules", "ALL-MODULE-PATH", "-m",
+            command.addAll(List.of(
+                    "-p",
+                    System.getProperty("jdk.module.path"),
+                    "--add-modules",
+                    "ALL-MODULE-PATH",
+                    "-m",
                     module.getName() + "/" + main));
         } else {
             command.addAll(List.of("-cp", System.getProperty("java.class.path"), main));

@@ -29,9 +29,11 @@ import picocli.CommandLine.Option;
         description = "Trains a network of given kernel sizes, as an ordinary CNN.")
 final class TrainCommand extends RunCommand<Training, TrainingResult> {
     private static final Pattern UNIFORM = Pattern.compile("k(\\d{1,3})");
-    private static final Pattern LIST = Pattern.compile("[\\d,]+"); // a repeated group would take a stack frame for each layer
+    private static final Pattern LIST =
+            Pattern.compile("[\\d,]+"); // a repeated group would take a stack frame for each layer
     private static final Pattern SIZE = Pattern.compile("\\d{1,3}");
-    private static final String FORMS = "a sizes.json, one size for all layers, as k5, or one per sized layer, as 3,3,5,7";
+    private static final String FORMS =
+            "a sizes.json, one size for all layers, as k5, or one per sized layer, as 3,3,5,7";
 
     @Option(names = "--sizes", paramLabel = "FILE|kN|LIST", description = FORMS)
     private String sizes;
@@ -54,14 +56,20 @@ final class TrainCommand extends RunCommand<Training, TrainingResult> {
             return Training.uniform(settings, architecture, data, Integer.parseInt(uniform.group(1)));
         }
         if (LIST.matcher(sizes).matches()) {
-            return Training.of(settings, architecture, Arrays.stream(sizes.split(",", -1)).mapToInt(TrainCommand::size).toArray());
+            return Training.of(
+                    settings,
+                    architecture,
+                    Arrays.stream(sizes.split(",", -1))
+                            .mapToInt(TrainCommand::size)
+                            .toArray());
         }
         return Training.fromFile(settings, architecture, data, Path.of(sizes));
     }
 
     private static int size(String text) {
         if (!SIZE.matcher(text).matches()) {
-            throw new InvalidInput("--sizes: '" + (text.length() > 20 ? text.substring(0, 20) + "..." : text) + "' in the list; expected " + FORMS);
+            throw new InvalidInput("--sizes: '" + (text.length() > 20 ? text.substring(0, 20) + "..." : text)
+                    + "' in the list; expected " + FORMS);
         }
         return Integer.parseInt(text);
     }
@@ -84,15 +92,25 @@ final class TrainCommand extends RunCommand<Training, TrainingResult> {
         ObjectNode json = Json.object();
         json.put("architecture", job.architecture().name());
         json.set("sizes", Json.tree(result.model().sizes()));
-        json.put("parameters", result.model().parameters()).put("testAccuracy", result.testAccuracy())
-                .put("testLoss", result.testLoss()).put("seconds", result.seconds()).put("peakRssBytes", PeakMemory.bytes())
+        json.put("parameters", result.model().parameters())
+                .put("testAccuracy", result.testAccuracy())
+                .put("testLoss", result.testLoss())
+                .put("seconds", result.seconds())
+                .put("peakRssBytes", PeakMemory.bytes())
                 .put("liveNativeBytes", liveBytes);
-        List<String> k = Arrays.stream(result.model().sizes()).mapToObj(Integer::toString).toList();
-        String text = String.format(Locale.ROOT,
+        List<String> k = Arrays.stream(result.model().sizes())
+                .mapToObj(Integer::toString)
+                .toList();
+        String text = String.format(
+                Locale.ROOT,
                 "%nsizes          %s%nparameters     %,d%ntest accuracy  %.2f %%%ntime           %.1f s%npeak memory    %.0f MiB resident%n"
                         + "live memory    %d native bytes after the run%n",
-                String.join(" ", k), result.model().parameters(), 100 * result.testAccuracy(), result.seconds(),
-                PeakMemory.bytes() / 1048576.0, liveBytes);
+                String.join(" ", k),
+                result.model().parameters(),
+                100 * result.testAccuracy(),
+                result.seconds(),
+                PeakMemory.bytes() / 1048576.0,
+                liveBytes);
         AtomicFile.write(job.out().resolve("summary.json"), Json.pretty(json));
         AtomicFile.write(job.out().resolve("summary.txt"), text);
         to.print(text);

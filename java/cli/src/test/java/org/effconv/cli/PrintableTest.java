@@ -4,9 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.io.ByteArrayOutputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
@@ -38,7 +38,8 @@ class PrintableTest {
         PrintStream before = System.err;
         System.setErr(new PrintStream(bytes, true, StandardCharsets.UTF_8));
         try {
-            int code = Effconv.commandLine().execute("eval", folder.resolve("none" + NAME).toString());
+            int code = Effconv.commandLine()
+                    .execute("eval", folder.resolve("none" + NAME).toString());
             assertEquals(Effconv.BAD_INPUT, code);
             LoggerFactory.getLogger("test").warn("read {}\nINFO forged", NAME, new IllegalStateException(NAME));
             RunLog.attach(folder.resolve("log.txt"));
@@ -46,7 +47,8 @@ class PrintableTest {
         } finally {
             System.setErr(before);
         }
-        for (String text : new String[] {bytes.toString(StandardCharsets.UTF_8), Files.readString(folder.resolve("log.txt"))}) {
+        for (String text :
+                new String[] {bytes.toString(StandardCharsets.UTF_8), Files.readString(folder.resolve("log.txt"))}) {
             assertTrue(text.contains("read " + SHOWN + "\\nINFO forged"), text);
             assertTrue(text.contains("none" + SHOWN), text);
             assertFalse(text.contains("\u001b") || text.contains("\u202e"), text);

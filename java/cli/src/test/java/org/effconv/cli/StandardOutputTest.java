@@ -37,7 +37,9 @@ class StandardOutputTest {
     @Test
     void whatIsLostIsSaidAndFails() {
         assertEquals(1, exitCode(0, "No space left on device"));
-        assertEquals(String.format("effconv: standard output could not be written: No space left on device%n"), said.toString());
+        assertEquals(
+                String.format("effconv: standard output could not be written: No space left on device%n"),
+                said.toString());
         assertEquals(2, exitCode(2, "Input/output error"));
     }
 

@@ -11,15 +11,15 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * The differentiable operations: each runs its forward half at once and records its backward half on the tape. Activations
- * are (N, H, W, C) in the activation type, parameters in its {@link DataType#parameterType()} (see {@link Backend}). No
- * work is done for gradients that nobody needs.
+ * The differentiable operations: each runs its forward half at once and records its backward half on the tape.
+ * Activations are (N, H, W, C) in the activation type, parameters in its {@link DataType#parameterType()} (see
+ * {@link Backend}). No work is done for gradients that nobody needs.
  */
 public final class Ops {
     private Ops() {}
 
     /**
-     * @param w    (K, k, k, C / groups), k odd
+     * @param w (K, k, k, C / groups), k odd
      * @param bias (K), or null
      * @return (N, Ho, Wo, K)
      */
@@ -27,27 +27,40 @@ public final class Ops {
         Shape in = x.shape();
         Tensor y = tape.allocate(
                 x.value().type(),
-                Shape.of(in.dim(0), c.outputExtent(in.dim(1)), c.outputExtent(in.dim(2)), w.shape().dim(0)));
+                Shape.of(
+                        in.dim(0),
+                        c.outputExtent(in.dim(1)),
+                        c.outputExtent(in.dim(2)),
+                        w.shape().dim(0)));
         Backend backend = tape.backend();
         backend.convolution(c, x.value(), w.value(), valueOf(bias), y);
         return recordProduct(
-                tape, y, x, w, bias,
+                tape,
+                y,
+                x,
+                w,
+                bias,
                 (dy, dx) -> backend.convolutionDataGradient(c, dy, w.value(), dx),
                 (dy, dw, dbias) -> backend.convolutionWeightGradient(c, x.value(), dy, dw, dbias));
     }
 
     /**
-     * @param x    (N, D)
-     * @param w    (O, D)
+     * @param x (N, D)
+     * @param w (O, D)
      * @param bias (O), or null
      * @return (N, O)
      */
     public static Variable linear(Tape tape, Variable x, Variable w, Variable bias) {
-        Tensor y = tape.allocate(x.value().type(), Shape.of(x.shape().dim(0), w.shape().dim(0)));
+        Tensor y = tape.allocate(
+                x.value().type(), Shape.of(x.shape().dim(0), w.shape().dim(0)));
         Backend backend = tape.backend();
         backend.linear(x.value(), w.value(), valueOf(bias), y);
         return recordProduct(
-                tape, y, x, w, bias,
+                tape,
+                y,
+                x,
+                w,
+                bias,
                 (dy, dx) -> backend.linearDataGradient(dy, w.value(), dx),
                 (dy, dw, dbias) -> backend.linearWeightGradient(x.value(), dy, dw, dbias));
     }
@@ -87,35 +100,58 @@ public final class Ops {
     /**
      * Constants and running statistics of one batch normalisation.
      *
-     * @param momentum        share of a new batch in the running statistics
-     * @param runningMean     (C) in P; updated by training, used by inference
+     * @param momentum share of a new batch in the running statistics
+     * @param runningMean (C) in P; updated by training, used by inference
      * @param runningVariance (C) in P
      */
     public record BatchNormState(double epsilon, double momentum, Tensor runningMean, Tensor runningVariance) {}
 
     /**
-     * act(scale * (x - mean) / sqrt(variance + epsilon) + shift + residual) per channel; batch statistics while the tape
-     * records, running ones otherwise.
+     * act(scale * (x - mean) / sqrt(variance + epsilon) + shift + residual) per channel; batch statistics while the
+     * tape records, running ones otherwise.
      *
-     * @param scale    (C); {@code shift} likewise
+     * @param scale (C); {@code shift} likewise
      * @param residual shape of x, or null
-     * @param act      NONE or RELU
+     * @param act NONE or RELU
      */
     public static Variable batchNorm(
-            Tape tape, Variable x, Variable scale, Variable shift, Variable residual, Activation act, BatchNormState state) {
+            Tape tape,
+            Variable x,
+            Variable scale,
+            Variable shift,
+            Variable residual,
+            Activation act,
+            BatchNormState state) {
         Backend backend = tape.backend();
         Tensor y = like(tape, x);
         if (!tape.recording()) {
             backend.batchNormInference(
-                    x.value(), scale.value(), shift.value(), valueOf(residual), act, state.epsilon(),
-                    state.runningMean(), state.runningVariance(), y);
+                    x.value(),
+                    scale.value(),
+                    shift.value(),
+                    valueOf(residual),
+                    act,
+                    state.epsilon(),
+                    state.runningMean(),
+                    state.runningVariance(),
+                    y);
             return tape.record(y, false, null);
         }
         Tensor mean = like(tape, scale);
         Tensor invStd = like(tape, scale);
         backend.batchNorm(
-                x.value(), scale.value(), shift.value(), valueOf(residual), act, state.epsilon(), state.momentum(),
-                state.runningMean(), state.runningVariance(), mean, invStd, y);
+                x.value(),
+                scale.value(),
+                shift.value(),
+                valueOf(residual),
+                act,
+                state.epsilon(),
+                state.momentum(),
+                state.runningMean(),
+                state.runningVariance(),
+                mean,
+                invStd,
+                y);
         return tape.record(y, needsGradient(x, scale, shift, residual), dy -> {
             Tensor dscale = like(tape, scale);
             Tensor dshift = like(tape, shift);
@@ -179,8 +215,7 @@ public final class Ops {
     public static Variable pool(Tape tape, Pooling p, Variable x) {
         Shape in = x.shape();
         Tensor y = tape.allocate(
-                x.value().type(),
-                Shape.of(in.dim(0), p.outputExtent(in.dim(1)), p.outputExtent(in.dim(2)), in.dim(3)));
+                x.value().type(), Shape.of(in.dim(0), p.outputExtent(in.dim(1)), p.outputExtent(in.dim(2)), in.dim(3)));
         tape.backend().pool(p, x.value(), y);
         return tape.record(y, x.needsGradient(), dy -> {
             Tensor dx = like(tape, x);
@@ -191,7 +226,8 @@ public final class Ops {
 
     /** (N, H, W, C) to (N, C). */
     public static Variable globalAveragePool(Tape tape, Variable x) {
-        Tensor y = tape.allocate(x.value().type(), Shape.of(x.shape().dim(0), x.shape().dim(3)));
+        Tensor y = tape.allocate(
+                x.value().type(), Shape.of(x.shape().dim(0), x.shape().dim(3)));
         tape.backend().globalAveragePool(x.value(), y);
         return tape.record(y, x.needsGradient(), dy -> {
             Tensor dx = like(tape, x);
@@ -213,8 +249,8 @@ public final class Ops {
     }
 
     /**
-     * Zeroes elements with probability {@code rate} and scales the others by 1 / (1 - rate) while the tape records; returns
-     * x itself otherwise.
+     * Zeroes elements with probability {@code rate} and scales the others by 1 / (1 - rate) while the tape records;
+     * returns x itself otherwise.
      *
      * @param seed another one for every call
      */
@@ -238,7 +274,7 @@ public final class Ops {
     /**
      * A class loss and its count of right answers.
      *
-     * @param loss    (1) in P, mean over the batch
+     * @param loss (1) in P, mean over the batch
      * @param correct I32 (1), stays readable until the step ends
      */
     public record ClassLoss(Variable loss, Tensor correct) {}
@@ -269,8 +305,7 @@ public final class Ops {
     /** Variables of one direction of a GRU, shapes as in {@link GruDirection}. */
     public record GruWeights(Variable inputWeights, Variable hiddenWeights, Variable inputBias, Variable hiddenBias) {
         private GruDirection values() {
-            return new GruDirection(
-                    inputWeights.value(), hiddenWeights.value(), inputBias.value(), hiddenBias.value());
+            return new GruDirection(inputWeights.value(), hiddenWeights.value(), inputBias.value(), hiddenBias.value());
         }
 
         private GruDirection gradients(Tape tape) {
@@ -302,8 +337,8 @@ public final class Ops {
             Tensor dx = x.needsGradient() ? like(tape, x) : null;
             GruDirection dforward = forward.gradients(tape);
             GruDirection dreverse = reverse.gradients(tape);
-            tape.backend().gruGradient(
-                    x.value(), h, gates, dh, forward.values(), reverse.values(), dforward, dreverse, dx);
+            tape.backend()
+                    .gruGradient(x.value(), h, gates, dh, forward.values(), reverse.values(), dforward, dreverse, dx);
             tape.recycle(gates);
             if (dx != null) {
                 tape.addGradient(x, dx);

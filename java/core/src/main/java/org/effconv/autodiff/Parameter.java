@@ -8,9 +8,7 @@ public final class Parameter implements AutoCloseable {
     private final Tensor value;
     private final boolean decayed;
 
-    /**
-     * @param decayed whether weight decay applies (convolution and linear weights; not biases, scales, shifts)
-     */
+    /** @param decayed whether weight decay applies (convolution and linear weights; not biases, scales, shifts) */
     public Parameter(String name, Tensor value, boolean decayed) {
         this.name = name;
         this.value = value;

@@ -17,9 +17,9 @@ import org.effconv.tensor.Tensor;
  * Records the operations of one step and runs them backwards. All its tensors live in the step's arena; a tape is used
  * once. The operations themselves are in {@link Ops}.
  *
- * <p>Memory: an operation's consumers are recorded after it, so once the backward pass has done with an operation nobody
- * on the tape reads its output or its output's gradient any more, and both go back to the arena at once. Exempt are
- * leaves, scalars and whatever {@link #keep} names. A recycled tensor throws when it is read;
+ * <p>Memory: an operation's consumers are recorded after it, so once the backward pass has done with an operation
+ * nobody on the tape reads its output or its output's gradient any more, and both go back to the arena at once. Exempt
+ * are leaves, scalars and whatever {@link #keep} names. A recycled tensor throws when it is read;
  * {@code -Deffconv.poison=true} also fills it with NaN, which shows readers that kept a bare address.
  */
 public final class Tape {
@@ -38,16 +38,14 @@ public final class Tape {
     private final Set<Tensor> spent = identitySet(); // memory that it had added into a gradient already there
     private Variable current; // whose backward function runs
 
-    /**
-     * @param recording false for inference: nothing is kept for a backward pass
-     */
+    /** @param recording false for inference: nothing is kept for a backward pass */
     public Tape(Backend backend, Arena arena, boolean recording) {
         this(backend, arena, recording, () -> {});
     }
 
     /**
-     * @param between is run after each operation, forwards, and before each, backwards; what it throws ends the step, whose tensors stay
-     *                in the arena
+     * @param between is run after each operation, forwards, and before each, backwards; what it throws ends the step,
+     *     whose tensors stay in the arena
      */
     public Tape(Backend backend, Arena arena, boolean recording, Runnable between) {
         this.between = between;
@@ -137,8 +135,8 @@ public final class Tape {
     }
 
     /**
-     * Tells that the caller reads {@code v} no more. In inference its memory is reused at once; while recording this does
-     * nothing, as the backward pass decides.
+     * Tells that the caller reads {@code v} no more. In inference its memory is reused at once; while recording this
+     * does nothing, as the backward pass decides.
      */
     public void release(Variable v) {
         if (!recording) {
@@ -155,10 +153,10 @@ public final class Tape {
     }
 
     /**
-     * Hands a gradient (or one of equally many elements in another shape) to a variable, from within a backward function.
-     * The tensor must be the function's own: the output gradient it was given or one it allocated. The tape takes it
-     * over: a function computes everything first and hands on last. Handing the same tensor to a second variable is fine,
-     * which gets its own copy.
+     * Hands a gradient (or one of equally many elements in another shape) to a variable, from within a backward
+     * function. The tensor must be the function's own: the output gradient it was given or one it allocated. The tape
+     * takes it over: a function computes everything first and hands on last. Handing the same tensor to a second
+     * variable is fine, which gets its own copy.
      */
     public void addGradient(Variable v, Tensor gradient) {
         if (!v.needsGradient) {

@@ -13,8 +13,8 @@ import org.effconv.tensor.Tensor;
 
 /**
  * The tensor operations of one device. Activations are (N, H, W, C) in the activation type (F32, BF16; F64 to verify
- * gradients); parameters, statistics and losses are in its {@link DataType#parameterType()}, "P" below.
- * Operations overwrite their outputs and never allocate tensors; shapes and types are checked and refused with
+ * gradients); parameters, statistics and losses are in its {@link DataType#parameterType()}, "P" below. Operations
+ * overwrite their outputs and never allocate tensors; shapes and types are checked and refused with
  * {@link IllegalArgumentException}. An output may not overlap an input unless its comment says so. A backend belongs to
  * one thread at a time.
  */
@@ -28,9 +28,9 @@ public interface Backend extends AutoCloseable {
     long liveBytes();
 
     /**
-     * Gives memory that was freed here and kept for reuse back to the system, which others may need now; jobs do so when they
-     * end. Changes no result, costs the next operations some time, and may wait for the device. What cannot be given back is kept, which is no
-     * failure.
+     * Gives memory that was freed here and kept for reuse back to the system, which others may need now; jobs do so
+     * when they end. Changes no result, costs the next operations some time, and may wait for the device. What cannot
+     * be given back is kept, which is no failure.
      */
     default void trim() {}
 
@@ -38,8 +38,8 @@ public interface Backend extends AutoCloseable {
     void close();
 
     /**
-     * Seconds that {@code work} takes on this device, by the device's own clock where it has one; returns when the work is
-     * done, also where operations otherwise only begin.
+     * Seconds that {@code work} takes on this device, by the device's own clock where it has one; returns when the work
+     * is done, also where operations otherwise only begin.
      */
     default double seconds(Runnable work) {
         long start = System.nanoTime();
@@ -73,11 +73,13 @@ public interface Backend extends AutoCloseable {
     }
 
     /**
-     * The values of a few elements (at most 4096 bytes) as they are now, for later: a device hands them over while it works on,
-     * and asking for them waits for them alone. Each has to be asked for.
+     * The values of a few elements (at most 4096 bytes) as they are now, for later: a device hands them over while it
+     * works on, and asking for them waits for them alone. Each has to be asked for.
      */
     default Supplier<double[]> readLater(Tensor t) {
-        double[] values = t.type() == DataType.I32 ? Arrays.stream(readInts(t)).asDoubleStream().toArray() : readDoubles(t);
+        double[] values = t.type() == DataType.I32
+                ? Arrays.stream(readInts(t)).asDoubleStream().toArray()
+                : readDoubles(t);
         return values::clone;
     }
 
@@ -95,11 +97,11 @@ public interface Backend extends AutoCloseable {
      * Crops, flips and normalises a batch.
      *
      * @param images U8 (N, H, W, C)
-     * @param draws  I32 (N, 3): dy, dx (the crop's offset in pixels, outside is the channel's mean, i.e. 0 after normalising), flip (0 or
-     *               1)
-     * @param mean   per channel, of values in 0..1
-     * @param std    per channel
-     * @param y      (N, H, W, C): y[n,h,w,c] = (u(h + dy, w' + dx) / 255 - mean) / std, w' = W - 1 - w if flipped
+     * @param draws I32 (N, 3): dy, dx (the crop's offset in pixels, outside is the channel's mean, i.e. 0 after
+     *     normalising), flip (0 or 1)
+     * @param mean per channel, of values in 0..1
+     * @param std per channel
+     * @param y (N, H, W, C): y[n,h,w,c] = (u(h + dy, w' + dx) / 255 - mean) / std, w' = W - 1 - w if flipped
      */
     void augment(Tensor images, Tensor draws, float[] mean, float[] std, Tensor y);
 
@@ -134,27 +136,53 @@ public interface Backend extends AutoCloseable {
      * Running statistics become (1 - momentum) * running + momentum * batch (unbiased variance).
      *
      * @param residual same shape as x, or null
-     * @param act      NONE or RELU
-     * @param mean     out, (C) in P
-     * @param invStd   out, (C) in P
+     * @param act NONE or RELU
+     * @param mean out, (C) in P
+     * @param invStd out, (C) in P
      */
     void batchNorm(
-            Tensor x, Tensor scale, Tensor shift, Tensor residual, Activation act, double epsilon, double momentum,
-            Tensor runningMean, Tensor runningVariance, Tensor mean, Tensor invStd, Tensor y);
+            Tensor x,
+            Tensor scale,
+            Tensor shift,
+            Tensor residual,
+            Activation act,
+            double epsilon,
+            double momentum,
+            Tensor runningMean,
+            Tensor runningVariance,
+            Tensor mean,
+            Tensor invStd,
+            Tensor y);
 
     /**
-     * @param y         the forward output; masks ReLU; may be null for NONE
-     * @param dx        gradient of x; may be the same tensor as dy
+     * @param y the forward output; masks ReLU; may be null for NONE
+     * @param dx gradient of x; may be the same tensor as dy
      * @param dresidual gradient of the residual, or null
      */
     void batchNormGradient(
-            Tensor x, Tensor y, Tensor dy, Tensor scale, Tensor mean, Tensor invStd, Activation act,
-            Tensor dx, Tensor dscale, Tensor dshift, Tensor dresidual);
+            Tensor x,
+            Tensor y,
+            Tensor dy,
+            Tensor scale,
+            Tensor mean,
+            Tensor invStd,
+            Activation act,
+            Tensor dx,
+            Tensor dscale,
+            Tensor dshift,
+            Tensor dresidual);
 
     /** The same with running statistics, for inference. */
     void batchNormInference(
-            Tensor x, Tensor scale, Tensor shift, Tensor residual, Activation act, double epsilon,
-            Tensor runningMean, Tensor runningVariance, Tensor y);
+            Tensor x,
+            Tensor scale,
+            Tensor shift,
+            Tensor residual,
+            Activation act,
+            double epsilon,
+            Tensor runningMean,
+            Tensor runningVariance,
+            Tensor y);
 
     /** Over the last dimension D of x (..., D); scale, shift (D); mean, invStd out, one per row, in P. */
     void layerNorm(Tensor x, Tensor scale, Tensor shift, double epsilon, Tensor mean, Tensor invStd, Tensor y);
@@ -184,12 +212,15 @@ public interface Backend extends AutoCloseable {
     void globalAveragePoolGradient(Tensor dy, Tensor dx);
 
     /**
-     * y = x * keep / (1 - rate), keep drawn from a counter-based generator (seed, element index): the gradient is the same
-     * call on dy with the same seed. y may be x.
+     * y = x * keep / (1 - rate), keep drawn from a counter-based generator (seed, element index): the gradient is the
+     * same call on dy with the same seed. y may be x.
      */
     void dropout(Tensor x, double rate, long seed, Tensor y);
 
-    /** The same with a seed that may differ each time a recorded {@link #step} is repeated; it is asked for once each time. */
+    /**
+     * The same with a seed that may differ each time a recorded {@link #step} is repeated; it is asked for once each
+     * time.
+     */
     default void dropout(Tensor x, double rate, LongSupplier seed, Tensor y) {
         dropout(x, rate, seed.getAsLong(), y);
     }
@@ -199,29 +230,37 @@ public interface Backend extends AutoCloseable {
     /**
      * Mean softmax cross entropy over the batch with label smoothing e: target = (1 - e) onehot + e / classes.
      *
-     * @param logits  (N, classes)
-     * @param labels  I32 (N)
-     * @param loss    (1) in P
+     * @param logits (N, classes)
+     * @param labels I32 (N)
+     * @param loss (1) in P
      * @param correct I32 (1): rows whose first largest logit is the label
      * @param dlogits gradient of the mean loss, or null
      */
-    void softmaxCrossEntropy(Tensor logits, Tensor labels, double smoothing, Tensor loss, Tensor correct, Tensor dlogits);
+    void softmaxCrossEntropy(
+            Tensor logits, Tensor labels, double smoothing, Tensor loss, Tensor correct, Tensor dlogits);
 
     // ---- recurrent --------------------------------------------------------------------------------------------
 
     /**
      * Bidirectional GRU over a sequence, everything in P; initial states are zero.
      *
-     * @param x    (L, input)
-     * @param h    out, (L, 2 hidden): forward states, then those of the reverse direction
+     * @param x (L, input)
+     * @param h out, (L, 2 hidden): forward states, then those of the reverse direction
      * @param tape out, (L, 2, 4 hidden): gates r, z, n and Un h + cn of every step, for the gradient
      */
     void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape);
 
     /** The gradient tensors of the weights are overwritten; dx may be null. */
     void gruGradient(
-            Tensor x, Tensor h, Tensor tape, Tensor dh, GruDirection forward, GruDirection reverse,
-            GruDirection dforward, GruDirection dreverse, Tensor dx);
+            Tensor x,
+            Tensor h,
+            Tensor tape,
+            Tensor dh,
+            GruDirection forward,
+            GruDirection reverse,
+            GruDirection dforward,
+            GruDirection dreverse,
+            Tensor dx);
 
     // ---- optimiser --------------------------------------------------------------------------------------------
 
@@ -239,7 +278,8 @@ public interface Backend extends AutoCloseable {
      * @param now asked for each time; the rates stand in place of those of the slots
      * @return asked after each step, starts reading that step's norm, and gives what waits for it
      */
-    default Supplier<DoubleSupplier> update(OptimizerRule rule, Supplier<OptimizerRates> now, List<OptimizerSlot> slots) {
+    default Supplier<DoubleSupplier> update(
+            OptimizerRule rule, Supplier<OptimizerRates> now, List<OptimizerSlot> slots) {
         OptimizerRates rates = now.get();
         DoubleSupplier norm = update(rule, rates.step(), rates.in(slots));
         return () -> norm;
@@ -276,11 +316,11 @@ public interface Backend extends AutoCloseable {
     // ---- steps ------------------------------------------------------------------------------------------------
 
     /**
-     * Runs one step of a loop. A device may record what {@code body} asks of it and, when an equal key comes again, repeat the
-     * recording in place of calling {@code body}. So a body under an equal key has to ask for the same operations, with the same
-     * numbers, on memory that lives as long as the loop; it must neither write to the device nor read from it. What changes
-     * from step to step stands in tensors that are written before, or comes from a supplier ({@link #dropout}, {@link #update},
-     * {@link #accumulateNormalised}).
+     * Runs one step of a loop. A device may record what {@code body} asks of it and, when an equal key comes again,
+     * repeat the recording in place of calling {@code body}. So a body under an equal key has to ask for the same
+     * operations, with the same numbers, on memory that lives as long as the loop; it must neither write to the device
+     * nor read from it. What changes from step to step stands in tensors that are written before, or comes from a
+     * supplier ({@link #dropout}, {@link #update}, {@link #accumulateNormalised}).
      *
      * @param key equal keys, equal steps; null for a step that is never repeated
      * @return what {@code body} returned when it was called last under an equal key
@@ -295,15 +335,16 @@ public interface Backend extends AutoCloseable {
     void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers);
 
     /**
-     * @param layers  with {@code weights} holding the gradient of w
+     * @param layers with {@code weights} holding the gradient of w
      * @param dlayers gradients, layer by layer: {@code features} (or null) and {@code source} are overwritten
-     * @param dv      (L) in P, overwritten; 0 for sizes no layer uses
+     * @param dv (L) in P, overwritten; 0 for sizes no layer uses
      */
-    void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv);
+    void synthesisGradient(
+            MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv);
 
     /**
-     * {@link #synthesis(MaskKind, Tensor, List)} with scales that a recorded {@link #step} takes as they are each time it is
-     * repeated.
+     * {@link #synthesis(MaskKind, Tensor, List)} with scales that a recorded {@link #step} takes as they are each time
+     * it is repeated.
      *
      * @param scales in P, one per size, in place of those of the layers
      */
@@ -313,7 +354,12 @@ public interface Backend extends AutoCloseable {
 
     /** The gradient under the same scales. */
     default void synthesisGradient(
-            MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+            MaskKind mask,
+            Tensor v,
+            Tensor scales,
+            List<SynthesisLayer> layers,
+            List<SynthesisLayer> dlayers,
+            Tensor dv) {
         synthesisGradient(mask, v, SynthesisLayer.scaled(layers, readDoubles(scales)), dlayers, dv);
     }
 
@@ -321,7 +367,7 @@ public interface Backend extends AutoCloseable {
     void coordinateFeatures(List<CoordinateLayer> layers);
 
     /**
-     * @param layers  with {@code features} holding the gradient of H
+     * @param layers with {@code features} holding the gradient of H
      * @param dlayers gradients, layer by layer: all tensors but {@code features} are overwritten
      */
     void coordinateFeaturesGradient(List<CoordinateLayer> layers, List<CoordinateLayer> dlayers);
@@ -333,8 +379,8 @@ public interface Backend extends AutoCloseable {
     void sizeHeadGradient(SizeHead head, Tensor h, Tensor dv, SizeHead dhead, Tensor dh);
 
     /**
-     * Extent of the smallest odd grid that holds the rings of size v, in the arithmetic that {@link #synthesis} uses for
-     * sizes of this type; at most kmax.
+     * Extent of the smallest odd grid that holds the rings of size v, in the arithmetic that {@link #synthesis} uses
+     * for sizes of this type; at most kmax.
      */
     int supportGrid(MaskKind mask, DataType type, double v, int kmax, Support support);
 

@@ -1,8 +1,8 @@
 package org.effconv.backend;
 
 /**
- * What a convolution is beside its tensors. Padding is always "same" for odd k: (k - 1) / 2 on every side, so a stride s
- * maps H to (H - 1) / s + 1. The kernel size is read off the weights, shape (K, k, k, C / groups).
+ * What a convolution is beside its tensors. Padding is always "same" for odd k: (k - 1) / 2 on every side, so a stride
+ * s maps H to (H - 1) / s + 1. The kernel size is read off the weights, shape (K, k, k, C / groups).
  *
  * @param stride 1 or 2
  * @param groups divides both C and K; C means depthwise

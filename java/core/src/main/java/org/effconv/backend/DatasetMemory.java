@@ -2,7 +2,10 @@ package org.effconv.backend;
 
 import org.effconv.tensor.Tensor;
 
-/** What a device with memory of its own can do beside: keep a dataset, so that a batch is no more than the numbers of its images. */
+/**
+ * What a device with memory of its own can do beside: keep a dataset, so that a batch is no more than the numbers of
+ * its images.
+ */
 public interface DatasetMemory {
     /** Whether a dataset of that many bytes leaves room enough for the work on it. */
     boolean hasRoomFor(long bytes);
@@ -11,10 +14,10 @@ public interface DatasetMemory {
      * {@link Backend#augment} of chosen images of a dataset.
      *
      * @param dataset U8 (count, H, W, C)
-     * @param numbers I32 (N, 2): the number of each image and 0, which make one number of 64 bits; a number outside the dataset
-     *                makes an image of NaN
-     * @param draws   I32 (N, 3)
-     * @param y       (N, H, W, C)
+     * @param numbers I32 (N, 2): the number of each image and 0, which make one number of 64 bits; a number outside the
+     *     dataset makes an image of NaN
+     * @param draws I32 (N, 3)
+     * @param y (N, H, W, C)
      */
     void augment(Tensor dataset, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y);
 }

@@ -20,7 +20,7 @@ public final class LibraryFolder {
 
     /**
      * @param folder may still have to be created
-     * @param bytes  that are to be written; 0 if nothing is
+     * @param bytes that are to be written; 0 if nothing is
      * @return a clause that names the folder and what stands in the way; empty if nothing does
      */
     public static Optional<String> problem(Path folder, long bytes) {
@@ -51,16 +51,26 @@ public final class LibraryFolder {
             }
         }
         if (!Files.isWritable(there) || !Files.isExecutable(there)) {
-            return Optional.of(folder + ": user " + System.getProperty("user.name") + " has no permission to write in " + there);
+            return Optional.of(
+                    folder + ": user " + System.getProperty("user.name") + " has no permission to write in " + there);
         }
         long left = Files.getFileStore(there).getUsableSpace();
-        return left >= bytes ? Optional.empty() : Optional.of(String.format(Locale.ROOT, "%s%s, which has no space: %.1f MiB left, %.0f needed",
-                at, mount.map(m -> m.point().toString()).orElse("" + there), left / MIB, Math.ceil(bytes / MIB)));
+        return left >= bytes
+                ? Optional.empty()
+                : Optional.of(String.format(
+                        Locale.ROOT,
+                        "%s%s, which has no space: %.1f MiB left, %.0f needed",
+                        at,
+                        mount.map(m -> m.point().toString()).orElse("" + there),
+                        left / MIB,
+                        Math.ceil(bytes / MIB)));
     }
 
     // Later mounts cover earlier ones.
     private static Optional<Mount> mount(Path folder, List<String> mounts) {
-        return mounts.stream().map(LibraryFolder::parse).filter(m -> folder.startsWith(m.point()))
+        return mounts.stream()
+                .map(LibraryFolder::parse)
+                .filter(m -> folder.startsWith(m.point()))
                 .reduce((a, b) -> b.point().getNameCount() >= a.point().getNameCount() ? b : a);
     }
 
@@ -70,6 +80,9 @@ public final class LibraryFolder {
         String[] own = parts[0].split(" ");
         String[] system = parts[1].split(" ");
         String options = own[5] + "," + system[system.length - 1];
-        return new Mount(Path.of(own[4].replace("\\040", " ").replace("\\134", "\\")), system[0], Arrays.asList(options.split(",")));
+        return new Mount(
+                Path.of(own[4].replace("\\040", " ").replace("\\134", "\\")),
+                system[0],
+                Arrays.asList(options.split(",")));
     }
 }

@@ -21,8 +21,8 @@ public final class OneThread {
         }
         if (!user.compareAndSet(null, me)) {
             Thread other = user.get();
-            throw new IllegalStateException("a backend belongs to one thread at a time: " + me.getName() + " called " + name + " while "
-                    + (other == null ? "another thread" : other.getName()) + " was in it");
+            throw new IllegalStateException("a backend belongs to one thread at a time: " + me.getName() + " called "
+                    + name + " while " + (other == null ? "another thread" : other.getName()) + " was in it");
         }
         try {
             operation.run();

@@ -94,24 +94,31 @@ public final class Operands {
 
     public static void augment(Tensor images, Tensor draws, float[] mean, float[] std, Tensor y) {
         present(images, "images");
-        require(images.type() == DataType.U8 && images.shape().rank() == 4, "images are " + images + "; expected U8 (N, H, W, C)");
+        require(
+                images.type() == DataType.U8 && images.shape().rank() == 4,
+                "images are " + images + "; expected U8 (N, H, W, C)");
         Shape s = images.shape();
         typed(draws, "draws", DataType.I32, s.dim(0), 3);
-        require(mean.length == s.dim(3) && std.length == s.dim(3),
+        require(
+                mean.length == s.dim(3) && std.length == s.dim(3),
                 "mean and std of " + mean.length + " and " + std.length + " channels; expected " + s.dim(3));
         activations(y, "y", 4);
         typed(y, "y", y.type(), s.dims());
     }
 
-    public static void augmentChosen(Tensor dataset, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
+    public static void augmentChosen(
+            Tensor dataset, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
         present(dataset, "dataset");
         present(numbers, "numbers");
         Shape s = dataset.shape();
-        require(dataset.type() == DataType.U8 && s.rank() == 4, "dataset is " + dataset + "; expected U8 (count, H, W, C)");
+        require(
+                dataset.type() == DataType.U8 && s.rank() == 4,
+                "dataset is " + dataset + "; expected U8 (count, H, W, C)");
         int n = numbers.shape().dim(0);
         typed(numbers, "numbers", DataType.I32, n, 2);
         typed(draws, "draws", DataType.I32, n, 3);
-        require(mean.length == s.dim(3) && std.length == s.dim(3),
+        require(
+                mean.length == s.dim(3) && std.length == s.dim(3),
                 "mean and std of " + mean.length + " and " + std.length + " channels; expected " + s.dim(3));
         activations(y, "y", 4);
         typed(y, "y", y.type(), n, s.dim(1), s.dim(2), s.dim(3));
@@ -127,7 +134,8 @@ public final class Operands {
         require(size % 2 == 1 && size <= 33, "kernel size " + size + "; expected an odd number from 1 to 33");
         require(c.stride() == 1 || c.stride() == 2, "stride " + c.stride() + "; expected 1 or 2");
         int outputs = w.shape().dim(0);
-        require(c.groups() > 0 && in.dim(3) % c.groups() == 0 && outputs % c.groups() == 0,
+        require(
+                c.groups() > 0 && in.dim(3) % c.groups() == 0 && outputs % c.groups() == 0,
                 c.groups() + " groups do not divide " + in.dim(3) + " input and " + outputs + " output channels");
         parameter(w, "w", x, outputs, size, size, in.dim(3) / c.groups());
         if (bias != null) {
@@ -174,8 +182,13 @@ public final class Operands {
         parameter(scale, "scale", x, width);
         present(mean, "mean");
         present(invStd, "invStd");
-        require(mean.type() == x.type().parameterType() && invStd.type() == mean.type() && mean.count() == rows && invStd.count() == rows,
-                "mean and invStd are " + mean + " and " + invStd + "; expected " + rows + " of type " + x.type().parameterType());
+        require(
+                mean.type() == x.type().parameterType()
+                        && invStd.type() == mean.type()
+                        && mean.count() == rows
+                        && invStd.count() == rows,
+                "mean and invStd are " + mean + " and " + invStd + "; expected " + rows + " of type "
+                        + x.type().parameterType());
         for (Tensor t : others) {
             like(t, "shift or its gradient", scale);
         }
@@ -202,10 +215,13 @@ public final class Operands {
     public static void pool(Pooling p, Tensor x, Tensor y) {
         activations(x, "x", 4);
         Shape s = x.shape();
-        require(p.size() >= 1 && p.stride() >= 1 && p.padding() >= 0 && p.padding() < p.size(),
+        require(
+                p.size() >= 1 && p.stride() >= 1 && p.padding() >= 0 && p.padding() < p.size(),
                 p + "; expected size and stride of at least 1 and a padding below the size");
         int smallest = Math.min(s.dim(1), s.dim(2));
-        require(smallest + 2 * p.padding() >= p.size(), "images of " + s.dim(1) + " x " + s.dim(2) + " are smaller than the window of " + p);
+        require(
+                smallest + 2 * p.padding() >= p.size(),
+                "images of " + s.dim(1) + " x " + s.dim(2) + " are smaller than the window of " + p);
         typed(y, "y", x.type(), s.dim(0), p.outputExtent(s.dim(1)), p.outputExtent(s.dim(2)), s.dim(3));
     }
 
@@ -245,7 +261,8 @@ public final class Operands {
 
     public static void optimizer(OptimizerRule rule, DataType type, OptimizerSlot slot) {
         present(slot.value(), "value");
-        require(slot.value().type() == type && (type == DataType.F32 || type == DataType.F64),
+        require(
+                slot.value().type() == type && (type == DataType.F32 || type == DataType.F64),
                 "value is " + slot.value() + "; all parameters of a step are F32, or all F64");
         like(slot.gradient(), "gradient", slot.value());
         like(slot.first(), "first moment", slot.value());

@@ -3,12 +3,12 @@ package org.effconv.backend;
 /**
  * The update of one optimiser step, for all parameters alike.
  *
- * @param kind         ADAMW (decoupled decay) or SGD (momentum, Nesterov if asked; decay added to the gradient)
- * @param beta1        first-moment decay of AdamW; momentum of SGD
- * @param beta2        second-moment decay of AdamW
- * @param epsilon      AdamW's denominator guard
- * @param nesterov     SGD only
- * @param clipNorm     bound of the global gradient norm; 0 means no clipping
+ * @param kind ADAMW (decoupled decay) or SGD (momentum, Nesterov if asked; decay added to the gradient)
+ * @param beta1 first-moment decay of AdamW; momentum of SGD
+ * @param beta2 second-moment decay of AdamW
+ * @param epsilon AdamW's denominator guard
+ * @param nesterov SGD only
+ * @param clipNorm bound of the global gradient norm; 0 means no clipping
  */
 public record OptimizerRule(Kind kind, double beta1, double beta2, double epsilon, boolean nesterov, double clipNorm) {
     /** Which update. */

@@ -12,7 +12,8 @@ public record OptimizerTable(long[] addresses, long[] counts, double[] rates, do
     /** @throws IllegalArgumentException if a tensor is missing or of another type than {@code type} */
     public static OptimizerTable of(OptimizerRule rule, DataType type, List<OptimizerSlot> slots) {
         int count = slots.size();
-        OptimizerTable t = new OptimizerTable(new long[4 * count], new long[count], new double[count], new double[count]);
+        OptimizerTable t =
+                new OptimizerTable(new long[4 * count], new long[count], new double[count], new double[count]);
         for (int i = 0; i < count; i++) {
             OptimizerSlot slot = slots.get(i);
             Operands.optimizer(rule, type, slot);

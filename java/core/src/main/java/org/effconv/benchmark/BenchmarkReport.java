@@ -10,7 +10,10 @@ import java.util.Map;
 import java.util.StringJoiner;
 import org.effconv.io.Json;
 
-/** Rows of the benchmark and how they are written: table, CSV, JSON. Times in microseconds, those of steps in milliseconds. */
+/**
+ * Rows of the benchmark and how they are written: table, CSV, JSON. Times in microseconds, those of steps in
+ * milliseconds.
+ */
 public final class BenchmarkReport {
     private static final String PLACES = "%.6g";
 
@@ -52,7 +55,8 @@ public final class BenchmarkReport {
 
     /** Whether every measured case passed the error gate. */
     public boolean passes() {
-        return rows.stream().allMatch(r -> r.measurement == null || r.measurement.passes()) && steps.stream().allMatch(s -> s.result.passes());
+        return rows.stream().allMatch(r -> r.measurement == null || r.measurement.passes())
+                && steps.stream().allMatch(s -> s.result.passes());
     }
 
     /** The columns of numbers, the same in CSV and JSON, by name. */
@@ -101,9 +105,15 @@ public final class BenchmarkReport {
     }
 
     private String ratesText() {
-        String tensor = Double.isNaN(rates.tensorFlops()) ? "not computed" : format("%.4g TFLOP/s", rates.tensorFlops() * 1e-12);
-        return format("rates (%s): bf16 %s, fp32 %.4g TFLOP/s, memory %.4g TB/s", rates.measured() ? "measured: matmul, copy" : "assumed", tensor,
-                rates.fp32Flops() * 1e-12, rates.bytes() * 1e-12);
+        String tensor = Double.isNaN(rates.tensorFlops())
+                ? "not computed"
+                : format("%.4g TFLOP/s", rates.tensorFlops() * 1e-12);
+        return format(
+                "rates (%s): bf16 %s, fp32 %.4g TFLOP/s, memory %.4g TB/s",
+                rates.measured() ? "measured: matmul, copy" : "assumed",
+                tensor,
+                rates.fp32Flops() * 1e-12,
+                rates.bytes() * 1e-12);
     }
 
     private static String format(String form, Object... values) {
@@ -129,33 +139,71 @@ public final class BenchmarkReport {
         s.append(format("%-10s %-34s %-15s %-4s", "suite", "case", "pass", "type"));
         s.append(format(measured ? " %-6s" : "", "by"));
         s.append(format(" %9s %9s %9s %10s %-8s", "GFLOP", "valid", "MB", "floor us", "bound"));
-        s.append(measured
-                ? format(" %10s %10s %10s %8s %8s %8s %6s %8s %9s %10s%n", "median us", "p10", "p90", "TFLOP/s", "valid", "GB/s", "% roof", "error",
-                        "work MB", "first us")
-                : "\n");
+        s.append(
+                measured
+                        ? format(
+                                " %10s %10s %10s %8s %8s %8s %6s %8s %9s %10s%n",
+                                "median us",
+                                "p10",
+                                "p90",
+                                "TFLOP/s",
+                                "valid",
+                                "GB/s",
+                                "% roof",
+                                "error",
+                                "work MB",
+                                "first us")
+                        : "\n");
         for (Row row : rows) {
             Map<String, Double> n = numbers(row);
             KernelCase c = row.test;
             s.append(format("%-10s %-34s %-15s %-4s", c.suite(), c.name(), c.pass(), c.typeName()));
             s.append(format(measured ? " %-6s" : "", row.target));
-            s.append(format(" %9.3f %9.3f %9.2f %10.2f %-8s", n.get("gflop"), n.get("gflop_valid_taps"), n.get("megabytes"), n.get("floor_us"),
+            s.append(format(
+                    " %9.3f %9.3f %9.2f %10.2f %-8s",
+                    n.get("gflop"),
+                    n.get("gflop_valid_taps"),
+                    n.get("megabytes"),
+                    n.get("floor_us"),
                     c.floor(rates).bound()));
-            s.append(measured
-                    ? format(" %10.2f %10.2f %10.2f %8.3f %8.3f %8.2f %6.1f %8.1e %9.2f %10.1f%s%n", n.get("median_us"), n.get("p10_us"),
-                            n.get("p90_us"), n.get("tflops"), n.get("tflops_valid_taps"), n.get("gb_per_s"), n.get("percent_of_roofline"),
-                            n.get("error"), n.get("workspace_bytes") * 1e-6, n.get("first_call_us"), row.measurement.passes() ? "" : "  ERROR GATE")
-                    : "\n");
+            s.append(
+                    measured
+                            ? format(
+                                    " %10.2f %10.2f %10.2f %8.3f %8.3f %8.2f %6.1f %8.1e %9.2f %10.1f%s%n",
+                                    n.get("median_us"),
+                                    n.get("p10_us"),
+                                    n.get("p90_us"),
+                                    n.get("tflops"),
+                                    n.get("tflops_valid_taps"),
+                                    n.get("gb_per_s"),
+                                    n.get("percent_of_roofline"),
+                                    n.get("error"),
+                                    n.get("workspace_bytes") * 1e-6,
+                                    n.get("first_call_us"),
+                                    row.measurement.passes() ? "" : "  ERROR GATE")
+                            : "\n");
         }
     }
 
     private void stepTable(StringBuilder s) {
-        s.append(format("%-34s %-4s %-6s %10s %10s %10s %10s %10s %9s %8s%n", "training step", "type", "by", "median ms", "p10", "p90", "images/s",
-                "first ms", "live MB", "loss"));
+        s.append(format(
+                "%-34s %-4s %-6s %10s %10s %10s %10s %10s %9s %8s%n",
+                "training step", "type", "by", "median ms", "p10", "p90", "images/s", "first ms", "live MB", "loss"));
         for (StepRow row : steps) {
             Map<String, Double> n = numbers(row);
-            s.append(format("%-34s %-4s %-6s %10.3f %10.3f %10.3f %10.0f %10.1f %9.1f %8.4f%s%n", row.test.name(), row.test.typeName(), row.target,
-                    n.get("median_ms"), n.get("p10_ms"), n.get("p90_ms"), n.get("images_per_s"), n.get("first_step_ms"), n.get("live_megabytes"),
-                    n.get("loss"), row.result.passes() ? "" : "  NOT FINITE"));
+            s.append(format(
+                    "%-34s %-4s %-6s %10.3f %10.3f %10.3f %10.0f %10.1f %9.1f %8.4f%s%n",
+                    row.test.name(),
+                    row.test.typeName(),
+                    row.target,
+                    n.get("median_ms"),
+                    n.get("p10_ms"),
+                    n.get("p90_ms"),
+                    n.get("images_per_s"),
+                    n.get("first_step_ms"),
+                    n.get("live_megabytes"),
+                    n.get("loss"),
+                    row.result.passes() ? "" : "  NOT FINITE"));
         }
     }
 
@@ -167,11 +215,17 @@ public final class BenchmarkReport {
         lines.add(first.toString());
         boolean measured = !rows.isEmpty() && rows.get(0).measurement != null;
         lines.add("suite,case,pass,type,bound" + (measured ? ",by" : "")
-                + (rows.isEmpty() ? "" : "," + String.join(",", numbers(rows.get(0)).keySet())));
+                + (rows.isEmpty()
+                        ? ""
+                        : "," + String.join(",", numbers(rows.get(0)).keySet())));
         for (Row row : rows) {
             KernelCase c = row.test;
             StringJoiner line = new StringJoiner(",");
-            line.add(c.suite()).add(c.name()).add(c.pass().toString()).add(c.typeName()).add(c.floor(rates).bound());
+            line.add(c.suite())
+                    .add(c.name())
+                    .add(c.pass().toString())
+                    .add(c.typeName())
+                    .add(c.floor(rates).bound());
             if (measured) {
                 line.add(row.target);
             }
@@ -187,13 +241,25 @@ public final class BenchmarkReport {
         facts.forEach(json::put);
         if (rates != null) {
             json.put("ratesMeasured", rates.measured());
-            put(json, Map.of("bf16FlopsPerSecond", rates.tensorFlops(), "fp32FlopsPerSecond", rates.fp32Flops(), "bytesPerSecond", rates.bytes()));
+            put(
+                    json,
+                    Map.of(
+                            "bf16FlopsPerSecond",
+                            rates.tensorFlops(),
+                            "fp32FlopsPerSecond",
+                            rates.fp32Flops(),
+                            "bytesPerSecond",
+                            rates.bytes()));
         }
         ArrayNode cases = json.putArray("cases");
         for (Row row : rows) {
             KernelCase c = row.test;
-            ObjectNode o = cases.addObject().put("suite", c.suite()).put("case", c.name()).put("pass", c.pass().toString())
-                    .put("type", c.typeName()).put("bound", c.floor(rates).bound());
+            ObjectNode o = cases.addObject()
+                    .put("suite", c.suite())
+                    .put("case", c.name())
+                    .put("pass", c.pass().toString())
+                    .put("type", c.typeName())
+                    .put("bound", c.floor(rates).bound());
             if (row.measurement != null) {
                 o.put("by", row.target);
             }
@@ -201,7 +267,13 @@ public final class BenchmarkReport {
         }
         ArrayNode stepCases = json.putArray("steps");
         for (StepRow row : steps) {
-            put(stepCases.addObject().put("case", row.test.name()).put("type", row.test.typeName()).put("by", row.target), numbers(row));
+            put(
+                    stepCases
+                            .addObject()
+                            .put("case", row.test.name())
+                            .put("type", row.test.typeName())
+                            .put("by", row.target),
+                    numbers(row));
         }
         return Json.pretty(json);
     }

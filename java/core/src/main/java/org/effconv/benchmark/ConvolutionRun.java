@@ -30,8 +30,12 @@ final class ConvolutionRun extends KernelRun {
         s = test.shape();
         boolean weights = test.pass() == Pass.WEIGHT_GRADIENT;
         first = values.tensor(backend, test.type(), test.pass() == Pass.DATA_GRADIENT ? Y : X, s.images());
-        second = weights ? values.tensor(backend, test.type(), Y, s.images()) : values.tensor(backend, DataType.F32, W, s.weights());
-        out = Tensor.allocate(backend.memory(), weights ? DataType.F32 : test.type(),
+        second = weights
+                ? values.tensor(backend, test.type(), Y, s.images())
+                : values.tensor(backend, DataType.F32, W, s.weights());
+        out = Tensor.allocate(
+                backend.memory(),
+                weights ? DataType.F32 : test.type(),
                 org.effconv.tensor.Shape.of(weights ? s.weights() : s.images()));
         backend.fill(out, Double.NaN);
     }
@@ -60,14 +64,18 @@ final class ConvolutionRun extends KernelRun {
 
     private double pixel(int start, int n, int row, int column, int channel) {
         boolean inside = row >= 0 && row < s.extent() && column >= 0 && column < s.extent();
-        return inside ? values.at((((long) n * s.extent() + row) * s.extent() + column) * s.channels() + channel, start) : 0;
+        return inside
+                ? values.at((((long) n * s.extent() + row) * s.extent() + column) * s.channels() + channel, start)
+                : 0;
     }
 
     private double weight(int o, int r, int t, int i) {
         return values.at((((long) o * s.kernel() + r) * s.kernel() + t) * s.channelsPerGroup() + i, W);
     }
 
-    /** An output or an input gradient: both are images of the same shape, sums over taps and the channels of a group. */
+    /**
+     * An output or an input gradient: both are images of the same shape, sums over taps and the channels of a group.
+     */
     private double images(long index) {
         int channel = (int) (index % s.channels());
         int column = (int) (index / s.channels() % s.extent());
@@ -82,7 +90,8 @@ final class ConvolutionRun extends KernelRun {
                 for (int i = 0; i < perGroup; i++) {
                     sum += test.pass() == Pass.FORWARD
                             ? pixel(X, n, row + r - half, column + t - half, group + i) * weight(channel, r, t, i)
-                            : pixel(Y, n, row + half - r, column + half - t, group + i) * weight(group + i, r, t, channel - group);
+                            : pixel(Y, n, row + half - r, column + half - t, group + i)
+                                    * weight(group + i, r, t, channel - group);
                 }
             }
         }
@@ -100,7 +109,8 @@ final class ConvolutionRun extends KernelRun {
         for (int n = 0; n < s.batch(); n++) {
             for (int row = 0; row < s.extent(); row++) {
                 for (int column = 0; column < s.extent(); column++) {
-                    sum += pixel(X, n, row + r - half, column + t - half, o / perGroup * perGroup + i) * pixel(Y, n, row, column, o);
+                    sum += pixel(X, n, row + r - half, column + t - half, o / perGroup * perGroup + i)
+                            * pixel(Y, n, row, column, o);
                 }
             }
         }

@@ -5,7 +5,10 @@ import java.util.List;
 import org.effconv.backend.Backend;
 import org.effconv.benchmark.KernelCase.Family;
 
-/** Times kernels through the backends that run them; several targets take turns, A B A B, so that a slow while slows them all. */
+/**
+ * Times kernels through the backends that run them; several targets take turns, A B A B, so that a slow while slows
+ * them all.
+ */
 public final class KernelBenchmark {
     private final RandomValues values = new RandomValues(1);
     private final Sampling sampling;
@@ -46,7 +49,9 @@ public final class KernelBenchmark {
         Side(Backend backend, KernelCase test) {
             this.backend = backend;
             this.test = test;
-            run = test.family() == Family.SYNTHESIS ? new SynthesisRun(backend, test, values) : new ConvolutionRun(backend, test, values);
+            run = test.family() == Family.SYNTHESIS
+                    ? new SynthesisRun(backend, test, values)
+                    : new ConvolutionRun(backend, test, values);
             cache = new CacheFlush(backend, sampling.coldCache());
             long before = backend.liveBytes();
             long start = System.nanoTime();
@@ -70,7 +75,8 @@ public final class KernelBenchmark {
         }
 
         Measurement measurement() {
-            return Measurement.of(times.stream().mapToDouble(t -> t).toArray(), firstCall, error, test.errorLimit(), workspace);
+            return Measurement.of(
+                    times.stream().mapToDouble(t -> t).toArray(), firstCall, error, test.errorLimit(), workspace);
         }
 
         @Override

@@ -7,12 +7,13 @@ import org.effconv.tensor.DataType;
 /**
  * One measurement of a kernel. The counting is that of cuda/bench/cases.cpp; tests/bench/floors.csv holds both to it.
  *
- * @param suite  where it belongs
- * @param type   of activations and weights: BF16 or F32
- * @param shape  of a convolution; null for a synthesis
+ * @param suite where it belongs
+ * @param type of activations and weights: BF16 or F32
+ * @param shape of a convolution; null for a synthesis
  * @param layers of a synthesis; empty for a convolution
  */
-public record KernelCase(String suite, String name, Family family, Pass pass, DataType type, Shape shape, List<Layer> layers) {
+public record KernelCase(
+        String suite, String name, Family family, Pass pass, DataType type, Shape shape, List<Layer> layers) {
     private static final int MMA_COLUMNS = 16; // outputs of one band of a Toeplitz product, and the depth of one mma
     private static final int TOEPLITZ_FROM_KERNEL = 9; // smaller kernels are cheaper on fp32 units
 
@@ -46,7 +47,10 @@ public record KernelCase(String suite, String name, Family family, Pass pass, Da
         }
     }
 
-    /** A convolution of stride 1 with as many input as output channels on square images; groups 1, or channels for depthwise. */
+    /**
+     * A convolution of stride 1 with as many input as output channels on square images; groups 1, or channels for
+     * depthwise.
+     */
     public record Shape(int batch, int channels, int extent, int kernel, int groups) {
         Convolution convolution() {
             return new Convolution(1, groups);
@@ -85,7 +89,10 @@ public record KernelCase(String suite, String name, Family family, Pass pass, Da
         int depth = (MMA_COLUMNS + k - 1 + MMA_COLUMNS - 1) / MMA_COLUMNS * MMA_COLUMNS;
         double activations = 2.0 * shape.batch * shape.extent * shape.extent * shape.channels;
         double weights = (double) shape.channels * k * k * shape.channelsPerGroup();
-        return new Work(flops, perTap * inside * inside, family == Family.DEPTHWISE ? flops * depth / k : 0,
+        return new Work(
+                flops,
+                perTap * inside * inside,
+                family == Family.DEPTHWISE ? flops * depth / k : 0,
                 type.bytes() * (activations + weights));
     }
 

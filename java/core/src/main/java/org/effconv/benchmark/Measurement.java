@@ -5,14 +5,21 @@ import java.util.Arrays;
 /**
  * Times and error of one case on one device, in seconds.
  *
- * @param repeats        timed runs
- * @param firstCall      of the first call of this shape, by the host's clock: plans, compilation and tables included
- * @param error          |got - want| / |want| over sampled outputs; NaN where nothing was compared
- * @param errorLimit     of the gate
+ * @param repeats timed runs
+ * @param firstCall of the first call of this shape, by the host's clock: plans, compilation and tables included
+ * @param error |got - want| / |want| over sampled outputs; NaN where nothing was compared
+ * @param errorLimit of the gate
  * @param workspaceBytes that the first call took beside its operands
  */
 public record Measurement(
-        double median, double p10, double p90, int repeats, double firstCall, double error, double errorLimit, long workspaceBytes) {
+        double median,
+        double p10,
+        double p90,
+        int repeats,
+        double firstCall,
+        double error,
+        double errorLimit,
+        long workspaceBytes) {
     /** Whether the error gate passes; false for NaN. */
     public boolean passes() {
         return error <= errorLimit;
@@ -21,7 +28,14 @@ public record Measurement(
     static Measurement of(double[] times, double firstCall, double error, double errorLimit, long workspaceBytes) {
         double[] sorted = times.clone();
         Arrays.sort(sorted);
-        return new Measurement(quantile(sorted, 0.5), quantile(sorted, 0.1), quantile(sorted, 0.9), sorted.length, firstCall, error, errorLimit,
+        return new Measurement(
+                quantile(sorted, 0.5),
+                quantile(sorted, 0.1),
+                quantile(sorted, 0.9),
+                sorted.length,
+                firstCall,
+                error,
+                errorLimit,
                 workspaceBytes);
     }
 

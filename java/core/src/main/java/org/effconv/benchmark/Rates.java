@@ -1,12 +1,13 @@
 package org.effconv.benchmark;
 
 /**
- * Rates of a device, from which floors follow. The tensor rate is that of products in bf16, wherever a device makes them.
+ * Rates of a device, from which floors follow. The tensor rate is that of products in bf16, wherever a device makes
+ * them.
  *
  * @param tensorFlops bf16 products with fp32 sums, flop/s; NaN where a device has none
- * @param fp32Flops   fp32 products, flop/s
- * @param bytes       memory, byte/s
- * @param measured    false: assumed
+ * @param fp32Flops fp32 products, flop/s
+ * @param bytes memory, byte/s
+ * @param measured false: assumed
  */
 public record Rates(double tensorFlops, double fp32Flops, double bytes, boolean measured) {
     /**

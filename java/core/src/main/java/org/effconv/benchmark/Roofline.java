@@ -7,25 +7,29 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * What a device reaches at best through its backend: a copy and a matrix product, measured. A case's share of the roofline is
- * its floor at these rates over its time.
+ * What a device reaches at best through its backend: a copy and a matrix product, measured. A case's share of the
+ * roofline is its floor at these rates over its time.
  */
 public final class Roofline {
     private static final int RUNS = 25;
     private static final double ENOUGH = 1.5; // seconds for one rate, after which no further run begins
-    private static final double BF16_PRODUCT = 1e-2; // error with which the product must be right before its rate counts
+    private static final double BF16_PRODUCT =
+            1e-2; // error with which the product must be right before its rate counts
     private static final double FP32_PRODUCT = 1e-4;
 
     private Roofline() {}
 
     /**
      * @param elements of the copy; above any cache
-     * @param extent   of the square matrices
-     * @param bf16     whether the device computes products in bf16
+     * @param extent of the square matrices
+     * @param bf16 whether the device computes products in bf16
      */
     public static Rates measure(Backend backend, int elements, int extent, boolean bf16) {
-        return new Rates(bf16 ? product(backend, extent, DataType.BF16) : Double.NaN, product(backend, extent, DataType.F32),
-                copy(backend, elements), true);
+        return new Rates(
+                bf16 ? product(backend, extent, DataType.BF16) : Double.NaN,
+                product(backend, extent, DataType.F32),
+                copy(backend, elements),
+                true);
     }
 
     private static double copy(Backend backend, int elements) {
@@ -48,7 +52,8 @@ public final class Roofline {
             }
             double got = backend.readDoubles(y.slice(0, Shape.of(1)))[0];
             if (!(Math.abs(got - want) <= (type == DataType.BF16 ? BF16_PRODUCT : FP32_PRODUCT) * Math.sqrt(n))) {
-                throw new IllegalStateException("the product whose rate is the roofline is wrong: " + got + " instead of " + want);
+                throw new IllegalStateException(
+                        "the product whose rate is the roofline is wrong: " + got + " instead of " + want);
             }
             return 2.0 * n * n * n / seconds;
         }

@@ -13,8 +13,8 @@ public final class StepBenchmark {
 
     /**
      * @param measurement of one step
-     * @param loss        after the last step; a step whose loss is no longer finite computed nothing worth timing
-     * @param liveBytes   of the device's memory while it ran
+     * @param loss after the last step; a step whose loss is no longer finite computed nothing worth timing
+     * @param liveBytes of the device's memory while it ran
      */
     public record Result(Measurement measurement, double loss, long liveBytes) {
         public boolean passes() {
@@ -69,7 +69,10 @@ public final class StepBenchmark {
 
         Result result() {
             double[] seconds = times.stream().mapToDouble(t -> t).toArray();
-            return new Result(Measurement.of(seconds, firstCall, 0, 0, 0), run.loss(), target.backend().liveBytes());
+            return new Result(
+                    Measurement.of(seconds, firstCall, 0, 0, 0),
+                    run.loss(),
+                    target.backend().liveBytes());
         }
     }
 }

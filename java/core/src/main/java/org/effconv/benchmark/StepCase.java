@@ -5,8 +5,8 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.tensor.DataType;
 
 /**
- * A whole training step to be timed: on random images of 28 x 28 x 1 for lenet and 32 x 32 x 3 for the others, ten classes, SGD
- * with momentum.
+ * A whole training step to be timed: on random images of 28 x 28 x 1 for lenet and 32 x 32 x 3 for the others, ten
+ * classes, SGD with momentum.
  *
  * @param kernel uniform size of all layers; in a search, where the sizes start
  * @param search whether the weights come from the predictors, and the step trains those

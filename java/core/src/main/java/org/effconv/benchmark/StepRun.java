@@ -27,10 +27,13 @@ import org.effconv.train.Optimizer;
 import org.effconv.train.OptimizerSettings;
 import org.effconv.train.Schedule;
 
-/** A training step on one batch that stays in memory: forward, loss, backward, update; a search's also moves its sizes. */
+/**
+ * A training step on one batch that stays in memory: forward, loss, backward, update; a search's also moves its sizes.
+ */
 public final class StepRun implements AutoCloseable {
     /** Of the optimiser, SGD with momentum, its learning rate and its weight decay: what a peer must be given, too. */
     public static final double MOMENTUM = 0.9;
+
     public static final double RATE = 0.01;
     public static final double DECAY = 5e-4;
     private static final long STEPS = 100_000;
@@ -50,26 +53,51 @@ public final class StepRun implements AutoCloseable {
     private long step;
 
     public StepRun(Backend backend, StepCase c) {
-        this(backend, c.plan(), c.type(), c.batch(), c.search()
-                ? search(backend, c.plan(), c.kernel(), SearchSettings.standard())
-                : new TrainedWeights(backend, c.plan(), c.plan().uniformSizes(c.kernel()), c.type(), 1), SEARCH_AT);
+        this(
+                backend,
+                c.plan(),
+                c.type(),
+                c.batch(),
+                c.search()
+                        ? search(backend, c.plan(), c.kernel(), SearchSettings.standard())
+                        : new TrainedWeights(backend, c.plan(), c.plan().uniformSizes(c.kernel()), c.type(), 1),
+                SEARCH_AT);
     }
 
     /**
      * @param source closed with this
-     * @param at     fraction of a long run that is over
+     * @param at fraction of a long run that is over
      */
     public StepRun(Backend backend, NetworkPlan plan, DataType type, int batch, WeightSource source, double at) {
-        this(backend, plan, type, batch, source, new OptimizerSettings(
-                new OptimizerRule(OptimizerRule.Kind.SGD, MOMENTUM, 0, 0, false, 0), RATE, DECAY, Schedule.constant(0)), Math.round(at * STEPS), STEPS);
+        this(
+                backend,
+                plan,
+                type,
+                batch,
+                source,
+                new OptimizerSettings(
+                        new OptimizerRule(OptimizerRule.Kind.SGD, MOMENTUM, 0, 0, false, 0),
+                        RATE,
+                        DECAY,
+                        Schedule.constant(0)),
+                Math.round(at * STEPS),
+                STEPS);
     }
 
     /**
      * @param source closed with this
-     * @param first  number of the step to begin with
-     * @param steps  of the whole run
+     * @param first number of the step to begin with
+     * @param steps of the whole run
      */
-    StepRun(Backend backend, NetworkPlan plan, DataType type, int batch, WeightSource source, OptimizerSettings optimizer, long first, long steps) {
+    StepRun(
+            Backend backend,
+            NetworkPlan plan,
+            DataType type,
+            int batch,
+            WeightSource source,
+            OptimizerSettings optimizer,
+            long first,
+            long steps) {
         this.backend = backend;
         this.source = source;
         this.steps = steps;
@@ -89,11 +117,19 @@ public final class StepRun implements AutoCloseable {
 
     /** A search whose sizes start at {@code kernel}, with the budget of that uniform size. */
     public static SynthesisedWeights search(Backend backend, NetworkPlan plan, int kernel, SearchSettings settings) {
-        return new SynthesisedWeights(backend, DataType.F32, Cost.parameters(backend, plan), Budget.parse("k" + kernel),
-                settings.change().start(kernel).build(), 1);
+        return new SynthesisedWeights(
+                backend,
+                DataType.F32,
+                Cost.parameters(backend, plan),
+                Budget.parse("k" + kernel),
+                settings.change().start(kernel).build(),
+                1);
     }
 
-    /** Takes these pixels, batch * H * W * C in (N, H, W, C) order, and one class per image in place of its own random ones. */
+    /**
+     * Takes these pixels, batch * H * W * C in (N, H, W, C) order, and one class per image in place of its own random
+     * ones.
+     */
     public void load(float[] pixels, int[] classes) {
         backend.write(images, pixels);
         backend.write(labels, classes);

@@ -34,15 +34,25 @@ public final class Suites {
         };
     }
 
-    private static KernelCase convolution(String suite, Family family, int batch, int channels, int extent, int kernel, Pass pass, DataType type) {
-        String name = (family == Family.DEPTHWISE ? "depthwise" : "dense") + " C" + channels + " " + extent + "x" + extent + " k" + kernel + " N"
-                + batch;
-        return new KernelCase(suite, name, family, pass, type,
-                new Shape(batch, channels, extent, kernel, family == Family.DEPTHWISE ? channels : 1), List.of());
+    private static KernelCase convolution(
+            String suite, Family family, int batch, int channels, int extent, int kernel, Pass pass, DataType type) {
+        String name = (family == Family.DEPTHWISE ? "depthwise" : "dense") + " C" + channels + " " + extent + "x"
+                + extent + " k" + kernel + " N" + batch;
+        return new KernelCase(
+                suite,
+                name,
+                family,
+                pass,
+                type,
+                new Shape(batch, channels, extent, kernel, family == Family.DEPTHWISE ? channels : 1),
+                List.of());
     }
 
-    /** All convolutions of a residual network of three stages, the first layer with it; blocks of two layers per stage. */
-    private static KernelCase synthesis(String suite, String network, int width, int blocks, int kernel, Pass pass, DataType type) {
+    /**
+     * All convolutions of a residual network of three stages, the first layer with it; blocks of two layers per stage.
+     */
+    private static KernelCase synthesis(
+            String suite, String network, int width, int blocks, int kernel, Pass pass, DataType type) {
         List<Layer> layers = new ArrayList<>();
         layers.add(new Layer(3, width, kernel, FEATURES));
         int in = width;
@@ -52,16 +62,27 @@ public final class Suites {
                 in = width << stage;
             }
         }
-        return new KernelCase(suite, "synthesis " + network + " h" + FEATURES + " k" + kernel, Family.SYNTHESIS, pass, type, null, layers);
+        return new KernelCase(
+                suite,
+                "synthesis " + network + " h" + FEATURES + " k" + kernel,
+                Family.SYNTHESIS,
+                pass,
+                type,
+                null,
+                layers);
     }
 
     private static List<KernelCase> paper() {
         List<KernelCase> cases = new ArrayList<>();
-        int[][] dense = {{16, 32, 3}, {16, 32, 11}, {16, 32, 21}, {32, 32, 7}, {64, 32, 3}, {64, 32, 11}, {128, 16, 5}, {256, 8, 7}};
+        int[][] dense = {
+            {16, 32, 3}, {16, 32, 11}, {16, 32, 21}, {32, 32, 7}, {64, 32, 3}, {64, 32, 11}, {128, 16, 5}, {256, 8, 7}
+        };
         for (int[] d : dense) {
             cases.add(convolution("paper", Family.DENSE, 512, d[0], d[1], d[2], Pass.FORWARD, DataType.BF16));
         }
-        int[][] depthwise = {{512, 64, 32, 7}, {256, 256, 16, 7}, {512, 64, 32, 15}, {512, 64, 32, 31}, {128, 96, 96, 21}};
+        int[][] depthwise = {
+            {512, 64, 32, 7}, {256, 256, 16, 7}, {512, 64, 32, 15}, {512, 64, 32, 31}, {128, 96, 96, 21}
+        };
         for (int[] d : depthwise) {
             cases.add(convolution("paper", Family.DEPTHWISE, d[0], d[1], d[2], d[3], Pass.FORWARD, DataType.BF16));
         }
@@ -78,7 +99,8 @@ public final class Suites {
             for (int kernel : kernels) {
                 for (Pass pass : PASSES) {
                     for (DataType type : TYPES) {
-                        cases.add(convolution(suite, Family.DENSE, batch, 16 << stage, extent >> stage, kernel, pass, type));
+                        cases.add(convolution(
+                                suite, Family.DENSE, batch, 16 << stage, extent >> stage, kernel, pass, type));
                     }
                 }
             }
@@ -92,7 +114,8 @@ public final class Suites {
         for (int[] s : stages) {
             for (int kernel : new int[] {3, 7, 15, 31}) {
                 for (Pass pass : PASSES) {
-                    cases.add(convolution("depthwise", Family.DEPTHWISE, s[0], s[1], s[2], kernel, pass, DataType.BF16));
+                    cases.add(
+                            convolution("depthwise", Family.DEPTHWISE, s[0], s[1], s[2], kernel, pass, DataType.BF16));
                 }
             }
         }

@@ -12,7 +12,10 @@ import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
-/** Synthesis of all layers' weights in one call, or its gradient; soft sizes half a step below the grid, where the mask slopes. */
+/**
+ * Synthesis of all layers' weights in one call, or its gradient; soft sizes half a step below the grid, where the mask
+ * slopes.
+ */
 final class SynthesisRun extends KernelRun {
     private static final int SAMPLES = 128;
     private static final int FEATURES = 0;
@@ -53,15 +56,22 @@ final class SynthesisRun extends KernelRun {
         int[] weights = {l.outputs(), l.kernel(), l.kernel(), l.inputs()};
         Tensor features = own(values.tensor(backend, DataType.F32, FEATURES, taps, l.features()));
         Tensor coefficients = own(values.tensor(backend, DataType.F32, COEFFICIENTS, l.features(), columns));
-        Tensor w = backward ? own(values.tensor(backend, test.type(), WEIGHTS, weights)) : poisoned(test.type(), weights);
+        Tensor w =
+                backward ? own(values.tensor(backend, test.type(), WEIGHTS, weights)) : poisoned(test.type(), weights);
         layers.add(layer(index, l, features, coefficients, w));
         if (backward) {
-            gradients.add(layer(index, l, poisoned(DataType.F32, taps, l.features()), poisoned(DataType.F32, l.features(), columns), null));
+            gradients.add(layer(
+                    index,
+                    l,
+                    poisoned(DataType.F32, taps, l.features()),
+                    poisoned(DataType.F32, l.features(), columns),
+                    null));
         }
     }
 
     private static SynthesisLayer layer(int index, Layer l, Tensor features, Tensor coefficients, Tensor weights) {
-        return new SynthesisLayer(l.outputs(), l.inputs(), l.kernel(), l.kernel(), scale(l), index, features, coefficients, weights);
+        return new SynthesisLayer(
+                l.outputs(), l.inputs(), l.kernel(), l.kernel(), scale(l), index, features, coefficients, weights);
     }
 
     private static double scale(Layer l) {
@@ -98,7 +108,9 @@ final class SynthesisRun extends KernelRun {
         ErrorNorm error = new ErrorNorm();
         for (int sample = 0; sample < SAMPLES; sample++) {
             long index = random.nextLong(out.count());
-            error.add(backend.readDoubles(out.slice(index, Shape.of(1)))[0], backward ? coefficientGradient(l, index) : weight(l, index));
+            error.add(
+                    backend.readDoubles(out.slice(index, Shape.of(1)))[0],
+                    backward ? coefficientGradient(l, index) : weight(l, index));
         }
         return error.value();
     }
@@ -129,7 +141,8 @@ final class SynthesisRun extends KernelRun {
         int taps = l.kernel() * l.kernel();
         double sum = 0;
         for (int tap = 0; tap < taps; tap++) {
-            sum += scaledMask(l, tap) * values.at((long) tap * l.features() + f, FEATURES)
+            sum += scaledMask(l, tap)
+                    * values.at((long) tap * l.features() + f, FEATURES)
                     * values.at(((long) o * taps + tap) * l.inputs() + i, WEIGHTS);
         }
         return sum;

@@ -28,19 +28,26 @@ public final class Baselines {
 
     /**
      * The odd sizes that all layers may share and that stand next to the budget: the nearest, where it meets the budget
-     * within the {@linkplain Cost.Kind#choiceTolerance tolerance}, or else the largest below and the smallest above (one alone at
-     * either end). A layer whose kmax is smaller has its kmax.
+     * within the {@linkplain Cost.Kind#choiceTolerance tolerance}, or else the largest below and the smallest above
+     * (one alone at either end). A layer whose kmax is smaller has its kmax.
      *
      * @return one or two vectors of sizes, the smaller first
      */
     public static List<int[]> uniform(Cost cost, double target) {
-        List<int[]> all = IntStream.rangeClosed(0, largest(cost) / 2).mapToObj(ring -> same(cost, 2 * ring + 1)).toList();
-        int[] nearest = all.stream().min(Comparator.comparingDouble(sizes -> Cost.deviation(cost.at(sizes), target))).orElseThrow();
+        List<int[]> all = IntStream.rangeClosed(0, largest(cost) / 2)
+                .mapToObj(ring -> same(cost, 2 * ring + 1))
+                .toList();
+        int[] nearest = all.stream()
+                .min(Comparator.comparingDouble(sizes -> Cost.deviation(cost.at(sizes), target)))
+                .orElseThrow();
         if (cost.meets(cost.at(nearest), target)) {
             return List.of(nearest);
         }
         List<int[]> beside = new ArrayList<>();
-        all.stream().filter(sizes -> cost.at(sizes) < target).reduce((first, last) -> last).ifPresent(beside::add);
+        all.stream()
+                .filter(sizes -> cost.at(sizes) < target)
+                .reduce((first, last) -> last)
+                .ifPresent(beside::add);
         all.stream().filter(sizes -> cost.at(sizes) > target).findFirst().ifPresent(beside::add);
         return beside;
     }
@@ -62,8 +69,8 @@ public final class Baselines {
     }
 
     /**
-     * A draw from all choices of odd sizes, each layer from 1 to its kmax, that meet the budget within
-     * the {@linkplain Cost.Kind#choiceTolerance tolerance}: every such choice is equally likely.
+     * A draw from all choices of odd sizes, each layer from 1 to its kmax, that meet the budget within the
+     * {@linkplain Cost.Kind#choiceTolerance tolerance}: every such choice is equally likely.
      *
      * @throws JobFailed if there is none
      */
@@ -72,13 +79,15 @@ public final class Baselines {
     }
 
     /**
-     * The sizes that a search found, handed out to other layers at random, scaled by one common factor back to the budget,
-     * and rounded and repaired as those of a search. An order that would give every layer the size it had is drawn again.
+     * The sizes that a search found, handed out to other layers at random, scaled by one common factor back to the
+     * budget, and rounded and repaired as those of a search. An order that would give every layer the size it had is
+     * drawn again.
      *
      * @throws JobFailed if no sizes near them meet the budget
      */
     public static int[] shuffled(int[] found, Cost cost, double target, long seed) {
-        double[] permuted = Arrays.stream(permuted(found, seed)).asDoubleStream().toArray();
+        double[] permuted =
+                Arrays.stream(permuted(found, seed)).asDoubleStream().toArray();
         return SizeRounding.repair(EqualCost.scaled(permuted, cost, target), cost, target);
     }
 
@@ -97,8 +106,8 @@ public final class Baselines {
     }
 
     /**
-     * Sizes that rise with depth, geometrically, the last about {@value #RATIO} times the first; the ratio nearest to that
-     * whose rounded sizes meet the budget.
+     * Sizes that rise with depth, geometrically, the last about {@value #RATIO} times the first; the ratio nearest to
+     * that whose rounded sizes meet the budget.
      *
      * @throws JobFailed if no sizes near such ones meet the budget
      */
@@ -120,15 +129,16 @@ public final class Baselines {
                 return found;
             }
         }
-        return SizeRounding.repair(EqualCost.scaled(grade(cost.layers().size(), RATIO, falling), cost, target), cost, target);
+        return SizeRounding.repair(
+                EqualCost.scaled(grade(cost.layers().size(), RATIO, falling), cost, target), cost, target);
     }
 
     /**
-     * Sizes that rise or fall with depth in every layer (but where kmax stops them), geometrically, and meet the budget; of a ratio as near to the
-     * given one as can be, and not much off it.
+     * Sizes that rise or fall with depth in every layer (but where kmax stops them), geometrically, and meet the
+     * budget; of a ratio as near to the given one as can be, and not much off it.
      *
      * @param ratio of the last size over the first, before rounding
-     * @param good  what else they must be
+     * @param good what else they must be
      */
     static Optional<int[]> shaped(Cost cost, double target, double ratio, Predicate<int[]> good) {
         for (int i = 0; i <= 2 * NEAR_RATIOS; i++) {
@@ -157,7 +167,8 @@ public final class Baselines {
         for (double factor = 1; factor <= Cost.LARGEST_SIZE; factor += SCAN_STEP) {
             int[] sizes = SizeRounding.round(capped(shape, factor, cost), cost.layers());
             double deviation = Cost.deviation(cost.at(sizes), target);
-            if (deviation <= cost.kind().choiceTolerance() && (best == null || deviation < Cost.deviation(cost.at(best), target))) {
+            if (deviation <= cost.kind().choiceTolerance()
+                    && (best == null || deviation < Cost.deviation(cost.at(best), target))) {
                 best = sizes;
             }
         }

@@ -8,11 +8,11 @@ import org.effconv.error.EffconvException.JobFailed;
 import org.effconv.nn.SizedLayer;
 
 /**
- * Draws odd sizes uniformly from all choices that meet a budget. The choices are counted by dynamic programming over the
- * layers: completions(l, u) = sum over sizes k of layer l of completions(l + 1, u + cost(l, k)), u being what the layers
- * before cost, in units of a small part of the tolerance. A layer's size is then drawn in proportion to the completions it
- * leaves. Costs rounded to units widen the window a little; a choice outside the exact one is drawn again, which leaves
- * the others equally likely.
+ * Draws odd sizes uniformly from all choices that meet a budget. The choices are counted by dynamic programming over
+ * the layers: completions(l, u) = sum over sizes k of layer l of completions(l + 1, u + cost(l, k)), u being what the
+ * layers before cost, in units of a small part of the tolerance. A layer's size is then drawn in proportion to the
+ * completions it leaves. Costs rounded to units widen the window a little; a choice outside the exact one is drawn
+ * again, which leaves the others equally likely.
  */
 final class RandomSizes {
     private static final int UNITS = 512; // of the tolerance
@@ -59,8 +59,11 @@ final class RandomSizes {
                 return sizes;
             }
         }
-        throw new JobFailed(String.format(Locale.ROOT, "no odd sizes cost within %.0f %% of %s",
-                100 * cost.kind().choiceTolerance(), cost.kind().format(target)));
+        throw new JobFailed(String.format(
+                Locale.ROOT,
+                "no odd sizes cost within %.0f %% of %s",
+                100 * cost.kind().choiceTolerance(),
+                cost.kind().format(target)));
     }
 
     private int[] attempt(SplittableRandom random) {

@@ -12,21 +12,24 @@ import org.effconv.error.EffconvException.JobFailed;
 /**
  * A few choices of odd sizes that meet a budget, in the order of trust.
  *
- * <p>A short search tells which way sizes should go over the layers, rise or fall; how far, and where a single layer should go, it does not tell. So most
- * choices are shapes: sizes that rise by {@value #STEEP} from end to end, which above the budget of uniform 3 were level with the mix nearest to
- * uniform at worst, in the few trainings to the end so far (docs/results/value.md, one-run.md); that mix; and what the search points to: a steeper rise, or a fall. Where there is time for a fourth, it is what the search
- * itself came to.
+ * <p>A short search tells which way sizes should go over the layers, rise or fall; how far, and where a single layer
+ * should go, it does not tell. So most choices are shapes: sizes that rise by {@value #STEEP} from end to end, which
+ * above the budget of uniform 3 were level with the mix nearest to uniform at worst, in the few trainings to the end so
+ * far (docs/results/value.md, one-run.md); that mix; and what the search points to: a steeper rise, or a fall. Where
+ * there is time for a fourth, it is what the search itself came to.
  *
- * <p>But for the mix no layer gets more than {@value #FARTHEST} times the uniform size, nor less than that part of it: a network with single layers of size 1
- * and others of 9 learns faster than all others at first and ends behind them.
+ * <p>But for the mix no layer gets more than {@value #FARTHEST} times the uniform size, nor less than that part of it:
+ * a network with single layers of size 1 and others of 9 learns faster than all others at first and ends behind them.
  */
 public final class SizeCandidates {
     static final double FARTHEST = 2;
 
-    private static final double LEAST_WAY = 0.1; // of the log of a size: a search that went no further has found nothing
+    private static final double LEAST_WAY =
+            0.1; // of the log of a size: a search that went no further has found nothing
     static final double STEEP = 2.5; // of the last size over the first, or the reverse
     private static final double STEEPER = 4;
-    private static final int SHAPES = 3; // with the mix; only a longer race, of more candidates, is fair to sizes that have no shape
+    private static final int SHAPES =
+            3; // with the mix; only a longer race, of more candidates, is fair to sizes that have no shape
     private static final double[] PARTS = {0.46, 0.56, 0.66, 0.8, 0.97}; // of what the uniform network's sizes cost
     private static final int ROUNDINGS = 24; // of a point, the nearest first, until one is no farther than allowed
 
@@ -58,8 +61,13 @@ public final class SizeCandidates {
         for (double part : PARTS) {
             double target = cost.fixed() + part * (most - cost.fixed());
             if (target > cost.uniform(1)) {
-                shaped(ratio, cost, target).filter(sizes -> !Arrays.equals(sizes, uniform) && cost.at(sizes) <= most
-                        && found.stream().noneMatch(known -> Arrays.equals(known, sizes) || cost.at(known) >= cost.at(sizes))).ifPresent(found::add);
+                shaped(ratio, cost, target)
+                        .filter(sizes -> !Arrays.equals(sizes, uniform)
+                                && cost.at(sizes) <= most
+                                && found.stream()
+                                        .noneMatch(known ->
+                                                Arrays.equals(known, sizes) || cost.at(known) >= cost.at(sizes)))
+                        .ifPresent(found::add);
             }
         }
         return found;
@@ -77,16 +85,20 @@ public final class SizeCandidates {
         }
     }
 
-    /** Where a search under a budget begins: the soft size for all layers that meets it, or kmax where that is smaller. */
+    /**
+     * Where a search under a budget begins: the soft size for all layers that meets it, or kmax where that is smaller.
+     */
     public static double[] start(Cost cost, double target) {
         double uniform = EqualCost.uniform(cost, target);
-        return cost.layers().stream().mapToDouble(layer -> Math.min(uniform, layer.kmax())).toArray();
+        return cost.layers().stream()
+                .mapToDouble(layer -> Math.min(uniform, layer.kmax()))
+                .toArray();
     }
 
     /**
-     * @param soft   where the search ended
+     * @param soft where the search ended
      * @param target P*, which all choices meet
-     * @param most   choices at most, at least two
+     * @param most choices at most, at least two
      * @return all different, in the order of trust; the mix nearest to uniform is one of the first two
      * @throws JobFailed if not even that meets the budget
      */
@@ -114,7 +126,9 @@ public final class SizeCandidates {
     // Least squares of the way over depth.
     private static double slope(double[] way) {
         double middle = (way.length - 1) / 2.0;
-        return IntStream.range(0, way.length).mapToDouble(l -> (l - middle) * way[l]).sum();
+        return IntStream.range(0, way.length)
+                .mapToDouble(l -> (l - middle) * way[l])
+                .sum();
     }
 
     private void addShape(double ratio, int[] plain) {
@@ -129,11 +143,14 @@ public final class SizeCandidates {
         double[] v = new double[way.length];
         Arrays.setAll(v, l -> start[l] * Math.exp(way[l]));
         SizeRounding.near(EqualCost.scaled(v, cost, target), -1, 0, cost, target, ROUNDINGS).stream()
-                .filter(sizes -> fits(sizes, plain)).findFirst().ifPresent(found::add);
+                .filter(sizes -> fits(sizes, plain))
+                .findFirst()
+                .ifPresent(found::add);
     }
 
     private boolean allowed(int[] sizes) {
-        return IntStream.range(0, sizes.length).allMatch(l -> Math.abs(Math.log(sizes[l] / start[l])) <= Math.log(FARTHEST) + 1e-9);
+        return IntStream.range(0, sizes.length)
+                .allMatch(l -> Math.abs(Math.log(sizes[l] / start[l])) <= Math.log(FARTHEST) + 1e-9);
     }
 
     private boolean isNew(int[] sizes) {

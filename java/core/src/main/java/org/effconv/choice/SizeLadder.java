@@ -11,10 +11,10 @@ import java.util.stream.IntStream;
 import org.effconv.cost.Cost;
 
 /**
- * Odd sizes for every budget of a range: one rung per step of a quarter of the tolerance, so that each budget has a rung
- * within the tolerance of it. From rung to rung the sum of the sizes does not fall. Among all such ladders it is the one with
- * the fewest gaps, and then the one whose rungs lie nearest to the soft sizes in all. A gap is a budget that no odd sizes
- * meet, or none that keep the order.
+ * Odd sizes for every budget of a range: one rung per step of a quarter of the tolerance, so that each budget has a
+ * rung within the tolerance of it. From rung to rung the sum of the sizes does not fall. Among all such ladders it is
+ * the one with the fewest gaps, and then the one whose rungs lie nearest to the soft sizes in all. A gap is a budget
+ * that no odd sizes meet, or none that keep the order.
  *
  * @param rungs at growing budgets
  */
@@ -23,9 +23,9 @@ public record SizeLadder(Cost.Kind kind, List<Rung> rungs) {
 
     /**
      * @param budget in the cost's unit
-     * @param cost   of the network of these sizes
-     * @param sizes  one odd size per layer
-     * @param soft   the soft sizes that cost {@code budget}
+     * @param cost of the network of these sizes
+     * @param sizes one odd size per layer
+     * @param soft the soft sizes that cost {@code budget}
      */
     public record Rung(double budget, double cost, int[] sizes, double[] soft) {}
 
@@ -39,7 +39,9 @@ public record SizeLadder(Cost.Kind kind, List<Rung> rungs) {
             double[] soft = path.at(budget);
             bests = extended(bests, choices(path, budget, soft), budget, soft);
         }
-        Best best = bests.values().stream().min((a, b) -> Double.compare(a.total, b.total)).orElseThrow();
+        Best best = bests.values().stream()
+                .min((a, b) -> Double.compare(a.total, b.total))
+                .orElseThrow();
         ArrayList<Rung> rungs = new ArrayList<>();
         for (Best b = best; b.rung != null; b = b.before) {
             rungs.add(0, b.rung);
@@ -52,7 +54,8 @@ public record SizeLadder(Cost.Kind kind, List<Rung> rungs) {
         ArrayList<Rung> rungs = new ArrayList<>();
         for (double budget : budgets(path.cost().kind(), low, high)) {
             double[] soft = path.at(budget);
-            choices(path, budget, soft).values().stream().min(Comparator.comparingDouble(SumChoices.Choice::moved))
+            choices(path, budget, soft).values().stream()
+                    .min(Comparator.comparingDouble(SumChoices.Choice::moved))
                     .ifPresent(choice -> rungs.add(new Rung(budget, choice.cost(), choice.sizes(), soft)));
         }
         return new SizeLadder(path.cost().kind(), List.copyOf(rungs));
@@ -64,7 +67,9 @@ public record SizeLadder(Cost.Kind kind, List<Rung> rungs) {
 
     private static double[] budgets(Cost.Kind kind, double low, double high) {
         int count = 1 + (int) Math.ceil(Math.log(high / low) / step(kind));
-        return IntStream.range(0, count).mapToDouble(i -> i == count - 1 ? high : low * Math.pow(high / low, i / (count - 1.0))).toArray();
+        return IntStream.range(0, count)
+                .mapToDouble(i -> i == count - 1 ? high : low * Math.pow(high / low, i / (count - 1.0)))
+                .toArray();
     }
 
     private static TreeMap<Integer, SumChoices.Choice> choices(SizePath path, double budget, double[] soft) {
@@ -78,10 +83,13 @@ public record SizeLadder(Cost.Kind kind, List<Rung> rungs) {
         Map<Integer, Best> next = new HashMap<>();
         bests.forEach((sum, b) -> next.put(sum, new Best(b.before, b.rung, b.total + GAP)));
         choices.forEach((sum, choice) -> {
-            Best below = bests.headMap(sum, true).values().stream().min((a, b) -> Double.compare(a.total, b.total)).orElse(null);
+            Best below = bests.headMap(sum, true).values().stream()
+                    .min((a, b) -> Double.compare(a.total, b.total))
+                    .orElse(null);
             if (below != null) {
                 Rung rung = new Rung(budget, choice.cost(), choice.sizes(), soft);
-                next.merge(sum, new Best(below, rung, below.total + choice.moved()), (a, b) -> b.total < a.total ? b : a);
+                next.merge(
+                        sum, new Best(below, rung, below.total + choice.moved()), (a, b) -> b.total < a.total ? b : a);
             }
         });
         return new TreeMap<>(next);

@@ -5,9 +5,9 @@ import org.effconv.cost.Cost;
 import org.effconv.cost.Isotonic;
 
 /**
- * Soft sizes for every budget: a line through the log sizes at a few of them, on which no layer shrinks as the cost grows.
- * Where the sizes found at a larger budget are smaller in a layer, that layer takes the nearest course that does not fall.
- * Beyond the ends all layers grow or shrink by one factor.
+ * Soft sizes for every budget: a line through the log sizes at a few of them, on which no layer shrinks as the cost
+ * grows. Where the sizes found at a larger budget are smaller in a layer, that layer takes the nearest course that does
+ * not fall. Beyond the ends all layers grow or shrink by one factor.
  */
 public final class SizePath {
     private static final double BEYOND = 8; // in log sizes: far enough for every layer to reach its range's end
@@ -15,16 +15,15 @@ public final class SizePath {
     private final Cost cost;
     private final double[][] logs; // by budget, by layer
 
-    /**
-     * @param sizes soft sizes at growing budgets
-     */
+    /** @param sizes soft sizes at growing budgets */
     public SizePath(Cost cost, List<double[]> sizes) {
         this.cost = cost;
         int n = cost.layers().size();
         logs = new double[sizes.size()][n];
         for (int l = 0; l < n; l++) {
             int layer = l;
-            double[] course = Isotonic.fit(sizes.stream().mapToDouble(v -> Math.log(v[layer])).toArray());
+            double[] course = Isotonic.fit(
+                    sizes.stream().mapToDouble(v -> Math.log(v[layer])).toArray());
             for (int g = 0; g < course.length; g++) {
                 logs[g][l] = course[g];
             }

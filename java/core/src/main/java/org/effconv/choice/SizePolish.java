@@ -9,12 +9,11 @@ import org.effconv.cost.Cost;
 /**
  * The last part of a search: the choice of odd sizes by the class loss under the predicted kernels.
  *
- * <p>Kernels that were trained with sizes drawn from the budget's surface have served many choices of the same cost, so that
- * the loss under them can compare choices. From the given start the proposals are tried first; then, again and again,
- * neighbours: one layer a ring larger or smaller, and others moved as little as brings the cost back to the budget (without
- * one: one layer a ring smaller, and no others). All choices
- * see the same batches, and only what stands out of the spread of the differences from batch to batch counts: where nothing
- * does, the sizes stay.
+ * <p>Kernels that were trained with sizes drawn from the budget's surface have served many choices of the same cost, so
+ * that the loss under them can compare choices. From the given start the proposals are tried first; then, again and
+ * again, neighbours: one layer a ring larger or smaller, and others moved as little as brings the cost back to the
+ * budget (without one: one layer a ring smaller, and no others). All choices see the same batches, and only what stands
+ * out of the spread of the differences from batch to batch counts: where nothing does, the sizes stay.
  */
 public final class SizePolish {
     /** By how many standard errors of the mean paired difference a choice must be better than the present one. */
@@ -35,7 +34,7 @@ public final class SizePolish {
     @FunctionalInterface
     public interface Judge {
         /**
-         * @param sizes   odd, one per layer
+         * @param sizes odd, one per layer
          * @param batches how many batches to judge by; fewer where there are fewer
          * @return class loss on each of them, the same batches in the same order at every call
          */
@@ -45,8 +44,8 @@ public final class SizePolish {
     /**
      * One move.
      *
-     * @param sizes         chosen
-     * @param improvement   of the mean loss
+     * @param sizes chosen
+     * @param improvement of the mean loss
      * @param standardError of that improvement
      */
     public record Move(int[] sizes, double improvement, double standardError) {
@@ -55,9 +54,7 @@ public final class SizePolish {
         }
     }
 
-    /**
-     * @param target P*; choices stay within the {@linkplain Cost.Kind#choiceTolerance tolerance} of it. NaN: none
-     */
+    /** @param target P*; choices stay within the {@linkplain Cost.Kind#choiceTolerance tolerance} of it. NaN: none */
     public SizePolish(Cost cost, double target, Judge judge) {
         this.cost = cost;
         this.target = target;
@@ -66,10 +63,10 @@ public final class SizePolish {
 
     /**
      * @param proposals tried first
-     * @param start     present choice, which meets the budget
-     * @param most      moves at most
-     * @param batches   to judge a choice by
-     * @param total     batches to judge at most, all choices taken together; a round has as many choices as that allows
+     * @param start present choice, which meets the budget
+     * @param most moves at most
+     * @param batches to judge a choice by
+     * @param total batches to judge at most, all choices taken together; a round has as many choices as that allows
      * @return the moves made, in order; empty if none is clearly better
      */
     public List<Move> polish(List<int[]> proposals, int[] start, int most, int batches, long total) {
@@ -87,7 +84,10 @@ public final class SizePolish {
                 cutShort = true;
                 break;
             }
-            Move best = judged(choices.subList(0, tried), sizes, batches).stream().filter(Move::stands).findFirst().orElse(null);
+            Move best = judged(choices.subList(0, tried), sizes, batches).stream()
+                    .filter(Move::stands)
+                    .findFirst()
+                    .orElse(null);
             if (best == null) {
                 break;
             }
@@ -164,7 +164,8 @@ public final class SizePolish {
         }
     }
 
-    // Heats: all choices on a few batches, a quarter of them on four times as many, and so on, the last on all. Those of the last, best first.
+    // Heats: all choices on a few batches, a quarter of them on four times as many, and so on, the last on all. Those
+    // of the last, best first.
     private List<Move> judged(List<int[]> choices, int[] sizes, int batches) {
         double[] present = losses(sizes, batches);
         int heat = Math.min(FIRST_BATCHES, batches);
@@ -178,7 +179,10 @@ public final class SizePolish {
             if (heat == batches) {
                 return compared;
             }
-            running = compared.stream().limit(kept(compared.size())).map(Move::sizes).toList();
+            running = compared.stream()
+                    .limit(kept(compared.size()))
+                    .map(Move::sizes)
+                    .toList();
             heat = Math.min(KEPT * heat, batches);
         }
     }

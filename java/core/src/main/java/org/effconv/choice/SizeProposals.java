@@ -11,15 +11,17 @@ import org.effconv.cost.EqualCost;
 import org.effconv.nn.SizedLayer;
 
 /**
- * Choices of odd sizes that a search puts before its judge, each at most once, the likeliest first: roundings of the soft sizes, of
- * sizes further along the way they went and of sizes that rise or fall with depth, and sizes drawn at random.
+ * Choices of odd sizes that a search puts before its judge, each at most once, the likeliest first: roundings of the
+ * soft sizes, of sizes further along the way they went and of sizes that rise or fall with depth, and sizes drawn at
+ * random.
  */
 public final class SizeProposals {
     private static final int ROUNDINGS = 8; // of the soft sizes
     private static final double[] FURTHER = {2, 3, 4}; // times the way that the soft sizes went
     private static final double[] RATIOS = {1.5, 2, 3, 4}; // of the last size over the first, and the reverse
     private static final int DRAWS = 24;
-    public static final double IN_USE = 0.2; // pixels above an odd size from where on the next ring is taken to be in use
+    public static final double IN_USE =
+            0.2; // pixels above an odd size from where on the next ring is taken to be in use
     private static final int MOST_COMBINED = 4; // layers
 
     private final Cost cost;
@@ -32,11 +34,11 @@ public final class SizeProposals {
     }
 
     /**
-     * @param soft   where the search ended
-     * @param start  soft sizes where it began
+     * @param soft where the search ended
+     * @param start soft sizes where it began
      * @param target P*, which all proposals meet
      * @param spread of the draws, see {@link EqualCost#drawn}
-     * @param seed   of the draws
+     * @param seed of the draws
      */
     public static List<int[]> of(double[] soft, double[] start, Cost cost, double target, double spread, long seed) {
         SizeProposals proposals = new SizeProposals(cost, target);
@@ -48,8 +50,9 @@ public final class SizeProposals {
     }
 
     /**
-     * For a search without a budget: of the two odd sizes on either side of each soft size (the larger if its ring has a mask of 0.1 or
-     * more), all combinations, or in a network of more than four layers those that differ from the plain rounding in one.
+     * For a search without a budget: of the two odd sizes on either side of each soft size (the larger if its ring has
+     * a mask of 0.1 or more), all combinations, or in a network of more than four layers those that differ from the
+     * plain rounding in one.
      */
     public static List<int[]> roundings(double[] soft, List<SizedLayer> layers) {
         int[] plain = SizeRounding.round(soft, layers);

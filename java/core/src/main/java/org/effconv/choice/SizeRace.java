@@ -10,12 +10,13 @@ import java.util.stream.IntStream;
 import org.effconv.error.EffconvException.JobFailed;
 
 /**
- * The choice among a few candidates by how they begin to learn: each is trained from the first step of the one schedule on, on the same batches; after
- * a first, short heat the most trusted one and the best of the others go on, after the last heat one of them. Nothing of what it has computed is lost: its
- * training just goes on.
+ * The choice among a few candidates by how they begin to learn: each is trained from the first step of the one schedule
+ * on, on the same batches; after a first, short heat the most trusted one and the best of the others go on, after the
+ * last heat one of them. Nothing of what it has computed is lost: its training just goes on.
  *
- * <p>A heat's loss is the mean over the second half of all steps so far. Candidates stand in the order of trust: of those that the best
- * is not {@linkplain #CLEARLY clearly} ahead of the first one wins. What learns a little faster at first is not always better in the end.
+ * <p>A heat's loss is the mean over the second half of all steps so far. Candidates stand in the order of trust: of
+ * those that the best is not {@linkplain #CLEARLY clearly} ahead of the first one wins. What learns a little faster at
+ * first is not always better in the end.
  */
 public final class SizeRace {
     /** Go on after the first heat. */
@@ -25,8 +26,8 @@ public final class SizeRace {
     static final double CLEARLY = 0.005;
 
     /**
-     * By how much slower a candidate of the reference's cost may be and still count as good as it; the less a candidate costs the less: small networks
-     * begin as well as larger ones and are behind in the end (docs/method.md).
+     * By how much slower a candidate of the reference's cost may be and still count as good as it; the less a candidate
+     * costs the less: small networks begin as well as larger ones and are behind in the end (docs/method.md).
      */
     static final double SLOWER = 0.3;
 
@@ -35,7 +36,7 @@ public final class SizeRace {
     public interface Runner {
         /**
          * @param candidate its number
-         * @param steps     that it has been trained for afterwards, more than at the call before
+         * @param steps that it has been trained for afterwards, more than at the call before
          * @return the class losses of its steps so far, in order, at least that many
          * @throws JobFailed if its loss is no longer finite
          */
@@ -46,12 +47,12 @@ public final class SizeRace {
      * How a candidate fared.
      *
      * @param steps that it was trained for
-     * @param loss  of its last heat; NaN if it could not be trained
+     * @param loss of its last heat; NaN if it could not be trained
      */
     public record Entry(int steps, double loss) {}
 
     /**
-     * @param winner  its number
+     * @param winner its number
      * @param entries one per candidate
      */
     public record Result(int winner, List<Entry> entries) {}
@@ -68,7 +69,7 @@ public final class SizeRace {
 
     /**
      * @param candidates how many there are, at least one
-     * @param heats      steps after which candidates are compared, rising, at least one
+     * @param heats steps after which candidates are compared, rising, at least one
      * @throws JobFailed if none can be trained
      */
     public static Result run(int candidates, int[] heats, Runner runner) {
@@ -82,11 +83,12 @@ public final class SizeRace {
     }
 
     /**
-     * The cheapest candidate that begins to learn as well as the first: found by halving, so that few are trained. It takes for granted that what costs more
-     * learns no worse.
+     * The cheapest candidate that begins to learn as well as the first: found by halving, so that few are trained. It
+     * takes for granted that what costs more learns no worse.
      *
-     * @param costs   of the candidates, without what sizes do not change; the first is the reference, the others stand in rising order
-     * @param steps   after which they are compared
+     * @param costs of the candidates, without what sizes do not change; the first is the reference, the others stand in
+     *     rising order
+     * @param steps after which they are compared
      * @return the reference wins if no other is as good; a candidate that was not tried has 0 steps
      * @throws JobFailed if the reference cannot be trained
      */
@@ -113,14 +115,18 @@ public final class SizeRace {
         return new Result(good == candidates ? 0 : good, List.of(race.entries));
     }
 
-    /** The speed at which a candidate counts as good as the reference; by what its sizes cost, in what the reference's do. */
+    /**
+     * The speed at which a candidate counts as good as the reference; by what its sizes cost, in what the reference's
+     * do.
+     */
     static double asGood(double cost) {
         return 1 - SLOWER * (1 + Math.log(cost));
     }
 
     /**
-     * How fast a candidate learns, in the reference's speed: at which part of the steps the reference had the loss that the candidate has after all of
-     * them; 1 if it has not got there yet. Losses themselves do not compare: a tenth is one step in one dataset and ten in another.
+     * How fast a candidate learns, in the reference's speed: at which part of the steps the reference had the loss that
+     * the candidate has after all of them; 1 if it has not got there yet. Losses themselves do not compare: a tenth is
+     * one step in one dataset and ten in another.
      */
     static double speed(double[] reference, double loss, int steps) {
         int before = steps;
@@ -132,7 +138,9 @@ public final class SizeRace {
 
     /** What candidates are compared by after so many steps: the mean loss over the second half of them. */
     public static double mean(double[] losses, int steps) {
-        return DoubleStream.of(Arrays.copyOfRange(losses, steps / 2, steps)).average().orElseThrow();
+        return DoubleStream.of(Arrays.copyOfRange(losses, steps / 2, steps))
+                .average()
+                .orElseThrow();
     }
 
     private List<Integer> heat(List<Integer> running, int steps, int most) {
@@ -149,8 +157,13 @@ public final class SizeRace {
             ranked.remove((Integer) first);
             ranked.add(0, first);
         }
-        return most > 1 ? ranked.subList(0, Math.min(most, ranked.size()))
-                : ranked.stream().filter(candidate -> (1 - CLEARLY) * entries[candidate].loss <= best).min(Comparator.naturalOrder()).map(List::of).orElseThrow();
+        return most > 1
+                ? ranked.subList(0, Math.min(most, ranked.size()))
+                : ranked.stream()
+                        .filter(candidate -> (1 - CLEARLY) * entries[candidate].loss <= best)
+                        .min(Comparator.naturalOrder())
+                        .map(List::of)
+                        .orElseThrow();
     }
 
     private Entry entry(int candidate, int steps) {
@@ -167,8 +180,8 @@ public final class SizeRace {
      * Steps of the heats that a number of steps pays for, all but the winner's taken together.
      *
      * @param candidates how many there are
-     * @param steps      to spend on those that lose
-     * @param total      of the whole training
+     * @param steps to spend on those that lose
+     * @param total of the whole training
      * @return one or two, rising; the first of them at least 1
      */
     public static int[] heats(int candidates, double steps, long total) {

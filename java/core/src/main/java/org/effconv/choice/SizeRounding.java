@@ -8,8 +8,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
-import org.effconv.cost.EqualCost;
 import org.effconv.cost.Cost;
+import org.effconv.cost.EqualCost;
 import org.effconv.cost.FiniteSizes;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.error.EffconvException.JobFailed;
@@ -39,13 +39,14 @@ public final class SizeRounding {
     }
 
     /**
-     * Plain rounding where that is within the {@linkplain Cost.Kind#choiceTolerance tolerance} of P*; else the odd sizes within it that are
-     * nearest to the soft ones, by the sum over the layers of share_l (log k_l - log v_l)^2, share_l being the layer's part of P(v): among
-     * layers of equal cost those nearest a rounding edge move, and a cheap layer moves sooner than a costly one. (Where v is the best point
-     * of the budget's surface, a parameter is worth the same in every layer, so what a move loses is of second order and grows with the
-     * cost it moves.)
+     * Plain rounding where that is within the {@linkplain Cost.Kind#choiceTolerance tolerance} of P*; else the odd
+     * sizes within it that are nearest to the soft ones, by the sum over the layers of share_l (log k_l - log v_l)^2,
+     * share_l being the layer's part of P(v): among layers of equal cost those nearest a rounding edge move, and a
+     * cheap layer moves sooner than a costly one. (Where v is the best point of the budget's surface, a parameter is
+     * worth the same in every layer, so what a move loses is of second order and grows with the cost it moves.)
      *
-     * @throws JobFailed if no choice is found; the message names the nearest. {@link #requireReachable} tells beforehand.
+     * @throws JobFailed if no choice is found; the message names the nearest. {@link #requireReachable} tells
+     *     beforehand.
      */
     public static int[] repair(double[] v, Cost cost, double target) {
         int[] rounded = round(v, cost.layers());
@@ -59,15 +60,19 @@ public final class SizeRounding {
                 return found;
             }
         }
-        throw new JobFailed(String.format(Locale.ROOT,
+        throw new JobFailed(String.format(
+                Locale.ROOT,
                 "no odd sizes near %s cost within %.0f %% of %s; the nearest, %s, cost %s",
-                format(v), 100 * cost.kind().choiceTolerance(), cost.kind().format(target), Arrays.toString(found),
+                format(v),
+                100 * cost.kind().choiceTolerance(),
+                cost.kind().format(target),
+                Arrays.toString(found),
                 cost.kind().format(cost.at(found))));
     }
 
     /**
-     * Odd sizes that cost no more than a ceiling: the plain rounding; while that costs too much, one layer a ring less, the one that moves
-     * least by the measure of {@link #repair} for what it saves.
+     * Odd sizes that cost no more than a ceiling: the plain rounding; while that costs too much, one layer a ring less,
+     * the one that moves least by the measure of {@link #repair} for what it saves.
      *
      * @param ceiling at least the cost of the network with all sizes 1
      */
@@ -79,7 +84,8 @@ public final class SizeRounding {
             double least = Double.POSITIVE_INFINITY;
             for (int l = 0; l < sizes.length; l++) {
                 if (sizes[l] > 1) {
-                    double saved = cost.layer(l, sizes[l]) - cost.layer(l, sizes[l] - 2); // 0 where a table of times is flat
+                    double saved =
+                            cost.layer(l, sizes[l]) - cost.layer(l, sizes[l] - 2); // 0 where a table of times is flat
                     double share = cost.spent(l, v[l]) / soft;
                     double further = moved(share, v[l], sizes[l] - 2) - moved(share, v[l], sizes[l]);
                     double price = saved > 0 ? further / saved : Double.MAX_VALUE;
@@ -98,8 +104,8 @@ public final class SizeRounding {
     }
 
     /**
-     * Refuses a budget that no odd sizes near uniform ones meet, before a search is spent on it: with few layers the choices
-     * lie far apart.
+     * Refuses a budget that no odd sizes near uniform ones meet, before a search is spent on it: with few layers the
+     * choices lie far apart.
      *
      * @throws InvalidInput naming the nearest choice there is
      */
@@ -109,20 +115,23 @@ public final class SizeRounding {
         Arrays.setAll(v, l -> Math.min(uniform, cost.layers().get(l).kmax()));
         int[] nearest = search(v, cost, target, MANY_CANDIDATES);
         if (!cost.meets(cost.at(nearest), target)) {
-            throw new InvalidInput(String.format(Locale.ROOT,
+            throw new InvalidInput(String.format(
+                    Locale.ROOT,
                     "budget: no odd kernel sizes near uniform ones cost within %.0f %% of %s; the nearest, %s, cost %s",
-                    100 * cost.kind().choiceTolerance(), cost.kind().format(target), Arrays.toString(nearest),
+                    100 * cost.kind().choiceTolerance(),
+                    cost.kind().format(target),
+                    Arrays.toString(nearest),
                     cost.kind().format(cost.at(nearest))));
         }
     }
 
     /**
-     * Choices that meet the budget and are near to soft sizes, nearest first by the measure of {@link #repair}; of choices
-     * that cost nearly the same only the nearest.
+     * Choices that meet the budget and are near to soft sizes, nearest first by the measure of {@link #repair}; of
+     * choices that cost nearly the same only the nearest.
      *
      * @param pinned layer that has the given size in all of them; -1 for none
-     * @param size   of that layer
-     * @param most   choices at most
+     * @param size of that layer
+     * @param most choices at most
      */
     static List<int[]> near(double[] v, int pinned, int size, Cost cost, double target, int most) {
         int[][] options = options(v, cost, CANDIDATES);
@@ -165,8 +174,10 @@ public final class SizeRounding {
         double[] least = new double[n + 1];
         double[] most = new double[n + 1];
         for (int l = n - 1; l >= 0; l--) {
-            least[l] = least[l + 1] + cost.layer(l, Arrays.stream(options[l]).min().getAsInt());
-            most[l] = most[l + 1] + cost.layer(l, Arrays.stream(options[l]).max().getAsInt());
+            least[l] =
+                    least[l + 1] + cost.layer(l, Arrays.stream(options[l]).min().getAsInt());
+            most[l] =
+                    most[l + 1] + cost.layer(l, Arrays.stream(options[l]).max().getAsInt());
         }
         List<Partial> beam = List.of(new Partial(null, 0, cost.fixed(), 0));
         for (int l = 0; l < n; l++) {
@@ -194,8 +205,10 @@ public final class SizeRounding {
         return Cost.deviation(a.cost, target) < Cost.deviation(b.cost, target);
     }
 
-    // Per bucket of cost (1/256 of the tolerance wide) only the least moved choice stays; hopeless choices go, unless all are.
-    private static List<Partial> prune(List<Partial> choices, double target, double tolerance, double least, double most) {
+    // Per bucket of cost (1/256 of the tolerance wide) only the least moved choice stays; hopeless choices go, unless
+    // all are.
+    private static List<Partial> prune(
+            List<Partial> choices, double target, double tolerance, double least, double most) {
         double width = target * tolerance / 256;
         TreeMap<Long, Partial> buckets = new TreeMap<>();
         for (Partial p : choices) {
@@ -203,12 +216,18 @@ public final class SizeRounding {
             long bucket = (long) Math.floor(p.cost / width) * 2 + (hopeless ? 1 : 0);
             buckets.merge(bucket, p, (a, b) -> b.moved < a.moved ? b : a);
         }
-        List<Partial> hopeful = buckets.entrySet().stream().filter(e -> e.getKey() % 2 == 0).map(Map.Entry::getValue).toList();
+        List<Partial> hopeful = buckets.entrySet().stream()
+                .filter(e -> e.getKey() % 2 == 0)
+                .map(Map.Entry::getValue)
+                .toList();
         List<Partial> kept = hopeful.isEmpty() ? List.copyOf(buckets.values()) : hopeful;
         if (kept.size() <= BEAM) {
             return kept;
         }
-        return kept.stream().sorted(Comparator.comparingDouble(Partial::moved)).limit(BEAM).toList();
+        return kept.stream()
+                .sorted(Comparator.comparingDouble(Partial::moved))
+                .limit(BEAM)
+                .toList();
     }
 
     private static int[][] options(double[] v, Cost cost, int candidates) {

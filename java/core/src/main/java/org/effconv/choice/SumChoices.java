@@ -11,10 +11,11 @@ import org.effconv.cost.Cost;
 import org.effconv.nn.SizedLayer;
 
 /**
- * Odd sizes near soft ones that cost a given amount, apart by the sum of their sizes: for each sum the choice moved least. Half of a
- * layer's weight in that is its share of the cost, as {@link SizeRounding#repair} measures it, and half the same for all: a layer that
- * costs next to nothing must not pay for the order of the sums and the budget alone, since what it loses is no less. (With a first layer of
- * 7 instead of 3, 1.4 % of the parameters, cnn6 had 0.6 to 4.4 % more loss in six trials, docs/results/value.md.)
+ * Odd sizes near soft ones that cost a given amount, apart by the sum of their sizes: for each sum the choice moved
+ * least. Half of a layer's weight in that is its share of the cost, as {@link SizeRounding#repair} measures it, and
+ * half the same for all: a layer that costs next to nothing must not pay for the order of the sums and the budget
+ * alone, since what it loses is no less. (With a first layer of 7 instead of 3, 1.4 % of the parameters, cnn6 had 0.6
+ * to 4.4 % more loss in six trials, docs/results/value.md.)
  */
 final class SumChoices {
     private static final int VERY_FEW_LAYERS = 4; // so few have more candidates each
@@ -25,7 +26,7 @@ final class SumChoices {
 
     /**
      * @param sizes one per layer
-     * @param cost  of the network
+     * @param cost of the network
      * @param moved sum over the layers of (share_l + 1 / layers) / 2 (log k_l - log v_l)^2
      */
     record Choice(int[] sizes, double cost, double moved) {
@@ -45,7 +46,8 @@ final class SumChoices {
         return nearest.isEmpty() ? search(v, cost, target, tolerance, MANY_CANDIDATES) : nearest;
     }
 
-    private static TreeMap<Integer, Choice> search(double[] v, Cost cost, double target, double tolerance, int candidates) {
+    private static TreeMap<Integer, Choice> search(
+            double[] v, Cost cost, double target, double tolerance, int candidates) {
         List<SizedLayer> layers = cost.layers();
         int n = layers.size();
         double soft = cost.soft(v).total();
@@ -54,7 +56,8 @@ final class SumChoices {
         double[] most = new double[n + 1];
         for (int l = n - 1; l >= 0; l--) {
             options[l] = options(v[l], layers.get(l).kmax(), candidates);
-            least[l] = least[l + 1] + cost.layer(l, IntStream.of(options[l]).min().getAsInt());
+            least[l] =
+                    least[l + 1] + cost.layer(l, IntStream.of(options[l]).min().getAsInt());
             most[l] = most[l + 1] + cost.layer(l, IntStream.of(options[l]).max().getAsInt());
         }
         List<Partial> beam = List.of(new Partial(null, 0, 0, cost.fixed(), 0));
@@ -74,7 +77,9 @@ final class SumChoices {
                 }
             }
             beam = kept.values().stream()
-                    .sorted(Comparator.comparingDouble(Partial::moved).thenComparingDouble(Partial::cost).thenComparingInt(Partial::sum))
+                    .sorted(Comparator.comparingDouble(Partial::moved)
+                            .thenComparingDouble(Partial::cost)
+                            .thenComparingInt(Partial::sum))
                     .limit(BEAM)
                     .toList();
         }

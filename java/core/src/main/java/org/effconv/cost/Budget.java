@@ -9,10 +9,10 @@ import org.effconv.error.EffconvException.InvalidInput;
 /**
  * What the user asks the network to cost, before it is known which network.
  *
- * @param form  how {@code value} is meant
+ * @param form how {@code value} is meant
  * @param value an amount in the cost's unit, a ratio, or a size; 0 for AUTO
- * @param cost  what is counted
- * @param text  as the user wrote it, for messages
+ * @param cost what is counted
+ * @param text as the user wrote it, for messages
  */
 public record Budget(Form form, double value, Cost.Kind cost, String text) {
     /** The setting that leaves the kind of cost to the budget's unit. */
@@ -37,8 +37,9 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
     private static final Pattern TIME = Pattern.compile(DECIMAL + "\\s?(us|ms|s)");
     private static final Pattern RATIO = Pattern.compile(DECIMAL + "x");
     private static final Pattern UNIFORM = Pattern.compile("(as-good-as:)?k(\\d{1,2})");
-    private static final String FORMS = "a number of parameters (120k, 1.2M, 123456) or of multiply-adds (30MMAC), a time (4.2ms), "
-            + "a ratio to uniform size 3 (1.5x), a uniform size (k5), the least that is as good as one (as-good-as:k5), or auto";
+    private static final String FORMS =
+            "a number of parameters (120k, 1.2M, 123456) or of multiply-adds (30MMAC), a time (4.2ms), "
+                    + "a ratio to uniform size 3 (1.5x), a uniform size (k5), the least that is as good as one (as-good-as:k5), or auto";
 
     /** An amount of what a cost counts. */
     public static Budget of(Cost cost, double amount) {
@@ -56,7 +57,8 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
      */
     public static Budget parse(String text, String cost) {
         if (BudgetRange.isRange(text)) {
-            throw new InvalidInput("budget '" + text + "' is a range: expected one budget here; 'effconv search' learns sizes for a range, "
+            throw new InvalidInput("budget '" + text
+                    + "' is a range: expected one budget here; 'effconv search' learns sizes for a range, "
                     + "'effconv sizes' then tells those of a budget in it");
         }
         Cost.Kind asked = cost.equals(BY_UNIT) ? null : Cost.Kind.of(cost);
@@ -67,9 +69,15 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
         }
         Matcher m = UNIFORM.matcher(s);
         if (m.matches()) {
-            // What a network takes to serve is its multiply-adds; a size alone stands for parameters, as the paper's budgets do.
-            return m.group(1) == null ? new Budget(Form.UNIFORM, size(m.group(2), text), kind, text)
-                    : new Budget(Form.AS_GOOD_AS, size(m.group(2), text), asked == null ? Cost.Kind.MULTIPLY_ADDS : asked, text);
+            // What a network takes to serve is its multiply-adds; a size alone stands for parameters, as the paper's
+            // budgets do.
+            return m.group(1) == null
+                    ? new Budget(Form.UNIFORM, size(m.group(2), text), kind, text)
+                    : new Budget(
+                            Form.AS_GOOD_AS,
+                            size(m.group(2), text),
+                            asked == null ? Cost.Kind.MULTIPLY_ADDS : asked,
+                            text);
         }
         m = RATIO.matcher(s);
         if (m.matches()) {
@@ -78,7 +86,8 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
         m = TIME.matcher(s);
         if (m.matches()) {
             requireUnit(Cost.Kind.LATENCY, asked, text);
-            return new Budget(Form.AMOUNT, milliseconds(m.group(2)) * positive(m.group(1), text), Cost.Kind.LATENCY, text);
+            return new Budget(
+                    Form.AMOUNT, milliseconds(m.group(2)) * positive(m.group(1), text), Cost.Kind.LATENCY, text);
         }
         m = COUNT.matcher(s);
         if (m.matches()) {
@@ -88,7 +97,8 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
             }
             requireUnit(kind, asked, text);
             if (kind == Cost.Kind.LATENCY) {
-                throw new InvalidInput("budget '" + text + "' of latency has no unit: expected a time in us, ms or s (4.2ms)");
+                throw new InvalidInput(
+                        "budget '" + text + "' of latency has no unit: expected a time in us, ms or s (4.2ms)");
             }
             return new Budget(Form.AMOUNT, value, kind, text);
         }
@@ -97,20 +107,23 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
 
     private static void requireUnit(Cost.Kind found, Cost.Kind asked, String text) {
         if (asked != null && asked != found) {
-            String expected = switch (asked) {
-                case PARAMETERS -> "a number of parameters (120k)";
-                case MULTIPLY_ADDS -> "a number of multiply-adds (30MMAC)";
-                case LATENCY -> "a time (4.2ms)";
-            };
-            throw new InvalidInput("budget '" + text + "' is one of " + found.key() + ", and cost '" + asked.key() + "' was asked for: expected "
-                    + expected + ", a ratio to uniform size 3 (1.5x), a uniform size (k5), or auto");
+            String expected =
+                    switch (asked) {
+                        case PARAMETERS -> "a number of parameters (120k)";
+                        case MULTIPLY_ADDS -> "a number of multiply-adds (30MMAC)";
+                        case LATENCY -> "a time (4.2ms)";
+                    };
+            throw new InvalidInput("budget '" + text + "' is one of " + found.key() + ", and cost '" + asked.key()
+                    + "' was asked for: expected " + expected
+                    + ", a ratio to uniform size 3 (1.5x), a uniform size (k5), or auto");
         }
     }
 
     private static int size(String digits, String text) {
         int size = Integer.parseInt(digits);
         if (size < 1 || size > Cost.LARGEST_SIZE || size % 2 == 0) {
-            throw new InvalidInput("budget '" + text + "': uniform size " + size + "; expected an odd number from 1 to " + Cost.LARGEST_SIZE);
+            throw new InvalidInput("budget '" + text + "': uniform size " + size + "; expected an odd number from 1 to "
+                    + Cost.LARGEST_SIZE);
         }
         return size;
     }
@@ -172,16 +185,21 @@ public record Budget(Form form, double value, Cost.Kind cost, String text) {
      */
     public double target(Cost of) {
         if (of.kind() != cost) {
-            throw new IllegalArgumentException("budget '" + text + "' of " + cost.key() + " for a cost of " + of.kind().key());
+            throw new IllegalArgumentException("budget '" + text + "' of " + cost.key() + " for a cost of "
+                    + of.kind().key());
         }
         double target = amount(of::uniform);
         double smallest = of.uniform(1);
         double largest = of.at(of.plan().largestSizes());
         if (target < smallest || target > largest) {
-            throw new InvalidInput(String.format(Locale.ROOT,
+            throw new InvalidInput(String.format(
+                    Locale.ROOT,
                     "budget '%s' means %s; this network costs %s with all sizes 1 and %s with all sizes at kmax: "
                             + "expected a number between them",
-                    text, cost.format(target), cost.format(smallest), cost.format(largest)));
+                    text,
+                    cost.format(target),
+                    cost.format(smallest),
+                    cost.format(largest)));
         }
         return target;
     }

@@ -7,8 +7,9 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 
 /**
- * What a network costs at given kernel sizes: a fixed part, and a part per sized layer that does not fall as its size grows.
- * At soft sizes it is continuous and piecewise linear between odd ones, as the soft tap count is, and exact at them.
+ * What a network costs at given kernel sizes: a fixed part, and a part per sized layer that does not fall as its size
+ * grows. At soft sizes it is continuous and piecewise linear between odd ones, as the soft tap count is, and exact at
+ * them.
  */
 public interface Cost {
     /** Smallest soft size: one tap. */
@@ -74,7 +75,7 @@ public interface Cost {
     /**
      * A cost at soft sizes and its derivatives by them (right ones at odd sizes; 0 from kmax on).
      *
-     * @param total  of the network
+     * @param total of the network
      * @param slopes one per layer
      */
     record Soft(double total, double[] slopes) {}
@@ -90,8 +91,8 @@ public interface Cost {
     double layer(int l, int size);
 
     /**
-     * What layer {@code l} spends at soft size v, as the weight of its rounding; unlike {@link #soft} it need not be exact
-     * anywhere.
+     * What layer {@code l} spends at soft size v, as the weight of its rounding; unlike {@link #soft} it need not be
+     * exact anywhere.
      */
     double spent(int l, double v);
 
@@ -114,7 +115,9 @@ public interface Cost {
 
     /** With the same odd size in every layer, or its kmax where that is smaller. */
     default double uniform(int size) {
-        return at(layers().stream().mapToInt(layer -> Math.min(size, layer.kmax())).toArray());
+        return at(layers().stream()
+                .mapToInt(layer -> Math.min(size, layer.kmax()))
+                .toArray());
     }
 
     /** Whether an amount is within the kind's {@linkplain Kind#choiceTolerance tolerance} of the target. */
@@ -140,7 +143,7 @@ public interface Cost {
     /**
      * By measured times, linear between odd sizes.
      *
-     * @param fixed        milliseconds of everything but the sized layers
+     * @param fixed milliseconds of everything but the sized layers
      * @param milliseconds per sized layer those at sizes 1, 3 ... kmax, none below the one before
      */
     static Cost latency(NetworkPlan plan, double fixed, List<double[]> milliseconds) {

@@ -12,7 +12,10 @@ public final class EqualCost {
 
     private EqualCost() {}
 
-    /** A multiple of {@code sizes} (above 0), each layer within 1..kmax, that costs {@code target}, or the nearest to it. */
+    /**
+     * A multiple of {@code sizes} (above 0), each layer within 1..kmax, that costs {@code target}, or the nearest to
+     * it.
+     */
     public static double[] scaled(double[] sizes, Cost cost, double target) {
         double low = Math.log(Cost.SMALLEST_SIZE / Arrays.stream(sizes).max().orElseThrow());
         double high = Math.log(Cost.LARGEST_SIZE / Arrays.stream(sizes).min().orElseThrow());
@@ -43,8 +46,8 @@ public final class EqualCost {
     }
 
     /**
-     * Sizes around given ones: v_l exp(spread z_l), z standard normal, times a common factor that brings the cost back to
-     * that of v.
+     * Sizes around given ones: v_l exp(spread z_l), z standard normal, times a common factor that brings the cost back
+     * to that of v.
      *
      * @param free whether the cost is let go: no common factor
      */
@@ -55,8 +58,8 @@ public final class EqualCost {
     }
 
     /**
-     * Odd sizes at random: each layer's the odd size below or above, with the probability that keeps the mean; of a few such draws the
-     * first, or else the best, that costs about the same.
+     * Odd sizes at random: each layer's the odd size below or above, with the probability that keeps the mean; of a few
+     * such draws the first, or else the best, that costs about the same.
      */
     public static double[] odd(double[] v, Cost cost, long seed, long index) {
         SplittableRandom random = mixed(~seed, index); // others than those of the deviates
@@ -101,7 +104,9 @@ public final class EqualCost {
 
     private static double[] times(double[] sizes, double factor, Cost cost) {
         double[] v = new double[sizes.length];
-        Arrays.setAll(v, l -> Math.max(Cost.SMALLEST_SIZE, Math.min(cost.layers().get(l).kmax(), factor * sizes[l])));
+        Arrays.setAll(
+                v,
+                l -> Math.max(Cost.SMALLEST_SIZE, Math.min(cost.layers().get(l).kmax(), factor * sizes[l])));
         return v;
     }
 }

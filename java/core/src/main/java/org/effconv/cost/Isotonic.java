@@ -15,7 +15,8 @@ public final class Isotonic {
             pools++;
             while (pools > 1 && means[pools - 2] > means[pools - 1]) {
                 int count = counts[pools - 2] + counts[pools - 1];
-                means[pools - 2] = (means[pools - 2] * counts[pools - 2] + means[pools - 1] * counts[pools - 1]) / count;
+                means[pools - 2] =
+                        (means[pools - 2] * counts[pools - 2] + means[pools - 1] * counts[pools - 1]) / count;
                 counts[pools - 2] = count;
                 pools--;
             }

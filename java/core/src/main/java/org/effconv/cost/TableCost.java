@@ -18,10 +18,14 @@ final class TableCost implements Cost {
         require(atOdd.size() == layers().size(), atOdd.size() + " rows for " + layers().size() + " sized layers");
         for (SizedLayer layer : layers()) {
             double[] row = this.atOdd.get(layer.index());
-            require(row.length == (layer.kmax() + 1) / 2, row.length + " times for layer " + layer.name() + " of kmax " + layer.kmax());
+            require(
+                    row.length == (layer.kmax() + 1) / 2,
+                    row.length + " times for layer " + layer.name() + " of kmax " + layer.kmax());
             double before = 0;
             for (double value : row) {
-                require(value >= before && value < Double.POSITIVE_INFINITY, value + " after " + before + " for layer " + layer.name());
+                require(
+                        value >= before && value < Double.POSITIVE_INFINITY,
+                        value + " after " + before + " for layer " + layer.name());
                 before = value;
             }
         }

@@ -16,10 +16,10 @@ import java.util.List;
  */
 final class CifarBinary {
     private static final String TEST = "test_batch.bin";
-    private static final List<String> TRAIN = List.of("data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
-            "data_batch_4.bin", "data_batch_5.bin");
-    private static final List<String> CLASSES = List.of("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
-            "horse", "ship", "truck");
+    private static final List<String> TRAIN =
+            List.of("data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin");
+    private static final List<String> CLASSES =
+            List.of("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck");
     private static final int SIDE = 32;
     private static final int PLANE = SIDE * SIDE;
     private static final int RECORD = 1 + 3 * PLANE;
@@ -46,13 +46,16 @@ final class CifarBinary {
         long records = 0;
         for (Path file : files) {
             if (!Files.isRegularFile(file)) {
-                throw invalid(file, "file is missing, expected " + TRAIN.get(0) + " to " + TRAIN.get(4) + " and " + TEST);
+                throw invalid(
+                        file, "file is missing, expected " + TRAIN.get(0) + " to " + TRAIN.get(4) + " and " + TEST);
             }
             try {
                 long size = Files.size(file);
                 if (size == 0 || size % RECORD != 0) {
-                    throw invalid(file, "holds " + size + " bytes, expected a multiple of " + RECORD
-                            + " (one label byte and 3x32x32 bytes an image)");
+                    throw invalid(
+                            file,
+                            "holds " + size + " bytes, expected a multiple of " + RECORD
+                                    + " (one label byte and 3x32x32 bytes an image)");
                 }
                 records += size / RECORD;
             } catch (IOException e) {
@@ -78,8 +81,10 @@ final class CifarBinary {
                     }
                     labels[next] = record[0] & 0xff;
                     if (labels[next] >= CLASSES.size()) {
-                        throw invalid(file, "label " + labels[next] + " of record " + (next - first)
-                                + " is out of range, expected 0 to " + (CLASSES.size() - 1));
+                        throw invalid(
+                                file,
+                                "label " + labels[next] + " of record " + (next - first)
+                                        + " is out of range, expected 0 to " + (CLASSES.size() - 1));
                     }
                     interleave(record, pixels, next * 3 * PLANE);
                     next++;

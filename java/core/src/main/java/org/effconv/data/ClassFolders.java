@@ -21,14 +21,14 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Which files of a part are its images, and of which class: the one rule for folders and zips. An image is
- * {@code <class>/<file>}, or {@code <folder>/<class>/<file>} where one folder stands above the classes. Whatever else there is, by its name or
- * its place, is skipped and told in one warning.
+ * {@code <class>/<file>}, or {@code <folder>/<class>/<file>} where one folder stands above the classes. Whatever else
+ * there is, by its name or its place, is skipped and told in one warning.
  */
 final class ClassFolders {
     private static final Logger LOG = LoggerFactory.getLogger(ClassFolders.class);
     private static final Set<String> READ = Set.of("png", "jpg", "jpeg", "jpe", "jfif");
-    private static final Set<String> NOT_READ =
-            Set.of("gif", "bmp", "tif", "tiff", "webp", "avif", "heic", "heif", "jp2", "jxl", "ppm", "pgm", "pbm", "pnm");
+    private static final Set<String> NOT_READ = Set.of(
+            "gif", "bmp", "tif", "tiff", "webp", "avif", "heic", "heif", "jp2", "jxl", "ppm", "pgm", "pbm", "pnm");
     private static final Set<String> LEFT_BEHIND =
             Set.of("Thumbs.db", "__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information");
     private static final int NAMED = 3;
@@ -62,7 +62,9 @@ final class ClassFolders {
         Set<String> skipped = new TreeSet<>();
         List<Entry> images = new ArrayList<>();
         // In order, so that whichever is refused first is the same on every system.
-        for (Entry entry : entries.stream().sorted(Comparator.comparing(e -> String.join("/", e.path()))).toList()) {
+        for (Entry entry : entries.stream()
+                .sorted(Comparator.comparing(e -> String.join("/", e.path())))
+                .toList()) {
             String ending = ending(entry.file());
             if (hidden(entry.path()) == entry.path().size() && (READ.contains(ending) || NOT_READ.contains(ending))) {
                 images.add(entry);
@@ -71,18 +73,22 @@ final class ClassFolders {
             }
         }
         int above = commonFolder(images) ? 1 : 0;
-        Map<Boolean, List<Entry>> inClass = images.stream().collect(Collectors.partitioningBy(e -> e.path().size() == above + 2));
+        Map<Boolean, List<Entry>> inClass =
+                images.stream().collect(Collectors.partitioningBy(e -> e.path().size() == above + 2));
         if (inClass.get(true).isEmpty()) {
             refuseTooDeep(inClass.get(false));
         }
         inClass.get(false).forEach(e -> skipped.add(shown(e.path(), false)));
         Map<String, String> classes = new HashMap<>();
-        List<Item> items = inClass.get(true).stream().map(e -> item(part, e, classes))
-                .sorted(Comparator.comparing(Item::className).thenComparing(Item::file)).toList();
+        List<Item> items = inClass.get(true).stream()
+                .map(e -> item(part, e, classes))
+                .sorted(Comparator.comparing(Item::className).thenComparing(Item::file))
+                .toList();
         refuseTwice(items);
         Set<String> classFolders = Set.copyOf(classes.values());
         for (List<String> folder : folders) {
-            if (hidden(folder) < folder.size() || folder.size() == above + 1 && !classFolders.contains(folder.get(above))) {
+            if (hidden(folder) < folder.size()
+                    || folder.size() == above + 1 && !classFolders.contains(folder.get(above))) {
                 skipped.add(shown(folder, true));
             }
         }
@@ -127,8 +133,9 @@ final class ClassFolders {
     }
 
     /**
-     * Whether one folder stands above all classes: images that lie two folders deep all lie in it. Images directly in it are strays. Images in
-     * folders beside it are so as well, unless they and those would make more classes, or be more, than what it holds.
+     * Whether one folder stands above all classes: images that lie two folders deep all lie in it. Images directly in
+     * it are strays. Images in folders beside it are so as well, unless they and those would make more classes, or be
+     * more, than what it holds.
      */
     private static boolean commonFolder(List<Entry> images) {
         List<Entry> inner = images.stream().filter(e -> e.path().size() == 3).toList();
@@ -142,13 +149,18 @@ final class ClassFolders {
     }
 
     private static long classFolders(List<Entry> images) {
-        return images.stream().map(e -> e.path().get(e.path().size() - 2)).distinct().count();
+        return images.stream()
+                .map(e -> e.path().get(e.path().size() - 2))
+                .distinct()
+                .count();
     }
 
     private static void refuseTooDeep(List<Entry> images) {
         images.stream().filter(e -> e.path().size() > 2).findFirst().ifPresent(e -> {
-            throw invalid(e.where(), "stands too deep, and no image stands where it should; expected <class>/<image>, or <folder>/<class>/<image> with "
-                    + "one folder common to all");
+            throw invalid(
+                    e.where(),
+                    "stands too deep, and no image stands where it should; expected <class>/<image>, or <folder>/<class>/<image> with "
+                            + "one folder common to all");
         });
     }
 
@@ -159,25 +171,32 @@ final class ClassFolders {
         }
         String folder = entry.path().get(entry.path().size() - 2);
         if ((folder + entry.file()).indexOf(UNREADABLE) >= 0) {
-            throw invalid(entry.where(), "has a name that this system's locale cannot read, so that classes would be confused; expected a locale with UTF-8, as "
-                    + "LC_ALL=C.UTF-8");
+            throw invalid(
+                    entry.where(),
+                    "has a name that this system's locale cannot read, so that classes would be confused; expected a locale with UTF-8, as "
+                            + "LC_ALL=C.UTF-8");
         }
         String name = Normalizer.normalize(folder, Normalizer.Form.NFC);
         String other = classes.putIfAbsent(name, folder);
         if (other != null && !other.equals(folder)) {
-            throw invalid(part, "has two folders whose names are both '" + name + "', written as " + codePoints(other) + " and as "
-                    + codePoints(folder) + "; expected one folder for each class");
+            throw invalid(
+                    part,
+                    "has two folders whose names are both '" + name + "', written as " + codePoints(other) + " and as "
+                            + codePoints(folder) + "; expected one folder for each class");
         }
         return new Item(name, entry.file(), entry.where(), entry.content());
     }
 
     private static String codePoints(String name) {
-        return name.codePoints().mapToObj(c -> String.format(Locale.ROOT, "U+%04X", c)).collect(Collectors.joining(" "));
+        return name.codePoints()
+                .mapToObj(c -> String.format(Locale.ROOT, "U+%04X", c))
+                .collect(Collectors.joining(" "));
     }
 
     private static void refuseTwice(List<Item> items) {
         for (int i = 1; i < items.size(); i++) {
-            if (items.get(i).className().equals(items.get(i - 1).className()) && items.get(i).file().equals(items.get(i - 1).file())) {
+            if (items.get(i).className().equals(items.get(i - 1).className())
+                    && items.get(i).file().equals(items.get(i - 1).file())) {
                 throw invalid(items.get(i).where(), "stands there twice, expected each name once; write the zip again");
             }
         }
@@ -185,17 +204,27 @@ final class ClassFolders {
 
     private static void tellSkipped(Path part, Collection<String> skipped) {
         if (!skipped.isEmpty()) {
-            LOG.warn("{}: skipped {} that {} no image of a class: {}", part, skipped.size() == 1 ? "1 entry" : skipped.size() + " entries",
-                    skipped.size() == 1 ? "is" : "are", some(skipped));
+            LOG.warn(
+                    "{}: skipped {} that {} no image of a class: {}",
+                    part,
+                    skipped.size() == 1 ? "1 entry" : skipped.size() + " entries",
+                    skipped.size() == 1 ? "is" : "are",
+                    some(skipped));
         }
     }
 
     private static void tellTwoFormats(Path part, List<Item> items) {
         Set<List<String>> seen = new HashSet<>();
-        List<String> again = items.stream().filter(i -> !seen.add(List.of(i.className(), stem(i.file()))))
-                .map(i -> i.className() + "/" + i.file()).toList();
+        List<String> again = items.stream()
+                .filter(i -> !seen.add(List.of(i.className(), stem(i.file()))))
+                .map(i -> i.className() + "/" + i.file())
+                .toList();
         if (!again.isEmpty()) {
-            LOG.warn("{}: {} of {} images have the name of another but for its ending, and all are used: {}", part, again.size(), items.size(),
+            LOG.warn(
+                    "{}: {} of {} images have the name of another but for its ending, and all are used: {}",
+                    part,
+                    again.size(),
+                    items.size(),
                     some(again));
         }
     }

@@ -56,20 +56,26 @@ final class DataFiles {
             bytes = in.readNBytes(expected);
             if (bytes.length == expected && in.read() >= 0) {
                 long more = 1 + in.transferTo(OutputStream.nullOutputStream());
-                throw invalid(file, "holds " + (before + expected + more) + " bytes, expected " + (before + (long) expected)
-                        + " by its header");
+                throw invalid(
+                        file,
+                        "holds " + (before + expected + more) + " bytes, expected " + (before + (long) expected)
+                                + " by its header");
             }
         } catch (EOFException e) {
-            throw invalid(file, "is truncated: the gzip data ends early, expected " + (before + (long) expected)
-                    + " bytes by its header");
+            throw invalid(
+                    file,
+                    "is truncated: the gzip data ends early, expected " + (before + (long) expected)
+                            + " bytes by its header");
         } catch (ZipException e) {
             throw invalid(file, "holds damaged gzip data (" + e.getMessage() + ")");
         } catch (OutOfMemoryError e) {
             throw noRoom(file.toString(), 2L * expected); // pieces first, then one array
         }
         if (bytes.length < expected) {
-            throw invalid(file, "is truncated: holds " + (before + bytes.length) + " bytes, expected "
-                    + (before + (long) expected) + " by its header");
+            throw invalid(
+                    file,
+                    "is truncated: holds " + (before + bytes.length) + " bytes, expected " + (before + (long) expected)
+                            + " by its header");
         }
         return bytes;
     }
@@ -88,14 +94,25 @@ final class DataFiles {
         Runtime runtime = Runtime.getRuntime();
         long used = runtime.totalMemory() - runtime.freeMemory();
         long enough = ((used + bytes) / 4 * 5 >> 20) + 64;
-        return new EffconvException(String.format(Locale.ROOT, "%s: takes %,d MiB of Java heap, which may grow to %,d MiB and holds %,d; expected "
-                + "java -Xmx%dm or more (EFFCONV_JAVA_OPTS=-Xmx%dm)", what, bytes >> 20, runtime.maxMemory() >> 20, used >> 20, enough, enough));
+        return new EffconvException(String.format(
+                Locale.ROOT,
+                "%s: takes %,d MiB of Java heap, which may grow to %,d MiB and holds %,d; expected "
+                        + "java -Xmx%dm or more (EFFCONV_JAVA_OPTS=-Xmx%dm)",
+                what,
+                bytes >> 20,
+                runtime.maxMemory() >> 20,
+                used >> 20,
+                enough,
+                enough));
     }
 
     /** Names of the classes from a text file, one a line. */
     static List<String> classNames(Path file) {
         try {
-            List<String> names = Files.readAllLines(file).stream().map(String::strip).filter(s -> !s.isEmpty()).toList();
+            List<String> names = Files.readAllLines(file).stream()
+                    .map(String::strip)
+                    .filter(s -> !s.isEmpty())
+                    .toList();
             if (names.size() < 2) {
                 throw invalid(file, "names " + names.size() + " classes, expected at least 2, one a line");
             }

@@ -47,9 +47,7 @@ public final class DataLoader implements AutoCloseable {
     private boolean withPixels = true;
     private boolean closed;
 
-    /**
-     * @throws EffconvException.InvalidInput if the batch size is below 1, or no batch would be left
-     */
+    /** @throws EffconvException.InvalidInput if the batch size is below 1, or no batch would be left */
     public DataLoader(Images images, int batchSize, Options options) {
         if (batchSize < 1) {
             throw new EffconvException.InvalidInput("batch size " + batchSize + " is out of range, expected 1 or more");
@@ -83,7 +81,10 @@ public final class DataLoader implements AutoCloseable {
         return new DataLoader(images, batchSize, new Options(false, false, Augmentation.none(), 0));
     }
 
-    /** From the next epoch on batches come without pixels, for a reader that has the images and needs only their numbers. */
+    /**
+     * From the next epoch on batches come without pixels, for a reader that has the images and needs only their
+     * numbers.
+     */
     public DataLoader leaveOutPixels() {
         stopRun();
         withPixels = false;
@@ -244,7 +245,8 @@ public final class DataLoader implements AutoCloseable {
         @Override
         public boolean hasNext() {
             if (stopped) {
-                throw new IllegalStateException("epoch " + epoch + " of a DataLoader was ended by a later epoch or close");
+                throw new IllegalStateException(
+                        "epoch " + epoch + " of a DataLoader was ended by a later epoch or close");
             }
             return handedOut < batches();
         }

@@ -31,7 +31,8 @@ public final class Dataset {
 
     /**
      * @param classNames one name per class; labels index it
-     * @throws EffconvException.InvalidInput if a part is empty, the image sizes of the parts differ or a label has no name
+     * @throws EffconvException.InvalidInput if a part is empty, the image sizes of the parts differ or a label has no
+     *     name
      */
     public static Dataset of(String name, Images train, Images test, List<String> classNames) {
         if (train.count() == 0 || test.count() == 0) {
@@ -79,8 +80,12 @@ public final class Dataset {
         }
         SplittableRandom random = Draws.stream(seed, Draws.VALIDATION);
         boolean[] chosen = Strata.choose(train.labels(), classes(), wanted, members -> Draws.shuffle(members, random));
-        return new Dataset(name, train.select(Strata.indices(chosen, false)),
-                train.select(Strata.indices(chosen, true)), test, classNames);
+        return new Dataset(
+                name,
+                train.select(Strata.indices(chosen, false)),
+                train.select(Strata.indices(chosen, true)),
+                test,
+                classNames);
     }
 
     /**
@@ -90,8 +95,8 @@ public final class Dataset {
      * @throws EffconvException.InvalidInput if a count is below 1
      */
     public Dataset take(int trainCount, int testCount) {
-        return new Dataset(name, first(train, trainCount, "training"), validation, first(test, testCount, "test"),
-                classNames);
+        return new Dataset(
+                name, first(train, trainCount, "training"), validation, first(test, testCount, "test"), classNames);
     }
 
     static void requireCount(String name, int count, String what) {

@@ -17,14 +17,17 @@ public final class Datasets {
     private static final Logger LOG = LoggerFactory.getLogger(Datasets.class);
 
     /** What a spec may be, for help texts. */
-    public static final String SPEC_HELP = "fashion-mnist (the sample that comes with the project); a folder of IDX files "
-            + "(MNIST names, plain or .gz), of CIFAR-10 binary batches, of train/<class>/*.png|jpg and test/..., or of "
-            + "train.zip and test.zip with one folder per class; or planted:<extent>[,classes=2][,size=..][,train=4000]"
-            + "[,test=1000][,noise=0][,seed=0]";
+    public static final String SPEC_HELP =
+            "fashion-mnist (the sample that comes with the project); a folder of IDX files "
+                    + "(MNIST names, plain or .gz), of CIFAR-10 binary batches, of train/<class>/*.png|jpg and test/..., or of "
+                    + "train.zip and test.zip with one folder per class; or planted:<extent>[,classes=2][,size=..][,train=4000]"
+                    + "[,test=1000][,noise=0][,seed=0]";
 
     private Datasets() {}
 
-    /** Whether a spec is the name of a dataset that this library makes or brings; otherwise it is the path of a folder. */
+    /**
+     * Whether a spec is the name of a dataset that this library makes or brings; otherwise it is the path of a folder.
+     */
     public static boolean isName(String spec) {
         return spec.startsWith(Planted.PREFIX) || spec.equals(Sample.NAME);
     }
@@ -46,11 +49,11 @@ public final class Datasets {
     }
 
     /**
-     * The first images of each class, as {@link Dataset#take} chooses them. Where images are files of their own, the others are
-     * neither read nor validated.
+     * The first images of each class, as {@link Dataset#take} chooses them. Where images are files of their own, the
+     * others are neither read nor validated.
      *
      * @param trainCount training images; more than there are: all
-     * @param testCount  test images, likewise
+     * @param testCount test images, likewise
      * @throws EffconvException.InvalidInput as {@link #open(String)}, or if a count is below 1
      */
     public static Dataset open(String spec, int trainCount, int testCount, LoadListener listener) {
@@ -79,10 +82,11 @@ public final class Datasets {
                 return folder;
             }
         } catch (InvalidPathException e) {
-            LOG.debug("not a path: {}", spec, e); // falls through to the one message for what is neither name nor folder
+            LOG.debug(
+                    "not a path: {}", spec, e); // falls through to the one message for what is neither name nor folder
         }
-        throw new EffconvException.InvalidInput("data '" + spec + "': is neither a known name nor a folder, expected "
-                + SPEC_HELP);
+        throw new EffconvException.InvalidInput(
+                "data '" + spec + "': is neither a known name nor a folder, expected " + SPEC_HELP);
     }
 
     private static Dataset readFolder(String name, Path folder, int trainCount, int testCount, LoadListener listener) {
@@ -94,12 +98,22 @@ public final class Datasets {
             forms.put("CIFAR-10 binary batches", () -> CifarBinary.read(name, folder, listener));
         }
         if (ImageFolder.isAt(folder)) {
-            forms.put("class folders of images", () -> new ImageFolder(name, trainCount, testCount, listener).read(folder));
+            forms.put("class folders of images", () -> new ImageFolder(name, trainCount, testCount, listener)
+                    .read(folder));
         }
         if (forms.size() > 1) {
-            LOG.warn("{}: holds {}; only the {} are used", folder, String.join(" and ", forms.keySet()), forms.keySet().iterator().next());
+            LOG.warn(
+                    "{}: holds {}; only the {} are used",
+                    folder,
+                    String.join(" and ", forms.keySet()),
+                    forms.keySet().iterator().next());
         }
-        return forms.values().stream().findFirst().orElseThrow(() -> invalid(folder, "holds no dataset, expected "
-                + "train-images-idx3-ubyte[.gz], data_batch_1.bin, train.zip or a folder train/")).get();
+        return forms.values().stream()
+                .findFirst()
+                .orElseThrow(() -> invalid(
+                        folder,
+                        "holds no dataset, expected "
+                                + "train-images-idx3-ubyte[.gz], data_batch_1.bin, train.zip or a folder train/"))
+                .get();
     }
 }

@@ -55,8 +55,15 @@ final class IdxFolder {
         checkRange(testLabels, testClass, classes);
         Images train = images(trainImages, trainLabels, trainClass, listener);
         Images test = images(testImages, testLabels, testClass, listener);
-        return Dataset.of(name, train, test, names != null ? names
-                : IntStream.range(0, classes).mapToObj(Integer::toString).toList());
+        return Dataset.of(
+                name,
+                train,
+                test,
+                names != null
+                        ? names
+                        : IntStream.range(0, classes)
+                                .mapToObj(Integer::toString)
+                                .toList());
     }
 
     private static Path find(Path folder, String name) {
@@ -71,8 +78,9 @@ final class IdxFolder {
         if (Files.isRegularFile(zipped)) {
             return zipped;
         }
-        throw invalid(folder, "file " + name + " is missing, expected it (or " + name
-                + ".gz) beside the other three IDX files");
+        throw invalid(
+                folder,
+                "file " + name + " is missing, expected it (or " + name + ".gz) beside the other three IDX files");
     }
 
     private static byte[] labels(Path file) {
@@ -90,13 +98,17 @@ final class IdxFolder {
             long each = Images.imageBytes(file.toString(), dims[1], dims[2], 1);
             int bytes = Images.totalBytes(file.toString(), dims[0], each);
             if (dims[0] != classOf.length) {
-                throw invalid(file, "holds " + dims[0] + " images, expected " + classOf.length + " as " + labelFile
-                        + " holds labels");
+                throw invalid(
+                        file,
+                        "holds " + dims[0] + " images, expected " + classOf.length + " as " + labelFile
+                                + " holds labels");
             }
             listener.progress(file.toString(), 0, classOf.length);
             byte[] pixels = DataFiles.rest(file, in, bytes, 16);
             listener.progress(file.toString(), classOf.length, classOf.length);
-            int[] labels = IntStream.range(0, classOf.length).map(i -> classOf[i] & 0xff).toArray();
+            int[] labels = IntStream.range(0, classOf.length)
+                    .map(i -> classOf[i] & 0xff)
+                    .toArray();
             return Images.of(pixels, labels, (int) dims[1], (int) dims[2], 1);
         } catch (IOException e) {
             throw DataFiles.unreadable(file, e);
@@ -108,8 +120,14 @@ final class IdxFolder {
         try {
             int found = in.readInt();
             if (found != magic) {
-                throw invalid(file, String.format(Locale.ROOT, "magic number 0x%08x, expected 0x%08x (%s as unsigned bytes)", found,
-                        magic, what));
+                throw invalid(
+                        file,
+                        String.format(
+                                Locale.ROOT,
+                                "magic number 0x%08x, expected 0x%08x (%s as unsigned bytes)",
+                                found,
+                                magic,
+                                what));
             }
             long[] dims = new long[rank];
             for (int i = 0; i < rank; i++) {
@@ -132,8 +150,10 @@ final class IdxFolder {
             classes++;
         }
         if (classes < 2) {
-            throw invalid(file, "labels do not count classes from 0: class " + classes
-                    + " has no image, expected at least 2 classes");
+            throw invalid(
+                    file,
+                    "labels do not count classes from 0: class " + classes
+                            + " has no image, expected at least 2 classes");
         }
         return classes;
     }
@@ -141,8 +161,10 @@ final class IdxFolder {
     private static void checkRange(Path file, byte[] labels, int classes) {
         for (int i = 0; i < labels.length; i++) {
             if ((labels[i] & 0xff) >= classes) {
-                throw invalid(file, "label " + (labels[i] & 0xff) + " at index " + i + " is out of range, expected 0 to "
-                        + (classes - 1));
+                throw invalid(
+                        file,
+                        "label " + (labels[i] & 0xff) + " at index " + i + " is out of range, expected 0 to "
+                                + (classes - 1));
             }
         }
     }

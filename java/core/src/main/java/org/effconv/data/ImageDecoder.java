@@ -15,7 +15,10 @@ import javax.imageio.stream.ImageInputStream;
 import javax.imageio.stream.MemoryCacheImageInputStream;
 import org.effconv.error.EffconvException;
 
-/** Decodes PNG and JPEG images to bytes (H, W, 3). Refuses damaged files. Keeps its readers between images; not safe for two threads at once. */
+/**
+ * Decodes PNG and JPEG images to bytes (H, W, 3). Refuses damaged files. Keeps its readers between images; not safe for
+ * two threads at once.
+ */
 final class ImageDecoder implements AutoCloseable {
     /** How what libjpeg says of damaged pixels begins; its other remarks are about what stands beside them. */
     private static final List<String> DAMAGE = List.of("Corrupt JPEG data", "Inconsistent progression");
@@ -26,7 +29,9 @@ final class ImageDecoder implements AutoCloseable {
     /** Sides of an image in pixels. */
     record Header(int height, int width) {}
 
-    /** A file before its pixels are decoded, its bytes as the reader is to have them; {@code jpeg} is null for a PNG. */
+    /**
+     * A file before its pixels are decoded, its bytes as the reader is to have them; {@code jpeg} is null for a PNG.
+     */
     private record Source(ImageReader reader, byte[] file, Orientation orientation, JpegFile jpeg) {
         Header stored() throws IOException {
             return new Header(reader.getHeight(0), reader.getWidth(0));
@@ -39,8 +44,8 @@ final class ImageDecoder implements AutoCloseable {
     }
 
     /**
-     * Decodes an image of a known size into {@code target} from {@code offset} on, turned as it is shown; a grey one is written
-     * to all three channels.
+     * Decodes an image of a known size into {@code target} from {@code offset} on, turned as it is shown; a grey one is
+     * written to all three channels.
      *
      * @param expectation why the size must be that, for the message
      * @return whether the image is grey: the three channels of each pixel are equal, whatever kind of file it is
@@ -50,8 +55,10 @@ final class ImageDecoder implements AutoCloseable {
             Header stored = source.stored();
             Header found = source.orientation().shown(stored);
             if (!found.equals(expected)) {
-                throw invalid(where, "image size " + found.height() + "x" + found.width() + ", expected "
-                        + expected.height() + "x" + expected.width() + " " + expectation);
+                throw invalid(
+                        where,
+                        "image size " + found.height() + "x" + found.width() + ", expected " + expected.height() + "x"
+                                + expected.width() + " " + expectation);
             }
             int bytes = 3 * found.height() * found.width();
             if (source.orientation().equals(Orientation.AS_STORED)) {
@@ -78,7 +85,9 @@ final class ImageDecoder implements AutoCloseable {
             T result = reading.apply(source);
             for (String remark : remarks) {
                 if (DAMAGE.stream().anyMatch(remark::startsWith)) {
-                    throw invalid(where, "is damaged (" + remark + "), expected a whole image; write it again or leave it out");
+                    throw invalid(
+                            where,
+                            "is damaged (" + remark + "), expected a whole image; write it again or leave it out");
                 }
             }
             return result;
@@ -120,7 +129,8 @@ final class ImageDecoder implements AutoCloseable {
         }
         BufferedImage image = source.reader().read(0);
         boolean samples = image.getColorModel() instanceof ComponentColorModel
-                && (image.getRaster().getNumBands() <= 2 || image.getColorModel().getColorSpace().isCS_sRGB());
+                && (image.getRaster().getNumBands() <= 2
+                        || image.getColorModel().getColorSpace().isCS_sRGB());
         if (samples) {
             copySamples(where, image.getRaster(), target, offset);
         } else {
@@ -128,7 +138,8 @@ final class ImageDecoder implements AutoCloseable {
         }
     }
 
-    // Straight from the raster: getRGB would convert grey through linear light and brighten it. Band order is grey or red, green,
+    // Straight from the raster: getRGB would convert grey through linear light and brighten it. Band order is grey or
+    // red, green,
     // blue, then opacity, whatever the memory's.
     private static void copySamples(String where, Raster raster, byte[] target, int offset) {
         int bands = raster.getNumBands();

@@ -12,8 +12,8 @@ import java.util.TreeSet;
 
 /**
  * Images as files, one folder per class: {@code train/<class>/*} and {@code test/<class>/*} in a folder, or the same
- * classes in {@code train.zip} and {@code test.zip}; {@link ClassFolders} has the rule. Classes are
- * numbered in the order of their names; images are ordered by class, then by name.
+ * classes in {@code train.zip} and {@code test.zip}; {@link ClassFolders} has the rule. Classes are numbered in the
+ * order of their names; images are ordered by class, then by name.
  */
 final class ImageFolder {
     private final String name;
@@ -21,7 +21,10 @@ final class ImageFolder {
     private final int testCount;
     private final LoadListener listener;
 
-    /** Counts as in {@link Datasets#open(String, int, int, LoadListener)}: of a part with more images only those chosen are read. */
+    /**
+     * Counts as in {@link Datasets#open(String, int, int, LoadListener)}: of a part with more images only those chosen
+     * are read.
+     */
     ImageFolder(String name, int trainCount, int testCount, LoadListener listener) {
         this.name = name;
         this.trainCount = trainCount;
@@ -43,8 +46,10 @@ final class ImageFolder {
     private Dataset read(ImagePart train, ImagePart test) {
         List<String> classes = classesOf(train);
         requireEqual(train.path(), classes, test.path(), classesOf(test));
-        ImageSet trainSet = ImageSet.decode(train.path().toString(), chosen(train.items(), classes, trainCount), null, classes, listener);
-        ImageSet testSet = ImageSet.decode(test.path().toString(), chosen(test.items(), classes, testCount), trainSet, classes, listener);
+        ImageSet trainSet = ImageSet.decode(
+                train.path().toString(), chosen(train.items(), classes, trainCount), null, classes, listener);
+        ImageSet testSet = ImageSet.decode(
+                test.path().toString(), chosen(test.items(), classes, testCount), trainSet, classes, listener);
         boolean grey = trainSet.grey() && testSet.grey();
         return Dataset.of(name, trainSet.images(grey), testSet.images(grey), classes);
     }
@@ -53,10 +58,17 @@ final class ImageFolder {
         TreeSet<String> apart = new TreeSet<>(testClasses);
         for (String c : classes) {
             if (!apart.remove(c)) {
-                String alike = testClasses.stream().filter(other -> loosely(other).equals(loosely(c))).findFirst().orElse(null);
-                throw invalid(test, alike == null ? "has no class '" + c + "', expected the classes of " + train + ", " + classes
-                        : "has a class '" + alike + "' where " + train + " has '" + c + "': they differ only in small and capital letters, spaces or "
-                                + "forms of letters; expected one spelling");
+                String alike = testClasses.stream()
+                        .filter(other -> loosely(other).equals(loosely(c)))
+                        .findFirst()
+                        .orElse(null);
+                throw invalid(
+                        test,
+                        alike == null
+                                ? "has no class '" + c + "', expected the classes of " + train + ", " + classes
+                                : "has a class '" + alike + "' where " + train + " has '" + c
+                                        + "': they differ only in small and capital letters, spaces or "
+                                        + "forms of letters; expected one spelling");
             }
         }
         if (!apart.isEmpty()) {
@@ -65,23 +77,33 @@ final class ImageFolder {
     }
 
     private static String loosely(String className) {
-        return Normalizer.normalize(className, Normalizer.Form.NFKC).toLowerCase(Locale.ROOT).strip();
+        return Normalizer.normalize(className, Normalizer.Form.NFKC)
+                .toLowerCase(Locale.ROOT)
+                .strip();
     }
 
     private static List<ClassFolders.Item> chosen(List<ClassFolders.Item> items, List<String> classes, int count) {
         if (count >= items.size()) {
             return items;
         }
-        int[] labels = items.stream().mapToInt(item -> Collections.binarySearch(classes, item.className())).toArray();
+        int[] labels = items.stream()
+                .mapToInt(item -> Collections.binarySearch(classes, item.className()))
+                .toArray();
         return Arrays.stream(Strata.indices(Strata.choose(labels, classes.size(), count, members -> {}), true))
-                .mapToObj(items::get).toList();
+                .mapToObj(items::get)
+                .toList();
     }
 
     private static List<String> classesOf(ImagePart part) {
-        List<String> classes = part.items().stream().map(ClassFolders.Item::className).distinct().toList(); // in order, as the items are
+        List<String> classes = part.items().stream()
+                .map(ClassFolders.Item::className)
+                .distinct()
+                .toList(); // in order, as the items are
         if (classes.size() < 2) {
-            throw invalid(part.path(), "holds " + part.items().size() + " images in " + classes.size()
-                    + " class folders, expected at least 2 folders with images");
+            throw invalid(
+                    part.path(),
+                    "holds " + part.items().size() + " images in " + classes.size()
+                            + " class folders, expected at least 2 folders with images");
         }
         return classes;
     }

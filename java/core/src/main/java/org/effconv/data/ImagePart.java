@@ -76,37 +76,40 @@ final class ImagePart implements AutoCloseable {
         List<ClassFolders.Entry> entries = new ArrayList<>();
         List<List<String>> folders = new ArrayList<>();
         try {
-            Files.walkFileTree(part, EnumSet.of(FileVisitOption.FOLLOW_LINKS), Integer.MAX_VALUE, new SimpleFileVisitor<>() {
-                @Override
-                public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
-                    if (folder.equals(part)) {
-                        return FileVisitResult.CONTINUE;
-                    }
-                    folders.add(names(part, folder));
-                    return ClassFolders.isHidden(folder.getFileName().toString()) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
-                }
-
-                @Override
-                public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-                    entries.add(new ClassFolders.Entry(names(part, file), file.toString(), most -> {
-                        try (InputStream in = Files.newInputStream(file)) {
-                            return in.readNBytes(most + 1);
+            Files.walkFileTree(
+                    part, EnumSet.of(FileVisitOption.FOLLOW_LINKS), Integer.MAX_VALUE, new SimpleFileVisitor<>() {
+                        @Override
+                        public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
+                            if (folder.equals(part)) {
+                                return FileVisitResult.CONTINUE;
+                            }
+                            folders.add(names(part, folder));
+                            return ClassFolders.isHidden(folder.getFileName().toString())
+                                    ? FileVisitResult.SKIP_SUBTREE
+                                    : FileVisitResult.CONTINUE;
                         }
-                    }));
-                    return FileVisitResult.CONTINUE;
-                }
 
-                @Override
-                public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
-                    List<String> names = names(part, file);
-                    // A link back to a folder above it shows no image that is not seen without it.
-                    if (e instanceof FileSystemLoopException || ClassFolders.holdsNoImage(names)) {
-                        folders.add(names);
-                        return FileVisitResult.CONTINUE;
-                    }
-                    throw e;
-                }
-            });
+                        @Override
+                        public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+                            entries.add(new ClassFolders.Entry(names(part, file), file.toString(), most -> {
+                                try (InputStream in = Files.newInputStream(file)) {
+                                    return in.readNBytes(most + 1);
+                                }
+                            }));
+                            return FileVisitResult.CONTINUE;
+                        }
+
+                        @Override
+                        public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
+                            List<String> names = names(part, file);
+                            // A link back to a folder above it shows no image that is not seen without it.
+                            if (e instanceof FileSystemLoopException || ClassFolders.holdsNoImage(names)) {
+                                folders.add(names);
+                                return FileVisitResult.CONTINUE;
+                            }
+                            throw e;
+                        }
+                    });
         } catch (IOException e) {
             throw DataFiles.unreadable(part, e);
         }
@@ -114,7 +117,9 @@ final class ImagePart implements AutoCloseable {
     }
 
     private static List<String> names(Path part, Path file) {
-        return StreamSupport.stream(part.relativize(file).spliterator(), false).map(Path::toString).toList();
+        return StreamSupport.stream(part.relativize(file).spliterator(), false)
+                .map(Path::toString)
+                .toList();
     }
 
     private static ImagePart ofZip(Path part) {
@@ -130,7 +135,8 @@ final class ImagePart implements AutoCloseable {
                 if (entry.getName().endsWith("/") || entry.getName().endsWith("\\")) {
                     folders.add(path);
                 } else {
-                    entries.add(new ClassFolders.Entry(path, part + "!" + entry.getName(), most -> content(zip, entry, most)));
+                    entries.add(new ClassFolders.Entry(
+                            path, part + "!" + entry.getName(), most -> content(zip, entry, most)));
                 }
             }
             return new ImagePart(part, zip, ClassFolders.images(part, entries, folders));
@@ -143,7 +149,10 @@ final class ImagePart implements AutoCloseable {
     // Some programs begin names with ./, and some on Windows write \ between them.
     private static List<String> names(ZipEntry entry) {
         StringTokenizer names = new StringTokenizer(entry.getName(), "/\\"); // which gives no empty ones
-        return Collections.list(names).stream().map(Object::toString).filter(name -> !name.equals(".")).toList();
+        return Collections.list(names).stream()
+                .map(Object::toString)
+                .filter(name -> !name.equals("."))
+                .toList();
     }
 
     private static byte[] content(ZipFile zip, ZipEntry entry, int most) throws IOException {
@@ -164,8 +173,12 @@ final class ImagePart implements AutoCloseable {
             return new ZipFile(file);
         } catch (ZipException e) {
             String name = nameThatIsNotUtf8(file);
-            throw name == null ? invalid(part, "is not a whole zip file that can be read (" + e.getMessage() + ")")
-                    : invalid(part, "holds names that are not UTF-8, the first '" + name + "'; write the zip again with names in UTF-8");
+            throw name == null
+                    ? invalid(part, "is not a whole zip file that can be read (" + e.getMessage() + ")")
+                    : invalid(
+                            part,
+                            "holds names that are not UTF-8, the first '" + name
+                                    + "'; write the zip again with names in UTF-8");
         } catch (IOException e) {
             throw DataFiles.unreadable(part, e);
         }
@@ -174,8 +187,12 @@ final class ImagePart implements AutoCloseable {
     /** The first such name, its bytes above 127 as \xNN; null if the zip cannot be read whatever the names are. */
     private static String nameThatIsNotUtf8(File file) {
         try (ZipFile zip = new ZipFile(file, StandardCharsets.ISO_8859_1)) {
-            return zip.stream().map(ZipEntry::getName).filter(name -> !isUtf8(name.getBytes(StandardCharsets.ISO_8859_1))).findFirst()
-                    .map(name -> name.chars().mapToObj(c -> c < 128 ? Character.toString(c) : String.format(Locale.ROOT, "\\x%02x", c))
+            return zip.stream()
+                    .map(ZipEntry::getName)
+                    .filter(name -> !isUtf8(name.getBytes(StandardCharsets.ISO_8859_1)))
+                    .findFirst()
+                    .map(name -> name.chars()
+                            .mapToObj(c -> c < 128 ? Character.toString(c) : String.format(Locale.ROOT, "\\x%02x", c))
                             .collect(Collectors.joining()))
                     .orElse(null);
         } catch (IOException e) {

@@ -29,7 +29,8 @@ final class ImageSet {
     private int failedAt = Integer.MAX_VALUE; // guarded by this
     private Throwable failure; // guarded by this
 
-    private ImageSet(String what, List<ClassFolders.Item> items, ImageSet like, List<String> classes, LoadListener listener) {
+    private ImageSet(
+            String what, List<ClassFolders.Item> items, ImageSet like, List<String> classes, LoadListener listener) {
         this.what = what;
         this.items = items;
         this.listener = listener;
@@ -47,7 +48,9 @@ final class ImageSet {
         pixels = DataFiles.array(what, Images.totalBytes(what, items.size(), each));
         Map<String, Integer> classIndex = new HashMap<>();
         classes.forEach(c -> classIndex.put(c, classIndex.size()));
-        labels = items.stream().mapToInt(item -> classIndex.get(item.className())).toArray();
+        labels = items.stream()
+                .mapToInt(item -> classIndex.get(item.className()))
+                .toArray();
     }
 
     /**
@@ -110,7 +113,8 @@ final class ImageSet {
         try {
             byte[] file = item.content().read(MAX_FILE);
             if (file.length > MAX_FILE) {
-                throw DataFiles.invalid(item.where(), "holds more than " + MAX_FILE + " bytes, expected an image file of less");
+                throw DataFiles.invalid(
+                        item.where(), "holds more than " + MAX_FILE + " bytes, expected an image file of less");
             }
             return file;
         } catch (IOException e) {

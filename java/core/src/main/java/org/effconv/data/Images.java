@@ -51,7 +51,9 @@ public final class Images {
         return new Images(pixels, labels, null, height, width, channels);
     }
 
-    /** Bytes of one image; throws when the size is not a plausible one. {@code where} names the source in the message. */
+    /**
+     * Bytes of one image; throws when the size is not a plausible one. {@code where} names the source in the message.
+     */
     static long imageBytes(String where, long height, long width, long channels) {
         if (height < 1 || height > MAX_SIDE || width < 1 || width > MAX_SIDE) {
             throw new EffconvException.InvalidInput(where + ": image size " + height + "x" + width

@@ -10,8 +10,8 @@ import java.util.Arrays;
 /**
  * What the segments of a JPEG file say of its pixels.
  *
- * @param plain the file up to its end, without what libjpeg would remark on though the pixels are whole: it tells its first remark on an image
- *              alone, and the next would be damage
+ * @param plain the file up to its end, without what libjpeg would remark on though the pixels are whole: it tells its
+ *     first remark on an image alone, and the next would be damage
  * @param components samples a pixel: 1 grey, 3 colour, 4 inks
  * @param adobeTransform of the Adobe segment: 0 as named, 1 YCbCr, 2 YCCK; {@link #NO_ADOBE} without one
  */
@@ -31,7 +31,10 @@ record JpegFile(byte[] plain, Orientation orientation, int components, int adobe
         return file.length >= 3 && marker(file, 0) == START_OF_IMAGE && (file[2] & 0xff) == 0xff;
     }
 
-    /** Reads the segments up to the end of the image, and refuses a file without one. Damage in them is the decoder's to find. */
+    /**
+     * Reads the segments up to the end of the image, and refuses a file without one. Damage in them is the decoder's to
+     * find.
+     */
     static JpegFile read(String where, byte[] file) {
         return new Reader(where, file).read();
     }
@@ -89,7 +92,8 @@ record JpegFile(byte[] plain, Orientation orientation, int components, int adobe
 
         private void segment(int marker) {
             int data = at + 4;
-            int end = Math.max(data, Math.min(file.length, at + 2 + ((file[at + 2] & 0xff) << 8 | file[at + 3] & 0xff)));
+            int end =
+                    Math.max(data, Math.min(file.length, at + 2 + ((file[at + 2] & 0xff) << 8 | file[at + 3] & 0xff)));
             int to = kept + 4; // of the data in plain
             keep(end - at);
             if (marker == EXIF_SEGMENT && starts(file, data, end, EXIF)) {
@@ -103,7 +107,9 @@ record JpegFile(byte[] plain, Orientation orientation, int components, int adobe
                 components = file[data + 5] & 0xff;
                 sequential = marker <= 0xc1;
             } else if (marker == START_OF_SCAN && sequential && end - data >= 4) {
-                plain[kept - 3] = 0; // the first and last coefficient and their bits, which such a scan has all of, whatever it says
+                plain[kept - 3] =
+                        0; // the first and last coefficient and their bits, which such a scan has all of, whatever it
+                // says
                 plain[kept - 2] = 63;
                 plain[kept - 1] = 0;
             }
@@ -132,7 +138,8 @@ record JpegFile(byte[] plain, Orientation orientation, int components, int adobe
     }
 
     private static boolean starts(byte[] file, int from, int to, byte[] with) {
-        return to - from >= with.length && ByteBuffer.wrap(file, from, with.length).equals(ByteBuffer.wrap(with));
+        return to - from >= with.length
+                && ByteBuffer.wrap(file, from, with.length).equals(ByteBuffer.wrap(with));
     }
 
     boolean isInks() {
@@ -140,8 +147,9 @@ record JpegFile(byte[] plain, Orientation orientation, int components, int adobe
     }
 
     /**
-     * Writes the colours of cyan, magenta, yellow and black, each from 0 to 255, as (255 - ink) (255 - black) / 255, rounded. Files
-     * with an Adobe segment hold 255 - ink, others the ink. YCCK is the YCbCr of 255 less what a file with that segment holds.
+     * Writes the colours of cyan, magenta, yellow and black, each from 0 to 255, as (255 - ink) (255 - black) / 255,
+     * rounded. Files with an Adobe segment hold 255 - ink, others the ink. YCCK is the YCbCr of 255 less what a file
+     * with that segment holds.
      */
     void copyInks(Raster raster, byte[] target, int offset) {
         int[] row = new int[4 * raster.getWidth()];
@@ -153,7 +161,9 @@ record JpegFile(byte[] plain, Orientation orientation, int components, int adobe
                     fromYcc(row, p);
                 }
                 for (int c = 0; c < 3; c++) {
-                    int light = adobeTransform == NO_ADOBE ? (255 - row[p + c]) * (255 - row[p + 3]) : row[p + c] * row[p + 3];
+                    int light = adobeTransform == NO_ADOBE
+                            ? (255 - row[p + c]) * (255 - row[p + 3])
+                            : row[p + c] * row[p + 3];
                     target[at++] = (byte) ((light + 127) / 255);
                 }
             }

@@ -6,8 +6,8 @@ import java.nio.ByteOrder;
 /**
  * Which way up an image is shown: the orientation of its EXIF block (CIPA DC-008, tag 0x0112), 1 to 8.
  *
- * @param value 1: as stored; 2 to 4: mirrored left to right, turned by 180 degrees, mirrored top to bottom; 5 to 8: those four with rows
- *     and columns exchanged
+ * @param value 1: as stored; 2 to 4: mirrored left to right, turned by 180 degrees, mirrored top to bottom; 5 to 8:
+ *     those four with rows and columns exchanged
  */
 record Orientation(int value) {
     static final Orientation AS_STORED = new Orientation(1);
@@ -15,8 +15,9 @@ record Orientation(int value) {
     private static final int ENTRY_BYTES = 12;
 
     /**
-     * Reads the tag of the first directory of an EXIF block, that is, of a TIFF header and what follows. Cameras also write values
-     * that mean nothing, and blocks that other programs cut: those say nothing about the pixels, which stay as stored.
+     * Reads the tag of the first directory of an EXIF block, that is, of a TIFF header and what follows. Cameras also
+     * write values that mean nothing, and blocks that other programs cut: those say nothing about the pixels, which
+     * stay as stored.
      */
     static Orientation ofExif(ByteBuffer block) {
         ByteBuffer tiff = block.slice();
@@ -44,7 +45,10 @@ record Orientation(int value) {
         return value >= 5 ? new ImageDecoder.Header(stored.width(), stored.height()) : stored;
     }
 
-    /** Copies pixels of 3 bytes from {@code stored}, (H, W, 3), to {@code target} from byte {@code offset} on, as they are shown. */
+    /**
+     * Copies pixels of 3 bytes from {@code stored}, (H, W, 3), to {@code target} from byte {@code offset} on, as they
+     * are shown.
+     */
     void turn(byte[] stored, ImageDecoder.Header size, byte[] target, int offset) {
         boolean exchanged = value >= 5;
         boolean fromBottom = value == 3 || value == 4 || value == 6 || value == 7;

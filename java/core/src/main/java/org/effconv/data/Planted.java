@@ -7,29 +7,33 @@ import java.util.SplittableRandom;
 import org.effconv.error.EffconvException;
 
 /**
- * Generated grey images whose class shows only to a window of a known extent s: what a search for kernel sizes must find.
+ * Generated grey images whose class shows only to a window of a known extent s: what a search for kernel sizes must
+ * find.
  *
- * <p>An image is flat, but for two bright dots of one pixel each. Class 0: they stand s - 1 columns apart in one row; class 1: s - 1 rows
- * apart in one column; class 2: s - 1 rows and columns apart, falling to the right; class 3: the same, rising to the right. The position is
- * uniform, with a margin of s - 3 pixels to every border. The brightness of a dot is uniform in {@value #DOT} +- {@value #DOT_SPREAD} above
- * the background, drawn for each dot on its own.
+ * <p>An image is flat, but for two bright dots of one pixel each. Class 0: they stand s - 1 columns apart in one row;
+ * class 1: s - 1 rows apart in one column; class 2: s - 1 rows and columns apart, falling to the right; class 3: the
+ * same, rising to the right. The position is uniform, with a margin of s - 3 pixels to every border. The brightness of
+ * a dot is uniform in {@value #DOT} +- {@value #DOT_SPREAD} above the background, drawn for each dot on its own.
  *
- * <p><b>A kernel of extent s suffices.</b> A window of s x s holds both dots. With taps 1 at the two places where class c has its dots and
- * threshold t between one dot and two, {@code relu(a + b - t)} is positive at exactly one position in an image of class c and nowhere in
- * one of another class: global average pooling and a linear layer then separate the classes, one such channel per class.
+ * <p><b>A kernel of extent s suffices.</b> A window of s x s holds both dots. With taps 1 at the two places where class
+ * c has its dots and threshold t between one dot and two, {@code relu(a + b - t)} is positive at exactly one position
+ * in an image of class c and nowhere in one of another class: global average pooling and a linear layer then separate
+ * the classes, one such channel per class.
  *
- * <p><b>No smaller one does.</b> Let a network map every window of k x k (k odd, k &lt; s, zeros beyond the border) by the same function f
- * and average over all positions; a stack of stride-1 layers with a receptive field of k x k does the same. (1) A window spans k - 1 &lt;=
- * s - 3 pixels, the dots are s - 1 apart in a row or a column: no window holds both. (2) A window that is centred in the image and reaches
- * beyond a border holds at most the k - 1 columns (rows) next to it, and s - 3 &gt;= k - 1 columns (rows) next to it are free of dots: no
- * window holds a dot and the border. So the windows that hold a dot are, for each dot, all k x k places of it in a flat window: which ones
- * there are depends on the dot's brightness alone; the rest are windows without a dot, equally many and the same in every image. Hence the
- * multiset of all windows, and with it every average of f, depends on the image only through the two brightnesses, whose distribution is
- * the same in all classes: no classifier behind the average does better than chance.
+ * <p><b>No smaller one does.</b> Let a network map every window of k x k (k odd, k &lt; s, zeros beyond the border) by
+ * the same function f and average over all positions; a stack of stride-1 layers with a receptive field of k x k does
+ * the same. (1) A window spans k - 1 &lt;= s - 3 pixels, the dots are s - 1 apart in a row or a column: no window holds
+ * both. (2) A window that is centred in the image and reaches beyond a border holds at most the k - 1 columns (rows)
+ * next to it, and s - 3 &gt;= k - 1 columns (rows) next to it are free of dots: no window holds a dot and the border.
+ * So the windows that hold a dot are, for each dot, all k x k places of it in a flat window: which ones there are
+ * depends on the dot's brightness alone; the rest are windows without a dot, equally many and the same in every image.
+ * Hence the multiset of all windows, and with it every average of f, depends on the image only through the two
+ * brightnesses, whose distribution is the same in all classes: no classifier behind the average does better than
+ * chance.
  *
- * <p>With {@code noise} above 0 each pixel of the background also varies by an integer, uniform in -noise..noise. Then the
- * <em>expectation</em> of every average of f is still equal over the classes, but no longer its whole distribution: windows at the two dots
- * share noise. For proofs use noise 0, the default.
+ * <p>With {@code noise} above 0 each pixel of the background also varies by an integer, uniform in -noise..noise. Then
+ * the <em>expectation</em> of every average of f is still equal over the classes, but no longer its whole distribution:
+ * windows at the two dots share noise. For proofs use noise 0, the default.
  *
  * <p>Mirroring an image swaps classes 2 and 3 and moving it breaks the margin: train without augmentation.
  *
@@ -54,9 +58,7 @@ public record Planted(int extent, int classes, int size, int trainCount, int tes
     private static final int MAX_COUNT = 1_000_000;
     private static final int FREEDOM = 11; // columns (rows) left over beside a pair in an image of the default size
 
-    /**
-     * @throws EffconvException.InvalidInput if a value is out of range; the message names it
-     */
+    /** @throws EffconvException.InvalidInput if a value is out of range; the message names it */
     public Planted {
         if (extent < 3 || extent > MAX_EXTENT || extent % 2 == 0) {
             throw invalid("extent", extent, "an odd number from 3 to " + MAX_EXTENT);
@@ -101,13 +103,18 @@ public record Planted(int extent, int classes, int size, int trainCount, int tes
         for (int i = 1; i < parts.length; i++) {
             String[] pair = parts[i].split("=", 2);
             if (pair.length < 2 || !options.containsKey(pair[0].strip())) {
-                throw new EffconvException.InvalidInput("planted data: option '" + parts[i] + "' is unknown, expected one of "
-                        + options.keySet() + " as key=value");
+                throw new EffconvException.InvalidInput("planted data: option '" + parts[i]
+                        + "' is unknown, expected one of " + options.keySet() + " as key=value");
             }
             options.put(pair[0].strip(), number(pair[0].strip(), pair[1]));
         }
-        return new Planted(extent, (int) (long) options.get("classes"), (int) (long) options.get("size"),
-                (int) (long) options.get("train"), (int) (long) options.get("test"), (int) (long) options.get("noise"),
+        return new Planted(
+                extent,
+                (int) (long) options.get("classes"),
+                (int) (long) options.get("size"),
+                (int) (long) options.get("train"),
+                (int) (long) options.get("test"),
+                (int) (long) options.get("noise"),
                 options.get("seed"));
     }
 

@@ -6,7 +6,10 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.zip.CRC32;
 
-/** The chunks of a PNG file (ISO/IEC 15948): whether it is whole, which the JDK's reader does not check, and which way up it is. */
+/**
+ * The chunks of a PNG file (ISO/IEC 15948): whether it is whole, which the JDK's reader does not check, and which way
+ * up it is.
+ */
 final class PngFile {
     private static final byte[] SIGNATURE = {(byte) 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     private static final int AROUND = 12; // bytes of a chunk beside its data: length, type and checksum
@@ -31,7 +34,8 @@ final class PngFile {
             crc.reset();
             crc.update(file, at + 4, 4 + length);
             if ((int) crc.getValue() != in.getInt(at + 8 + length)) {
-                throw invalid(where, "is damaged: the checksum of the PNG chunk " + type + " at byte " + at + " is wrong");
+                throw invalid(
+                        where, "is damaged: the checksum of the PNG chunk " + type + " at byte " + at + " is wrong");
             }
             if (type.equals("IEND")) {
                 return orientation;

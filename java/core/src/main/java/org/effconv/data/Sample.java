@@ -28,8 +28,8 @@ final class Sample {
             if (Files.isDirectory(folder)) {
                 return folder;
             }
-            throw new EffconvException.InvalidInput(
-                    folder + ": folder is missing, expected the sample there because -D" + HOME + "=" + home + " is set");
+            throw new EffconvException.InvalidInput(folder + ": folder is missing, expected the sample there because -D"
+                    + HOME + "=" + home + " is set");
         }
         Set<Path> starts = new LinkedHashSet<>();
         starts.add(Path.of("").toAbsolutePath());
@@ -44,8 +44,9 @@ final class Sample {
                 }
             }
         }
-        throw new EffconvException.InvalidInput("data '" + NAME + "': folder " + FOLDER + " was not found in any parent of "
-                + starts + ", expected it in the project's home (-D" + HOME + "=<folder> says where that is)");
+        throw new EffconvException.InvalidInput(
+                "data '" + NAME + "': folder " + FOLDER + " was not found in any parent of " + starts
+                        + ", expected it in the project's home (-D" + HOME + "=<folder> says where that is)");
     }
 
     private static Path library() {
@@ -53,7 +54,8 @@ final class Sample {
         try {
             return source == null ? null : Path.of(source.getLocation().toURI());
         } catch (URISyntaxException | IllegalArgumentException | FileSystemNotFoundException e) {
-            return null; // a class loader without files, such as one of a nested jar: the other places are still searched
+            return null; // a class loader without files, such as one of a nested jar: the other places are still
+            // searched
         }
     }
 }

@@ -12,7 +12,7 @@ final class Strata {
      * Marks {@code wanted} images; each class gives its share, rounded by largest remainder (ties: lower class first).
      *
      * @param labels of all images
-     * @param order  puts the members of a class, given in ascending order, into the order in which they are taken
+     * @param order puts the members of a class, given in ascending order, into the order in which they are taken
      */
     static boolean[] choose(int[] labels, int classes, int wanted, Consumer<int[]> order) {
         int[] members = new int[classes];
@@ -23,7 +23,9 @@ final class Strata {
         boolean[] chosen = new boolean[labels.length];
         for (int c = 0; c < classes; c++) {
             int label = c;
-            int[] own = IntStream.range(0, labels.length).filter(i -> labels[i] == label).toArray();
+            int[] own = IntStream.range(0, labels.length)
+                    .filter(i -> labels[i] == label)
+                    .toArray();
             order.accept(own);
             for (int i = 0; i < quota[c]; i++) {
                 chosen[own[i]] = true;
@@ -47,7 +49,8 @@ final class Strata {
         }
         Integer[] byRemainder = new Integer[members.length];
         Arrays.setAll(byRemainder, c -> c);
-        Arrays.sort(byRemainder, (a, b) -> Long.compare(remainder[b], remainder[a])); // stable: ties stay in class order
+        Arrays.sort(
+                byRemainder, (a, b) -> Long.compare(remainder[b], remainder[a])); // stable: ties stay in class order
         for (int i = 0; i < open; i++) {
             quota[byRemainder[i]]++;
         }

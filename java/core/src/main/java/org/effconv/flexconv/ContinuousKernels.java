@@ -24,10 +24,11 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * A baseline in the manner of FlexConv (arXiv 2110.08059): the kernels of every sized layer are the values of a {@link MagNet} on
- * the grid of taps, under a Gaussian mask whose width is learned, in training and in use alike: w[o, i, p] = &lt;H(p), A[:, o,
- * i]&gt;, on the central taps that the mask leaves. A starts such that a layer's weights have He's variance in sum. Not
- * taken over: rectangular crops (these are square), and FlexConv's regulariser of the kernels.
+ * A baseline in the manner of FlexConv (arXiv 2110.08059): the kernels of every sized layer are the values of a
+ * {@link MagNet} on the grid of taps, under a Gaussian mask whose width is learned, in training and in use alike: w[o,
+ * i, p] = &lt;H(p), A[:, o, i]&gt;, on the central taps that the mask leaves. A starts such that a layer's weights have
+ * He's variance in sum. Not taken over: rectangular crops (these are square), and FlexConv's regulariser of the
+ * kernels.
  */
 public final class ContinuousKernels implements WeightSource {
     /** Of the mask's learning rate, on that of the rest. */
@@ -43,9 +44,7 @@ public final class ContinuousKernels implements WeightSource {
 
     private record Layer(Parameter network, Parameter mask, Parameter output) {}
 
-    /**
-     * @param type of the parameters: F32, or F64 to verify gradients
-     */
+    /** @param type of the parameters: F32, or F64 to verify gradients */
     public ContinuousKernels(Backend backend, DataType type, NetworkPlan plan, long seed) {
         this.backend = backend;
         this.type = type;
@@ -58,13 +57,18 @@ public final class ContinuousKernels implements WeightSource {
                 String name = "continuous." + layer.name();
                 double[] network = MagNet.initial(random);
                 double[] mask = MagNet.initialMask();
-                double square = Arrays.stream(MagNet.features(network, mask, new MagNet.Taps(MagNet.size(mask, layer.kmax()), layer.kmax())))
-                        .map(f -> f * f).sum();
+                double square = Arrays.stream(MagNet.features(
+                                network, mask, new MagNet.Taps(MagNet.size(mask, layer.kmax()), layer.kmax())))
+                        .map(f -> f * f)
+                        .sum();
                 kernels.add(new Layer(
                         new Parameter(name + ".magnet", initial.tensor(network, MagNet.PARAMETERS), false),
                         new Parameter(name + ".mask", initial.tensor(mask, MagNet.MASK_PARAMETERS), false),
-                        initial.normal(name + ".output", Math.sqrt(2 / (layer.fanIn(1) * square)),
-                                MagNet.FEATURES, Math.toIntExact(layer.parametersPerTap()))));
+                        initial.normal(
+                                name + ".output",
+                                Math.sqrt(2 / (layer.fanIn(1) * square)),
+                                MagNet.FEATURES,
+                                Math.toIntExact(layer.parametersPerTap()))));
             }
             construction.done();
         }
@@ -102,12 +106,19 @@ public final class ContinuousKernels implements WeightSource {
             backend.write(features, MagNet.features(networks.get(l), masks.get(l), taps.get(l)));
             rows.add(features);
         }
-        List<Variable> features = !tape.recording() ? rows.stream().map(tape::constant).toList()
+        List<Variable> features = !tape.recording()
+                ? rows.stream().map(tape::constant).toList()
                 : JointOperation.record(tape, rows, gradients -> {
                     for (int l = 0; l < grids.length; l++) {
                         double[] dnetwork = new double[MagNet.PARAMETERS];
                         double[] dmask = new double[MagNet.MASK_PARAMETERS];
-                        MagNet.gradient(networks.get(l), masks.get(l), taps.get(l), backend.readDoubles(gradients.get(l)), dnetwork, dmask);
+                        MagNet.gradient(
+                                networks.get(l),
+                                masks.get(l),
+                                taps.get(l),
+                                backend.readDoubles(gradients.get(l)),
+                                dnetwork,
+                                dmask);
                         give(tape, kernels.get(l).network, dnetwork);
                         give(tape, kernels.get(l).mask, dmask);
                     }
@@ -172,7 +183,8 @@ public final class ContinuousKernels implements WeightSource {
     public int[] sizes() {
         int[] sizes = new int[layers.size()];
         for (int l = 0; l < sizes.length; l++) {
-            double[] mask = FiniteSizes.require("mask", backend.readDoubles(kernels.get(l).mask.value()), layers.get(l));
+            double[] mask = FiniteSizes.require(
+                    "mask", backend.readDoubles(kernels.get(l).mask.value()), layers.get(l));
             sizes[l] = MagNet.size(mask, layers.get(l).kmax());
         }
         return sizes;

@@ -3,9 +3,9 @@ package org.effconv.flexconv;
 import java.util.Random;
 
 /**
- * The part of a continuous kernel that is small: features of a tap's position by a multiplicative anisotropic Gabor network
- * (MAGNet; Romero et al., FlexConv, arXiv 2110.08059) of {@value #FILTERS} filters, masked by a Gaussian of learned mean
- * and width. With x in [-1, 1]^2 the position,
+ * The part of a continuous kernel that is small: features of a tap's position by a multiplicative anisotropic Gabor
+ * network (MAGNet; Romero et al., FlexConv, arXiv 2110.08059) of {@value #FILTERS} filters, masked by a Gaussian of
+ * learned mean and width. With x in [-1, 1]^2 the position,
  *
  * <pre>
  *   g_i(x) = exp(-1/2 sum_d (gamma_id (x_d - mu_id))^2) sin(W_i x + b_i)      per hidden channel, i = 0..3
@@ -14,8 +14,8 @@ import java.util.Random;
  *   H(x) = m(x) (z_3, 1)                                                      {@value #FEATURES} features
  * </pre>
  *
- * A linear map of H gives the kernel's values. On the host, in fp64: a few thousand sines and exponentials a layer, beside
- * which the linear map, which is the backend's, is large. Stateless: parameters come and go as arrays.
+ * A linear map of H gives the kernel's values. On the host, in fp64: a few thousand sines and exponentials a layer,
+ * beside which the linear map, which is the backend's, is large. Stateless: parameters come and go as arrays.
  */
 final class MagNet {
     static final int HIDDEN = 32;
@@ -39,7 +39,8 @@ final class MagNet {
     private static final double FIRST_SIGMA = 0.075;
     private static final double SPREAD_OVER_SIGMA = 1.667; // where Gabor centres start, over where the mask ends
     private static final double INPUT_SCALE = 25.6;
-    private static final double ALPHA = 6; // of the Gamma distribution that gamma_i starts from: ALPHA / (i + 1), rate 1
+    private static final double ALPHA =
+            6; // of the Gamma distribution that gamma_i starts from: ALPHA / (i + 1), rate 1
 
     private MagNet() {}
 
@@ -86,8 +87,8 @@ final class MagNet {
     }
 
     /**
-     * The kernel's effective size: the smallest odd square that holds every row and column on which the mask, in its own
-     * direction, reaches {@value #CROP}; at most kmax.
+     * The kernel's effective size: the smallest odd square that holds every row and column on which the mask, in its
+     * own direction, reaches {@value #CROP}; at most kmax.
      */
     static int size(double[] mask, int kmax) {
         int half = kmax / 2;
@@ -113,9 +114,7 @@ final class MagNet {
         final double[] z; // (FILTERS, taps, HIDDEN)
         final double[] m; // (taps)
 
-        /**
-         * Row-major taps of the central grid x grid of kmax x kmax, which spans [-1, 1]^2.
-         */
+        /** Row-major taps of the central grid x grid of kmax x kmax, which spans [-1, 1]^2. */
         Taps(int grid, int kmax) {
             this.grid = grid;
             int taps = grid * grid;

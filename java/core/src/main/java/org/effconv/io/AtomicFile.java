@@ -15,8 +15,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
 /**
- * Files that are either wholly there or not at all: written beside the target under a temporary name, synced, renamed, and
- * the folder synced, so that a crash at any moment leaves the old file or the new one.
+ * Files that are either wholly there or not at all: written beside the target under a temporary name, synced, renamed,
+ * and the folder synced, so that a crash at any moment leaves the old file or the new one.
  */
 public final class AtomicFile {
     private static final String SUFFIX = ".partial";
@@ -39,7 +39,8 @@ public final class AtomicFile {
         // Not a "temporary file": that one would be readable by its owner alone, and the rename would keep this.
         Path partial = folder.resolve("." + target.getFileName() + "." + UUID.randomUUID() + SUFFIX);
         try {
-            try (FileChannel channel = FileChannel.open(partial, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            try (FileChannel channel =
+                    FileChannel.open(partial, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
                 OutputStream out = new BufferedOutputStream(Channels.newOutputStream(channel), 1 << 16);
                 content.writeTo(out);
                 out.flush();

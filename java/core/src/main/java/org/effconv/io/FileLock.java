@@ -12,8 +12,10 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /** A file that one holder at a time has, in this process and among all. */
 public final class FileLock implements AutoCloseable {
-    // The system's lock is the whole process's, and ends as soon as any descriptor of the file is closed, one that was opened only to be
-    // refused, too. So a second holder within the process must be refused before it opens the file, by what the process knows.
+    // The system's lock is the whole process's, and ends as soon as any descriptor of the file is closed, one that was
+    // opened only to be
+    // refused, too. So a second holder within the process must be refused before it opens the file, by what the process
+    // knows.
     private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
 
     private final Path file;

@@ -22,7 +22,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import org.effconv.error.EffconvException.InvalidInput;
 
-/** JSON files with errors that name the file: duplicate keys, trailing text and values of another kind (3.7 or "3" for an integer) are refused. */
+/**
+ * JSON files with errors that name the file: duplicate keys, trailing text and values of another kind (3.7 or "3" for
+ * an integer) are refused.
+ */
 public final class Json {
     private static final ObjectMapper MAPPER = JsonMapper.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -30,8 +33,10 @@ public final class Json {
             .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
             .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
             .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-            .withCoercionConfig(LogicalType.Textual, texts -> texts.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
-                    .setCoercion(CoercionInputShape.Float, CoercionAction.Fail).setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
+            .withCoercionConfig(
+                    LogicalType.Textual, texts -> texts.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Float, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
             .build();
     private static final ObjectWriter PRETTY = MAPPER.writerWithDefaultPrettyPrinter();
 
@@ -48,9 +53,7 @@ public final class Json {
         return MAPPER.valueToTree(value);
     }
 
-    /**
-     * @throws InvalidInput if the file is missing, unreadable, longer than any of EffConv's or holds no JSON object
-     */
+    /** @throws InvalidInput if the file is missing, unreadable, longer than any of EffConv's or holds no JSON object */
     public static ObjectNode read(Path file) {
         return read(file, MOST_BYTES);
     }
@@ -88,7 +91,10 @@ public final class Json {
     /** Bytes as text. */
     static String text(byte[] bytes, String source) {
         try {
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes))
+                    .toString();
         } catch (CharacterCodingException e) {
             throw new InvalidInput(source + ": holds bytes that are no text, expected JSON in UTF-8", e);
         }
@@ -104,8 +110,11 @@ public final class Json {
             node = MAPPER.readTree(text);
         } catch (JsonProcessingException e) {
             boolean lines = text.indexOf('\n') >= 0;
-            String where = e.getLocation() == null ? ""
-                    : lines ? " at line " + e.getLocation().getLineNr() : " at column " + e.getLocation().getColumnNr();
+            String where = e.getLocation() == null
+                    ? ""
+                    : lines
+                            ? " at line " + e.getLocation().getLineNr()
+                            : " at column " + e.getLocation().getColumnNr();
             throw new InvalidInput(source + ": no valid JSON" + where + ": " + e.getOriginalMessage(), e);
         }
         if (!(node instanceof ObjectNode object)) {

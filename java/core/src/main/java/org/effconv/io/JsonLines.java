@@ -17,8 +17,10 @@ import org.effconv.error.EffconvException.InvalidInput;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A file of one JSON object a line, which grows at its end. A line cut by a kill, or torn by a power cut,
- * counts as not written. */
+/**
+ * A file of one JSON object a line, which grows at its end. A line cut by a kill, or torn by a power cut, counts as not
+ * written.
+ */
 public final class JsonLines {
     private static final Logger LOG = LoggerFactory.getLogger(JsonLines.class);
 
@@ -43,7 +45,8 @@ public final class JsonLines {
     /**
      * All whole lines; none if there is no file.
      *
-     * @throws InvalidInput if the file cannot be read or a line but the last is no JSON object in UTF-8: names file and line
+     * @throws InvalidInput if the file cannot be read or a line but the last is no JSON object in UTF-8: names file and
+     *     line
      */
     public static List<ObjectNode> read(Path file) {
         return lines(file).stream().map(Line::json).toList();
@@ -74,7 +77,8 @@ public final class JsonLines {
 
     private record Line(String text, ObjectNode json) {}
 
-    // Each line is on the disk before the next is begun, so that only the last can be torn: cut, or of bytes that a file system had
+    // Each line is on the disk before the next is begun, so that only the last can be torn: cut, or of bytes that a
+    // file system had
     // reserved and not yet written when the power went.
     private static List<Line> lines(Path file) {
         if (!Files.exists(file)) {

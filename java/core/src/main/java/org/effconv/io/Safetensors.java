@@ -27,16 +27,16 @@ import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.tensor.Shape;
 
 /**
- * Named tensors in the safetensors format: eight bytes of header length (little-endian), a JSON header
- * {@code {name: {"dtype", "shape", "data_offsets"}, "__metadata__": {text: text}}}, then the values, little-endian and
- * without gaps.
+ * Named tensors in the safetensors format: eight bytes of header length (little-endian), a JSON header {@code {name:
+ * {"dtype", "shape", "data_offsets"}, "__metadata__": {text: text}}}, then the values, little-endian and without gaps.
  *
- * <p>Files written here carry a checksum in their metadata, which is checked when it is there: the SHA-256 over all tensors in the order of
- * their names, of each the line {@code name dtype extent,extent,...\n} in UTF-8 and then the bytes of its values. So it holds for the same
- * tensors in whatever order and with whatever padding a file has them, and whatever else its metadata says.
+ * <p>Files written here carry a checksum in their metadata, which is checked when it is there: the SHA-256 over all
+ * tensors in the order of their names, of each the line {@code name dtype extent,extent,...\n} in UTF-8 and then the
+ * bytes of its values. So it holds for the same tensors in whatever order and with whatever padding a file has them,
+ * and whatever else its metadata says.
  *
  * @param metadata text by key, without the checksum
- * @param tensors  by name, in file order
+ * @param tensors by name, in file order
  */
 public record Safetensors(Map<String, String> metadata, Map<String, TensorData> tensors) {
     private static final String METADATA = "__metadata__";
@@ -47,7 +47,8 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
     private static final int LARGEST_TENSOR = Integer.MAX_VALUE - 16; // bytes that an array holds
 
     private record Range(String name, ElementType type, Shape shape, long begin, long end) {
-        static final Comparator<Range> IN_FILE = Comparator.comparingLong(Range::begin).thenComparingLong(Range::end);
+        static final Comparator<Range> IN_FILE =
+                Comparator.comparingLong(Range::begin).thenComparingLong(Range::end);
     }
 
     /** Replaces {@code file} in one move (see {@link AtomicFile}). */
@@ -71,7 +72,10 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
         }
         byte[] json = padded(Json.line(header));
         AtomicFile.write(file, out -> {
-            out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).array());
+            out.write(ByteBuffer.allocate(8)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .putLong(json.length)
+                    .array());
             out.write(json);
             for (TensorData t : tensors.values()) {
                 ByteBuffer b = t.bytes();
@@ -102,15 +106,19 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
         }
         long length = bytes(file, channel, 0, 8).getLong();
         if (length < 2 || length > LARGEST_HEADER || length > size - 8) {
-            throw new InvalidInput(file + ": no safetensors file, or truncated: header length " + length + " in a file of " + size + " bytes");
+            throw new InvalidInput(file + ": no safetensors file, or truncated: header length " + length
+                    + " in a file of " + size + " bytes");
         }
-        String json = StandardCharsets.UTF_8.decode(bytes(file, channel, 8, (int) length)).toString();
+        String json = StandardCharsets.UTF_8
+                .decode(bytes(file, channel, 8, (int) length))
+                .toString();
         ObjectNode header = Json.parse(json.trim(), file + " (header)");
         Map<String, String> metadata = metadata(file, header);
         List<Range> ranges = ranges(file, header, size - 8 - length);
         Map<String, TensorData> tensors = new LinkedHashMap<>();
         for (Range r : ranges) {
-            tensors.put(r.name, new TensorData(r.type, r.shape, bytes(file, channel, 8 + length + r.begin, (int) (r.end - r.begin))));
+            tensors.put(r.name, new TensorData(r.type, r.shape, bytes(file, channel, 8 + length + r.begin, (int)
+                    (r.end - r.begin))));
         }
         String expected = metadata.remove(CHECKSUM);
         Safetensors stored = new Safetensors(metadata, tensors);
@@ -121,10 +129,11 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
     }
 
     /**
-     * Checks the CRC-32 of the values, one after the other as they were written, which files from before the checksum carry. It depends
-     * on the order in which they were written; whoever knows that can check a file that another library has put into another order.
+     * Checks the CRC-32 of the values, one after the other as they were written, which files from before the checksum
+     * carry. It depends on the order in which they were written; whoever knows that can check a file that another
+     * library has put into another order.
      *
-     * @param file  named in errors
+     * @param file named in errors
      * @param order names of all tensors, as they were written
      * @throws InvalidInput if there is such a number and the values have another
      */
@@ -138,15 +147,17 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
 
     private void require(Path file, String key, String expected, String found) {
         if (!found.equals(expected)) {
-            throw new InvalidInput(file + ": damaged, or changed since it was written: the tensors have " + key + " " + found + ", the metadata says "
-                    + expected + "; whoever changed them on purpose removes '" + key + "' from the metadata");
+            throw new InvalidInput(file + ": damaged, or changed since it was written: the tensors have " + key + " "
+                    + found + ", the metadata says " + expected + "; whoever changed them on purpose removes '" + key
+                    + "' from the metadata");
         }
     }
 
     private String checksum() {
         MessageDigest digest = Digest.sha256();
         new TreeMap<>(tensors).forEach((name, t) -> {
-            String shape = IntStream.of(t.shape().dims()).mapToObj(Integer::toString).collect(Collectors.joining(","));
+            String shape =
+                    IntStream.of(t.shape().dims()).mapToObj(Integer::toString).collect(Collectors.joining(","));
             digest.update((name + " " + t.type() + " " + shape + "\n").getBytes(StandardCharsets.UTF_8));
             digest.update(t.bytes());
         });
@@ -188,13 +199,14 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
         long next = 0;
         for (Range r : byOffset) {
             if (r.begin != next) {
-                throw new InvalidInput(file + ": tensor '" + r.name + "' begins at byte " + r.begin + ", expected " + next
-                        + " (neither gaps nor overlaps are allowed)");
+                throw new InvalidInput(file + ": tensor '" + r.name + "' begins at byte " + r.begin + ", expected "
+                        + next + " (neither gaps nor overlaps are allowed)");
             }
             next = r.end;
         }
         if (next != available) {
-            throw new InvalidInput(file + ": holds " + available + " bytes of values, its header names " + next + " (truncated?)");
+            throw new InvalidInput(
+                    file + ": holds " + available + " bytes of values, its header names " + next + " (truncated?)");
         }
         return ranges;
     }
@@ -220,14 +232,18 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
             }
         }
         JsonNode offsets = entry.path("data_offsets");
-        if (!offsets.isArray() || offsets.size() != 2 || !offsets.get(0).isIntegralNumber() || !offsets.get(1).isIntegralNumber()) {
+        if (!offsets.isArray()
+                || offsets.size() != 2
+                || !offsets.get(0).isIntegralNumber()
+                || !offsets.get(1).isIntegralNumber()) {
             throw new InvalidInput(at + "data_offsets " + offsets + ", expected [begin, end]");
         }
         long begin = offsets.get(0).longValue();
         long end = offsets.get(1).longValue();
         long bits = type.bits(count);
         if (begin < 0 || end - begin != bits / 8 || bits % 8 != 0) {
-            throw new InvalidInput(at + "data_offsets " + offsets + ", expected " + bits / 8 + " bytes for " + type + " " + dims);
+            throw new InvalidInput(
+                    at + "data_offsets " + offsets + ", expected " + bits / 8 + " bytes for " + type + " " + dims);
         }
         if (end - begin > LARGEST_TENSOR) {
             throw new InvalidInput(at + (end - begin) + " bytes; tensors of up to 2 GiB are read");
@@ -239,7 +255,8 @@ public record Safetensors(Map<String, String> metadata, Map<String, TensorData> 
         try {
             return ElementType.valueOf(dtype.asText());
         } catch (IllegalArgumentException e) {
-            throw new InvalidInput(at + "dtype " + dtype + ", expected one of " + Arrays.toString(ElementType.values()), e);
+            throw new InvalidInput(
+                    at + "dtype " + dtype + ", expected one of " + Arrays.toString(ElementType.values()), e);
         }
     }
 

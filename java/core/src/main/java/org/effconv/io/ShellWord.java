@@ -4,7 +4,8 @@ import java.util.regex.Pattern;
 
 /** Words of a command that a user is told to type. */
 public final class ShellWord {
-    private static final Pattern PLAIN = Pattern.compile("[\\w@%+=:,./-]+", Pattern.UNICODE_CHARACTER_CLASS); // no letter that a shell would read
+    private static final Pattern PLAIN =
+            Pattern.compile("[\\w@%+=:,./-]+", Pattern.UNICODE_CHARACTER_CLASS); // no letter that a shell would read
 
     private ShellWord() {}
 

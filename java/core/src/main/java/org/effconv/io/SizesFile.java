@@ -12,24 +12,24 @@ import org.effconv.error.EffconvException.InvalidInput;
  * sizes.json: the kernel size of each sized layer of an architecture.
  *
  * @param architecture name
- * @param parameters   of the network of these sizes
- * @param budget       that the sizes were searched for under; null if they were not
- * @param layers       in network order
+ * @param parameters of the network of these sizes
+ * @param budget that the sizes were searched for under; null if they were not
+ * @param layers in network order
  */
 public record SizesFile(String architecture, long parameters, Budget budget, List<Layer> layers) {
     private static final int LARGEST = 33;
 
     /**
-     * @param cost  what it counts: parameters, macs or latency (milliseconds)
+     * @param cost what it counts: parameters, macs or latency (milliseconds)
      * @param asked in that unit; NaN if there was a price instead
      * @param spent by the network of these sizes
      */
     public record Budget(String cost, double asked, double spent) {}
 
     /**
-     * @param name  of the layer
-     * @param size  k
-     * @param soft  v as the search left it; NaN if the size was not searched for
+     * @param name of the layer
+     * @param size k
+     * @param soft v as the search left it; NaN if the size was not searched for
      */
     public record Layer(String name, int size, double soft) {}
 
@@ -60,32 +60,35 @@ public record SizesFile(String architecture, long parameters, Budget budget, Lis
      * Reads a file whole and checks it against the architecture it is for.
      *
      * @param expectedArchitecture its name
-     * @param expectedLayers       names of its sized layers, in order
+     * @param expectedLayers names of its sized layers, in order
      * @throws InvalidInput naming file, field, value and what was expected
      */
     public static SizesFile read(Path file, String expectedArchitecture, List<String> expectedLayers) {
         ObjectNode json = Json.read(file);
         String architecture = json.path("architecture").asText("");
         if (!architecture.equals(expectedArchitecture)) {
-            throw new InvalidInput(file + ": architecture '" + architecture + "', expected '" + expectedArchitecture + "'");
+            throw new InvalidInput(
+                    file + ": architecture '" + architecture + "', expected '" + expectedArchitecture + "'");
         }
         JsonNode list = json.path("layers");
         if (!list.isArray() || list.size() != expectedLayers.size()) {
-            throw new InvalidInput(file + ": layers: " + (list.isArray() ? list.size() + " entries" : "no list") + ", expected "
-                    + expectedLayers.size() + ", one per sized layer of " + expectedArchitecture);
+            throw new InvalidInput(file + ": layers: " + (list.isArray() ? list.size() + " entries" : "no list")
+                    + ", expected " + expectedLayers.size() + ", one per sized layer of " + expectedArchitecture);
         }
         List<Layer> layers = new ArrayList<>();
         for (int i = 0; i < list.size(); i++) {
             JsonNode entry = list.get(i);
             String at = file + ": layers[" + i + "]";
             if (!entry.path("name").asText("").equals(expectedLayers.get(i))) {
-                throw new InvalidInput(at + ".name: " + entry.path("name") + ", expected \"" + expectedLayers.get(i) + "\"");
+                throw new InvalidInput(
+                        at + ".name: " + entry.path("name") + ", expected \"" + expectedLayers.get(i) + "\"");
             }
             JsonNode size = entry.path("size");
             if (!size.isInt() || size.intValue() < 1 || size.intValue() > LARGEST || size.intValue() % 2 == 0) {
                 throw new InvalidInput(at + ".size: " + size + ", expected an odd integer from 1 to " + LARGEST);
             }
-            layers.add(new Layer(expectedLayers.get(i), size.intValue(), entry.path("soft").asDouble(Double.NaN)));
+            layers.add(new Layer(
+                    expectedLayers.get(i), size.intValue(), entry.path("soft").asDouble(Double.NaN)));
         }
         return new SizesFile(architecture, json.path("parameters").asLong(), budget(json), layers);
     }
@@ -94,6 +97,9 @@ public record SizesFile(String architecture, long parameters, Budget budget, Lis
         if (!json.path("spent").isNumber()) {
             return null;
         }
-        return new Budget(json.path("cost").asText(), json.path("budget").asDouble(Double.NaN), json.path("spent").asDouble());
+        return new Budget(
+                json.path("cost").asText(),
+                json.path("budget").asDouble(Double.NaN),
+                json.path("spent").asDouble());
     }
 }

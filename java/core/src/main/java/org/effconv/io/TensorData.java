@@ -10,9 +10,7 @@ import org.effconv.tensor.Shape;
  * @param data little-endian, the bytes of {@code shape.count()} elements from position 0 to the limit
  */
 public record TensorData(ElementType type, Shape shape, ByteBuffer data) {
-    /**
-     * @throws IllegalArgumentException if the bytes do not fit type and shape
-     */
+    /** @throws IllegalArgumentException if the bytes do not fit type and shape */
     public TensorData {
         if (data.limit() * 8L != type.bits(shape.count())) {
             throw new IllegalArgumentException(data.limit() + " bytes for " + type + " " + shape);
@@ -66,19 +64,21 @@ public record TensorData(ElementType type, Shape shape, ByteBuffer data) {
      * The values with the last two of (outer, rows, columns) exchanged: (outer, columns, rows).
      *
      * @param to the shape of the result
-     * @throws IllegalArgumentException if the elements are no multiple of rows * columns, or of {@code to}, or of no whole bytes
+     * @throws IllegalArgumentException if the elements are no multiple of rows * columns, or of {@code to}, or of no
+     *     whole bytes
      */
     public TensorData transposed(int rows, int columns, Shape to) {
         if (type.bits() % 8 != 0 || rows < 1 || columns < 1) {
-            throw new IllegalArgumentException(type + " " + shape + " as matrices of " + rows + " x " + columns + ": expected elements of whole bytes, "
-                    + "a row and a column");
+            throw new IllegalArgumentException(type + " " + shape + " as matrices of " + rows + " x " + columns
+                    + ": expected elements of whole bytes, " + "a row and a column");
         }
         int width = type.bits() / 8;
         byte[] values = new byte[data.limit()];
         bytes().get(values);
         long matrix = (long) rows * columns * width;
         if (values.length % matrix != 0) {
-            throw new IllegalArgumentException(type + " " + shape + " is no list of matrices of " + rows + " x " + columns);
+            throw new IllegalArgumentException(
+                    type + " " + shape + " is no list of matrices of " + rows + " x " + columns);
         }
         byte[] turned = new byte[values.length];
         int target = 0;

@@ -19,10 +19,21 @@ import org.effconv.io.Json;
  */
 public final class Architecture {
     private static final List<String> BUILT_INS = List.of(
-            "cnn6", "lenet", "resnet20", "resnet32", "resnet44", "resnet56", "flexnet3", "flexnet5", "flexnet7", "dwnet",
-            "planted1", "planted3");
+            "cnn6",
+            "lenet",
+            "resnet20",
+            "resnet32",
+            "resnet44",
+            "resnet56",
+            "flexnet3",
+            "flexnet5",
+            "flexnet7",
+            "dwnet",
+            "planted1",
+            "planted3");
 
-    private static final Pattern NO_NAME = Pattern.compile("[/\\\\\\p{Cntrl}]"); // run folders are named after architectures
+    private static final Pattern NO_NAME =
+            Pattern.compile("[/\\\\\\p{Cntrl}]"); // run folders are named after architectures
 
     private final String source;
     private final String name;
@@ -43,13 +54,11 @@ public final class Architecture {
         return BUILT_INS;
     }
 
-    /**
-     * @throws InvalidInput if there is no such built-in
-     */
+    /** @throws InvalidInput if there is no such built-in */
     public static Architecture named(String name) {
         if (!BUILT_INS.contains(name)) {
-            throw new InvalidInput("architecture \"" + name + "\" is unknown; expected one of " + String.join(", ", BUILT_INS)
-                    + ", or the path of a .json file");
+            throw new InvalidInput("architecture \"" + name + "\" is unknown; expected one of "
+                    + String.join(", ", BUILT_INS) + ", or the path of a .json file");
         }
         String resource = name + ".json";
         try (InputStream in = Architecture.class.getResourceAsStream(resource)) {
@@ -63,7 +72,8 @@ public final class Architecture {
     }
 
     /**
-     * @throws InvalidInput if the file cannot be read or its contents are wrong: names file, field, value and expectation
+     * @throws InvalidInput if the file cannot be read or its contents are wrong: names file, field, value and
+     *     expectation
      */
     public static Architecture read(Path file) {
         return of(Json.read(file, NetworkLimits.FILE), file.toString());
@@ -80,15 +90,21 @@ public final class Architecture {
     private static Architecture of(ObjectNode root, String source) {
         ArchitectureParser.Fields f = new ArchitectureParser.Fields(source, "", root);
         String name = f.text("name", null);
-        if (name.isBlank() || name.length() > NetworkLimits.NAME || NO_NAME.matcher(name).find()) {
-            throw f.wrong("name", "1 to " + NetworkLimits.NAME + " characters, none of them a slash, a backslash or a control character");
+        if (name.isBlank()
+                || name.length() > NetworkLimits.NAME
+                || NO_NAME.matcher(name).find()) {
+            throw f.wrong(
+                    "name",
+                    "1 to " + NetworkLimits.NAME
+                            + " characters, none of them a slash, a backslash or a control character");
         }
         String description = f.text("description", "");
         OptionalInt kmax = f.has("kmax") ? f.oddOr("kmax", null) : OptionalInt.empty();
         List<LayerSpec> layers = new ArchitectureParser(source, kmax).layers(f.node("layers"), "layers");
         f.refuseOthers("an architecture");
         if (!hasSized(layers)) {
-            throw new InvalidInput(source + ": field layers holds no convolution with a learned kernel; expected at least one");
+            throw new InvalidInput(
+                    source + ": field layers holds no convolution with a learned kernel; expected at least one");
         }
         return new Architecture(source, name, description, layers, Json.line(root));
     }

@@ -16,7 +16,9 @@ import org.effconv.backend.Activation;
 import org.effconv.backend.Pooling;
 import org.effconv.error.EffconvException.InvalidInput;
 
-/** Reads the layer lists of an architecture; every error names the source, the field, its value and what was expected. */
+/**
+ * Reads the layer lists of an architecture; every error names the source, the field, its value and what was expected.
+ */
 final class ArchitectureParser {
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_-]{1," + NetworkLimits.NAME + "}");
     private static final int SHORT = 60;
@@ -37,8 +39,9 @@ final class ArchitectureParser {
             throw wrong(source, path, node, "a list of layers");
         }
         if (nesting > NetworkLimits.NESTING) {
-            throw new InvalidInput(source + ": field " + shortened(path) + " stands in " + nesting + " repetitions and residual blocks; expected at most "
-                    + NetworkLimits.NESTING + " in one another");
+            throw new InvalidInput(source + ": field " + shortened(path) + " stands in " + nesting
+                    + " repetitions and residual blocks; expected at most " + NetworkLimits.NESTING
+                    + " in one another");
         }
         nesting++;
         List<LayerSpec> specs = each(list, path);
@@ -62,8 +65,8 @@ final class ArchitectureParser {
                 throw wrong(source, at, list.get(i), "an object with a field \"type\"");
             }
             if (++written > NetworkLimits.LAYERS) {
-                throw new InvalidInput(source + ": field " + at + " is layer " + NetworkLimits.number(written) + "; expected at most "
-                        + NetworkLimits.number(NetworkLimits.LAYERS));
+                throw new InvalidInput(source + ": field " + at + " is layer " + NetworkLimits.number(written)
+                        + "; expected at most " + NetworkLimits.number(NetworkLimits.LAYERS));
             }
             LayerSpec spec = layer(new Fields(source, at, object), ordinals);
             if (!names.add(spec.name())) {
@@ -103,11 +106,13 @@ final class ArchitectureParser {
     }
 
     private LayerSpec conv(String name, Fields f) {
-        OptionalInt groups = f.has("groups") ? f.integerOr("groups", "depthwise", 1, NetworkLimits.CHANNELS) : OptionalInt.of(1);
+        OptionalInt groups =
+                f.has("groups") ? f.integerOr("groups", "depthwise", 1, NetworkLimits.CHANNELS) : OptionalInt.of(1);
         if (groups.isPresent() && !f.has("channels")) {
             throw f.wrong("channels", "the number of output channels, or \"same\"");
         }
-        OptionalInt channels = f.has("channels") ? f.integerOr("channels", "same", 1, NetworkLimits.CHANNELS) : OptionalInt.empty();
+        OptionalInt channels =
+                f.has("channels") ? f.integerOr("channels", "same", 1, NetworkLimits.CHANNELS) : OptionalInt.empty();
         OptionalInt kernel = f.has("kernel") ? f.oddOr("kernel", "learned") : OptionalInt.empty();
         for (String field : List.of("kmax", "defaultKernel")) {
             if (kernel.isPresent() && f.has(field)) {
@@ -115,9 +120,16 @@ final class ArchitectureParser {
             }
         }
         OptionalInt kmax = f.has("kmax") ? f.oddOr("kmax", null) : defaultKmax;
-        int defaultKernel = f.has("defaultKernel") ? f.oddOr("defaultKernel", null).getAsInt() : 3;
+        int defaultKernel =
+                f.has("defaultKernel") ? f.oddOr("defaultKernel", null).getAsInt() : 3;
         return new LayerSpec.Conv(
-                name, channels, kernel, defaultKernel, kmax, f.has("stride") ? f.integer("stride", 1, 2) : 1, groups,
+                name,
+                channels,
+                kernel,
+                defaultKernel,
+                kmax,
+                f.has("stride") ? f.integer("stride", 1, 2) : 1,
+                groups,
                 f.flag("bias", false));
     }
 
@@ -130,8 +142,7 @@ final class ArchitectureParser {
         int stride = f.has("stride") ? f.integer("stride", 1, 64) : size;
         int padding = f.has("padding") ? f.integer("padding", 0, size - 1) : 0;
         return new LayerSpec.Pool(
-                name,
-                new Pooling(kind.equals("max") ? Pooling.Kind.MAX : Pooling.Kind.AVERAGE, size, stride, padding));
+                name, new Pooling(kind.equals("max") ? Pooling.Kind.MAX : Pooling.Kind.AVERAGE, size, stride, padding));
     }
 
     private LayerSpec residual(String name, Fields f) {
@@ -241,7 +252,10 @@ final class ArchitectureParser {
                 return OptionalInt.empty();
             }
             if (!n.isInt() || n.intValue() < 1 || n.intValue() > NetworkLimits.KERNEL || n.intValue() % 2 == 0) {
-                throw wrong(field, "an odd number from 1 to " + NetworkLimits.KERNEL + (word == null ? "" : ", or \"" + word + "\""));
+                throw wrong(
+                        field,
+                        "an odd number from 1 to " + NetworkLimits.KERNEL
+                                + (word == null ? "" : ", or \"" + word + "\""));
             }
             return OptionalInt.of(n.intValue());
         }
@@ -257,8 +271,8 @@ final class ArchitectureParser {
         void refuseOthers(String what) {
             object.fieldNames().forEachRemaining(field -> {
                 if (!known.contains(field)) {
-                    throw new InvalidInput(source + ": field " + at(shortened(field)) + " is unknown; " + what + " has the fields "
-                            + String.join(", ", known));
+                    throw new InvalidInput(source + ": field " + at(shortened(field)) + " is unknown; " + what
+                            + " has the fields " + String.join(", ", known));
                 }
             });
         }

@@ -20,15 +20,21 @@ sealed interface LayerSpec {
     }
 
     /**
-     * @param channels      output channels; empty for as many as the input has
-     * @param kernel        fixed odd extent; empty for a size that is learned
+     * @param channels output channels; empty for as many as the input has
+     * @param kernel fixed odd extent; empty for a size that is learned
      * @param defaultKernel size of a learned kernel where none is asked for
-     * @param kmax          limit of a learned size; empty for one that follows from the image
-     * @param groups        empty for depthwise
+     * @param kmax limit of a learned size; empty for one that follows from the image
+     * @param groups empty for depthwise
      */
     record Conv(
-            String name, OptionalInt channels, OptionalInt kernel, int defaultKernel, OptionalInt kmax, int stride,
-            OptionalInt groups, boolean bias)
+            String name,
+            OptionalInt channels,
+            OptionalInt kernel,
+            int defaultKernel,
+            OptionalInt kmax,
+            int stride,
+            OptionalInt groups,
+            boolean bias)
             implements LayerSpec {
         boolean sized() {
             return kernel.isEmpty();

@@ -4,15 +4,15 @@ import org.effconv.io.TensorData;
 import org.effconv.tensor.Shape;
 
 /**
- * One parameter or running statistic of a trained network, as the network has it and as PyTorch does. They hold the same values; a
- * convolution's weights are (K, k, k, C / groups) here and (K, C / groups, k, k) there, and a linear layer behind an image reads that in
- * (H, W, C) order here and in (C, H, W) order there.
+ * One parameter or running statistic of a trained network, as the network has it and as PyTorch does. They hold the
+ * same values; a convolution's weights are (K, k, k, C / groups) here and (K, C / groups, k, k) there, and a linear
+ * layer behind an image reads that in (H, W, C) order here and in (C, H, W) order there.
  *
- * @param name       in the network
- * @param shape      in the network
- * @param torchName  in a state_dict
+ * @param name in the network
+ * @param shape in the network
+ * @param torchName in a state_dict
  * @param torchShape in a state_dict
- * @param pixels     that one output sees: k * k of a convolution, H * W of a linear layer behind an image; else 1
+ * @param pixels that one output sees: k * k of a convolution, H * W of a linear layer behind an image; else 1
  */
 public record ModelTensor(String name, Shape shape, String torchName, Shape torchShape, int pixels) {
     /** A batch norm or a bias: the same there, but for its name. */

@@ -15,8 +15,8 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * A network without the weights of its sized convolutions: it owns the parameters that do not depend on the sizes and the
- * running statistics of its batch norms, and asks a {@link WeightSource} for the rest.
+ * A network without the weights of its sized convolutions: it owns the parameters that do not depend on the sizes and
+ * the running statistics of its batch norms, and asks a {@link WeightSource} for the rest.
  */
 public final class Network implements AutoCloseable {
     static final double EPSILON = 1e-5;
@@ -29,7 +29,7 @@ public final class Network implements AutoCloseable {
 
     /**
      * @param activationType F32 or BF16; F64 to verify gradients
-     * @param seed           of the start values; a parameter's values depend on it and on its name alone
+     * @param seed of the start values; a parameter's values depend on it and on its name alone
      */
     public Network(Backend backend, NetworkPlan plan, DataType activationType, long seed) {
         this.plan = plan;
@@ -81,7 +81,7 @@ public final class Network implements AutoCloseable {
     }
 
     /**
-     * @param x        (N, H, W, C) in the activation type; {@link WeightSource#begin} has been called on the source
+     * @param x (N, H, W, C) in the activation type; {@link WeightSource#begin} has been called on the source
      * @param stepSeed another one each step; draws the dropout
      * @return logits (N, classes) in the activation type
      * @throws IllegalArgumentException if x is not of the plan's input
@@ -102,17 +102,19 @@ public final class Network implements AutoCloseable {
     }
 
     /**
-     * Takes over a copy of the parameters and running statistics of another network; what the weight source has is not among them.
+     * Takes over a copy of the parameters and running statistics of another network; what the weight source has is not
+     * among them.
      *
      * @param other of the same plan and activation type, on the same backend
      * @throws IllegalArgumentException if its plan or type is another
      */
     public void startFrom(Backend backend, Network other) {
         if (other.plan != plan || other.activationType != activationType) {
-            throw new IllegalArgumentException("a network of " + plan + " in " + activationType + " cannot start from one of " + other.plan + " in "
-                    + other.activationType);
+            throw new IllegalArgumentException("a network of " + plan + " in " + activationType
+                    + " cannot start from one of " + other.plan + " in " + other.activationType);
         }
-        parameters.forEach((name, own) -> backend.copy(other.parameters.get(name).value(), own.value()));
+        parameters.forEach(
+                (name, own) -> backend.copy(other.parameters.get(name).value(), own.value()));
         buffers.forEach((name, own) -> backend.copy(other.buffers.get(name), own));
     }
 
@@ -122,7 +124,10 @@ public final class Network implements AutoCloseable {
         buffers.values().forEach(Tensor::close);
     }
 
-    /** One forward pass. Values are released as soon as inference is done with them; training keeps them for the gradients. */
+    /**
+     * One forward pass. Values are released as soon as inference is done with them; training keeps them for the
+     * gradients.
+     */
     private final class Pass {
         private final Tape tape;
         private final WeightSource source;
@@ -170,7 +175,8 @@ public final class Network implements AutoCloseable {
             } else if (step instanceof Step.Linear linear) {
                 return linear(linear, x);
             } else if (step instanceof Step.Dropout dropout) {
-                return Ops.dropout(tape, x, dropout.rate(), () -> Initialization.seed(stepSeed.getAsLong(), dropout.ordinal()));
+                return Ops.dropout(
+                        tape, x, dropout.rate(), () -> Initialization.seed(stepSeed.getAsLong(), dropout.ordinal()));
             } else if (step instanceof Step.Residual residual) {
                 return residual(residual, x);
             }
@@ -179,9 +185,17 @@ public final class Network implements AutoCloseable {
 
         private Variable batchNorm(Step.BatchNorm norm, Variable x, Variable residual) {
             return Ops.batchNorm(
-                    tape, x, leaf(norm.scale()), leaf(norm.shift()), residual, norm.activation(),
+                    tape,
+                    x,
+                    leaf(norm.scale()),
+                    leaf(norm.shift()),
+                    residual,
+                    norm.activation(),
                     new Ops.BatchNormState(
-                            EPSILON, MOMENTUM, buffers.get(norm.runningMean().name()), buffers.get(norm.runningVariance().name())));
+                            EPSILON,
+                            MOMENTUM,
+                            buffers.get(norm.runningMean().name()),
+                            buffers.get(norm.runningVariance().name())));
         }
 
         private Variable linear(Step.Linear linear, Variable x) {

@@ -5,17 +5,17 @@ import org.effconv.backend.Convolution;
 import org.effconv.backend.Pooling;
 
 /**
- * What a trained network computes, operation by operation, told to whoever rebuilds it elsewhere (in a file of another format, say) by
- * {@link NetworkPlan#trace}. Parameters and running statistics are told by their names in
- * {@link NetworkPlan#modelTensors}, which also says how PyTorch has them. Nothing is said of dropout,
- * which does nothing in a trained network.
+ * What a trained network computes, operation by operation, told to whoever rebuilds it elsewhere (in a file of another
+ * format, say) by {@link NetworkPlan#trace}. Parameters and running statistics are told by their names in
+ * {@link NetworkPlan#modelTensors}, which also says how PyTorch has them. Nothing is said of dropout, which does
+ * nothing in a trained network.
  *
  * @param <V> stands for the result of an operation
  */
 public interface NetworkOperations<V> {
     /**
      * @param weight (K, k, k, C / groups)
-     * @param bias   (K); null if there is none
+     * @param bias (K); null if there is none
      */
     V convolution(V x, Convolution convolution, String weight, String bias);
 
@@ -32,9 +32,9 @@ public interface NetworkOperations<V> {
     V globalAveragePool(V x);
 
     /**
-     * @param x      (N, D), or an image, which then counts as its values in (H, W, C) order
+     * @param x (N, D), or an image, which then counts as its values in (H, W, C) order
      * @param weight (outputs, D)
-     * @param bias   (outputs); null if there is none
+     * @param bias (outputs); null if there is none
      */
     V linear(V x, String weight, String bias);
 

@@ -7,8 +7,9 @@ import java.util.function.ToLongFunction;
 import org.effconv.error.EffconvException.InvalidInput;
 
 /**
- * An architecture bound to an input: every shape is known, no memory is taken. It counts parameters and multiply-adds for
- * any choice of kernel sizes; vectors of sizes have one odd entry per {@link #sizedLayers sized layer}, in its order.
+ * An architecture bound to an input: every shape is known, no memory is taken. It counts parameters and multiply-adds
+ * for any choice of kernel sizes; vectors of sizes have one odd entry per {@link #sizedLayers sized layer}, in its
+ * order.
  */
 public final class NetworkPlan {
     private static final int SHOWN_SIZES = 24;
@@ -33,14 +34,15 @@ public final class NetworkPlan {
         this.parameters = List.copyOf(builder.parameters);
         this.batchNorms = List.copyOf(builder.batchNorms);
         this.sized = List.copyOf(builder.sized);
-        this.fixedParameters = parameters.stream().mapToLong(p -> p.shape().count()).sum();
+        this.fixedParameters =
+                parameters.stream().mapToLong(p -> p.shape().count()).sum();
         this.fixedMultiplyAdds = builder.fixedMultiplyAdds;
         this.values = builder.values;
     }
 
     /**
-     * @throws InvalidInput if the images are smaller than the network needs, its layers do not fit together, or it is larger than
-     *                      any network may be: names the file, the layer, what it has and what was expected
+     * @throws InvalidInput if the images are smaller than the network needs, its layers do not fit together, or it is
+     *     larger than any network may be: names the file, the layer, what it has and what was expected
      */
     public static NetworkPlan of(Architecture architecture, Input input) {
         inRange("image height", input.height(), 1, NetworkLimits.EXTENT);
@@ -50,9 +52,12 @@ public final class NetworkPlan {
         try {
             return build(architecture, input);
         } catch (PlanBuilder.TooSmall e) {
-            throw new InvalidInput("images of " + input.height() + " x " + input.width()
-                    + " pixels are smaller than architecture " + architecture.name() + " needs: " + e.getMessage()
-                    + leastExtent(architecture, input), e);
+            throw new InvalidInput(
+                    "images of " + input.height() + " x " + input.width()
+                            + " pixels are smaller than architecture " + architecture.name() + " needs: "
+                            + e.getMessage()
+                            + leastExtent(architecture, input),
+                    e);
         }
     }
 
@@ -61,8 +66,9 @@ public final class NetworkPlan {
         List<Step> steps = builder.steps(architecture.layers(), "");
         PlanBuilder.Extent out = builder.extent();
         if (!out.flat() || out.channels() != input.classes()) {
-            throw new InvalidInput("architecture " + architecture.name() + " ends with " + out + "; expected "
-                    + input.classes() + " values, one per class: let its last layer be {\"type\": \"linear\", \"outputs\": \"classes\"}");
+            throw new InvalidInput(
+                    "architecture " + architecture.name() + " ends with " + out + "; expected " + input.classes()
+                            + " values, one per class: let its last layer be {\"type\": \"linear\", \"outputs\": \"classes\"}");
         }
         return new NetworkPlan(architecture, input, steps, builder);
     }
@@ -119,7 +125,8 @@ public final class NetworkPlan {
     }
 
     /**
-     * Everything that a trained network of these sizes holds: the network's parameters, the weights of its sized layers, running statistics.
+     * Everything that a trained network of these sizes holds: the network's parameters, the weights of its sized
+     * layers, running statistics.
      *
      * @throws InvalidInput as {@link #checkSizes}
      */
@@ -181,8 +188,8 @@ public final class NetworkPlan {
     }
 
     /**
-     * @throws InvalidInput unless there is one odd size from 1 to 33 per sized layer, and the network of these sizes is no larger than
-     *                      networks may be; kmax binds searches only
+     * @throws InvalidInput unless there is one odd size from 1 to 33 per sized layer, and the network of these sizes is
+     *     no larger than networks may be; kmax binds searches only
      */
     public void checkSizes(int[] sizes) {
         if (sizes.length != sized.size()) {
@@ -197,7 +204,8 @@ public final class NetworkPlan {
             }
             long weights = layer.parametersPerTap() * k * k;
             if (weights > NetworkLimits.WEIGHTS) {
-                throw tooMany("layer " + layer.name() + " at kernel size " + k, weights, "weights", NetworkLimits.WEIGHTS);
+                throw tooMany(
+                        "layer " + layer.name() + " at kernel size " + k, weights, "weights", NetworkLimits.WEIGHTS);
             }
         }
         long parameters = count(fixedParameters, SizedLayer::parametersPerTap, sizes);
@@ -206,17 +214,22 @@ public final class NetworkPlan {
         }
         long multiplyAdds = count(fixedMultiplyAdds, SizedLayer::multiplyAddsPerTap, sizes);
         if (multiplyAdds > NetworkLimits.MULTIPLY_ADDS) {
-            throw tooMany("kernel sizes " + shortened(sizes), multiplyAdds, "multiply-adds an image", NetworkLimits.MULTIPLY_ADDS);
+            throw tooMany(
+                    "kernel sizes " + shortened(sizes),
+                    multiplyAdds,
+                    "multiply-adds an image",
+                    NetworkLimits.MULTIPLY_ADDS);
         }
     }
 
     private InvalidInput tooMany(String what, long count, String of, long most) {
-        return new InvalidInput(architecture.source() + ": " + what + ": " + NetworkLimits.number(count) + " " + of + "; expected at most "
-                + NetworkLimits.number(most));
+        return new InvalidInput(architecture.source() + ": " + what + ": " + NetworkLimits.number(count) + " " + of
+                + "; expected at most " + NetworkLimits.number(most));
     }
 
     private static String shortened(int[] sizes) {
-        return sizes.length <= SHOWN_SIZES ? Arrays.toString(sizes)
+        return sizes.length <= SHOWN_SIZES
+                ? Arrays.toString(sizes)
                 : Arrays.toString(Arrays.copyOf(sizes, SHOWN_SIZES)).replace("]", ", ...]");
     }
 
@@ -224,7 +237,7 @@ public final class NetworkPlan {
      * Holds a parameter that stands for a sized layer in a search to the limit of all.
      *
      * @param values that the parameter has
-     * @param what   it is, for people
+     * @param what it is, for people
      * @throws InvalidInput if they are more than a parameter may have
      */
     public void checkValues(SizedLayer layer, long values, String what) {
@@ -247,7 +260,9 @@ public final class NetworkPlan {
 
     /** Whether a sized layer is the network's first operation: nothing before it needs the gradient of its input. */
     public boolean readsInput(SizedLayer layer) {
-        return steps.get(0) instanceof Step.Conv conv && conv.sized() != null && conv.sized().index() == layer.index();
+        return steps.get(0) instanceof Step.Conv conv
+                && conv.sized() != null
+                && conv.sized().index() == layer.index();
     }
 
     /** The sizes the architecture has where none are asked for. */

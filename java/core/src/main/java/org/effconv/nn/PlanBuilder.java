@@ -12,7 +12,9 @@ import org.effconv.tensor.Shape;
 
 /** Walks an architecture's layers, infers shapes, unrolls repetitions and names everything. */
 final class PlanBuilder {
-    /** An activation's extent without the batch; {@code flat} after global pooling or a linear layer, then 1 x 1 pixels. */
+    /**
+     * An activation's extent without the batch; {@code flat} after global pooling or a linear layer, then 1 x 1 pixels.
+     */
     record Extent(int height, int width, int channels, boolean flat) {
         @Override
         public String toString() {
@@ -114,7 +116,9 @@ final class PlanBuilder {
         int k = spec.channels().orElse(c);
         int groups = spec.groups().orElse(c);
         if (c % groups != 0 || k % groups != 0) {
-            throw misfit(name, groups + " groups divide neither evenly " + c + " input nor " + k + " output channels",
+            throw misfit(
+                    name,
+                    groups + " groups divide neither evenly " + c + " input nor " + k + " output channels",
                     "a divisor of both");
         }
         Convolution convolution = new Convolution(spec.stride(), groups);
@@ -125,15 +129,29 @@ final class PlanBuilder {
         if (spec.sized()) {
             int kmax = spec.kmax().orElse(coveringKernel(extent));
             layer = new SizedLayer(
-                    sized.size(), unique(name), c, k, spec.stride(), groups, extent.height(), extent.width(),
-                    out.height(), out.width(), kmax, Math.min(spec.defaultKernel(), kmax));
+                    sized.size(),
+                    unique(name),
+                    c,
+                    k,
+                    spec.stride(),
+                    groups,
+                    extent.height(),
+                    extent.width(),
+                    out.height(),
+                    out.width(),
+                    kmax,
+                    Math.min(spec.defaultKernel(), kmax));
             sized.add(layer);
             countWeights(name, layer.parametersPerTap());
             countMultiplyAdds(name, layer.multiplyAddsPerTap());
         } else {
             int kernel = spec.kernel().getAsInt();
             Shape shape = Shape.of(k, kernel, kernel, c / groups);
-            weight = parameter(ModelTensor.convolution(unique(name) + ".weight", shape), 0, Math.sqrt(2.0 * k / shape.count()), true);
+            weight = parameter(
+                    ModelTensor.convolution(unique(name) + ".weight", shape),
+                    0,
+                    Math.sqrt(2.0 * k / shape.count()),
+                    true);
             fixedMultiplyAdds += countMultiplyAdds(name, shape.count() * out.height() * out.width());
         }
         ParameterSpec bias = spec.bias() ? bias(name, k) : null;
@@ -154,7 +172,9 @@ final class PlanBuilder {
                 parameter(ModelTensor.vector(name + ".scale", name + ".weight", shape), 1, 0, false),
                 parameter(ModelTensor.vector(name + ".shift", name + ".bias", shape), 0, 0, false),
                 ModelTensor.vector(name + ".runningMean", name + ".running_mean", shape),
-                ModelTensor.vector(name + ".runningVariance", name + ".running_var", shape), activation, false);
+                ModelTensor.vector(name + ".runningVariance", name + ".running_var", shape),
+                activation,
+                false);
         batchNorms.add(step);
         return step;
     }
@@ -167,8 +187,10 @@ final class PlanBuilder {
                     + " pixels and needs at least " + least + " x " + least);
         }
         extent = new Extent(
-                spec.pooling().outputExtent(extent.height()), spec.pooling().outputExtent(extent.width()),
-                extent.channels(), false);
+                spec.pooling().outputExtent(extent.height()),
+                spec.pooling().outputExtent(extent.width()),
+                extent.channels(),
+                false);
         return new Step.Pool(spec.pooling());
     }
 
@@ -180,7 +202,10 @@ final class PlanBuilder {
         double gain = spec.outputs().isPresent() ? 2 : 1;
         Shape shape = Shape.of(outputs, (int) inputs);
         ParameterSpec weight = add(new ParameterSpec(
-                ModelTensor.linear(unique(name) + ".weight", shape, extent.height() * extent.width()), 0, Math.sqrt(gain / inputs), true));
+                ModelTensor.linear(unique(name) + ".weight", shape, extent.height() * extent.width()),
+                0,
+                Math.sqrt(gain / inputs),
+                true));
         ParameterSpec bias = spec.bias() ? bias(name, outputs) : null;
         fixedMultiplyAdds += countMultiplyAdds(name, inputs * outputs);
         extent = new Extent(1, 1, outputs, true);
@@ -197,8 +222,15 @@ final class PlanBuilder {
             throw misfit(name, "its body gives " + fromBody + ", its shortcut " + extent, "equal extents");
         }
         if (body.get(body.size() - 1) instanceof Step.BatchNorm last && last.activation() == Activation.NONE) {
-            body.set(body.size() - 1, new Step.BatchNorm(
-                    last.scale(), last.shift(), last.runningMean(), last.runningVariance(), spec.activation(), true));
+            body.set(
+                    body.size() - 1,
+                    new Step.BatchNorm(
+                            last.scale(),
+                            last.shift(),
+                            last.runningMean(),
+                            last.runningVariance(),
+                            spec.activation(),
+                            true));
         }
         return new Step.Residual(List.copyOf(body), List.copyOf(shortcut), spec.activation());
     }
@@ -233,7 +265,11 @@ final class PlanBuilder {
 
     private long countMultiplyAdds(String name, long count) {
         leastMultiplyAdds += count;
-        atMost(name, leastMultiplyAdds, "multiply-adds an image with those before it, at kernel size 1", NetworkLimits.MULTIPLY_ADDS);
+        atMost(
+                name,
+                leastMultiplyAdds,
+                "multiply-adds an image with those before it, at kernel size 1",
+                NetworkLimits.MULTIPLY_ADDS);
         return count;
     }
 

@@ -5,18 +5,28 @@ import org.effconv.tensor.Shape;
 /**
  * A convolution whose kernel size is learned, bound to an input.
  *
- * @param index          0-based, in network order
- * @param name           unique in the network, e.g. "stage1.2.block.conv1"
- * @param inputChannels  C, of all groups together
+ * @param index 0-based, in network order
+ * @param name unique in the network, e.g. "stage1.2.block.conv1"
+ * @param inputChannels C, of all groups together
  * @param outputChannels K
- * @param height         of the image it reads; {@code width} likewise
- * @param outputHeight   of the image it writes; {@code outputWidth} likewise
- * @param kmax           largest size a search may give it, odd
- * @param defaultSize    size where none is asked for, odd
+ * @param height of the image it reads; {@code width} likewise
+ * @param outputHeight of the image it writes; {@code outputWidth} likewise
+ * @param kmax largest size a search may give it, odd
+ * @param defaultSize size where none is asked for, odd
  */
 public record SizedLayer(
-        int index, String name, int inputChannels, int outputChannels, int stride, int groups, int height, int width,
-        int outputHeight, int outputWidth, int kmax, int defaultSize) {
+        int index,
+        String name,
+        int inputChannels,
+        int outputChannels,
+        int stride,
+        int groups,
+        int height,
+        int width,
+        int outputHeight,
+        int outputWidth,
+        int kmax,
+        int defaultSize) {
 
     /** Weights of one tap: K * C / groups. Size k owns k * k times as many. */
     public long parametersPerTap() {

@@ -13,7 +13,11 @@ sealed interface Step {
 
     /** @param takesResidual whether the block around it hands its shortcut to be added before the activation */
     record BatchNorm(
-            ParameterSpec scale, ParameterSpec shift, ModelTensor runningMean, ModelTensor runningVariance, Activation activation,
+            ParameterSpec scale,
+            ParameterSpec shift,
+            ModelTensor runningMean,
+            ModelTensor runningVariance,
+            Activation activation,
             boolean takesResidual)
             implements Step {}
 
@@ -28,7 +32,10 @@ sealed interface Step {
     /** @param ordinal another one for every dropout of a network */
     record Dropout(double rate, int ordinal) implements Step {}
 
-    /** An empty shortcut is the identity; {@code activation} is applied here only if the body does not end in a batch norm that takes it. */
+    /**
+     * An empty shortcut is the identity; {@code activation} is applied here only if the body does not end in a batch
+     * norm that takes it.
+     */
     record Residual(List<Step> body, List<Step> shortcut, Activation activation) implements Step {
         boolean folded() {
             return body.get(body.size() - 1) instanceof BatchNorm last && last.takesResidual();
@@ -39,7 +46,7 @@ sealed interface Step {
      * A parameter that the network owns whatever the sizes.
      *
      * @param deviation standard deviation of its normal start values; 0 for the constant {@code mean}
-     * @param decayed   whether weight decay applies
+     * @param decayed whether weight decay applies
      */
     record ParameterSpec(ModelTensor tensor, double mean, double deviation, boolean decayed) {
         String name() {

@@ -22,7 +22,10 @@ final class Tracer<V> {
     private V step(Step step, V x) {
         if (step instanceof Step.Conv conv) {
             return to.convolution(
-                    x, conv.convolution(), conv.sized() == null ? conv.weight().name() : conv.sized().weightName(), name(conv.bias()));
+                    x,
+                    conv.convolution(),
+                    conv.sized() == null ? conv.weight().name() : conv.sized().weightName(),
+                    name(conv.bias()));
         } else if (step instanceof Step.BatchNorm norm) {
             return activated(batchNorm(norm, x), norm.activation());
         } else if (step instanceof Step.Activate activate) {
@@ -43,14 +46,21 @@ final class Tracer<V> {
 
     private V batchNorm(Step.BatchNorm norm, V x) {
         return to.batchNorm(
-                x, norm.scale().name(), norm.shift().name(), norm.runningMean().name(), norm.runningVariance().name(), Network.EPSILON);
+                x,
+                norm.scale().name(),
+                norm.shift().name(),
+                norm.runningMean().name(),
+                norm.runningVariance().name(),
+                Network.EPSILON);
     }
 
     // A folded block's last batch norm takes the shortcut before its activation, which is the block's.
     private V residual(Step.Residual block, V x) {
         List<Step> body = block.body();
         Step last = body.get(body.size() - 1);
-        V inner = block.folded() ? batchNorm((Step.BatchNorm) last, run(body.subList(0, body.size() - 1), x)) : run(body, x);
+        V inner = block.folded()
+                ? batchNorm((Step.BatchNorm) last, run(body.subList(0, body.size() - 1), x))
+                : run(body, x);
         return activated(to.add(inner, run(block.shortcut(), x)), block.activation());
     }
 

@@ -18,7 +18,7 @@ public final class TrainedWeights implements WeightSource {
     /**
      * Starts from Kaiming-normal values.
      *
-     * @param sizes          one odd size per sized layer
+     * @param sizes one odd size per sized layer
      * @param activationType of the network; the weights are in its parameter type
      */
     public TrainedWeights(Backend backend, NetworkPlan plan, int[] sizes, DataType activationType, long seed) {

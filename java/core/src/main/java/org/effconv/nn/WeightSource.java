@@ -13,14 +13,14 @@ import org.effconv.backend.Backend;
  */
 public interface WeightSource extends AutoCloseable {
     /**
-     * Called by a loop before each of its steps, outside of what a device may record: what a source draws or writes anew for it.
-     * Where it was not called, {@link #begin} does that.
+     * Called by a loop before each of its steps, outside of what a device may record: what a source draws or writes
+     * anew for it. Where it was not called, {@link #begin} does that.
      */
     default void prepare(Progress progress) {}
 
     /**
-     * Equal for steps in which this source asks for the same operations on the same memory (see {@link Backend#step}); null where
-     * the step that was prepared differs from all others.
+     * Equal for steps in which this source asks for the same operations on the same memory (see {@link Backend#step});
+     * null where the step that was prepared differs from all others.
      */
     default Object stepKey(Progress progress) {
         return null;
@@ -32,19 +32,28 @@ public interface WeightSource extends AutoCloseable {
     /** Weights (K, k, k, C / groups) in the parameter type of sized layer {@code index} (0-based, in network order). */
     Variable weights(Tape tape, int index);
 
-    /** Multiply-adds of the network on one image, forward, with the weights of the step begun last; taps beside the image included. */
+    /**
+     * Multiply-adds of the network on one image, forward, with the weights of the step begun last; taps beside the
+     * image included.
+     */
     double multiplyAdds();
 
     /** A scalar to add to the class loss (the budget term), or null. */
     Variable penalty(Tape tape);
 
-    /** Called after the backward pass, before the optimiser: what a source does with gradients beyond the optimiser's update. */
+    /**
+     * Called after the backward pass, before the optimiser: what a source does with gradients beyond the optimiser's
+     * update.
+     */
     void afterBackward(Tape tape, Progress progress);
 
     /** Called by a loop once a step that was prepared is under way; what is read of it here is read late. */
     default void afterStep(Progress progress) {}
 
-    /** Called by a loop with the class loss of each step once it has been read, when the next step is under way or the epoch over. */
+    /**
+     * Called by a loop with the class loss of each step once it has been read, when the next step is under way or the
+     * epoch over.
+     */
     default void observe(double loss) {}
 
     /** Called by a loop after the last step of an epoch: what a source has put off is done when this returns. */

@@ -18,9 +18,9 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * w^[o, i, p] = &lt;H_l(p), A_l[:, o, i]&gt;: features H of the tap's position by a small network with sine filters, one per
- * layer, modulated by (v_l / kmax_l, u_l) through one linear map for all layers (zero at first); coefficients A are free.
- * H has mean square about 1 and A variance 1 / h, so w^ has unit variance.
+ * w^[o, i, p] = &lt;H_l(p), A_l[:, o, i]&gt;: features H of the tap's position by a small network with sine filters,
+ * one per layer, modulated by (v_l / kmax_l, u_l) through one linear map for all layers (zero at first); coefficients A
+ * are free. H has mean square about 1 and A variance 1 / h, so w^ has unit variance.
  */
 public final class CoordinateNetwork implements KernelPredictor {
     // Of the first sine: with W1 in [-1, 1) neighbouring taps, 2 / kmax apart, differ in phase by at most 0.75 pi.
@@ -38,7 +38,8 @@ public final class CoordinateNetwork implements KernelPredictor {
     private final Parameter fromSize; // (2 hidden, 1)
     private final List<Parameter> coefficients = new ArrayList<>();
 
-    public CoordinateNetwork(Backend backend, DataType type, List<SizedLayer> layers, SearchSettings settings, Random random) {
+    public CoordinateNetwork(
+            Backend backend, DataType type, List<SizedLayer> layers, SearchSettings settings, Random random) {
         this.backend = backend;
         this.layers = layers;
         hidden = settings.hidden();
@@ -53,8 +54,11 @@ public final class CoordinateNetwork implements KernelPredictor {
             fromState = initial.constant("kernel/from-state", 0, 2 * hidden, 2 * SizePredictor.HIDDEN);
             fromSize = initial.constant("kernel/from-size", 0, 2 * hidden, 1);
             for (SizedLayer layer : layers) {
-                coefficients.add(initial.normal("kernel/" + layer.name() + ".A", 1 / Math.sqrt(features),
-                        features, Math.toIntExact(layer.parametersPerTap())));
+                coefficients.add(initial.normal(
+                        "kernel/" + layer.name() + ".A",
+                        1 / Math.sqrt(features),
+                        features,
+                        Math.toIntExact(layer.parametersPerTap())));
             }
             construction.done();
         }
@@ -63,7 +67,8 @@ public final class CoordinateNetwork implements KernelPredictor {
     @Override
     public List<Kernel> kernels(Tape tape, int[] grids, Condition condition) {
         Variable modulation = modulation(tape, condition);
-        List<Variable> inputs = new ArrayList<>(Stream.of(w1, b1, w2, b2).map(tape::parameter).toList());
+        List<Variable> inputs =
+                new ArrayList<>(Stream.of(w1, b1, w2, b2).map(tape::parameter).toList());
         inputs.add(modulation);
         DataType type = w1.value().type();
         List<Tensor> rows = new ArrayList<>();
@@ -72,12 +77,14 @@ public final class CoordinateNetwork implements KernelPredictor {
             int largest = condition.relative() == null ? grid : layers.get(l).kmax();
             rows.add(tape.allocate(type, Shape.of(grid * grid, features), Shape.of(largest * largest, features)));
         }
-        List<CoordinateLayer> values = slices(grids, inputs.stream().map(Variable::value).toList(), rows);
+        List<CoordinateLayer> values =
+                slices(grids, inputs.stream().map(Variable::value).toList(), rows);
         backend.coordinateFeatures(values);
         List<Variable> outputs = JointOperation.record(tape, rows, gradients -> {
             List<Tensor> dinputs =
                     inputs.stream().map(i -> tape.allocate(type, i.shape())).toList();
-            List<CoordinateLayer> given = slices(grids, inputs.stream().map(Variable::value).toList(), gradients);
+            List<CoordinateLayer> given =
+                    slices(grids, inputs.stream().map(Variable::value).toList(), gradients);
             backend.coordinateFeaturesGradient(given, slices(grids, dinputs, gradients));
             for (int i = 0; i < inputs.size(); i++) {
                 tape.addGradient(inputs.get(i), dinputs.get(i));
@@ -90,7 +97,8 @@ public final class CoordinateNetwork implements KernelPredictor {
         return kernels;
     }
 
-    // (L, 2 hidden): gamma and beta of every layer, linear in v / kmax and the mean-scaled u. Unscaled, the map's many inputs
+    // (L, 2 hidden): gamma and beta of every layer, linear in v / kmax and the mean-scaled u. Unscaled, the map's many
+    // inputs
     // would add up to a modulation that an optimiser tunes to the states as they are, and the first move of the size
     // predictor would wreck all kernels.
     private Variable modulation(Tape tape, Condition condition) {
@@ -137,6 +145,7 @@ public final class CoordinateNetwork implements KernelPredictor {
 
     @Override
     public List<Parameter> parameters() {
-        return Stream.concat(Stream.of(w1, b1, w2, b2, fromState, fromSize), coefficients.stream()).toList();
+        return Stream.concat(Stream.of(w1, b1, w2, b2, fromState, fromSize), coefficients.stream())
+                .toList();
     }
 }

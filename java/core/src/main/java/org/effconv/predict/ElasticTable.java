@@ -18,7 +18,9 @@ public final class ElasticTable implements KernelPredictor {
         try (Construction construction = new Construction()) {
             Initial initial = new Initial(backend, type, random, construction);
             for (SizedLayer layer : layers) {
-                tables.add(initial.normal("kernel/" + layer.name() + ".table", 1,
+                tables.add(initial.normal(
+                        "kernel/" + layer.name() + ".table",
+                        1,
                         layer.weightShape(layer.kmax()).dims()));
             }
             construction.done();
@@ -27,7 +29,9 @@ public final class ElasticTable implements KernelPredictor {
 
     @Override
     public List<Kernel> kernels(Tape tape, int[] grids, Condition condition) {
-        return tables.stream().map(table -> new Kernel(null, tape.parameter(table))).toList();
+        return tables.stream()
+                .map(table -> new Kernel(null, tape.parameter(table)))
+                .toList();
     }
 
     @Override

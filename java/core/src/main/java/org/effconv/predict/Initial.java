@@ -9,7 +9,9 @@ import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
-/** Makes parameters with their initial values; draws in the order of the calls. Predictors' parameters are not decayed. */
+/**
+ * Makes parameters with their initial values; draws in the order of the calls. Predictors' parameters are not decayed.
+ */
 public final class Initial {
     private final Backend backend;
     private final DataType type;
@@ -17,9 +19,7 @@ public final class Initial {
 
     private final Construction of;
 
-    /**
-     * @param of whatever has the parameters
-     */
+    /** @param of whatever has the parameters */
     public Initial(Backend backend, DataType type, Random random, Construction of) {
         this.backend = backend;
         this.type = type;

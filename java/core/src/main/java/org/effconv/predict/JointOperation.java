@@ -17,7 +17,8 @@ public final class JointOperation {
         void run(List<Tensor> gradients);
     }
 
-    // The backward pass visits the outputs before the joint node, as they are recorded after it. Each leaves its gradient
+    // The backward pass visits the outputs before the joint node, as they are recorded after it. Each leaves its
+    // gradient
     // at a leaf and wakes the joint node by a gradient of its scalar.
     public static List<Variable> record(Tape tape, List<Tensor> outputs, Backward backward) {
         Backend backend = tape.backend();

@@ -15,8 +15,8 @@ public interface KernelPredictor extends AutoCloseable {
     record Kernel(Variable features, Variable source) {}
 
     /**
-     * What the kernels may know of the sizes; no gradient flows back into it, so the loss reaches a size through the mask
-     * alone.
+     * What the kernels may know of the sizes; no gradient flows back into it, so the loss reaches a size through the
+     * mask alone.
      *
      * @param v soft sizes, as predicted
      * @param u the size predictor's states (L, 2 * hidden)
@@ -28,9 +28,7 @@ public interface KernelPredictor extends AutoCloseable {
         }
     }
 
-    /**
-     * @param grids support grid of every layer
-     */
+    /** @param grids support grid of every layer */
     List<Kernel> kernels(Tape tape, int[] grids, Condition condition);
 
     List<Parameter> parameters();

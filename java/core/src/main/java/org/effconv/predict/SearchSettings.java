@@ -8,29 +8,28 @@ import org.effconv.nn.SizedLayer;
 /**
  * Everything about a search that can be set, with the values that served best as defaults ({@link #standard()}).
  *
- * @param mask          how a soft size modulates the rings of a kernel
- * @param kernels       where unmasked weights come from
- * @param update        how sizes follow the loss
- * @param start         size that every layer starts at; 0: one size for all layers that meets the budget, or kmax without one
- * @param frozen        first fraction of the search, in which sizes stay at their start and only kernels learn
- * @param closing       STEADY, for one budget or none: last fraction of the search, in which sizes no longer move and kernels learn
- *                      at odd ones around them, among which the answer is then chosen
- * @param spread        of the sizes that each step draws around the predicted ones: standard deviation of log v, before one
- *                      common factor brings the cost back. So kernels serve other choices of the same cost, too, and the
- *                      loss is a smooth function of the sizes. Without a budget the cost is not brought back, and the
- *                      deviation is 0.375 of this
- * @param travel        STEADY: how far log v may move over the whole search if every step pulled the same way as hard as
- *                      the root mean square of the pulls
- * @param horizon       STEADY: over which fraction of the steps with moving sizes the pull on them is averaged
- * @param settle        last fraction of the steps with moving sizes over which log v is averaged into the answer
- * @param price         weight of log P in the loss where there is no budget to meet (AUTO), and of |log(P / P*)| where
- *                      sizes follow the plain GRADIENT
- * @param ceiling       whether the budget is a ceiling, max(0, log(P / P*)), rather than two-sided
- * @param sizeRate      GRADIENT: the size predictor's learning rate as a factor on that of the kernels
- * @param features      width h of the coordinate features
- * @param hidden        hidden width of the coordinate network
- * @param spareRing     whether grids carry the rings whose mask is zero but has a derivative; false only to show what is
- *                      lost without them
+ * @param mask how a soft size modulates the rings of a kernel
+ * @param kernels where unmasked weights come from
+ * @param update how sizes follow the loss
+ * @param start size that every layer starts at; 0: one size for all layers that meets the budget, or kmax without one
+ * @param frozen first fraction of the search, in which sizes stay at their start and only kernels learn
+ * @param closing STEADY, for one budget or none: last fraction of the search, in which sizes no longer move and kernels
+ *     learn at odd ones around them, among which the answer is then chosen
+ * @param spread of the sizes that each step draws around the predicted ones: standard deviation of log v, before one
+ *     common factor brings the cost back. So kernels serve other choices of the same cost, too, and the loss is a
+ *     smooth function of the sizes. Without a budget the cost is not brought back, and the deviation is 0.375 of this
+ * @param travel STEADY: how far log v may move over the whole search if every step pulled the same way as hard as the
+ *     root mean square of the pulls
+ * @param horizon STEADY: over which fraction of the steps with moving sizes the pull on them is averaged
+ * @param settle last fraction of the steps with moving sizes over which log v is averaged into the answer
+ * @param price weight of log P in the loss where there is no budget to meet (AUTO), and of |log(P / P*)| where sizes
+ *     follow the plain GRADIENT
+ * @param ceiling whether the budget is a ceiling, max(0, log(P / P*)), rather than two-sided
+ * @param sizeRate GRADIENT: the size predictor's learning rate as a factor on that of the kernels
+ * @param features width h of the coordinate features
+ * @param hidden hidden width of the coordinate network
+ * @param spareRing whether grids carry the rings whose mask is zero but has a derivative; false only to show what is
+ *     lost without them
  */
 public record SearchSettings(
         MaskKind mask,
@@ -61,21 +60,23 @@ public record SearchSettings(
     /** How sizes follow the loss. */
     public enum Update {
         /**
-         * On log v: the pull v dL/dv, averaged over many steps, without its part along the budget's normal; the budget is
-         * then met by one common factor on all sizes, and the size predictor is moved to the sizes so found.
+         * On log v: the pull v dL/dv, averaged over many steps, without its part along the budget's normal; the budget
+         * is then met by one common factor on all sizes, and the size predictor is moved to the sizes so found.
          */
         STEADY,
         /** The optimiser's own step on the gradient of class loss and budget term through mask and predictor. */
         GRADIENT
     }
 
-    /**
-     * @throws InvalidInput if a value is out of range
-     */
+    /** @throws InvalidInput if a value is out of range */
     public SearchSettings {
         check("start", start, start == 0 || start >= 1 && start <= Cost.LARGEST_SIZE, "0 or a size from 1 to 33");
         check("frozen", frozen, frozen >= 0 && frozen < 1, "a fraction, 0 or more and below 1");
-        check("closing", closing, closing >= 0 && frozen + closing < 1, "a fraction, 0 or more, below 1 with that of frozen");
+        check(
+                "closing",
+                closing,
+                closing >= 0 && frozen + closing < 1,
+                "a fraction, 0 or more, below 1 with that of frozen");
         check("spread", spread, spread >= 0 && spread <= 2, "0 to 2");
         check("travel", travel, travel > 0 && travel <= 1000, "a number above 0 and at most 1000");
         check("horizon", horizon, horizon > 0 && horizon <= 1, "a fraction above 0 and at most 1");
@@ -101,7 +102,22 @@ public record SearchSettings(
     /** The defaults. */
     public static SearchSettings standard() {
         return new SearchSettings(
-                MaskKind.RAMP, Kernels.COORDINATE, Update.STEADY, 0, 0.4, 0.2, 0.4, 8, 0.1, 0.3, 0.42, false, 0.3, 32, 32, true);
+                MaskKind.RAMP,
+                Kernels.COORDINATE,
+                Update.STEADY,
+                0,
+                0.4,
+                0.2,
+                0.4,
+                8,
+                0.1,
+                0.3,
+                0.42,
+                false,
+                0.3,
+                32,
+                32,
+                true);
     }
 
     /** The same with other values; anything not set stays. */
@@ -227,11 +243,10 @@ public record SearchSettings(
             return this;
         }
 
-        /**
-         * @throws InvalidInput if a value is out of range
-         */
+        /** @throws InvalidInput if a value is out of range */
         public SearchSettings build() {
-            return new SearchSettings(mask, kernels, update, start, frozen, closing, spread, travel, horizon, settle, price, ceiling,
+            return new SearchSettings(
+                    mask, kernels, update, start, frozen, closing, spread, travel, horizon, settle, price, ceiling,
                     sizeRate, features, hidden, spareRing);
         }
     }

@@ -4,13 +4,13 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
-import org.effconv.cost.Cost;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
 import org.effconv.backend.SizeHead;
+import org.effconv.cost.Cost;
 import org.effconv.cost.FiniteSizes;
 import org.effconv.nn.SizedLayer;
 import org.effconv.tensor.Construction;
@@ -19,9 +19,10 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * Predicts a soft kernel size for every layer: fixed orthogonal layer codes z run through a bidirectional GRU, then
- * v_l = kmin + (top_l - kmin) sigmoid(g_l &lt;w_l, u_l&gt; / |w_l| + b_l) with u = ReLU(LayerNorm(h)). The upper end lies one
- * pixel above kmax, so that kmax itself is not at the sigmoid's flat end; b starts such that v does where it is asked to.
+ * Predicts a soft kernel size for every layer: fixed orthogonal layer codes z run through a bidirectional GRU, then v_l
+ * = kmin + (top_l - kmin) sigmoid(g_l &lt;w_l, u_l&gt; / |w_l| + b_l) with u = ReLU(LayerNorm(h)). The upper end lies
+ * one pixel above kmax, so that kmax itself is not at the sigmoid's flat end; b starts such that v does where it is
+ * asked to.
  */
 public final class SizePredictor implements AutoCloseable {
     static final int CODE = 64;
@@ -52,10 +53,11 @@ public final class SizePredictor implements AutoCloseable {
     private final double[] top;
 
     /**
-     * @param start   soft size that each layer starts at
+     * @param start soft size that each layer starts at
      * @param budgets whether the predictor is told a budget
      */
-    public SizePredictor(Backend backend, DataType type, List<SizedLayer> layers, double[] start, boolean budgets, Random random) {
+    public SizePredictor(
+            Backend backend, DataType type, List<SizedLayer> layers, double[] start, boolean budgets, Random random) {
         int n = layers.size();
         inputs = CODE + (budgets ? EMBEDDING : 0);
         this.backend = backend;
@@ -68,7 +70,7 @@ public final class SizePredictor implements AutoCloseable {
             codeValues = widened(orthogonalCodes(n, random), n, inputs);
             codes = initial.tensor(codeValues, n, inputs);
             if (budgets) {
-        setBudget(0.5);
+                setBudget(0.5);
             }
             forward = direction(initial, "forward", inputs);
             reverse = direction(initial, "reverse", inputs);
@@ -91,8 +93,8 @@ public final class SizePredictor implements AutoCloseable {
     }
 
     /**
-     * Tells a budget by its position in the range, 0 to 1 in log P, as cosines of 1/2 to EMBEDDING/2 periods; whether it is
-     * another than before.
+     * Tells a budget by its position in the range, 0 to 1 in log P, as cosines of 1/2 to EMBEDDING/2 periods; whether
+     * it is another than before.
      */
     public boolean setBudget(double position) {
         if (position == budget) {
@@ -169,7 +171,10 @@ public final class SizePredictor implements AutoCloseable {
         }
     }
 
-    /** The head's logit at which layer {@code l} has size {@code v}; sizes at or beyond the range's ends count as just inside. */
+    /**
+     * The head's logit at which layer {@code l} has size {@code v}; sizes at or beyond the range's ends count as just
+     * inside.
+     */
     public double logit(int l, double v) {
         double inside = clamp(l, v);
         return Math.log((inside - kmin[l]) / (top[l] - inside));
@@ -201,8 +206,9 @@ public final class SizePredictor implements AutoCloseable {
         backend.sizeHead(head, h.value(), u, v);
         Variable sizes = tape.record(v, true, dv -> {
             Tensor dh = tape.allocate(type, h.shape());
-            Tensor[] gradients =
-                    Arrays.stream(inputs).map(i -> tape.allocate(type, i.shape())).toArray(Tensor[]::new);
+            Tensor[] gradients = Arrays.stream(inputs)
+                    .map(i -> tape.allocate(type, i.shape()))
+                    .toArray(Tensor[]::new);
             backend.sizeHeadGradient(head, h.value(), dv, head(gradients), dh);
             for (int i = 0; i < inputs.length; i++) {
                 tape.addGradient(inputs[i], gradients[i]);

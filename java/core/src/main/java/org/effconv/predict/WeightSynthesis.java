@@ -17,13 +17,19 @@ public final class WeightSynthesis {
     private WeightSynthesis() {}
 
     /**
-     * @param v       soft sizes (L)
-     * @param grids   support grid of every layer
-     * @param scales  s of every layer
+     * @param v soft sizes (L)
+     * @param grids support grid of every layer
+     * @param scales s of every layer
      * @return weights (K, grid, grid, C) of every layer, in the type of v
      */
-    public static List<Variable> record(Tape tape, MaskKind mask, List<SizedLayer> layers, Variable v, int[] grids,
-            double[] scales, List<KernelPredictor.Kernel> kernels) {
+    public static List<Variable> record(
+            Tape tape,
+            MaskKind mask,
+            List<SizedLayer> layers,
+            Variable v,
+            int[] grids,
+            double[] scales,
+            List<KernelPredictor.Kernel> kernels) {
         return record(tape, mask, layers, v, grids, scales, null, kernels);
     }
 
@@ -32,14 +38,22 @@ public final class WeightSynthesis {
      *
      * @param scales s of every layer (L), read at each repetition
      */
-    public static List<Variable> record(Tape tape, MaskKind mask, List<SizedLayer> layers, Variable v, int[] grids,
-            Tensor scales, List<KernelPredictor.Kernel> kernels) {
+    public static List<Variable> record(
+            Tape tape,
+            MaskKind mask,
+            List<SizedLayer> layers,
+            Variable v,
+            int[] grids,
+            Tensor scales,
+            List<KernelPredictor.Kernel> kernels) {
         double[] none = new double[layers.size()];
         Arrays.fill(none, 1);
         return record(tape, mask, layers, v, grids, none, scales, kernels);
     }
 
-    /** Of kernels whose w^ has variance 1: variance 2 / (C k^2), He's for ReLU, over the taps of sizes v as they stand. */
+    /**
+     * Of kernels whose w^ has variance 1: variance 2 / (C k^2), He's for ReLU, over the taps of sizes v as they stand.
+     */
     public static double[] scales(Backend backend, List<SizedLayer> layers, double[] v) {
         int n = layers.size();
         double[] taps = new double[n];
@@ -49,13 +63,23 @@ public final class WeightSynthesis {
         return scales;
     }
 
-    private static List<Variable> record(Tape tape, MaskKind mask, List<SizedLayer> layers, Variable v, int[] grids,
-            double[] scales, Tensor now, List<KernelPredictor.Kernel> kernels) {
+    private static List<Variable> record(
+            Tape tape,
+            MaskKind mask,
+            List<SizedLayer> layers,
+            Variable v,
+            int[] grids,
+            double[] scales,
+            Tensor now,
+            List<KernelPredictor.Kernel> kernels) {
         Backend backend = tape.backend();
         List<Tensor> weights = new ArrayList<>();
         for (int l = 0; l < layers.size(); l++) {
             SizedLayer layer = layers.get(l);
-            weights.add(tape.allocate(v.value().type(), layer.weightShape(grids[l]), layer.weightShape(now == null ? grids[l] : layer.kmax())));
+            weights.add(tape.allocate(
+                    v.value().type(),
+                    layer.weightShape(grids[l]),
+                    layer.weightShape(now == null ? grids[l] : layer.kmax())));
         }
         List<Tensor> features = new ArrayList<>();
         List<Tensor> sources = new ArrayList<>();
@@ -97,7 +121,10 @@ public final class WeightSynthesis {
         });
     }
 
-    /** The central (K, k, k, C) of weights on a larger grid: soft masks reach beyond the integer kernel, which is left out. */
+    /**
+     * The central (K, k, k, C) of weights on a larger grid: soft masks reach beyond the integer kernel, which is left
+     * out.
+     */
     public static float[] centre(float[] w, Shape shape, int k) {
         int grid = shape.dim(1);
         int channels = shape.dim(3);
@@ -109,8 +136,12 @@ public final class WeightSynthesis {
                     int r = row + shift;
                     int c = column + shift;
                     if (r >= 0 && r < grid && c >= 0 && c < grid) {
-                        System.arraycopy(w, ((o * grid + r) * grid + c) * channels, out,
-                                ((o * k + row) * k + column) * channels, channels);
+                        System.arraycopy(
+                                w,
+                                ((o * grid + r) * grid + c) * channels,
+                                out,
+                                ((o * k + row) * k + column) * channels,
+                                channels);
                     }
                 }
             }
@@ -118,13 +149,26 @@ public final class WeightSynthesis {
         return out;
     }
 
-    private static List<SynthesisLayer> describe(List<SizedLayer> layers, int[] grids, double[] scales,
-            List<Tensor> features, List<Tensor> sources, List<Tensor> weights) {
+    private static List<SynthesisLayer> describe(
+            List<SizedLayer> layers,
+            int[] grids,
+            double[] scales,
+            List<Tensor> features,
+            List<Tensor> sources,
+            List<Tensor> weights) {
         List<SynthesisLayer> described = new ArrayList<>();
         for (int l = 0; l < layers.size(); l++) {
             SizedLayer layer = layers.get(l);
-            described.add(new SynthesisLayer(layer.outputChannels(), layer.inputChannels() / layer.groups(), grids[l], layer.kmax(), scales[l],
-                    l, features.get(l), sources.get(l), weights.get(l)));
+            described.add(new SynthesisLayer(
+                    layer.outputChannels(),
+                    layer.inputChannels() / layer.groups(),
+                    grids[l],
+                    layer.kmax(),
+                    scales[l],
+                    l,
+                    features.get(l),
+                    sources.get(l),
+                    weights.get(l)));
         }
         return described;
     }

@@ -45,9 +45,9 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * The weights of a search: predicted sizes, predicted kernels, masks between them. In the first part of a search the sizes stay at their
- * start, in the last at what was found; between them both learn. All randomness derives from (seed, step). In inference sizes are used as
- * predicted.
+ * The weights of a search: predicted sizes, predicted kernels, masks between them. In the first part of a search the
+ * sizes stay at their start, in the last at what was found; between them both learn. All randomness derives from (seed,
+ * step). In inference sizes are used as predicted.
  */
 public final class SynthesisedWeights implements WeightSource {
     private static final int START_ROUNDS = 100;
@@ -75,7 +75,9 @@ public final class SynthesisedWeights implements WeightSource {
     private double[] used; // what its masks have: drawn around those, or judged
     private double[] fixedSizes; // null: the predictor's
     private double[] judgedSizes; // null: sizes are drawn
-    private Variable sizeLeaf; // drawn sizes, where the class loss leaves dL/dv for the steady update; null while sizes do not learn
+    private Variable
+            sizeLeaf; // drawn sizes, where the class loss leaves dL/dv for the steady update; null while sizes do not
+    // learn
     private Variable penalty;
     private List<Variable> weights = List.of();
     private int[] grids; // that those of the step begun last lie on
@@ -83,10 +85,10 @@ public final class SynthesisedWeights implements WeightSource {
     private Tensor heldState;
 
     /**
-     * @param type   of the parameters: F32, or F64 to verify gradients
-     * @param cost   the network's layers and costs
+     * @param type of the parameters: F32, or F64 to verify gradients
+     * @param cost the network's layers and costs
      * @param budget what the network may cost
-     * @param seed   of initial values and of every step's draws
+     * @param seed of initial values and of every step's draws
      * @throws org.effconv.error.EffconvException.InvalidInput if the network cannot meet the budget
      */
     public SynthesisedWeights(
@@ -105,7 +107,13 @@ public final class SynthesisedWeights implements WeightSource {
     }
 
     private SynthesisedWeights(
-            Backend backend, DataType type, Cost cost, double target, BudgetGrid grid, SearchSettings settings, long seed) {
+            Backend backend,
+            DataType type,
+            Cost cost,
+            double target,
+            BudgetGrid grid,
+            SearchSettings settings,
+            long seed) {
         this.backend = backend;
         this.type = type;
         this.cost = cost;
@@ -119,18 +127,21 @@ public final class SynthesisedWeights implements WeightSource {
         draws = new SizeDraws(cost, Cost.multiplyAdds(backend, cost.plan()), settings, free(), seed);
         boolean readsLate = settings.update() == Update.STEADY && backend.readsLate();
         if (readsLate) {
-        drawAsTheyCome();
+            drawAsTheyCome();
         }
         parts = new SearchParts(settings, grid == null && settings.update() == Update.STEADY);
         steady = grid == null ? new SteadySizes(settings, cost, target, start) : grid;
         sizes = start;
         try (Construction construction = new Construction()) {
             sizePredictor = construction.own(new SizePredictor(backend, type, layers, start, grid != null, random));
-            kernelPredictor = construction.own(settings.kernels() == SearchSettings.Kernels.ELASTIC
-                    ? new ElasticTable(backend, type, layers, random)
-                    : new CoordinateNetwork(backend, type, layers, settings, random));
+            kernelPredictor = construction.own(
+                    settings.kernels() == SearchSettings.Kernels.ELASTIC
+                            ? new ElasticTable(backend, type, layers, random)
+                            : new CoordinateNetwork(backend, type, layers, settings, random));
             follower = construction.own(new SizeFollower(backend, sizePredictor));
-            late = readsLate ? construction.own(new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady)) : null;
+            late = readsLate
+                    ? construction.own(new LateSizes(backend, type, layers, settings, sizePredictor, follower, steady))
+                    : null;
             if (grid != null) {
                 learnStarts();
             }
@@ -149,8 +160,9 @@ public final class SynthesisedWeights implements WeightSource {
 
     private static BudgetGrid grid(Cost cost, BudgetRange range, SearchSettings settings) {
         if (settings.update() != Update.STEADY || settings.ceiling() || settings.start() != 0) {
-            throw new InvalidInput("budget '" + range + "': a range is searched by the steady update from uniform sizes; "
-                    + "expected neither --size-update gradient, --ceiling nor --start-size");
+            throw new InvalidInput(
+                    "budget '" + range + "': a range is searched by the steady update from uniform sizes; "
+                            + "expected neither --size-update gradient, --ceiling nor --start-size");
         }
         double[] ends = range.targets(cost);
         return new BudgetGrid(settings, cost, ends[0], ends[1]);
@@ -173,18 +185,28 @@ public final class SynthesisedWeights implements WeightSource {
         double[] v = backend.readDoubles(follower.predict().v().value());
         double[] wanted = grid.sizes(g);
         follower.moveTo(wanted);
-        return IntStream.range(0, v.length).mapToDouble(l -> Math.abs(v[l] - wanted[l])).max().orElseThrow();
+        return IntStream.range(0, v.length)
+                .mapToDouble(l -> Math.abs(v[l] - wanted[l]))
+                .max()
+                .orElseThrow();
     }
 
     private static double[] start(SearchSettings settings, Cost cost, double target) {
-        double uniform = settings.start() > 0 ? settings.start()
+        double uniform = settings.start() > 0
+                ? settings.start()
                 : Double.isNaN(target) ? Cost.LARGEST_SIZE : EqualCost.uniform(cost, target);
-        double[] start = cost.layers().stream().mapToDouble(layer -> Math.min(uniform, layer.kmax())).toArray();
-        boolean off = !Double.isNaN(target) && (!settings.ceiling() || cost.soft(start).total() > target);
+        double[] start = cost.layers().stream()
+                .mapToDouble(layer -> Math.min(uniform, layer.kmax()))
+                .toArray();
+        boolean off = !Double.isNaN(target)
+                && (!settings.ceiling() || cost.soft(start).total() > target);
         return off ? EqualCost.scaled(start, cost, target) : start;
     }
 
-    /** On a device that hands values over late, the steady update works late ({@link LateSizes}), and its steps can be recorded. */
+    /**
+     * On a device that hands values over late, the steady update works late ({@link LateSizes}), and its steps can be
+     * recorded.
+     */
     @Override
     public void prepare(Progress progress) {
         if (late != null) {
@@ -206,7 +228,13 @@ public final class SynthesisedWeights implements WeightSource {
         Variable v = late.learning() ? tape.input(late.drawn()) : tape.constant(late.drawn());
         sizeLeaf = late.learning() ? v : null;
         penalty = null;
-        weights = WeightSynthesis.record(tape, settings.mask(), layers, v, grids, late.scales(),
+        weights = WeightSynthesis.record(
+                tape,
+                settings.mask(),
+                layers,
+                v,
+                grids,
+                late.scales(),
                 kernelPredictor.kernels(tape, late.grids(), late.condition()));
     }
 
@@ -225,7 +253,8 @@ public final class SynthesisedWeights implements WeightSource {
     }
 
     private double[] drawn(Progress progress) {
-        return parts.over(progress) && settings.spread() > 0 ? draws.closing(steady.answer(), progress.step())
+        return parts.over(progress) && settings.spread() > 0
+                ? draws.closing(steady.answer(), progress.step())
                 : draws.drawn(sizes, progress.step(), parts.moving(progress));
     }
 
@@ -246,16 +275,21 @@ public final class SynthesisedWeights implements WeightSource {
             follower.at(BudgetGrid.position(tape.recording() ? grid.budget(progress.step()) : BudgetGrid.middle()));
         }
         SizePredictor.Sizes predicted = throughTape ? sizePredictor.sizes(tape) : follower.predict();
-        sizes = fixedSizes != null ? fixedSizes.clone() : direct ? steady.sizes()
-                : sizePredictor.requireFinite(backend.readDoubles(predicted.v().value()));
+        sizes = fixedSizes != null
+                ? fixedSizes.clone()
+                : direct
+                        ? steady.sizes()
+                        : sizePredictor.requireFinite(
+                                backend.readDoubles(predicted.v().value()));
         used = judgedSizes != null ? judgedSizes : tape.recording() ? drawn(progress) : sizes;
         Variable v = throughTape ? moved(tape, predicted.v()) : sizeLeaf(tape, learning);
         sizeLeaf = learning && !throughTape ? v : null;
         penalty = throughTape ? BudgetPenalty.record(tape, predicted.v(), sizes, cost, target, settings) : null;
-        KernelPredictor.Condition condition =
-                heldSizes == null ? new KernelPredictor.Condition(sizes, predicted.u())
-                        : new KernelPredictor.Condition(heldSizes, heldState);
-        weights = synthesise(tape, v, used, condition, learning && settings.spareRing() ? Support.SIGNAL : Support.MASK);
+        KernelPredictor.Condition condition = heldSizes == null
+                ? new KernelPredictor.Condition(sizes, predicted.u())
+                : new KernelPredictor.Condition(heldSizes, heldState);
+        weights =
+                synthesise(tape, v, used, condition, learning && settings.spareRing() ? Support.SIGNAL : Support.MASK);
     }
 
     private Variable sizeLeaf(Tape tape, boolean learning) {
@@ -280,7 +314,8 @@ public final class SynthesisedWeights implements WeightSource {
             Tape tape, Variable v, double[] values, KernelPredictor.Condition condition, Support support) {
         grids = new int[layers.size()];
         for (int l = 0; l < grids.length; l++) {
-            grids[l] = backend.supportGrid(settings.mask(), type, values[l], layers.get(l).kmax(), support);
+            grids[l] = backend.supportGrid(
+                    settings.mask(), type, values[l], layers.get(l).kmax(), support);
         }
         double[] scales = WeightSynthesis.scales(backend, layers, condition.v());
         List<KernelPredictor.Kernel> kernels = kernelPredictor.kernels(tape, grids, condition);
@@ -322,7 +357,10 @@ public final class SynthesisedWeights implements WeightSource {
         steady.observe(loss);
     }
 
-    /** Of the last step's class loss by the predicted sizes, the factors of the draw taken as constants; null: sizes do not learn. */
+    /**
+     * Of the last step's class loss by the predicted sizes, the factors of the draw taken as constants; null: sizes do
+     * not learn.
+     */
     public double[] sizeGradient() {
         if (sizeLeaf == null || sizeLeaf.gradient() == null) {
             return null;
@@ -342,7 +380,10 @@ public final class SynthesisedWeights implements WeightSource {
         return sizePredictor.parameters().contains(p) ? settings.sizeRate() : 1;
     }
 
-    /** From now on use the sizes of the steady update themselves, and not what the size predictor makes of them: a baseline without it. */
+    /**
+     * From now on use the sizes of the steady update themselves, and not what the size predictor makes of them: a
+     * baseline without it.
+     */
     public void withoutSizePredictor() {
         direct = true;
     }
@@ -370,14 +411,15 @@ public final class SynthesisedWeights implements WeightSource {
     public FoundSizes found() {
         double[] soft = settings.update() == Update.STEADY ? steady.answer() : sizes();
         int[] rounded = SizeRounding.round(soft, layers);
-        int[] repaired = Double.isNaN(target) ? rounded
+        int[] repaired = Double.isNaN(target)
+                ? rounded
                 : settings.ceiling() ? SizeRounding.under(soft, cost, target) : SizeRounding.repair(soft, cost, target);
         return new FoundSizes(soft, rounded, repaired, cost.at(repaired), target);
     }
 
     /**
-     * Choices to judge, the likeliest first: odd sizes, one per layer. With a budget all of them meet it; without one they are the
-     * odd sizes on either side of the soft ones, less the plain rounding, and may be none.
+     * Choices to judge, the likeliest first: odd sizes, one per layer. With a budget all of them meet it; without one
+     * they are the odd sizes on either side of the soft ones, less the plain rounding, and may be none.
      */
     public List<int[]> proposals() {
         double[] soft = settings.update() == Update.STEADY ? steady.answer() : sizes();
@@ -410,11 +452,12 @@ public final class SynthesisedWeights implements WeightSource {
     }
 
     /**
-     * From now on the masks have these sizes, one per layer, while kernels still know the predictor's own, as they do when
-     * sizes are drawn around those; null: as before. To judge a choice by the loss it gives.
+     * From now on the masks have these sizes, one per layer, while kernels still know the predictor's own, as they do
+     * when sizes are drawn around those; null: as before. To judge a choice by the loss it gives.
      */
     public void judge(int[] chosen) {
-        judgedSizes = chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
+        judgedSizes =
+                chosen == null ? null : Arrays.stream(chosen).asDoubleStream().toArray();
     }
 
     /** Predicted weights at integer sizes: per layer K * k * k * C values in (K, k, k, C) order. */

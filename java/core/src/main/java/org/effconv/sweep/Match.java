@@ -10,7 +10,10 @@ import org.effconv.error.EffconvException.InvalidInput;
 public enum Match {
     /** All are trained for the sweep's epochs; what a search takes comes on top. */
     EPOCHS,
-    /** Those that {@linkplain Method#takesWork can} are trained for as much work as the learned one of their task, budget and seed took in all. */
+    /**
+     * Those that {@linkplain Method#takesWork can} are trained for as much work as the learned one of their task,
+     * budget and seed took in all.
+     */
     WORK;
 
     static final String KEY = "match"; // in rows and sweep.json
@@ -25,12 +28,13 @@ public enum Match {
         return "at equal " + text();
     }
 
-    /**
-     * @throws InvalidInput if there is none of that name; {@code source} says where it stands
-     */
+    /** @throws InvalidInput if there is none of that name; {@code source} says where it stands */
     public static Match parse(String text, String source) {
-        return Arrays.stream(values()).filter(m -> m.text().equals(text.strip().toLowerCase(Locale.ROOT))).findFirst()
-                .orElseThrow(() -> new InvalidInput(source + " '" + text + "': expected one of " + String.join(", ", names())));
+        return Arrays.stream(values())
+                .filter(m -> m.text().equals(text.strip().toLowerCase(Locale.ROOT)))
+                .findFirst()
+                .orElseThrow(() ->
+                        new InvalidInput(source + " '" + text + "': expected one of " + String.join(", ", names())));
     }
 
     /** What a row says; rows of early sweeps, which do not, were made at equal epochs. */

@@ -17,9 +17,11 @@ public enum Method {
     SMALL_FIRST("sizes that rise with depth, at the budget"),
     LARGE_FIRST("sizes that fall with depth, at the budget"),
     TWO_STAGE("sizes that a search in two stages found, with predictors and a judge, otherwise as learned"),
-    EFFCONV_PAPER("sizes that a search in two stages found by the update of the paper: the gradient of class loss and budget, then rounded"),
+    EFFCONV_PAPER(
+            "sizes that a search in two stages found by the update of the paper: the gradient of class loss and budget, then rounded"),
     ELASTIC("sizes that a search in two stages found with free tables for kernels and no size predictor"),
-    FLEXCONV("continuous kernels with Gaussian masks of learned width, in training and use; its parameters are what it owns, whatever the budget");
+    FLEXCONV(
+            "continuous kernels with Gaussian masks of learned width, in training and use; its parameters are what it owns, whatever the budget");
 
     private final String description;
 
@@ -44,12 +46,18 @@ public enum Method {
         };
     }
 
-    /** Whether its networks can be trained for a given amount of work: their sizes, and so what a step takes, are known beforehand. */
+    /**
+     * Whether its networks can be trained for a given amount of work: their sizes, and so what a step takes, are known
+     * beforehand.
+     */
     public boolean takesWork() {
         return !searches() && this != FLEXCONV;
     }
 
-    /** What tells its search from others of the same task, budget and seed; "" for the one by the sweep's own settings, which several share. */
+    /**
+     * What tells its search from others of the same task, budget and seed; "" for the one by the sweep's own settings,
+     * which several share.
+     */
     String searchVariant() {
         return this == LEARNED || this == SHUFFLED ? "" : text();
     }
@@ -60,16 +68,20 @@ public enum Method {
         return switch (this) {
             case LEARNED, SHUFFLED -> sweep;
             case TWO_STAGE -> stages;
-            case EFFCONV_PAPER -> stages.with(Settings.PREDICTOR, "coordinate").with(Settings.SIZE_PREDICTOR, "gru").with(Settings.SIZE_UPDATE, "gradient")
-                    .with(Settings.POLISH, 0).with(Settings.SPREAD, 0.0).with(Settings.CLOSING, 0.0);
-            case ELASTIC -> stages.with(Settings.PREDICTOR, "elastic").with(Settings.SIZE_PREDICTOR, "none").with(Settings.SIZE_UPDATE, "steady");
+            case EFFCONV_PAPER -> stages.with(Settings.PREDICTOR, "coordinate")
+                    .with(Settings.SIZE_PREDICTOR, "gru")
+                    .with(Settings.SIZE_UPDATE, "gradient")
+                    .with(Settings.POLISH, 0)
+                    .with(Settings.SPREAD, 0.0)
+                    .with(Settings.CLOSING, 0.0);
+            case ELASTIC -> stages.with(Settings.PREDICTOR, "elastic")
+                    .with(Settings.SIZE_PREDICTOR, "none")
+                    .with(Settings.SIZE_UPDATE, "steady");
             default -> throw new IllegalArgumentException(this + " has no search");
         };
     }
 
-    /**
-     * @throws InvalidInput if there is no such method; {@code source} says where it stands
-     */
+    /** @throws InvalidInput if there is no such method; {@code source} says where it stands */
     public static Method parse(String text, String source) {
         for (Method m : values()) {
             if (m.text().equals(text.strip().toLowerCase(Locale.ROOT))) {

@@ -7,14 +7,26 @@ import java.util.stream.Stream;
 import org.effconv.cost.Cost;
 import org.effconv.error.EffconvException.InvalidInput;
 
-/** Whether a row of a results file holds what a comparison takes from it: such a file may have been edited, or cut and glued together. */
+/**
+ * Whether a row of a results file holds what a comparison takes from it: such a file may have been edited, or cut and
+ * glued together.
+ */
 final class RowCheck {
     private static final List<String> TEXTS = List.of("/id", "/arch", "/data", "/budget", "/budgetCost", "/method");
     private static final List<String> NUMBERS = List.of(
-            "/seed", "/budgetTarget", "/result/parameters", "/result/budgetDeviation", "/result/testAccuracy", "/result/images/train");
+            "/seed",
+            "/budgetTarget",
+            "/result/parameters",
+            "/result/budgetDeviation",
+            "/result/testAccuracy",
+            "/result/images/train");
 
-    private static final List<String> OF_WORK = List.of("/work/uniformEpochs", "/work/multiplyAdds", "/work/processorSeconds",
-            "/work/search/multiplyAdds", "/work/search/processorSeconds"); // rows of early sweeps have none of them
+    private static final List<String> OF_WORK = List.of(
+            "/work/uniformEpochs",
+            "/work/multiplyAdds",
+            "/work/processorSeconds",
+            "/work/search/multiplyAdds",
+            "/work/search/processorSeconds"); // rows of early sweeps have none of them
 
     private RowCheck() {}
 
@@ -28,7 +40,9 @@ final class RowCheck {
                 throw wrong(row, text, where, "a text");
             }
         }
-        for (String number : row.has(RunWork.KEY) ? Stream.concat(NUMBERS.stream(), OF_WORK.stream()).toList() : NUMBERS) {
+        for (String number : row.has(RunWork.KEY)
+                ? Stream.concat(NUMBERS.stream(), OF_WORK.stream()).toList()
+                : NUMBERS) {
             if (!row.at(number).isNumber()) {
                 throw wrong(row, number, where, "a number");
             }

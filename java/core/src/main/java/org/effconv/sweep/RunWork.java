@@ -9,7 +9,7 @@ import org.effconv.train.Work;
 /**
  * What a network of a sweep took to compute.
  *
- * @param search   of its sizes, beyond the training of the network found; that of several networks counts for each
+ * @param search of its sizes, beyond the training of the network found; that of several networks counts for each
  * @param training none in the row of a search
  */
 record RunWork(Work search, Work training) {
@@ -22,7 +22,8 @@ record RunWork(Work search, Work training) {
      */
     static RunWork of(JsonNode row, String where) {
         JsonNode work = row.path(KEY);
-        return new RunWork(Json.convert(work.path("search"), Work.class, where + ": work.search"),
+        return new RunWork(
+                Json.convert(work.path("search"), Work.class, where + ": work.search"),
                 Json.convert(work.path("training"), Work.class, where + ": work.training"));
     }
 
@@ -30,9 +31,7 @@ record RunWork(Work search, Work training) {
         return search.plus(training);
     }
 
-    /**
-     * @param uniformEpochs all of it, in epochs of training the network nearest to uniform
-     */
+    /** @param uniformEpochs all of it, in epochs of training the network nearest to uniform */
     ObjectNode toJson(double uniformEpochs) {
         ObjectNode json = all().put(Json.object()).put("uniformEpochs", uniformEpochs);
         search.put(json.putObject("search"));

@@ -23,8 +23,8 @@ import org.effconv.train.StopSignal;
 import org.effconv.train.Work;
 
 /**
- * Works through a plan: runs what has no row yet, some at a time, and writes a row for each run that ends. Trainings that
- * are bit for bit the same (a search that kept the uniform sizes) are run once and get a row each.
+ * Works through a plan: runs what has no row yet, some at a time, and writes a row for each run that ends. Trainings
+ * that are bit for bit the same (a search that kept the uniform sizes) are run once and get a row each.
  */
 public final class Sweep {
     private final SweepPlan plan;
@@ -85,10 +85,13 @@ public final class Sweep {
             if (row == null) {
                 missing.add(run);
             } else if (!row.path("dataDigest").asText().equals(run.data().digest())) {
-                throw new InvalidInput("run '" + run.id() + "' was made with other data named '" + run.data().name() + "'; expected the same, or another --out");
-            } else if (!row.path("archDigest").asText().equals(run.architecture().digest())) {
-                throw new InvalidInput("run '" + run.id() + "' was made with another architecture named '" + run.architecture().name()
-                        + "'; expected the same, or another --out");
+                throw new InvalidInput("run '" + run.id() + "' was made with other data named '"
+                        + run.data().name() + "'; expected the same, or another --out");
+            } else if (!row.path("archDigest")
+                    .asText()
+                    .equals(run.architecture().digest())) {
+                throw new InvalidInput("run '" + run.id() + "' was made with another architecture named '"
+                        + run.architecture().name() + "'; expected the same, or another --out");
             }
         }
         return missing;
@@ -101,9 +104,12 @@ public final class Sweep {
      * @throws StopSignal.Stopped after {@link #stop}
      */
     public void run() throws InterruptedException {
-        plan.runs().stream().filter(run -> results.row(run.id()) != null && run.kind() != SweepRun.Kind.SEARCH)
+        plan.runs().stream()
+                .filter(run -> results.row(run.id()) != null && run.kind() != SweepRun.Kind.SEARCH)
                 .forEach(run -> remember(run, results.row(run.id())));
-        plan.runs().stream().filter(run -> results.row(run.id()) != null).forEach(run -> Folders.remove(results.work(run))); // killed behind its row
+        plan.runs().stream()
+                .filter(run -> results.row(run.id()) != null)
+                .forEach(run -> Folders.remove(results.work(run))); // killed behind its row
         pending.addAll(missing(plan, results::row));
         while (true) {
             startWhatCan();
@@ -112,18 +118,24 @@ public final class Sweep {
             }
             End end = ended.take();
             if (end == STOP) {
-                throw new StopSignal.Stopped("the sweep was stopped with " + results.rows().size() + " of " + plan.runs().size() + " runs done");
+                throw new StopSignal.Stopped("the sweep was stopped with "
+                        + results.rows().size() + " of " + plan.runs().size() + " runs done");
             }
             finish(end);
         }
         if (!failures.isEmpty()) {
             throw new JobFailed(failures.size() + " of " + plan.runs().size() + " runs have no row: "
-                    + failures.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> e.getKey() + ": " + e.getValue())
-                            .reduce((a, b) -> a + "; " + b).orElseThrow());
+                    + failures.entrySet().stream()
+                            .sorted(Map.Entry.comparingByKey())
+                            .map(e -> e.getKey() + ": " + e.getValue())
+                            .reduce((a, b) -> a + "; " + b)
+                            .orElseThrow());
         }
     }
 
-    /** Lets {@link #run} end, from any thread; rows that are written stay, and what still runs is the launcher's to end. */
+    /**
+     * Lets {@link #run} end, from any thread; rows that are written stay, and what still runs is the launcher's to end.
+     */
     public void stop() {
         ended.add(STOP);
     }
@@ -154,7 +166,8 @@ public final class Sweep {
                 return false;
             }
             try {
-                run = plan.resolved(run, sizes(search, search.path("result")), work(search).search());
+                run = plan.resolved(
+                        run, sizes(search, search.path("result")), work(search).search());
             } catch (JobFailed | InvalidInput e) {
                 fail(run, e.getMessage());
                 return true;
@@ -189,8 +202,13 @@ public final class Sweep {
             ended.add(new End(run, folder, null));
             return;
         }
-        launcher.start(run, folder).whenComplete((nothing, failure) -> ended.add(new End(run, folder,
-                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure)));
+        launcher.start(run, folder)
+                .whenComplete((nothing, failure) -> ended.add(new End(
+                        run,
+                        folder,
+                        failure instanceof CompletionException && failure.getCause() != null
+                                ? failure.getCause()
+                                : failure)));
     }
 
     private void finish(End end) {
@@ -234,11 +252,17 @@ public final class Sweep {
             }
         }
         ObjectNode result = ((ObjectNode) outcome.path("result")).deepCopy();
-        RunWork work = work(run, search, same != null ? work(outcome).training()
-                : Json.convert(result.remove(RunWork.KEY), Work.class, run.id() + ": result.work"));
+        RunWork work = work(
+                run,
+                search,
+                same != null
+                        ? work(outcome).training()
+                        : Json.convert(result.remove(RunWork.KEY), Work.class, run.id() + ": result.work"));
         int[] sizes = sizes(row, result);
         result.put("multiplyAdds", plan.multiplyAdds(run.withSizes(sizes)));
-        result.put("budgetDeviation", plan.deviation(run, sizes, result.path("parameters").asLong()));
+        result.put(
+                "budgetDeviation",
+                plan.deviation(run, sizes, result.path("parameters").asLong()));
         row.set("result", result);
         row.set(RunWork.KEY, work.toJson(plan.uniformEpochs(run, work.all())));
         ObjectNode environment = ((ObjectNode) outcome.path("environment")).deepCopy();
@@ -257,7 +281,9 @@ public final class Sweep {
 
     // own: of the run itself; search: the row of the one that found its sizes, or null
     private RunWork work(SweepRun run, ObjectNode search, Work own) {
-        return run.kind() == SweepRun.Kind.SEARCH ? new RunWork(own, Work.NONE) : new RunWork(search == null ? Work.NONE : work(search).search(), own);
+        return run.kind() == SweepRun.Kind.SEARCH
+                ? new RunWork(own, Work.NONE)
+                : new RunWork(search == null ? Work.NONE : work(search).search(), own);
     }
 
     private RunWork work(ObjectNode row) {
@@ -265,11 +291,15 @@ public final class Sweep {
     }
 
     private void remember(SweepRun run, ObjectNode row) {
-        SweepRun trained = run.withSizes(sizes(row, row.path("result"))).withEpochs(row.path("epochs").asInt());
+        SweepRun trained = run.withSizes(sizes(row, row.path("result")))
+                .withEpochs(row.path("epochs").asInt());
         finishedTrainings.putIfAbsent(trained.training(), run.id());
     }
 
     private int[] sizes(ObjectNode row, JsonNode result) {
-        return Json.convert(result.path("sizes"), int[].class, results.file() + ": " + row.path("id").asText() + ": sizes");
+        return Json.convert(
+                result.path("sizes"),
+                int[].class,
+                results.file() + ": " + row.path("id").asText() + ": sizes");
     }
 }

@@ -21,11 +21,10 @@ public final class SweepEstimate {
 
     private final SweepPlan plan;
     private final Device device;
-    private final Map<String, Double> imageSeconds = new HashMap<>(); // of an image in a step, by task, budget and kind of run
+    private final Map<String, Double> imageSeconds =
+            new HashMap<>(); // of an image in a step, by task, budget and kind of run
 
-    /**
-     * @param device as the runs will have it
-     */
+    /** @param device as the runs will have it */
     public SweepEstimate(SweepPlan plan, Device device) {
         this.plan = plan;
         this.device = device;
@@ -36,10 +35,14 @@ public final class SweepEstimate {
         Settings settings = run.settings();
         int images = plan.data(run).train().count();
         if (run.kind() == SweepRun.Kind.SEARCH) {
-            return KernelSizeSearch.overheadEpochs(settings) * images * imageSeconds(run, KernelSizeSearch.inOneRun(settings) ? SweepRun.Kind.TRAINING : run.kind());
+            return KernelSizeSearch.overheadEpochs(settings)
+                    * images
+                    * imageSeconds(run, KernelSizeSearch.inOneRun(settings) ? SweepRun.Kind.TRAINING : run.kind());
         }
         if (run.search() != null && run.method().takesWork()) {
-            return (settings.get(Settings.EPOCHS) + KernelSizeSearch.overheadEpochs(settings)) * images * imageSeconds(run, run.kind());
+            return (settings.get(Settings.EPOCHS) + KernelSizeSearch.overheadEpochs(settings))
+                    * images
+                    * imageSeconds(run, run.kind());
         }
         double scale = run.sizes() == null ? 1 : (double) plan.multiplyAdds(run) / plan.mixedMultiplyAdds(run);
         return (double) settings.get(Settings.EPOCHS) * images * imageSeconds(run, run.kind()) * scale;
@@ -47,7 +50,8 @@ public final class SweepEstimate {
 
     private double imageSeconds(SweepRun run, SweepRun.Kind kind) {
         String variant = kind == SweepRun.Kind.SEARCH ? run.variant() : "";
-        return imageSeconds.computeIfAbsent(run.task() + "/" + run.budget() + "/" + kind + "/" + variant, key -> time(run, kind));
+        return imageSeconds.computeIfAbsent(
+                run.task() + "/" + run.budget() + "/" + kind + "/" + variant, key -> time(run, kind));
     }
 
     /** Seconds of several runs, {@code jobs} at a time. */
@@ -66,12 +70,25 @@ public final class SweepEstimate {
                 seconds[0] = 1 / m.imagesPerSecond(); // the last epoch's stays
             }
         };
-        Settings brief = run.settings().with(Settings.VALIDATION, 0.0).with(Settings.TRAIN_IMAGES, 0).with(Settings.TEST_IMAGES, 0)
-                .with(Settings.EPOCHS, 2).with(Settings.SEARCH_EPOCHS, 2).with(Settings.FLOW, Settings.TWO_STAGES);
+        Settings brief = run.settings()
+                .with(Settings.VALIDATION, 0.0)
+                .with(Settings.TRAIN_IMAGES, 0)
+                .with(Settings.TEST_IMAGES, 0)
+                .with(Settings.EPOCHS, 2)
+                .with(Settings.SEARCH_EPOCHS, 2)
+                .with(Settings.FLOW, Settings.TWO_STAGES);
         switch (kind) {
-            case SEARCH -> KernelSizeSearch.of(brief, run.architecture()).latencyTable(plan.table()).listener(clock).run(device, few);
-            case TRAINING -> Training.of(brief, run.architecture(), plan.mixed(run)).listener(clock).run(device, few).close();
-            case CONTINUOUS -> ContinuousTraining.of(brief, run.architecture()).listener(clock).run(device, few);
+            case SEARCH -> KernelSizeSearch.of(brief, run.architecture())
+                    .latencyTable(plan.table())
+                    .listener(clock)
+                    .run(device, few);
+            case TRAINING -> Training.of(brief, run.architecture(), plan.mixed(run))
+                    .listener(clock)
+                    .run(device, few)
+                    .close();
+            case CONTINUOUS -> ContinuousTraining.of(brief, run.architecture())
+                    .listener(clock)
+                    .run(device, few);
         }
         return seconds[0];
     }

@@ -14,6 +14,7 @@ import org.effconv.ContinuousTraining;
 import org.effconv.Device;
 import org.effconv.Job;
 import org.effconv.KernelSizeSearch;
+import org.effconv.LatencyTable;
 import org.effconv.SearchResult;
 import org.effconv.Setting;
 import org.effconv.Settings;
@@ -27,7 +28,6 @@ import org.effconv.io.AtomicFile;
 import org.effconv.io.Folders;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
-import org.effconv.LatencyTable;
 import org.effconv.nn.Architecture;
 import org.effconv.train.Checkpoint;
 import org.effconv.train.DataIdentity;
@@ -41,21 +41,24 @@ import org.effconv.train.RunConfig;
  */
 public final class SweepJob {
     private static final String JOB = "job.json";
-    private static final String PLACES = "places.json"; // where the job finds what it reads: they may change while it is not finished
+    private static final String PLACES =
+            "places.json"; // where the job finds what it reads: they may change while it is not finished
     private static final String RESULT = "result.json";
     private static final String RUN = "run"; // the run folder with its checkpoints
 
     private SweepJob() {}
 
     /**
-     * Writes what {@link #run} reads. What the folder has of another job (an architecture's file may change between two calls of a sweep) is
-     * removed, its result too; of the same job it stays, wherever its data are now.
+     * Writes what {@link #run} reads. What the folder has of another job (an architecture's file may change between two
+     * calls of a sweep) is removed, its result too; of the same job it stays, wherever its data are now.
      */
     static void prepare(Path folder, SweepRun run, SweepPlan plan) {
         ObjectNode job = Json.object().put("kind", run.kind().name());
         job.set("data", plan.dataIdentity(run));
         job.set("settings", run.settings().identity());
-        job.set("architecture", Json.parse(run.architecture().json(), run.architecture().name()));
+        job.set(
+                "architecture",
+                Json.parse(run.architecture().json(), run.architecture().name()));
         job.set("sizes", Json.tree(run.sizes()));
         if (run.settings().countTime()) {
             job.set(SweepResults.TABLE, plan.table().toJson());
@@ -107,22 +110,31 @@ public final class SweepJob {
         Dataset data = Job.data(settings);
         List<String> differences = Checkpoint.differences(job.path("data"), DataIdentity.of(data));
         if (!differences.isEmpty()) {
-            throw new InvalidInput(data.name() + ": has changed since the sweep was begun: " + Checkpoint.told(differences));
+            throw new InvalidInput(
+                    data.name() + ": has changed since the sweep was begun: " + Checkpoint.told(differences));
         }
-        LatencyTable table = job.path(SweepResults.TABLE) instanceof ObjectNode json ? LatencyTable.parse(json, file + ": " + SweepResults.TABLE) : null;
+        LatencyTable table = job.path(SweepResults.TABLE) instanceof ObjectNode json
+                ? LatencyTable.parse(json, file + ": " + SweepResults.TABLE)
+                : null;
         ObjectNode result;
         Device opened;
         try (Device device = Device.open(settings)) {
             opened = device;
             result = switch (SweepRun.Kind.valueOf(job.path("kind").asText())) {
                 case SEARCH -> search(folder.resolve(RUN), settings, architecture, table, device, data);
-                case TRAINING -> train(folder.resolve(RUN), settings, architecture,
-                        Json.convert(job.path("sizes"), int[].class, file + ": sizes"), device, data);
+                case TRAINING -> train(
+                        folder.resolve(RUN),
+                        settings,
+                        architecture,
+                        Json.convert(job.path("sizes"), int[].class, file + ": sizes"),
+                        device,
+                        data);
                 case CONTINUOUS -> trainContinuous(folder.resolve(RUN), settings, architecture, device, data);
             };
         }
         if (opened.liveBytes() != 0) {
-            throw new EffconvException(opened.liveBytes() + " bytes of native memory were never given back; this is a bug, please report it");
+            throw new EffconvException(opened.liveBytes()
+                    + " bytes of native memory were never given back; this is a bug, please report it");
         }
         result.set("images", images(data));
         ObjectNode all = Json.object();
@@ -136,8 +148,14 @@ public final class SweepJob {
     }
 
     private static ObjectNode search(
-            Path folder, Settings settings, Architecture architecture, LatencyTable table, Device device, Dataset data) {
-        KernelSizeSearch search = RunConfig.isIn(folder) ? moved(KernelSizeSearch.resume(folder), settings)
+            Path folder,
+            Settings settings,
+            Architecture architecture,
+            LatencyTable table,
+            Device device,
+            Dataset data) {
+        KernelSizeSearch search = RunConfig.isIn(folder)
+                ? moved(KernelSizeSearch.resume(folder), settings)
                 : KernelSizeSearch.of(settings, architecture).out(folder);
         SearchResult found = search.latencyTable(table).run(device, data);
         ObjectNode json = Json.object();
@@ -150,27 +168,42 @@ public final class SweepJob {
         return time(json, folder, batch(settings, data), found.seconds(), found.steps());
     }
 
-    private static ObjectNode train(Path folder, Settings settings, Architecture architecture, int[] sizes, Device device, Dataset data) {
-        Training training = RunConfig.isIn(folder) ? moved(Training.resume(folder), settings) : Training.of(settings, architecture, sizes).out(folder);
+    private static ObjectNode train(
+            Path folder, Settings settings, Architecture architecture, int[] sizes, Device device, Dataset data) {
+        Training training = RunConfig.isIn(folder)
+                ? moved(Training.resume(folder), settings)
+                : Training.of(settings, architecture, sizes).out(folder);
         try (TrainingResult trained = training.run(device, data)) {
             ObjectNode json = Json.object();
             json.set("sizes", Json.tree(trained.model().sizes()));
             json.put("parameters", trained.model().parameters());
-            accuracy(json, trained.validationAccuracy(), trained.testAccuracy(), trained.testLoss(), trained.bestEpochTestAccuracy());
+            accuracy(
+                    json,
+                    trained.validationAccuracy(),
+                    trained.testAccuracy(),
+                    trained.testLoss(),
+                    trained.bestEpochTestAccuracy());
             trained.work().put(json.putObject(RunWork.KEY));
             return time(json, folder, batch(settings, data), trained.seconds(), trained.steps());
         }
     }
 
-    private static ObjectNode trainContinuous(Path folder, Settings settings, Architecture architecture, Device device, Dataset data) {
-        ContinuousTraining training = RunConfig.isIn(folder) ? moved(ContinuousTraining.resume(folder), settings) : ContinuousTraining.of(settings, architecture).out(folder);
+    private static ObjectNode trainContinuous(
+            Path folder, Settings settings, Architecture architecture, Device device, Dataset data) {
+        ContinuousTraining training = RunConfig.isIn(folder)
+                ? moved(ContinuousTraining.resume(folder), settings)
+                : ContinuousTraining.of(settings, architecture).out(folder);
         ContinuousTraining.Result trained = training.run(device, data);
         Phase.Outcome outcome = trained.outcome();
         ObjectNode json = Json.object();
         json.set("sizes", Json.tree(trained.sizes()));
         json.put("parameters", trained.parameters());
-        accuracy(json, outcome.validation() == null ? Double.NaN : outcome.validation().accuracy(), outcome.test().accuracy(),
-                outcome.test().loss(), outcome.bestTest());
+        accuracy(
+                json,
+                outcome.validation() == null ? Double.NaN : outcome.validation().accuracy(),
+                outcome.test().accuracy(),
+                outcome.test().loss(),
+                outcome.bestTest());
         json.set("ownSettings", own(settings, training.settings()));
         outcome.work().put(json.putObject(RunWork.KEY));
         return time(json, folder, batch(training.settings(), data), outcome.seconds(), outcome.steps());
@@ -201,14 +234,21 @@ public final class SweepJob {
         return Math.min(settings.get(Settings.BATCH), data.train().count());
     }
 
-    // The step time is that of the median epoch: the first one warms up. Of a search's first phase; in one run it may have no whole epoch: the mean then.
+    // The step time is that of the median epoch: the first one warms up. Of a search's first phase; in one run it may
+    // have no whole epoch: the mean then.
     private static ObjectNode time(ObjectNode json, Path folder, int batch, double seconds, long steps) {
         List<ObjectNode> metrics = JsonLines.read(folder.resolve("metrics.jsonl"));
-        double[] rates = metrics.stream().filter(m -> m.path("phase").equals(metrics.get(0).path("phase")))
-                .mapToDouble(m -> m.path("imagesPerSecond").asDouble()).filter(rate -> rate > 0).sorted().toArray();
+        double[] rates = metrics.stream()
+                .filter(m -> m.path("phase").equals(metrics.get(0).path("phase")))
+                .mapToDouble(m -> m.path("imagesPerSecond").asDouble())
+                .filter(rate -> rate > 0)
+                .sorted()
+                .toArray();
         json.put("seconds", seconds).put("steps", steps);
         if (rates.length > 0) {
-            json.put("stepMillis", 1000 * batch / rates[(rates.length - 1) / 2]); // of an even number the slower one, as ever
+            json.put(
+                    "stepMillis",
+                    1000 * batch / rates[(rates.length - 1) / 2]); // of an even number the slower one, as ever
         } else if (steps > 0) {
             json.put("stepMillis", 1000 * seconds / steps);
         }
@@ -216,14 +256,22 @@ public final class SweepJob {
     }
 
     private static ObjectNode images(Dataset data) {
-        return Json.object().put("train", data.train().count())
-                .put("validation", data.validation().map(v -> v.count()).orElse(0)).put("test", data.test().count());
+        return Json.object()
+                .put("train", data.train().count())
+                .put("validation", data.validation().map(v -> v.count()).orElse(0))
+                .put("test", data.test().count());
     }
 
     private static ObjectNode environment(Device device) {
-        return Json.object().put("device", device.name()).put("threads", device.threads())
-                .put("activations", device.activationType().name()).put("processor", SystemInfo.processor())
-                .put("java", System.getProperty("java.version")).put("version", SystemInfo.version()).put("commit", SystemInfo.commit())
-                .put("peakRssBytes", PeakMemory.bytes()).put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+        return Json.object()
+                .put("device", device.name())
+                .put("threads", device.threads())
+                .put("activations", device.activationType().name())
+                .put("processor", SystemInfo.processor())
+                .put("java", System.getProperty("java.version"))
+                .put("version", SystemInfo.version())
+                .put("commit", SystemInfo.commit())
+                .put("peakRssBytes", PeakMemory.bytes())
+                .put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     }
 }

@@ -8,21 +8,26 @@ import org.effconv.error.EffconvException.InvalidInput;
  * What a sweep goes through: every combination.
  *
  * @param architectures names or .json files
- * @param data          datasets
- * @param trainImages   numbers of training images; 0 for all
- * @param budgets       as {@link Settings#BUDGET}
- * @param methods       whose networks are trained
- * @param seeds         of every run
- * @param draws         networks of {@link Method#RANDOM} per seed
- * @param match         what networks are given alike
- * @param settings      everything else, the same for all runs
+ * @param data datasets
+ * @param trainImages numbers of training images; 0 for all
+ * @param budgets as {@link Settings#BUDGET}
+ * @param methods whose networks are trained
+ * @param seeds of every run
+ * @param draws networks of {@link Method#RANDOM} per seed
+ * @param match what networks are given alike
+ * @param settings everything else, the same for all runs
  */
 public record SweepOptions(
-        List<String> architectures, List<String> data, List<Integer> trainImages, List<String> budgets, List<Method> methods,
-        List<Long> seeds, int draws, Match match, Settings settings) {
-    /**
-     * @throws InvalidInput if a list is empty or names something twice, or the work to match is nobody's
-     */
+        List<String> architectures,
+        List<String> data,
+        List<Integer> trainImages,
+        List<String> budgets,
+        List<Method> methods,
+        List<Long> seeds,
+        int draws,
+        Match match,
+        Settings settings) {
+    /** @throws InvalidInput if a list is empty or names something twice, or the work to match is nobody's */
     public SweepOptions {
         check("arch", architectures);
         check("data", data);
@@ -34,7 +39,8 @@ public record SweepOptions(
             throw new InvalidInput("--draws " + draws + ": expected 1 or more");
         }
         if (match == Match.WORK && !methods.contains(Method.LEARNED)) {
-            throw new InvalidInput("--match work, --methods " + methods + ": expected learned among them, whose work the others are to have");
+            throw new InvalidInput("--match work, --methods " + methods
+                    + ": expected learned among them, whose work the others are to have");
         }
     }
 

@@ -13,6 +13,7 @@ import java.util.stream.IntStream;
 import org.effconv.Device;
 import org.effconv.Job;
 import org.effconv.KernelSizeSearch;
+import org.effconv.LatencyTable;
 import org.effconv.Settings;
 import org.effconv.choice.Baselines;
 import org.effconv.choice.SizeRounding;
@@ -25,13 +26,15 @@ import org.effconv.error.EffconvException.JobFailed;
 import org.effconv.flexconv.ContinuousKernels;
 import org.effconv.io.Digest;
 import org.effconv.io.Json;
-import org.effconv.LatencyTable;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.train.DataIdentity;
 import org.effconv.train.Work;
 
-/** All runs of a sweep, checked against architectures, data and budgets; seeds outermost, so that a sweep that is cut short compares whole seeds. */
+/**
+ * All runs of a sweep, checked against architectures, data and budgets; seeds outermost, so that a sweep that is cut
+ * short compares whole seeds.
+ */
 public final class SweepPlan implements AutoCloseable {
     private final SweepOptions options;
     private final Device device; // counts parameters; computes nothing
@@ -44,11 +47,15 @@ public final class SweepPlan implements AutoCloseable {
 
     private SweepPlan(SweepOptions options) {
         this.options = options;
-        Optional<Settings> timed = options.budgets().stream().map(b -> options.settings().with(Settings.BUDGET, b)).filter(Settings::countTime).findFirst();
+        Optional<Settings> timed = options.budgets().stream()
+                .map(b -> options.settings().with(Settings.BUDGET, b))
+                .filter(Settings::countTime)
+                .findFirst();
         boolean named = !options.settings().get(Settings.LATENCY_TABLE).equals(Settings.LATENCY_TABLE.standard());
         table = named || timed.isPresent() ? timed.orElse(options.settings()).readLatencyTable() : null;
         // A table of times belongs to its device; for the rest a GPU need not be taken.
-        device = Device.open(timed.isPresent() ? options.settings() : options.settings().with(Settings.DEVICE, "cpu"));
+        device = Device.open(
+                timed.isPresent() ? options.settings() : options.settings().with(Settings.DEVICE, "cpu"));
     }
 
     /**
@@ -59,8 +66,8 @@ public final class SweepPlan implements AutoCloseable {
     }
 
     /**
-     * @param known names that the sweep has given to datasets before, by {@linkplain DataIdentity#digest digest}: they stay the same
-     *     wherever the data are now
+     * @param known names that the sweep has given to datasets before, by {@linkplain DataIdentity#digest digest}: they
+     *     stay the same wherever the data are now
      */
     public static SweepPlan of(SweepOptions options, Map<String, String> known) {
         SweepPlan plan = new SweepPlan(options);
@@ -78,16 +85,21 @@ public final class SweepPlan implements AutoCloseable {
         for (String spec : options.architectures()) {
             Architecture a = Job.architecture(spec);
             if (architectures.put(a.name(), a) != null) {
-                throw new InvalidInput("--arch " + spec + ": another architecture of this sweep is named '" + a.name() + "', too");
+                throw new InvalidInput(
+                        "--arch " + spec + ": another architecture of this sweep is named '" + a.name() + "', too");
             }
         }
-        List<SweepRun.Data> data = options.data().stream().map(spec -> open(spec, known)).toList();
+        List<SweepRun.Data> data =
+                options.data().stream().map(spec -> open(spec, known)).toList();
         for (long seed : options.seeds()) {
             for (int d = 0; d < data.size(); d++) {
                 for (int images : options.trainImages()) {
                     for (Architecture architecture : architectures.values()) {
-                        Settings settings = options.settings().with(Settings.ARCH, architecture.name())
-                                .with(Settings.DATA, options.data().get(d)).with(Settings.TRAIN_IMAGES, images).with(Settings.SEED, seed);
+                        Settings settings = options.settings()
+                                .with(Settings.ARCH, architecture.name())
+                                .with(Settings.DATA, options.data().get(d))
+                                .with(Settings.TRAIN_IMAGES, images)
+                                .with(Settings.SEED, seed);
                         addTask(architecture, data.get(d), settings);
                     }
                 }
@@ -96,11 +108,14 @@ public final class SweepPlan implements AutoCloseable {
     }
 
     private SweepRun.Data open(String spec, Map<String, String> known) {
-        // Of the whole, since the numbers of images are a list, which may grow. What runs use of it is opened as they open it.
-        String digest = DataIdentity.digest(Datasets.open(options.settings().with(Settings.DATA, spec).get(Settings.DATA)));
+        // Of the whole, since the numbers of images are a list, which may grow. What runs use of it is opened as they
+        // open it.
+        String digest = DataIdentity.digest(
+                Datasets.open(options.settings().with(Settings.DATA, spec).get(Settings.DATA)));
         SweepRun.Data data = new SweepRun.Data(known.getOrDefault(digest, spec), digest);
         if (names.stream().anyMatch(d -> d.digest().equals(digest) || d.name().equals(data.name()))) {
-            throw new InvalidInput("--data " + spec + ": another dataset of this sweep holds the same or is named '" + data.name() + "', too");
+            throw new InvalidInput("--data " + spec + ": another dataset of this sweep holds the same or is named '"
+                    + data.name() + "', too");
         }
         names.add(data);
         return data;
@@ -111,7 +126,8 @@ public final class SweepPlan implements AutoCloseable {
             Settings withBudget = settings.with(Settings.BUDGET, text);
             Budget budget = withBudget.budget();
             if (!budget.hasTarget()) {
-                throw new InvalidInput("--budget " + text + ": expected a number to meet, a sweep compares networks of equal cost");
+                throw new InvalidInput(
+                        "--budget " + text + ": expected a number to meet, a sweep compares networks of equal cost");
             }
             Cost cost = cost(architecture, withBudget);
             double target = budget.target(cost);
@@ -123,32 +139,80 @@ public final class SweepPlan implements AutoCloseable {
     private void addBudget(Architecture architecture, SweepRun.Data data, Settings settings, Cost cost, double target) {
         String budget = settings.get(Settings.BUDGET);
         Set<String> searches = new HashSet<>();
-        String matched = options.match() == Match.WORK ? addSearch(Method.LEARNED, architecture, data, settings, cost, target, searches) : null;
+        String matched = options.match() == Match.WORK
+                ? addSearch(Method.LEARNED, architecture, data, settings, cost, target, searches)
+                : null;
         for (Method method : options.methods()) {
             if (method.searches()) {
                 String search = addSearch(method, architecture, data, settings, cost, target, searches);
-                runs.add(new SweepRun(SweepRun.Kind.TRAINING, architecture, budget, target, method, "", null, search, data, settings));
+                runs.add(new SweepRun(
+                        SweepRun.Kind.TRAINING,
+                        architecture,
+                        budget,
+                        target,
+                        method,
+                        "",
+                        null,
+                        search,
+                        data,
+                        settings));
                 continue;
             }
             if (method == Method.FLEXCONV) {
                 ContinuousKernels.values(cost.plan()); // refuses too many
-                runs.add(new SweepRun(SweepRun.Kind.CONTINUOUS, architecture, budget, target, method, "", null, null, data, settings));
+                runs.add(new SweepRun(
+                        SweepRun.Kind.CONTINUOUS,
+                        architecture,
+                        budget,
+                        target,
+                        method,
+                        "",
+                        null,
+                        null,
+                        data,
+                        settings));
                 continue;
             }
             try {
-                sizes(method, cost, target, settings.get(Settings.SEED)).forEach((variant, sizes) -> runs.add(new SweepRun(
-                        SweepRun.Kind.TRAINING, architecture, budget, target, method, variant, sizes, matched, data, settings)));
+                sizes(method, cost, target, settings.get(Settings.SEED))
+                        .forEach((variant, sizes) -> runs.add(new SweepRun(
+                                SweepRun.Kind.TRAINING,
+                                architecture,
+                                budget,
+                                target,
+                                method,
+                                variant,
+                                sizes,
+                                matched,
+                                data,
+                                settings)));
             } catch (JobFailed e) {
-                throw new InvalidInput("--budget " + budget + ", method " + method + ", " + cost.plan() + ": " + e.getMessage(), e);
+                throw new InvalidInput(
+                        "--budget " + budget + ", method " + method + ", " + cost.plan() + ": " + e.getMessage(), e);
             }
         }
     }
 
     // The id of a method's search, which is added once: learned and shuffled sizes share one.
     private String addSearch(
-            Method method, Architecture architecture, SweepRun.Data data, Settings settings, Cost cost, double target, Set<String> searches) {
-        SweepRun search = new SweepRun(SweepRun.Kind.SEARCH, architecture, settings.get(Settings.BUDGET), target, method, method.searchVariant(), null, null,
-                data, method.search(settings));
+            Method method,
+            Architecture architecture,
+            SweepRun.Data data,
+            Settings settings,
+            Cost cost,
+            double target,
+            Set<String> searches) {
+        SweepRun search = new SweepRun(
+                SweepRun.Kind.SEARCH,
+                architecture,
+                settings.get(Settings.BUDGET),
+                target,
+                method,
+                method.searchVariant(),
+                null,
+                null,
+                data,
+                method.search(settings));
         if (searches.add(search.id())) {
             KernelSizeSearch.check(search.settings(), cost.plan());
             runs.add(search);
@@ -159,7 +223,8 @@ public final class SweepPlan implements AutoCloseable {
     private Map<String, int[]> sizes(Method method, Cost cost, double target, long seed) {
         Map<String, int[]> found = new LinkedHashMap<>();
         switch (method) {
-            case UNIFORM -> Baselines.uniform(cost, target).forEach(sizes -> found.put("k" + IntStream.of(sizes).max().orElseThrow(), sizes));
+            case UNIFORM -> Baselines.uniform(cost, target)
+                    .forEach(sizes -> found.put("k" + IntStream.of(sizes).max().orElseThrow(), sizes));
             case MIXED -> found.put("", Baselines.mixed(cost, target));
             case RANDOM -> IntStream.rangeClosed(1, options.draws())
                     .forEach(draw -> found.put("draw" + draw, Baselines.random(cost, target, seed * 1_000_003 + draw)));
@@ -174,7 +239,8 @@ public final class SweepPlan implements AutoCloseable {
         String key = architecture.name() + "/" + images(settings) + "/" + settings.get(Settings.BUDGET);
         return costs.computeIfAbsent(key, k -> {
             Dataset d = data(settings);
-            NetworkPlan plan = architecture.plan(new NetworkPlan.Input(d.height(), d.width(), d.channels(), d.classes()));
+            NetworkPlan plan =
+                    architecture.plan(new NetworkPlan.Input(d.height(), d.width(), d.channels(), d.classes()));
             return KernelSizeSearch.cost(device, plan, settings, table);
         });
     }
@@ -186,10 +252,15 @@ public final class SweepPlan implements AutoCloseable {
 
     /** Parameters of a run's network; 0 while its sizes are not known. */
     public long parameters(SweepRun run) {
-        return run.sizes() == null ? 0 : cost(run.architecture(), run.settings()).plan().parameters(run.sizes());
+        return run.sizes() == null
+                ? 0
+                : cost(run.architecture(), run.settings()).plan().parameters(run.sizes());
     }
 
-    /** (cost - target) / target of the run's network; continuous kernels own other numbers of parameters than plain ones of their sizes. */
+    /**
+     * (cost - target) / target of the run's network; continuous kernels own other numbers of parameters than plain ones
+     * of their sizes.
+     */
     public double deviation(SweepRun run, int[] sizes, long parameters) {
         Cost cost = cost(run.architecture(), run.settings());
         return (cost.kind() == Cost.Kind.PARAMETERS ? parameters : cost.at(sizes)) / run.target() - 1;
@@ -225,11 +296,13 @@ public final class SweepPlan implements AutoCloseable {
 
     /** What the images that a run uses are. */
     ObjectNode dataIdentity(SweepRun run) {
-        return identities.computeIfAbsent(run.data().name() + "/" + run.settings().get(Settings.TRAIN_IMAGES), key -> DataIdentity.of(data(run)));
+        return identities.computeIfAbsent(
+                run.data().name() + "/" + run.settings().get(Settings.TRAIN_IMAGES), key -> DataIdentity.of(data(run)));
     }
 
     /**
-     * The run with what its search has found out: its sizes or, where it has sizes of its own, the epochs that take as much work.
+     * The run with what its search has found out: its sizes or, where it has sizes of its own, the epochs that take as
+     * much work.
      *
      * @param work of the search
      */
@@ -237,15 +310,17 @@ public final class SweepPlan implements AutoCloseable {
         if (run.method().takesWork()) {
             return run.withEpochs(epochs(run, found, work));
         }
-        return run.withSizes(run.method() == Method.SHUFFLED
-                ? Baselines.shuffled(found, cost(run.architecture(), run.settings()), run.target(), run.seed())
-                : found);
+        return run.withSizes(
+                run.method() == Method.SHUFFLED
+                        ? Baselines.shuffled(found, cost(run.architecture(), run.settings()), run.target(), run.seed())
+                        : found);
     }
 
     // The learned network's training is counted, not read from its row: so nobody waits for it.
     private int epochs(SweepRun run, int[] found, Work search) {
         long images = imagesOfAnEpoch(run);
-        double training = (double) Work.STEP * images * run.settings().get(Settings.EPOCHS) * multiplyAdds(run.withSizes(found));
+        double training =
+                (double) Work.STEP * images * run.settings().get(Settings.EPOCHS) * multiplyAdds(run.withSizes(found));
         double epochs = new Work(search.multiplyAdds() + training, 0).epochs(multiplyAdds(run), images);
         return (int) Math.max(1, Math.ceil(epochs - 1e-9)); // less than that is rounding
     }
@@ -271,11 +346,17 @@ public final class SweepPlan implements AutoCloseable {
         return table;
     }
 
-    /** What all runs have in common, so that a results file holds nothing else: the settings that are no lists; and what datasets are called. */
+    /**
+     * What all runs have in common, so that a results file holds nothing else: the settings that are no lists; and what
+     * datasets are called.
+     */
     public ObjectNode common() {
-        ObjectNode json = Json.object().put("format", SweepResults.FORMAT).put(Match.KEY, options.match().text());
+        ObjectNode json = Json.object()
+                .put("format", SweepResults.FORMAT)
+                .put(Match.KEY, options.match().text());
         ObjectNode settings = options.settings().identity();
-        settings.remove(List.of(Settings.ARCH.key(), Settings.TRAIN_IMAGES.key(), Settings.BUDGET.key(), Settings.SEED.key()));
+        settings.remove(
+                List.of(Settings.ARCH.key(), Settings.TRAIN_IMAGES.key(), Settings.BUDGET.key(), Settings.SEED.key()));
         json.set("settings", settings);
         if (table != null) {
             json.put(SweepResults.TABLE, tableDigest()); // measured anew it would be another budget

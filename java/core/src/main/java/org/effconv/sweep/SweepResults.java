@@ -21,12 +21,13 @@ import org.effconv.train.Checkpoint;
 import org.effconv.train.RunFolder;
 
 /**
- * The folder of a sweep: results.jsonl (a line per finished run), sweep.json (what all runs have in common), work/ (runs
- * that are not finished). One process at a time appends to it.
+ * The folder of a sweep: results.jsonl (a line per finished run), sweep.json (what all runs have in common), work/
+ * (runs that are not finished). One process at a time appends to it.
  */
 public final class SweepResults implements AutoCloseable {
     /** The file with a line per finished run. */
     public static final String FILE = "results.jsonl";
+
     static final int FORMAT = 3;
     static final String DATA = "data"; // in sweep.json: the digest of each dataset, by name
     static final String TABLE = "latencyTable"; // the digest of one, there and in rows
@@ -42,8 +43,11 @@ public final class SweepResults implements AutoCloseable {
         this.lock = lock;
         JsonLines.retain(file(), row -> true); // drops a line that a kill has cut
         for (ObjectNode row : JsonLines.read(file())) {
-            if (!row.path("id").isTextual() || !row.path("result").isObject() || !row.path("environment").isObject()) {
-                throw new InvalidInput(file() + ": row '" + row.path("id").asText() + "': expected id, result and environment of a finished run");
+            if (!row.path("id").isTextual()
+                    || !row.path("result").isObject()
+                    || !row.path("environment").isObject()) {
+                throw new InvalidInput(file() + ": row '" + row.path("id").asText()
+                        + "': expected id, result and environment of a finished run");
             }
             rows.put(row.path("id").asText(), row);
         }
@@ -57,13 +61,17 @@ public final class SweepResults implements AutoCloseable {
     public static Map<String, String> dataNames(Path folder) {
         Map<String, String> names = new LinkedHashMap<>();
         if (Files.exists(folder.resolve(COMMON))) {
-            Json.read(folder.resolve(COMMON)).path(DATA).properties().forEach(e -> names.put(e.getValue().asText(), e.getKey()));
+            Json.read(folder.resolve(COMMON))
+                    .path(DATA)
+                    .properties()
+                    .forEach(e -> names.put(e.getValue().asText(), e.getKey()));
         }
         return names;
     }
 
     /**
-     * Checks, without writing, that the sweep in {@code folder}, if there is one, was made with what {@code common} says.
+     * Checks, without writing, that the sweep in {@code folder}, if there is one, was made with what {@code common}
+     * says.
      *
      * @throws InvalidInput if it was not, or something else is in the folder
      */
@@ -79,7 +87,10 @@ public final class SweepResults implements AutoCloseable {
             JsonNode known = there.remove(DATA);
             JsonNode asked = here.remove(DATA); // a list: it may grow
             List<String> differences = Checkpoint.differences(there, here);
-            asked.properties().stream().filter(d -> known != null && known.has(d.getKey()) && !known.get(d.getKey()).equals(d.getValue()))
+            asked.properties().stream()
+                    .filter(d -> known != null
+                            && known.has(d.getKey())
+                            && !known.get(d.getKey()).equals(d.getValue()))
                     .forEach(d -> differences.add("data '" + d.getKey() + "' are not the images that they were"));
             if (!differences.isEmpty()) {
                 throw new InvalidInput(folder + ": holds a sweep with other settings: " + Checkpoint.told(differences)
@@ -124,7 +135,9 @@ public final class SweepResults implements AutoCloseable {
 
     /** Where a run that is not finished has its files. */
     public Path work(SweepRun run) {
-        return folder.resolve(WORK).resolve(run.id().replaceAll("[^A-Za-z0-9.]+", "-") + "-" + Integer.toHexString(run.id().hashCode()));
+        return folder.resolve(WORK)
+                .resolve(run.id().replaceAll("[^A-Za-z0-9.]+", "-") + "-"
+                        + Integer.toHexString(run.id().hashCode()));
     }
 
     /** The row of a finished run; null if it is not finished. */

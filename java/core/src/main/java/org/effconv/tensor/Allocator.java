@@ -21,7 +21,10 @@ public interface Allocator {
     /** Gives back a block of {@link #allocate}; {@code bytes} as asked for then. */
     void free(long address, long bytes);
 
-    /** Whether an access past a block's end shall be noticed: then whoever divides or keeps blocks must not round their sizes up. */
+    /**
+     * Whether an access past a block's end shall be noticed: then whoever divides or keeps blocks must not round their
+     * sizes up.
+     */
     default boolean guarded() {
         return false;
     }

@@ -30,7 +30,10 @@ public final class Arena implements AutoCloseable {
         return allocate(type, shape, 0);
     }
 
-    /** A tensor of this step, contents undefined, in a block of at least {@code room} bytes: one that is larger at other steps. */
+    /**
+     * A tensor of this step, contents undefined, in a block of at least {@code room} bytes: one that is larger at other
+     * steps.
+     */
     public Tensor allocate(DataType type, Shape shape, long room) {
         if (closed) {
             throw new IllegalStateException("use after close: Arena");
@@ -75,7 +78,8 @@ public final class Arena implements AutoCloseable {
 
     /** Ends the step: every tensor taken since the last reset is void, the memory is kept for the next step. */
     public void reset() {
-        inUse.forEach((address, size) -> free.computeIfAbsent(size, s -> new ArrayDeque<>()).push(address));
+        inUse.forEach((address, size) ->
+                free.computeIfAbsent(size, s -> new ArrayDeque<>()).push(address));
         inUse.clear();
         generation++;
     }
@@ -105,7 +109,8 @@ public final class Arena implements AutoCloseable {
         bytes = 0;
     }
 
-    // Four size classes per doubling: at most a quarter is wasted, and a step whose sizes vary a little still reuses blocks.
+    // Four size classes per doubling: at most a quarter is wasted, and a step whose sizes vary a little still reuses
+    // blocks.
     private static long sizeClass(long bytes) {
         if (bytes <= SMALLEST) {
             return SMALLEST;

@@ -4,8 +4,9 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 
 /**
- * What a constructor has made so far. If it fails half way, of memory that runs out most likely, that is closed again, the last first, since
- * nobody else knows of it. Used in a try-with-resources, with {@link #done} as its last statement.
+ * What a constructor has made so far. If it fails half way, of memory that runs out most likely, that is closed again,
+ * the last first, since nobody else knows of it. Used in a try-with-resources, with {@link #done} as its last
+ * statement.
  */
 public final class Construction implements AutoCloseable {
     private final Deque<AutoCloseable> made = new ArrayDeque<>();
@@ -28,7 +29,9 @@ public final class Construction implements AutoCloseable {
             try {
                 part.close();
             } catch (Exception e) { // the others are closed all the same
-                RuntimeException now = e instanceof RuntimeException r ? r : new IllegalStateException("cannot close " + part + ": " + e, e);
+                RuntimeException now = e instanceof RuntimeException r
+                        ? r
+                        : new IllegalStateException("cannot close " + part + ": " + e, e);
                 if (failure == null) {
                     failure = now;
                 } else {

@@ -10,9 +10,7 @@ public final class Shape {
         this.dims = dims;
     }
 
-    /**
-     * @throws IllegalArgumentException if a dimension is negative
-     */
+    /** @throws IllegalArgumentException if a dimension is negative */
     public static Shape of(int... dims) {
         for (int d : dims) {
             if (d < 0) {

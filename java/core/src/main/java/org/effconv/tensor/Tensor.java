@@ -5,8 +5,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A dense row-major block of device memory with a type and a shape. A tensor either owns its memory
- * ({@link #allocate}: close it), belongs to an {@link Arena} (dies with the arena's step) or is a view of another one.
+ * A dense row-major block of device memory with a type and a shape. A tensor either owns its memory ({@link #allocate}:
+ * close it), belongs to an {@link Arena} (dies with the arena's step) or is a view of another one.
  */
 public final class Tensor implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Tensor.class);
@@ -23,7 +23,8 @@ public final class Tensor implements AutoCloseable {
     private final LeakState leak;
     private volatile boolean closed;
 
-    private Tensor(Shape shape, DataType type, long address, Allocator owner, Arena arena, long generation, Tensor base) {
+    private Tensor(
+            Shape shape, DataType type, long address, Allocator owner, Arena arena, long generation, Tensor base) {
         this.shape = shape;
         this.type = type;
         this.address = address;
@@ -130,7 +131,9 @@ public final class Tensor implements AutoCloseable {
         return "Tensor " + type + " " + shape;
     }
 
-    /** Raises the alarm when an owner forgot to close; it does not free, so that a leak stays visible in the counters. */
+    /**
+     * Raises the alarm when an owner forgot to close; it does not free, so that a leak stays visible in the counters.
+     */
     private static final class LeakState implements Runnable {
         private final String what;
         private final Throwable where =
@@ -144,7 +147,11 @@ public final class Tensor implements AutoCloseable {
         @Override
         public void run() {
             if (!closed) {
-                LOG.error("leak: Tensor {} was never closed{}", what, where == null ? " (-Deffconv.leaks=trace says where)" : "", where);
+                LOG.error(
+                        "leak: Tensor {} was never closed{}",
+                        what,
+                        where == null ? " (-Deffconv.leaks=trace says where)" : "",
+                        where);
             }
         }
     }

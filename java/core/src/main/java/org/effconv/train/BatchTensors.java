@@ -15,8 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The device side of a batch: raw images or their numbers, draws and labels of up to a fixed number of images, kept from step
- * to step. Where a device has memory of its own with room for them, the images go there once and batches are numbers.
+ * The device side of a batch: raw images or their numbers, draws and labels of up to a fixed number of images, kept
+ * from step to step. Where a device has memory of its own with room for them, the images go there once and batches are
+ * numbers.
  */
 final class BatchTensors implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(BatchTensors.class);
@@ -42,8 +43,11 @@ final class BatchTensors implements AutoCloseable {
         this.mean = normalisation.mean();
         this.std = normalisation.std();
         try (Construction construction = new Construction()) {
-            pixels = construction.own(Tensor.allocate(backend.memory(), DataType.U8, shape(memory == null ? batch : images.count())));
-            numbers = memory == null ? null : construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch, 2)));
+            pixels = construction.own(
+                    Tensor.allocate(backend.memory(), DataType.U8, shape(memory == null ? batch : images.count())));
+            numbers = memory == null
+                    ? null
+                    : construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch, 2)));
             draws = construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch, 3)));
             labels = construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch)));
             construction.done();
@@ -55,10 +59,14 @@ final class BatchTensors implements AutoCloseable {
         return new BatchTensors(backend, images, normalisation, batch, null);
     }
 
-    /** For images that are read again and again; {@code loader}, which reads them, leaves out pixels that the device keeps. */
+    /**
+     * For images that are read again and again; {@code loader}, which reads them, leaves out pixels that the device
+     * keeps.
+     */
     static BatchTensors repeated(Backend backend, Images images, Normalisation normalisation, DataLoader loader) {
         long bytes = (long) images.count() * images.imageBytes();
-        DatasetMemory memory = backend.datasetMemory().filter(m -> m.hasRoomFor(bytes)).orElse(null);
+        DatasetMemory memory =
+                backend.datasetMemory().filter(m -> m.hasRoomFor(bytes)).orElse(null);
         BatchTensors tensors = new BatchTensors(backend, images, normalisation, loader.batchSize(), memory);
         try (Construction construction = new Construction()) {
             construction.own(tensors);

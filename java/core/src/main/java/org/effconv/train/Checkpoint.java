@@ -17,13 +17,13 @@ import org.effconv.io.TensorData;
 import org.effconv.tensor.Shape;
 
 /**
- * Where a phase of a run stood after an epoch, or within one: one safetensors file, replaced in one move. Data order, augmentation,
- * dropout and schedule are functions of (seed, epoch, step), so the counters stand for them.
+ * Where a phase of a run stood after an epoch, or within one: one safetensors file, replaced in one move. Data order,
+ * augmentation, dropout and schedule are functions of (seed, epoch, step), so the counters stand for them.
  *
  * @param identity what the run is (settings, architecture, data): a checkpoint continues only a run of equal identity
  * @param progress of the phase
- * @param tensors  parameters, moments, running statistics
- * @param state    what the weight source keeps beyond its parameters
+ * @param tensors parameters, moments, running statistics
+ * @param state what the weight source keeps beyond its parameters
  */
 public record Checkpoint(
         ObjectNode identity, Progress progress, Map<String, TensorData> tensors, Map<String, double[]> state) {
@@ -34,12 +34,12 @@ public record Checkpoint(
     /**
      * How far a phase is.
      *
-     * @param phase    its name
-     * @param epochs   epochs done
-     * @param seconds  time they took
-     * @param loss     class loss of the last one's steps, on average
+     * @param phase its name
+     * @param epochs epochs done
+     * @param seconds time they took
+     * @param loss class loss of the last one's steps, on average
      * @param bestTest largest test accuracy of any; NaN unless the test part was read after each
-     * @param work     of those epochs
+     * @param work of those epochs
      */
     public record Progress(String phase, int epochs, double seconds, double loss, double bestTest, Work work) {
         static Progress none(String phase) {
@@ -87,7 +87,8 @@ public record Checkpoint(
             throw new InvalidInput(file + ": is a checkpoint of another run: " + told(differences));
         }
         if (!text(stored, "phase", file).equals(phase)) {
-            throw new InvalidInput(file + ": is a checkpoint of phase '" + text(stored, "phase", file) + "', expected one of '" + phase + "'");
+            throw new InvalidInput(file + ": is a checkpoint of phase '" + text(stored, "phase", file)
+                    + "', expected one of '" + phase + "'");
         }
         Map<String, TensorData> tensors = new LinkedHashMap<>();
         Map<String, double[]> state = new LinkedHashMap<>();
@@ -104,8 +105,13 @@ public record Checkpoint(
     private static Progress progress(Safetensors stored, String phase, Path file) {
         try {
             Work work = new Work(number(stored, "multiplyAdds", file), number(stored, "processorSeconds", file));
-            return new Progress(phase, Integer.parseInt(text(stored, "epochs", file)), number(stored, "seconds", file), number(stored, "loss", file),
-                    number(stored, "bestTest", file), work);
+            return new Progress(
+                    phase,
+                    Integer.parseInt(text(stored, "epochs", file)),
+                    number(stored, "seconds", file),
+                    number(stored, "loss", file),
+                    number(stored, "bestTest", file),
+                    work);
         } catch (NumberFormatException e) {
             throw new InvalidInput(file + ": metadata: " + e.getMessage(), e);
         }
@@ -133,7 +139,8 @@ public record Checkpoint(
     /** Differences in a sentence; the first few, if they are many. */
     public static String told(List<String> differences) {
         int more = differences.size() - TOLD;
-        return String.join("; ", differences.subList(0, Math.min(TOLD, differences.size()))) + (more > 0 ? "; and " + more + " more" : "");
+        return String.join("; ", differences.subList(0, Math.min(TOLD, differences.size())))
+                + (more > 0 ? "; and " + more + " more" : "");
     }
 
     private static void compare(String path, JsonNode there, JsonNode here, List<String> found) {

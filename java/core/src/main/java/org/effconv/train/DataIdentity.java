@@ -8,7 +8,10 @@ import org.effconv.data.Images;
 import org.effconv.io.Digest;
 import org.effconv.io.Json;
 
-/** What a dataset is, wherever it lies and whatever it is called there: equal for equal images, labels and classes of every part. */
+/**
+ * What a dataset is, wherever it lies and whatever it is called there: equal for equal images, labels and classes of
+ * every part.
+ */
 public final class DataIdentity {
     private DataIdentity() {}
 
@@ -30,7 +33,8 @@ public final class DataIdentity {
         return Digest.of(Json.line(of(data)));
     }
 
-    // A checksum of each image, and a digest of these with the labels: as quick as a checksum, and with 32 bits for every image none that
+    // A checksum of each image, and a digest of these with the labels: as quick as a checksum, and with 32 bits for
+    // every image none that
     // changes goes unnoticed by accident.
     private static ObjectNode part(Images images) {
         byte[] pixels = new byte[images.imageBytes()];

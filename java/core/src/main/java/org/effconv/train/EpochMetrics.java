@@ -8,22 +8,22 @@ import org.effconv.io.Json;
 /**
  * One line of metrics.jsonl. Numbers that were not measured in an epoch are NaN here and null there.
  *
- * @param phase              probe, candidate1, candidate2 .., search, train or uniform
- * @param epoch              from 1
- * @param epochs             of this phase
- * @param loss               mean class loss over the epoch's batches
- * @param trainAccuracy      share of right answers in the same batches, 0..1
+ * @param phase probe, candidate1, candidate2 .., search, train or uniform
+ * @param epoch from 1
+ * @param epochs of this phase
+ * @param loss mean class loss over the epoch's batches
+ * @param trainAccuracy share of right answers in the same batches, 0..1
  * @param validationAccuracy after the epoch, if the dataset has a validation part
- * @param testAccuracy       after the last epoch; never used to choose anything
- * @param learningRate       at the epoch's last step
- * @param gradientNorm       mean over the epoch, before clipping
- * @param sizes              kernel size per sized layer (in a search: as it would be rounded now)
- * @param softSizes          v per sized layer; empty outside a search
- * @param parameters         of a network of {@code sizes}
- * @param budgetRatio        soft parameter count over the budget; NaN outside a search
- * @param seconds            wall clock of the epoch, without evaluation
- * @param imagesPerSecond    training images per second
- * @param peakRssBytes       largest resident set of this process so far; -1 if the system does not say
+ * @param testAccuracy after the last epoch; never used to choose anything
+ * @param learningRate at the epoch's last step
+ * @param gradientNorm mean over the epoch, before clipping
+ * @param sizes kernel size per sized layer (in a search: as it would be rounded now)
+ * @param softSizes v per sized layer; empty outside a search
+ * @param parameters of a network of {@code sizes}
+ * @param budgetRatio soft parameter count over the budget; NaN outside a search
+ * @param seconds wall clock of the epoch, without evaluation
+ * @param imagesPerSecond training images per second
+ * @param peakRssBytes largest resident set of this process so far; -1 if the system does not say
  */
 public record EpochMetrics(
         String phase,

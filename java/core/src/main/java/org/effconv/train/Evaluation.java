@@ -19,48 +19,80 @@ import org.effconv.tensor.Tensor;
 /**
  * How well a network does on a part of a dataset, with running statistics and without augmentation.
  *
- * @param loss     mean cross entropy, without label smoothing
+ * @param loss mean cross entropy, without label smoothing
  * @param accuracy share of right answers, 0..1
  */
 public record Evaluation(int images, double loss, double accuracy) {
     private static final String WHERE = "in an evaluation";
     private static final String CHOICE = "in the choice of sizes after the search";
 
-    /**
-     * @param progress where the run stands; a weight source may depend on it
-     */
+    /** @param progress where the run stands; a weight source may depend on it */
     public static Evaluation of(
-            Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
-            Normalisation normalisation, int batchSize) {
+            Backend backend,
+            Network network,
+            WeightSource weights,
+            WeightSource.Progress progress,
+            Images images,
+            Normalisation normalisation,
+            int batchSize) {
         return of(backend, network, weights, progress, images, normalisation, batchSize, new StopSignal());
     }
 
     /** @throws StopSignal.Stopped if asked to */
     static Evaluation of(
-            Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
-            Normalisation normalisation, int batchSize, StopSignal stop) {
+            Backend backend,
+            Network network,
+            WeightSource weights,
+            WeightSource.Progress progress,
+            Images images,
+            Normalisation normalisation,
+            int batchSize,
+            StopSignal stop) {
         double[] loss = {0};
         long[] correct = {0};
-        forward(backend, network, weights, progress, images, normalisation, batchSize, stop, (tape, logits, labels, size) -> {
-            Ops.ClassLoss result = Ops.softmaxCrossEntropy(tape, logits, labels, 0);
-            loss[0] += backend.readDoubles(result.loss().value())[0] * size;
-            correct[0] += backend.readInts(result.correct())[0];
-        });
+        forward(
+                backend,
+                network,
+                weights,
+                progress,
+                images,
+                normalisation,
+                batchSize,
+                stop,
+                (tape, logits, labels, size) -> {
+                    Ops.ClassLoss result = Ops.softmaxCrossEntropy(tape, logits, labels, 0);
+                    loss[0] += backend.readDoubles(result.loss().value())[0] * size;
+                    correct[0] += backend.readInts(result.correct())[0];
+                });
         return new Evaluation(images.count(), loss[0] / images.count(), (double) correct[0] / images.count());
     }
 
     /** What the network says of each image, [image][class], as {@link #of} judges it. */
     public static float[][] logits(
-            Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
-            Normalisation normalisation, int batchSize) {
+            Backend backend,
+            Network network,
+            WeightSource weights,
+            WeightSource.Progress progress,
+            Images images,
+            Normalisation normalisation,
+            int batchSize) {
         List<float[]> all = new ArrayList<>(images.count());
-        forward(backend, network, weights, progress, images, normalisation, batchSize, new StopSignal(), (tape, logits, labels, size) -> {
-            float[] values = backend.readFloats(logits.value());
-            int classes = values.length / size;
-            for (int i = 0; i < size; i++) {
-                all.add(Arrays.copyOfRange(values, i * classes, (i + 1) * classes));
-            }
-        });
+        forward(
+                backend,
+                network,
+                weights,
+                progress,
+                images,
+                normalisation,
+                batchSize,
+                new StopSignal(),
+                (tape, logits, labels, size) -> {
+                    float[] values = backend.readFloats(logits.value());
+                    int classes = values.length / size;
+                    for (int i = 0; i < size; i++) {
+                        all.add(Arrays.copyOfRange(values, i * classes, (i + 1) * classes));
+                    }
+                });
         return all.toArray(float[][]::new);
     }
 
@@ -70,8 +102,15 @@ public record Evaluation(int images, double loss, double accuracy) {
     }
 
     private static void forward(
-            Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
-            Normalisation normalisation, int batchSize, StopSignal stop, Logits listener) {
+            Backend backend,
+            Network network,
+            WeightSource weights,
+            WeightSource.Progress progress,
+            Images images,
+            Normalisation normalisation,
+            int batchSize,
+            StopSignal stop,
+            Logits listener) {
         try (DataLoader loader = DataLoader.evaluation(images, batchSize);
                 Arena arena = new Arena(backend.memory());
                 BatchTensors tensors = BatchTensors.passing(backend, images, normalisation, loader.batchSize())) {
@@ -95,23 +134,33 @@ public record Evaluation(int images, double loss, double accuracy) {
     public record Batches(double[] losses, double[] errors) {
         /** The errors in the unit of a class loss: a blind guess's are log(classes), its loss. */
         public double[] errorsAsLosses(int classes) {
-            return Arrays.stream(errors).map(e -> e / (1 - 1.0 / classes) * Math.log(classes)).toArray();
+            return Arrays.stream(errors)
+                    .map(e -> e / (1 - 1.0 / classes) * Math.log(classes))
+                    .toArray();
         }
     }
 
     /**
-     * Each full batch of a part, the network normalising by each batch's own statistics, as in training
-     * but without augmentation: for comparing choices of weights of which the running statistics know nothing. Moves the
-     * running statistics.
+     * Each full batch of a part, the network normalising by each batch's own statistics, as in training but without
+     * augmentation: for comparing choices of weights of which the running statistics know nothing. Moves the running
+     * statistics.
      *
-     * @param seed  of the order of the images and the dropout, the same for every call that is to be compared
-     * @param most  batches read at most
-     * @param stop  ends it
+     * @param seed of the order of the images and the dropout, the same for every call that is to be compared
+     * @param most batches read at most
+     * @param stop ends it
      * @throws StopSignal.Stopped if asked to
      */
     public static Batches batches(
-            Backend backend, Network network, WeightSource weights, WeightSource.Progress progress, Images images,
-            Normalisation normalisation, int batchSize, long seed, int most, StopSignal stop) {
+            Backend backend,
+            Network network,
+            WeightSource weights,
+            WeightSource.Progress progress,
+            Images images,
+            Normalisation normalisation,
+            int batchSize,
+            long seed,
+            int most,
+            StopSignal stop) {
         int full = Math.min(batchSize, images.count());
         double[] losses = new double[Math.min(most, images.count() / full)];
         double[] errors = new double[losses.length];

@@ -49,13 +49,15 @@ public final class HostTensors {
      * @param source names the file in errors
      * @throws InvalidInput if it is missing, or of another type or shape
      */
-    public static TensorData require(Map<String, TensorData> stored, String name, ElementType type, Shape shape, String source) {
+    public static TensorData require(
+            Map<String, TensorData> stored, String name, ElementType type, Shape shape, String source) {
         TensorData data = stored.get(name);
         if (data == null) {
             throw new InvalidInput(source + ": tensor '" + name + "' is missing");
         }
         if (!data.shape().equals(shape) || data.type() != type) {
-            throw new InvalidInput(source + ": tensor '" + name + "' is " + data.type() + " " + data.shape() + ", expected " + type + " " + shape);
+            throw new InvalidInput(source + ": tensor '" + name + "' is " + data.type() + " " + data.shape()
+                    + ", expected " + type + " " + shape);
         }
         return data;
     }

@@ -21,13 +21,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a model.safetensors holds. Its tensors are named and laid out as PyTorch does; docs/model-file.md has the format. Files of the first
- * version, which had the network's own names and layouts, are read as well.
+ * What a model.safetensors holds. Its tensors are named and laid out as PyTorch does; docs/model-file.md has the
+ * format. Files of the first version, which had the network's own names and layouts, are read as well.
  *
- * @param sizes      one odd kernel size per sized layer
- * @param values     by the network's own names, as the network has them: those of {@link NetworkPlan#modelTensors}
+ * @param sizes one odd kernel size per sized layer
+ * @param values by the network's own names, as the network has them: those of {@link NetworkPlan#modelTensors}
  */
-public record ModelFile(NetworkPlan plan, int[] sizes, Normalisation normalisation, List<String> classNames, Map<String, TensorData> values) {
+public record ModelFile(
+        NetworkPlan plan,
+        int[] sizes,
+        Normalisation normalisation,
+        List<String> classNames,
+        Map<String, TensorData> values) {
     private static final Logger LOG = LoggerFactory.getLogger(ModelFile.class);
 
     private static final String FORMAT = "effconv-model-2";
@@ -56,7 +61,9 @@ public record ModelFile(NetworkPlan plan, int[] sizes, Normalisation normalisati
     private static ObjectNode layout() {
         return Json.object()
                 .put("convolution", "weight (out, in / groups, height, width), bias (out)")
-                .put("linear", "weight (out, in), bias (out); an image before it is flattened in (channel, height, width) order")
+                .put(
+                        "linear",
+                        "weight (out, in), bias (out); an image before it is flattened in (channel, height, width) order")
                 .put("batchNorm", "weight, bias, running_mean, running_var (channels)");
     }
 
@@ -71,21 +78,26 @@ public record ModelFile(NetworkPlan plan, int[] sizes, Normalisation normalisati
         String format = text(file, stored, "format");
         boolean own = OWN_LAYOUT.equals(format);
         if (!own && !FORMAT.equals(format)) {
-            throw new InvalidInput(file + ": format '" + format + "', expected '" + FORMAT + "' or '" + OWN_LAYOUT + "'");
+            throw new InvalidInput(
+                    file + ": format '" + format + "', expected '" + FORMAT + "' or '" + OWN_LAYOUT + "'");
         }
-        Architecture architecture = Architecture.parse(text(file, stored, "architecture"), file + ": metadata 'architecture'");
+        Architecture architecture =
+                Architecture.parse(text(file, stored, "architecture"), file + ": metadata 'architecture'");
         ObjectNode use = Json.parse(text(file, stored, "use"), file + ": metadata 'use'");
         NetworkPlan.Input input = Json.convert(use.path("input"), NetworkPlan.Input.class, file + ": input");
         NetworkPlan plan = naming(file, () -> architecture.plan(input));
         float[] mean = Json.convert(use.path("mean"), float[].class, file + ": mean");
         float[] std = Json.convert(use.path("std"), float[].class, file + ": std");
         String[] names = Json.convert(use.path("classNames"), String[].class, file + ": classNames");
-        if (mean.length != plan.input().channels() || std.length != mean.length || names.length != plan.input().classes()) {
+        if (mean.length != plan.input().channels()
+                || std.length != mean.length
+                || names.length != plan.input().classes()) {
             throw new InvalidInput(file + ": mean, std or classNames do not fit the input " + plan.input());
         }
         for (int c = 0; c < mean.length; c++) {
             if (!Float.isFinite(mean[c]) || !Float.isFinite(std[c]) || !(std[c] > 0)) {
-                throw new InvalidInput(file + ": mean " + mean[c] + " and std " + std[c] + " of channel " + c + "; expected finite numbers, std above 0");
+                throw new InvalidInput(file + ": mean " + mean[c] + " and std " + std[c] + " of channel " + c
+                        + "; expected finite numbers, std above 0");
             }
         }
         int nameless = Arrays.asList(names).indexOf(null);
@@ -94,11 +106,14 @@ public record ModelFile(NetworkPlan plan, int[] sizes, Normalisation normalisati
         }
         int[] sizes = Json.convert(use.path("sizes"), int[].class, file + ": sizes");
         List<ModelTensor> wanted = naming(file, () -> plan.modelTensors(sizes));
-        Map<String, TensorData> values = own ? ownLayout(file, stored, wanted, type) : torchLayout(file, stored, wanted, type);
+        Map<String, TensorData> values =
+                own ? ownLayout(file, stored, wanted, type) : torchLayout(file, stored, wanted, type);
         return new ModelFile(plan, sizes, new Normalisation(mean, std), List.of(names), values);
     }
 
-    /** What is wrong with a plan or its sizes, with the file in front; of a layer the message begins with it already. */
+    /**
+     * What is wrong with a plan or its sizes, with the file in front; of a layer the message begins with it already.
+     */
     private static <T> T naming(Path file, Supplier<T> planned) {
         try {
             return planned.get();
@@ -107,30 +122,38 @@ public record ModelFile(NetworkPlan plan, int[] sizes, Normalisation normalisati
         }
     }
 
-    private static Map<String, TensorData> torchLayout(Path file, Safetensors stored, List<ModelTensor> wanted, ElementType type) {
+    private static Map<String, TensorData> torchLayout(
+            Path file, Safetensors stored, List<ModelTensor> wanted, ElementType type) {
         Map<String, TensorData> values = new LinkedHashMap<>();
         wanted.forEach(t -> values.put(
-                t.name(), t.fromTorch(HostTensors.require(stored.tensors(), t.torchName(), type, t.torchShape(), file.toString()))));
+                t.name(),
+                t.fromTorch(
+                        HostTensors.require(stored.tensors(), t.torchName(), type, t.torchShape(), file.toString()))));
         leaveOut(file, stored, wanted.stream().map(ModelTensor::torchName).collect(Collectors.toSet()));
         return values;
     }
 
-    private static Map<String, TensorData> ownLayout(Path file, Safetensors stored, List<ModelTensor> wanted, ElementType type) {
+    private static Map<String, TensorData> ownLayout(
+            Path file, Safetensors stored, List<ModelTensor> wanted, ElementType type) {
         Map<String, TensorData> values = new LinkedHashMap<>();
-        wanted.forEach(t -> values.put(t.name(), HostTensors.require(stored.tensors(), t.name(), type, t.shape(), file.toString())));
+        wanted.forEach(t -> values.put(
+                t.name(), HostTensors.require(stored.tensors(), t.name(), type, t.shape(), file.toString())));
         leaveOut(file, stored, values.keySet());
         stored.requireCrc32(file, values.keySet()); // in this order such files were written
         return values;
     }
 
     /**
-     * A file may hold more than the model, but nothing more of one of its layers: that would have been computed with, and is not.
+     * A file may hold more than the model, but nothing more of one of its layers: that would have been computed with,
+     * and is not.
      *
      * @param names of the model's tensors in the file
      */
     private static void leaveOut(Path file, Safetensors stored, Set<String> names) {
         Set<String> layers = names.stream().map(ModelFile::layer).collect(Collectors.toSet());
-        List<String> more = stored.tensors().keySet().stream().filter(name -> !names.contains(name)).toList();
+        List<String> more = stored.tensors().keySet().stream()
+                .filter(name -> !names.contains(name))
+                .toList();
         for (String name : more) {
             String layer = layer(name);
             boolean counter = name.endsWith(COUNTER) && names.contains(layer + ".running_var");
@@ -150,8 +173,10 @@ public record ModelFile(NetworkPlan plan, int[] sizes, Normalisation normalisati
     private static String text(Path file, Safetensors stored, String key) {
         String text = stored.metadata().get(key);
         if (text == null) {
-            throw new InvalidInput(file + ": no model that EffConv wrote: its metadata has no '" + key + "'; expected 'format', 'architecture' and 'use', "
-                    + "which say what network the tensors belong to (a program that writes the file anew has to keep its metadata)");
+            throw new InvalidInput(
+                    file + ": no model that EffConv wrote: its metadata has no '" + key
+                            + "'; expected 'format', 'architecture' and 'use', "
+                            + "which say what network the tensors belong to (a program that writes the file anew has to keep its metadata)");
         }
         return text;
     }

@@ -55,11 +55,12 @@ public final class Optimizer implements AutoCloseable {
      * One update.
      *
      * @param gradients of a parameter, or null where there is none
-     * @param factors   on the scheduled rate, per parameter
+     * @param factors on the scheduled rate, per parameter
      * @param scheduled the schedule's factor at this step
      * @return the global gradient norm before clipping; asking for it may wait for the device
      */
-    public DoubleSupplier step(Function<Parameter, Tensor> gradients, ToDoubleFunction<Parameter> factors, double scheduled) {
+    public DoubleSupplier step(
+            Function<Parameter, Tensor> gradients, ToDoubleFunction<Parameter> factors, double scheduled) {
         begin(factors, scheduled);
         return update(gradients).get();
     }
@@ -72,9 +73,11 @@ public final class Optimizer implements AutoCloseable {
     }
 
     /**
-     * The update of the step that {@link #begin} began; one that a device repeats takes the rates of the step begun last.
+     * The update of the step that {@link #begin} began; one that a device repeats takes the rates of the step begun
+     * last.
      *
-     * @return asked after each step, starts reading its global gradient norm before clipping, and gives what waits for it
+     * @return asked after each step, starts reading its global gradient norm before clipping, and gives what waits for
+     *     it
      */
     public Supplier<DoubleSupplier> update(Function<Parameter, Tensor> gradients) {
         List<Parameter> updated = new ArrayList<>(moments.size());
@@ -92,7 +95,11 @@ public final class Optimizer implements AutoCloseable {
 
     private OptimizerRates rates(List<Parameter> updated) {
         double rate = settings.learningRate() * scheduled;
-        return new OptimizerRates(steps, updated.stream().mapToDouble(p -> rate * factors.applyAsDouble(p)).toArray());
+        return new OptimizerRates(
+                steps,
+                updated.stream()
+                        .mapToDouble(p -> rate * factors.applyAsDouble(p))
+                        .toArray());
     }
 
     /** Updates made so far. */

@@ -6,15 +6,13 @@ import org.effconv.error.EffconvException.InvalidInput;
 /**
  * How parameters are updated.
  *
- * @param rule         AdamW or SGD, with its constants and the bound of the gradient norm
+ * @param rule AdamW or SGD, with its constants and the bound of the gradient norm
  * @param learningRate peak rate
- * @param weightDecay  of the parameters that are decayed
- * @param schedule     of the rate over the run
+ * @param weightDecay of the parameters that are decayed
+ * @param schedule of the rate over the run
  */
 public record OptimizerSettings(OptimizerRule rule, double learningRate, double weightDecay, Schedule schedule) {
-    /**
-     * @throws InvalidInput if a number is out of range
-     */
+    /** @throws InvalidInput if a number is out of range */
     public OptimizerSettings {
         if (!(learningRate > 0 && learningRate < Double.POSITIVE_INFINITY)) {
             throw new InvalidInput("learning rate " + learningRate + ": expected a number above 0");

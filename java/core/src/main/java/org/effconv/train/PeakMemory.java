@@ -15,7 +15,10 @@ public final class PeakMemory {
         try {
             for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
                 if (line.startsWith(FIELD)) {
-                    return 1024 * Long.parseLong(line.substring(FIELD.length()).replace("kB", "").strip());
+                    return 1024
+                            * Long.parseLong(line.substring(FIELD.length())
+                                    .replace("kB", "")
+                                    .strip());
                 }
             }
             return -1;

@@ -18,7 +18,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One phase of a run: a loop from start to end, or to a step, or on from where it was left; with its metrics, checkpoints and listeners.
+ * One phase of a run: a loop from start to end, or to a step, or on from where it was left; with its metrics,
+ * checkpoints and listeners.
  */
 public final class Phase implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Phase.class);
@@ -28,11 +29,15 @@ public final class Phase implements AutoCloseable {
     /**
      * What the phases of a run share.
      *
-     * @param folder    null: nothing is written
-     * @param identity  of the run, for its checkpoints
+     * @param folder null: nothing is written
+     * @param identity of the run, for its checkpoints
      */
     public record Context(
-            Backend backend, Dataset data, RunFolder folder, ObjectNode identity, List<TrainingListener> listeners,
+            Backend backend,
+            Dataset data,
+            RunFolder folder,
+            ObjectNode identity,
+            List<TrainingListener> listeners,
             StopSignal stop)
             implements AutoCloseable {
         /** Closes the run folder, and gives memory that is not used any more back. */
@@ -66,23 +71,30 @@ public final class Phase implements AutoCloseable {
     }
 
     /**
-     * @param seconds    of all epochs, those before a restart included
-     * @param steps      of all epochs
-     * @param test       after the last epoch; null in a search
+     * @param seconds of all epochs, those before a restart included
+     * @param steps of all epochs
+     * @param test after the last epoch; null in a search
      * @param validation after the last epoch; null without a validation part
-     * @param loss       class loss of the last epoch's steps, on average
-     * @param bestTest   largest test accuracy of any epoch; NaN unless the test part was read after each
-     * @param work       of all epochs
+     * @param loss class loss of the last epoch's steps, on average
+     * @param bestTest largest test accuracy of any epoch; NaN unless the test part was read after each
+     * @param work of all epochs
      */
-    public record Outcome(double seconds, long steps, Evaluation test, Evaluation validation, double loss, double bestTest, Work work) {}
+    public record Outcome(
+            double seconds,
+            long steps,
+            Evaluation test,
+            Evaluation validation,
+            double loss,
+            double bestTest,
+            Work work) {}
 
     /**
      * Where a phase was left after some of its steps: what it takes to go on from there, on the host.
      *
      * @param checkpoint as a run folder holds it
-     * @param losses     class losses of the steps, in order
-     * @param seconds    they took
-     * @param work       that they were
+     * @param losses class losses of the steps, in order
+     * @param seconds they took
+     * @param work that they were
      */
     public record Left(Checkpoint checkpoint, double[] losses, double seconds, Work work) {}
 
@@ -112,7 +124,13 @@ public final class Phase implements AutoCloseable {
     private Evaluation validation;
 
     private Phase(
-            Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, TestPart testPart) {
+            Context c,
+            String name,
+            Network network,
+            WeightSource weights,
+            TrainingOptions options,
+            Sizes sizes,
+            TestPart testPart) {
         this.c = c;
         this.name = name;
         this.network = network;
@@ -127,18 +145,30 @@ public final class Phase implements AutoCloseable {
 
     /** Trains to the last epoch. */
     public static Outcome run(
-            Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, TestPart testPart) {
+            Context c,
+            String name,
+            Network network,
+            WeightSource weights,
+            TrainingOptions options,
+            Sizes sizes,
+            TestPart testPart) {
         return run(c, name, network, weights, options, sizes, testPart, null);
     }
 
     /**
      * Trains to the last epoch.
      *
-     * @param left where another phase of an equal network, with equal options, was left: this one goes on from there, as that one would have;
-     *             null: it begins anew
+     * @param left where another phase of an equal network, with equal options, was left: this one goes on from there,
+     *     as that one would have; null: it begins anew
      */
     public static Outcome run(
-            Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, TestPart testPart,
+            Context c,
+            String name,
+            Network network,
+            WeightSource weights,
+            TrainingOptions options,
+            Sizes sizes,
+            TestPart testPart,
             Left left) {
         try (Phase phase = new Phase(c, name, network, weights, options, sizes, testPart)) {
             phase.begin(left);
@@ -154,11 +184,18 @@ public final class Phase implements AutoCloseable {
      * Trains to a step and no further; the test part is not read.
      *
      * @param step steps to have run then, at least one and at most those of all epochs
-     * @param left where an earlier call left this phase; null: it begins anew, or goes on from its checkpoint in the run folder, which may
-     *             stand at a later step
+     * @param left where an earlier call left this phase; null: it begins anew, or goes on from its checkpoint in the
+     *     run folder, which may stand at a later step
      */
     public static Left runTo(
-            Context c, String name, Network network, WeightSource weights, TrainingOptions options, Sizes sizes, long step, Left left) {
+            Context c,
+            String name,
+            Network network,
+            WeightSource weights,
+            TrainingOptions options,
+            Sizes sizes,
+            long step,
+            Left left) {
         try (Phase phase = new Phase(c, name, network, weights, options, sizes, TestPart.NEVER)) {
             phase.losses = new ArrayList<>();
             phase.loop.eachLoss(phase.losses::add);
@@ -201,15 +238,35 @@ public final class Phase implements AutoCloseable {
     private void epochOver(TrainingLoop.Epoch e) {
         validation = validation();
         boolean last = loop.epochsDone() == options.epochs();
-        test = testPart == TestPart.EVERY_EPOCH || testPart == TestPart.LAST_EPOCH && last ? evaluate(c.data.test()) : null;
+        test = testPart == TestPart.EVERY_EPOCH || testPart == TestPart.LAST_EPOCH && last
+                ? evaluate(c.data.test())
+                : null;
         double best = progress.bestTest();
         best = testPart == TestPart.EVERY_EPOCH && !(best > test.accuracy()) ? test.accuracy() : best;
         progress = new Checkpoint.Progress(
-                name, loop.epochsDone(), progress.seconds() + e.seconds(), e.loss(), best, progress.work().plus(e.work()));
+                name,
+                loop.epochsDone(),
+                progress.seconds() + e.seconds(),
+                e.loss(),
+                best,
+                progress.work().plus(e.work()));
         metrics = new EpochMetrics(
-                name, loop.epochsDone(), options.epochs(), e.loss(), e.accuracy(), validation == null ? Double.NaN : validation.accuracy(),
-                test == null ? Double.NaN : test.accuracy(), e.learningRate(), e.gradientNorm(), sizes.sizes(), sizes.softSizes(),
-                sizes.parameters(), sizes.budgetRatio(), e.seconds(), e.images() / e.seconds(), PeakMemory.bytes());
+                name,
+                loop.epochsDone(),
+                options.epochs(),
+                e.loss(),
+                e.accuracy(),
+                validation == null ? Double.NaN : validation.accuracy(),
+                test == null ? Double.NaN : test.accuracy(),
+                e.learningRate(),
+                e.gradientNorm(),
+                sizes.sizes(),
+                sizes.softSizes(),
+                sizes.parameters(),
+                sizes.budgetRatio(),
+                e.seconds(),
+                e.images() / e.seconds(),
+                PeakMemory.bytes());
         LOG.info("{}", metrics.toJson());
         if (c.folder != null) {
             c.folder.appendMetrics(metrics);
@@ -222,7 +279,14 @@ public final class Phase implements AutoCloseable {
             validation = validation();
         }
         c.listeners.forEach(l -> l.onEnd(name));
-        return new Outcome(progress.seconds(), loop.stepsDone(), test, validation, progress.loss(), progress.bestTest(), progress.work());
+        return new Outcome(
+                progress.seconds(),
+                loop.stepsDone(),
+                test,
+                validation,
+                progress.loss(),
+                progress.bestTest(),
+                progress.work());
     }
 
     private Evaluation validation() {
@@ -230,7 +294,8 @@ public final class Phase implements AutoCloseable {
     }
 
     private Evaluation evaluate(Images part) {
-        return Evaluation.of(c.backend, network, weights, loop.progress(), part, normalisation, options.batch(), c.stop);
+        return Evaluation.of(
+                c.backend, network, weights, loop.progress(), part, normalisation, options.batch(), c.stop);
     }
 
     private double[] lossesSoFar() {
@@ -238,7 +303,11 @@ public final class Phase implements AutoCloseable {
     }
 
     private Left left() {
-        return new Left(checkpoint(), lossesSoFar(), progress.seconds() + loop.partSeconds(), progress.work().plus(loop.partWork()));
+        return new Left(
+                checkpoint(),
+                lossesSoFar(),
+                progress.seconds() + loop.partSeconds(),
+                progress.work().plus(loop.partWork()));
     }
 
     private Checkpoint checkpoint() {
@@ -261,7 +330,8 @@ public final class Phase implements AutoCloseable {
         if (c.folder != null) {
             Path file = c.folder.checkpoint(name);
             Optional<Checkpoint> found = Checkpoint.read(file, name, c.identity);
-            c.folder.rewindMetrics(name, found.map(own -> own.progress().epochs()).orElse(0));
+            c.folder.rewindMetrics(
+                    name, found.map(own -> own.progress().epochs()).orElse(0));
             if (found.isPresent()) {
                 restore(found.get(), file.toString());
                 LOG.info("{} goes on after epoch {}", name, progress.epochs());

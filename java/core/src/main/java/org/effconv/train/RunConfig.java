@@ -13,13 +13,14 @@ import org.effconv.io.Json;
 /**
  * config.json: everything needed to repeat a run.
  *
- * @param command  kind of job
+ * @param command kind of job
  * @param identity what the run is: it goes on only as the same
- * @param places   where it finds what it reads; these may change
+ * @param places where it finds what it reads; these may change
  */
 public record RunConfig(String command, ObjectNode identity, ObjectNode places) {
     /** Its name in a run folder. */
     public static final String FILE = "config.json";
+
     private static final int FORMAT = 2;
     private static final Set<String> KEYS = Set.of("command", "format", "identity", "places");
 
@@ -40,19 +41,21 @@ public record RunConfig(String command, ObjectNode identity, ObjectNode places) 
         }
         ObjectNode json = Json.read(file);
         if (!json.path("format").isInt() || json.path("format").intValue() != FORMAT) {
-            throw new InvalidInput(file + ": format " + (json.has("format") ? json.get("format") : "is missing") + ", expected " + FORMAT
-                    + "; a run goes on with the version of EffConv that began it");
+            throw new InvalidInput(file + ": format " + (json.has("format") ? json.get("format") : "is missing")
+                    + ", expected " + FORMAT + "; a run goes on with the version of EffConv that began it");
         }
         for (Iterator<String> names = json.fieldNames(); names.hasNext(); ) {
             String name = names.next();
             if (!KEYS.contains(name)) {
-                throw new InvalidInput(file + ": '" + name + "' is unknown, expected command, format, identity and places alone");
+                throw new InvalidInput(
+                        file + ": '" + name + "' is unknown, expected command, format, identity and places alone");
             }
         }
         if (!json.path("command").isTextual()) {
             throw new InvalidInput(file + ": command is " + json.get("command") + ", expected a text");
         }
-        return new RunConfig(json.path("command").textValue(), object(json, "identity", file), object(json, "places", file));
+        return new RunConfig(
+                json.path("command").textValue(), object(json, "identity", file), object(json, "places", file));
     }
 
     private static ObjectNode object(ObjectNode json, String name, Path file) {
@@ -60,7 +63,8 @@ public record RunConfig(String command, ObjectNode identity, ObjectNode places) 
         if (value instanceof ObjectNode object) {
             return object;
         }
-        throw new InvalidInput(file + ": " + name + " is " + (value.isMissingNode() ? "missing" : value) + ", expected an object");
+        throw new InvalidInput(
+                file + ": " + name + " is " + (value.isMissingNode() ? "missing" : value) + ", expected an object");
     }
 
     void write(Path folder) {

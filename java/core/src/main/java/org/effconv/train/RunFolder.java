@@ -47,7 +47,8 @@ public final class RunFolder implements AutoCloseable {
      */
     public static void requireFree(Path path) {
         if (Files.exists(path.resolve(CONFIG))) {
-            throw new InvalidInput(path + ": holds another run (config.json); choose another folder, or continue that run with --resume "
+            throw new InvalidInput(path
+                    + ": holds another run (config.json); choose another folder, or continue that run with --resume "
                     + ShellWord.of(path));
         }
         if (Files.exists(path) && !isUnused(path, CONFIG, CHECKPOINT)) {
@@ -69,8 +70,11 @@ public final class RunFolder implements AutoCloseable {
      * @param locks the folder with its lock
      */
     public static boolean isUnused(Path path, String first, String locks) {
-        return onlyHas(path, entry -> AtomicFile.isLeftoverOf(entry, first)
-                || entry.endsWith(locks) && onlyHas(entry, inner -> inner.endsWith(LOCK) && Files.isRegularFile(inner)));
+        return onlyHas(
+                path,
+                entry -> AtomicFile.isLeftoverOf(entry, first)
+                        || entry.endsWith(locks)
+                                && onlyHas(entry, inner -> inner.endsWith(LOCK) && Files.isRegularFile(inner)));
     }
 
     private static boolean onlyHas(Path folder, Predicate<Path> known) {
@@ -114,7 +118,9 @@ public final class RunFolder implements AutoCloseable {
         }
         for (Path folder : List.of(path, checkpoints)) {
             if (Files.exists(folder) && !Files.isWritable(folder)) {
-                throw new InvalidInput(folder + ": cannot be written to, and a run goes on in its own folder; expected one that can, a copy maybe");
+                throw new InvalidInput(
+                        folder
+                                + ": cannot be written to, and a run goes on in its own folder; expected one that can, a copy maybe");
             }
         }
         for (String name : FILES) {
@@ -125,7 +131,9 @@ public final class RunFolder implements AutoCloseable {
         try {
             JsonLines.read(path.resolve(METRICS));
         } catch (InvalidInput e) {
-            throw new InvalidInput(e.getMessage() + "; once that line is removed, or the file, the run goes on without what it told", e);
+            throw new InvalidInput(
+                    e.getMessage() + "; once that line is removed, or the file, the run goes on without what it told",
+                    e);
         }
         if (Files.exists(checkpoints)) {
             try (DirectoryStream<Path> found = Files.newDirectoryStream(checkpoints, "*" + SUFFIX)) {
@@ -153,9 +161,11 @@ public final class RunFolder implements AutoCloseable {
      * @param config with the places that the run has from now on
      */
     public static RunFolder open(Path path, RunConfig config) {
-        boolean moved = !Checkpoint.differences(RunConfig.read(path).places(), config.places()).isEmpty();
+        boolean moved = !Checkpoint.differences(RunConfig.read(path).places(), config.places())
+                .isEmpty();
         try {
-            Files.createDirectories(path.resolve(CHECKPOINT)); // may have been removed, to save room; the run then begins anew
+            Files.createDirectories(
+                    path.resolve(CHECKPOINT)); // may have been removed, to save room; the run then begins anew
         } catch (IOException e) {
             throw new UncheckedIOException("cannot create " + path.resolve(CHECKPOINT) + ": " + e, e);
         }
@@ -172,7 +182,8 @@ public final class RunFolder implements AutoCloseable {
     }
 
     private static RunFolder lock(Path path) {
-        return FileLock.take(path.resolve(CHECKPOINT).resolve(LOCK)).map(lock -> new RunFolder(path, lock))
+        return FileLock.take(path.resolve(CHECKPOINT).resolve(LOCK))
+                .map(lock -> new RunFolder(path, lock))
                 .orElseThrow(() -> new InvalidInput(path + ": somebody else is working on this run"));
     }
 
@@ -198,22 +209,40 @@ public final class RunFolder implements AutoCloseable {
         JsonLines.append(file(METRICS), metrics.toJson());
     }
 
-    /** Drops lines of epochs that will be run again: those of {@code phase} after {@code epochsDone}, and a line cut by a kill. */
+    /**
+     * Drops lines of epochs that will be run again: those of {@code phase} after {@code epochsDone}, and a line cut by
+     * a kill.
+     */
     public void rewindMetrics(String phase, int epochsDone) {
-        List<ObjectNode> again = JsonLines.retain(file(METRICS), json -> !isOf(json, phase) || json.path("epoch").asInt() <= epochsDone);
+        List<ObjectNode> again = JsonLines.retain(
+                file(METRICS), json -> !isOf(json, phase) || json.path("epoch").asInt() <= epochsDone);
         if (again.size() > 1) { // one is what a kill leaves: a line, and no checkpoint yet
-            LOG.warn("{} has no checkpoint of {} epochs of {} that {} tells of: they are run again", path, again.size(), phase, METRICS);
+            LOG.warn(
+                    "{} has no checkpoint of {} epochs of {} that {} tells of: they are run again",
+                    path,
+                    again.size(),
+                    phase,
+                    METRICS);
         }
-        long told = JsonLines.read(file(METRICS)).stream().filter(json -> isOf(json, phase)).count();
+        long told = JsonLines.read(file(METRICS)).stream()
+                .filter(json -> isOf(json, phase))
+                .count();
         if (told < epochsDone) {
-            LOG.warn("{} tells of {} of the {} epochs of {} that are done: its other lines are lost", file(METRICS), told, epochsDone, phase);
+            LOG.warn(
+                    "{} tells of {} of the {} epochs of {} that are done: its other lines are lost",
+                    file(METRICS),
+                    told,
+                    epochsDone,
+                    phase);
         }
     }
 
     /** Repeats the lines of a phase as those of another, which goes on from where it was left. */
     public void copyMetrics(String phase, String other) {
-        JsonLines.read(file(METRICS)).stream().filter(json -> isOf(json, phase)).forEachOrdered(
-                json -> JsonLines.append(file(METRICS), json.deepCopy().put("phase", other)));
+        JsonLines.read(file(METRICS)).stream()
+                .filter(json -> isOf(json, phase))
+                .forEachOrdered(
+                        json -> JsonLines.append(file(METRICS), json.deepCopy().put("phase", other)));
     }
 
     private static boolean isOf(ObjectNode line, String phase) {

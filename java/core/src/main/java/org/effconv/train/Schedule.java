@@ -5,13 +5,13 @@ import java.util.Locale;
 import org.effconv.error.EffconvException.InvalidInput;
 
 /**
- * The learning rate over a run, as a factor on the peak rate. A linear warm-up over the first part of the run comes before
- * every kind.
+ * The learning rate over a run, as a factor on the peak rate. A linear warm-up over the first part of the run comes
+ * before every kind.
  *
- * @param kind       what follows the warm-up
- * @param warmup     fraction of the run, 0 or more and below 1
+ * @param kind what follows the warm-up
+ * @param warmup fraction of the run, 0 or more and below 1
  * @param milestones STEP: fractions of the run, ascending, at each of which the rate is multiplied by {@code decay}
- * @param decay      STEP: factor per milestone
+ * @param decay STEP: factor per milestone
  */
 public record Schedule(Kind kind, double warmup, List<Double> milestones, double decay) {
     /** COSINE falls to zero along half a cosine; STEP falls at milestones; CONSTANT stays. */
@@ -21,9 +21,7 @@ public record Schedule(Kind kind, double warmup, List<Double> milestones, double
         CONSTANT
     }
 
-    /**
-     * @throws InvalidInput if a fraction is out of range
-     */
+    /** @throws InvalidInput if a fraction is out of range */
     public Schedule {
         if (!(warmup >= 0 && warmup < 1)) {
             throw new InvalidInput("warm-up " + warmup + ": expected a fraction of the run, 0 or more and below 1");
@@ -31,7 +29,8 @@ public record Schedule(Kind kind, double warmup, List<Double> milestones, double
         double previous = 0;
         for (double m : milestones) {
             if (!(m > previous && m < 1)) {
-                throw new InvalidInput("milestones " + milestones + ": expected ascending fractions of the run between 0 and 1");
+                throw new InvalidInput(
+                        "milestones " + milestones + ": expected ascending fractions of the run between 0 and 1");
             }
             previous = m;
         }
@@ -51,9 +50,7 @@ public record Schedule(Kind kind, double warmup, List<Double> milestones, double
         return new Schedule(Kind.CONSTANT, warmup, List.of(), 1);
     }
 
-    /**
-     * @throws InvalidInput if the name is none of cosine, step, constant
-     */
+    /** @throws InvalidInput if the name is none of cosine, step, constant */
     public static Schedule named(String name, double warmup) {
         return switch (name.toLowerCase(Locale.ROOT)) {
             case "cosine" -> cosine(warmup);
@@ -72,7 +69,8 @@ public record Schedule(Kind kind, double warmup, List<Double> milestones, double
         return switch (kind) {
             case CONSTANT -> 1;
             case COSINE -> 0.5 * (1 + Math.cos(Math.PI * (step - warm) / (total - warm)));
-            case STEP -> Math.pow(decay, milestones.stream().filter(m -> step >= m * total).count());
+            case STEP -> Math.pow(
+                    decay, milestones.stream().filter(m -> step >= m * total).count());
         };
     }
 }

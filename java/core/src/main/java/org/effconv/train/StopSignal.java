@@ -2,7 +2,10 @@ package org.effconv.train;
 
 import org.effconv.error.EffconvException;
 
-/** Lets another thread (a signal handler, a button) end a run between two operations; what the epoch under way has learned is lost. */
+/**
+ * Lets another thread (a signal handler, a button) end a run between two operations; what the epoch under way has
+ * learned is lost.
+ */
 public final class StopSignal {
     private volatile boolean requested;
 

@@ -2,7 +2,9 @@ package org.effconv.train;
 
 /** Hears how a run goes, on the thread of the run. What it throws ends the run. */
 public interface TrainingListener {
-    /** A phase (probe, candidate1, candidate2 .., search, train, uniform) begins, or goes on from {@code epochsDone}. */
+    /**
+     * A phase (probe, candidate1, candidate2 .., search, train, uniform) begins, or goes on from {@code epochsDone}.
+     */
     default void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {}
 
     /** A batch is done; {@code loss} is that of the batch before it, NaN at an epoch's first. */
@@ -16,7 +18,7 @@ public interface TrainingListener {
      *
      * @param sizes one per sized layer
      * @param steps since the training began
-     * @param loss  class loss over the second half of them
+     * @param loss class loss over the second half of them
      */
     default void onCandidate(int[] sizes, int steps, double loss) {}
 

@@ -31,7 +31,8 @@ import org.effconv.tensor.Tensor;
 
 /**
  * The one loop of search and final training: what differs is the weight source. Everything random is a function of
- * (seed, epoch, step), so an epoch can be run after a restart as if nothing had happened. Belongs to its device's thread.
+ * (seed, epoch, step), so an epoch can be run after a restart as if nothing had happened. Belongs to its device's
+ * thread.
  */
 public final class TrainingLoop implements AutoCloseable {
     private final Object identity = new Object(); // a device outlives its loops
@@ -61,18 +62,28 @@ public final class TrainingLoop implements AutoCloseable {
     /**
      * One epoch in numbers; see {@link EpochMetrics}.
      *
-     * @param loss         mean class loss over the batches
-     * @param accuracy     share of right answers in the same batches
+     * @param loss mean class loss over the batches
+     * @param accuracy share of right answers in the same batches
      * @param gradientNorm mean over the steps
      * @param learningRate at the last step
-     * @param images       seen
-     * @param work         of its steps
+     * @param images seen
+     * @param work of its steps
      */
     public record Epoch(
-            double loss, double accuracy, double gradientNorm, double learningRate, long images, double seconds, Work work) {}
+            double loss,
+            double accuracy,
+            double gradientNorm,
+            double learningRate,
+            long images,
+            double seconds,
+            Work work) {}
 
     public TrainingLoop(
-            Backend backend, Network network, WeightSource weights, Images images, Normalisation normalisation,
+            Backend backend,
+            Network network,
+            WeightSource weights,
+            Images images,
+            Normalisation normalisation,
             TrainingOptions options) {
         this.backend = backend;
         this.network = network;
@@ -81,12 +92,13 @@ public final class TrainingLoop implements AutoCloseable {
         parameters = new ArrayList<>(network.parameters());
         parameters.addAll(weights.parameters());
         try (Construction construction = new Construction()) {
-            loader = construction.own(
-                    DataLoader.training(images, Math.min(options.batch(), images.count()), options.augmentation(), options.seed()));
+            loader = construction.own(DataLoader.training(
+                    images, Math.min(options.batch(), images.count()), options.augmentation(), options.seed()));
             optimizer = construction.own(new Optimizer(backend, options.optimizer(), parameters));
             arena = construction.own(new Arena(backend.memory()));
             tensors = construction.own(BatchTensors.repeated(backend, images, normalisation, loader));
-            loss = construction.own(Tensor.allocate(backend.memory(), network.activationType().parameterType(), Shape.of(1)));
+            loss = construction.own(
+                    Tensor.allocate(backend.memory(), network.activationType().parameterType(), Shape.of(1)));
             correct = construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(1)));
             construction.done();
         }
@@ -122,8 +134,8 @@ public final class TrainingLoop implements AutoCloseable {
     /**
      * Runs the next epoch, or the rest of one of which a part has been run.
      *
-     * @throws JobFailed            if the loss is no longer finite
-     * @throws StopSignal.Stopped   if asked to; the epoch then counts as not begun and the loop is of no further use
+     * @throws JobFailed if the loss is no longer finite
+     * @throws StopSignal.Stopped if asked to; the epoch then counts as not begun and the loop is of no further use
      */
     public Epoch runEpoch(StopSignal stop, BatchHook hook) {
         return runTo(batchesPerEpoch(), stop, hook).orElseThrow();
@@ -134,8 +146,8 @@ public final class TrainingLoop implements AutoCloseable {
      *
      * @param end number of the first batch that is not run
      * @return the epoch, if it is over
-     * @throws JobFailed            as {@link #runEpoch}
-     * @throws StopSignal.Stopped   as {@link #runEpoch}
+     * @throws JobFailed as {@link #runEpoch}
+     * @throws StopSignal.Stopped as {@link #runEpoch}
      */
     public Optional<Epoch> runTo(int end, StopSignal stop, BatchHook hook) {
         long start = System.nanoTime();
@@ -168,7 +180,13 @@ public final class TrainingLoop implements AutoCloseable {
         part = new Part();
         epochsDone++;
         long images = (long) index * loader.batchSize();
-        return Optional.of(new Epoch(all.loss / index, all.correct / images, all.norm / index, all.rate, images, all.seconds,
+        return Optional.of(new Epoch(
+                all.loss / index,
+                all.correct / images,
+                all.norm / index,
+                all.rate,
+                images,
+                all.seconds,
                 new Work(all.multiplyAdds, all.processorSeconds)));
     }
 
@@ -196,7 +214,8 @@ public final class TrainingLoop implements AutoCloseable {
         optimizer.begin(p -> weights.learningRateFactor(p, progress), factor);
         weights.prepare(progress);
         Object key = weights.stepKey(progress);
-        Supplier<DoubleSupplier> norm = backend.step(key == null ? null : new StepKey(identity, batch.size(), key),
+        Supplier<DoubleSupplier> norm = backend.step(
+                key == null ? null : new StepKey(identity, batch.size(), key),
                 () -> optimizer.update(gradients(batch.size(), progress)::get));
         Pending pending = new Pending(backend.readLater(loss), backend.readLater(correct), norm.get());
         weights.afterStep(progress);
@@ -276,8 +295,17 @@ public final class TrainingLoop implements AutoCloseable {
 
     /** What a loop needs beside {@link #state} to go on within an epoch; empty between two epochs. */
     public double[] part() {
-        return part.batches == 0 ? new double[0]
-                : new double[] {part.batches, part.loss, part.correct, part.norm, part.seconds, part.multiplyAdds, part.processorSeconds};
+        return part.batches == 0
+                ? new double[0]
+                : new double[] {
+                    part.batches,
+                    part.loss,
+                    part.correct,
+                    part.norm,
+                    part.seconds,
+                    part.multiplyAdds,
+                    part.processorSeconds
+                };
     }
 
     /** Wall clock of the steps of {@link #part}. */

@@ -6,9 +6,10 @@ import java.util.Locale;
 /**
  * What something took to compute.
  *
- * @param multiplyAdds     of the network's convolutions and linear layers, forward and backward, taps beside the image included. A backward pass
- *                         counts as two forward ones: the gradient of the data and that of the weights. What predictors compute beside the network
- *                         (0.2 % of it with cnn6) and the reading of validation and test parts are left out
+ * @param multiplyAdds of the network's convolutions and linear layers, forward and backward, taps beside the image
+ *     included. A backward pass counts as two forward ones: the gradient of the data and that of the weights. What
+ *     predictors compute beside the network (0.2 % of it with cnn6) and the reading of validation and test parts are
+ *     left out
  * @param processorSeconds of the whole process meanwhile, all its threads taken together
  */
 public record Work(double multiplyAdds, double processorSeconds) {
@@ -25,7 +26,7 @@ public record Work(double multiplyAdds, double processorSeconds) {
      * In epochs of training a network.
      *
      * @param multiplyAddsOfAnImage that network's, forward
-     * @param images                of an epoch
+     * @param images of an epoch
      */
     public double epochs(long multiplyAddsOfAnImage, long images) {
         return multiplyAdds / (STEP * (double) multiplyAddsOfAnImage * images);
@@ -43,7 +44,11 @@ public record Work(double multiplyAdds, double processorSeconds) {
 
     /** Processor time of this process so far, in seconds; 0 if the system does not say. */
     static double processSeconds() {
-        return ProcessHandle.current().info().totalCpuDuration().map(time -> time.toNanos() / 1e9).orElse(0.0);
+        return ProcessHandle.current()
+                .info()
+                .totalCpuDuration()
+                .map(time -> time.toNanos() / 1e9)
+                .orElse(0.0);
     }
 
     /** Counts what is computed from now on. */

@@ -14,10 +14,10 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * Compares the tape's gradients in fp64 with central differences of step 1e-5 (error of the differences: about 1e-10). The
- * objective is the inner product of the function's output with fixed random numbers, so every output counts. An element
- * passes if its error is at most 1e-5 of its own size plus the root mean square of its tensor's gradient. In fp32 each
- * gradient may differ from the fp64 one by 1e-3 of its norm.
+ * Compares the tape's gradients in fp64 with central differences of step 1e-5 (error of the differences: about 1e-10).
+ * The objective is the inner product of the function's output with fixed random numbers, so every output counts. An
+ * element passes if its error is at most 1e-5 of its own size plus the root mean square of its tensor's gradient. In
+ * fp32 each gradient may differ from the fp64 one by 1e-3 of its norm.
  */
 public final class GradientCheck implements AutoCloseable {
     private static final double TOLERANCE = 1e-5;
@@ -51,7 +51,9 @@ public final class GradientCheck implements AutoCloseable {
     /** An F64 tensor of normal values. */
     public Tensor normal(int... dims) {
         Tensor t = tensor(dims);
-        backend.write(t, random.doubles(t.count(), 0, 1).map(u -> random.nextGaussian()).toArray());
+        backend.write(
+                t,
+                random.doubles(t.count(), 0, 1).map(u -> random.nextGaussian()).toArray());
         return t;
     }
 
@@ -96,7 +98,9 @@ public final class GradientCheck implements AutoCloseable {
     /** Checks the gradients of all inputs in fp64, and that those in fp32 agree with them. */
     public void check(String what, Function f, Tensor... inputs) {
         Tape shapes = new Tape(backend, arena, true);
-        double[] probe = random.doubles(f.apply(shapes, leaves(shapes, inputs)).value().count(), -1, 1).toArray();
+        double[] probe = random.doubles(
+                        f.apply(shapes, leaves(shapes, inputs)).value().count(), -1, 1)
+                .toArray();
         arena.reset();
         List<double[]> gradients = gradients(what, f, inputs, probe);
         Tensor[] single = new Tensor[inputs.length];
@@ -108,10 +112,15 @@ public final class GradientCheck implements AutoCloseable {
         for (int i = 0; i < inputs.length; i++) {
             double error = distance(gradients.get(i), inSingle.get(i));
             double size = distance(gradients.get(i), new double[gradients.get(i).length]);
-            assertTrue(error <= SINGLE_TOLERANCE * size + 1e-6, what + " in fp32, input " + i + ": error " + error + " of " + size);
+            assertTrue(
+                    error <= SINGLE_TOLERANCE * size + 1e-6,
+                    what + " in fp32, input " + i + ": error " + error + " of " + size);
         }
         for (int i = 0; i < inputs.length; i++) {
-            compare(what + ", input " + i + " " + inputs[i].shape(), gradients.get(i), inputs[i],
+            compare(
+                    what + ", input " + i + " " + inputs[i].shape(),
+                    gradients.get(i),
+                    inputs[i],
                     () -> objective(f, inputs, probe));
         }
     }
@@ -138,7 +147,8 @@ public final class GradientCheck implements AutoCloseable {
     }
 
     /** Checks the gradients of a loss by parameters that it finds itself. */
-    public void checkParameters(String what, java.util.function.Function<Tape, Variable> loss, List<Parameter> parameters) {
+    public void checkParameters(
+            String what, java.util.function.Function<Tape, Variable> loss, List<Parameter> parameters) {
         Tape tape = new Tape(backend, arena, true);
         tape.backward(loss.apply(tape));
         List<double[]> gradients = new ArrayList<>();
@@ -148,11 +158,16 @@ public final class GradientCheck implements AutoCloseable {
         }
         arena.reset();
         for (int i = 0; i < parameters.size(); i++) {
-            compare(what + ", " + parameters.get(i), gradients.get(i), parameters.get(i).value(), () -> {
-                double value = backend.readDoubles(loss.apply(new Tape(backend, arena, true)).value())[0];
-                arena.reset();
-                return value;
-            });
+            compare(
+                    what + ", " + parameters.get(i),
+                    gradients.get(i),
+                    parameters.get(i).value(),
+                    () -> {
+                        double value = backend.readDoubles(loss.apply(new Tape(backend, arena, true))
+                                .value())[0];
+                        arena.reset();
+                        return value;
+                    });
         }
     }
 

@@ -20,8 +20,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Every operation against central differences in fp64, recycled memory poisoned. Kinks are avoided by construction: the
- * inputs of ReLU and maximum stand on a grid of spacing 0.05 that leaves out 0, three orders above the step; after batch
- * norm, shifts of +-8 put whole channels on one side (normalised values of n numbers stay below sqrt(n)).
+ * inputs of ReLU and maximum stand on a grid of spacing 0.05 that leaves out 0, three orders above the step; after
+ * batch norm, shifts of +-8 put whole channels on one side (normalised values of n numbers stay below sqrt(n)).
  */
 class OpsGradientTest {
     private static Backend backend;
@@ -61,22 +61,34 @@ class OpsGradientTest {
         check.check(
                 convolution + " k=" + size,
                 (tape, in) -> Ops.convolution(tape, convolution, in[0], in[1], in[2]),
-                check.normal(n, h, w, c), check.normal(k, size, size, c / groups), check.normal(k));
+                check.normal(n, h, w, c),
+                check.normal(k, size, size, c / groups),
+                check.normal(k));
     }
 
     @Test
     void convolutionWithoutBias() {
-        check.check("convolution without bias", (tape, in) -> Ops.convolution(tape, Convolution.PLAIN, in[0], in[1], null),
-                check.normal(1, 3, 3, 2), check.normal(2, 3, 3, 2));
+        check.check(
+                "convolution without bias",
+                (tape, in) -> Ops.convolution(tape, Convolution.PLAIN, in[0], in[1], null),
+                check.normal(1, 3, 3, 2),
+                check.normal(2, 3, 3, 2));
     }
 
     @ParameterizedTest
     @CsvSource({"1, 1, 1", "3, 17, 5", "2, 4, 1"})
     void linear(int n, int d, int o) {
-        check.check("linear", (tape, in) -> Ops.linear(tape, in[0], in[1], in[2]),
-                check.normal(n, d), check.normal(o, d), check.normal(o));
-        check.check("linear without bias", (tape, in) -> Ops.linear(tape, in[0], in[1], null),
-                check.normal(n, d), check.normal(o, d));
+        check.check(
+                "linear",
+                (tape, in) -> Ops.linear(tape, in[0], in[1], in[2]),
+                check.normal(n, d),
+                check.normal(o, d),
+                check.normal(o));
+        check.check(
+                "linear without bias",
+                (tape, in) -> Ops.linear(tape, in[0], in[1], null),
+                check.normal(n, d),
+                check.normal(o, d));
     }
 
     @ParameterizedTest
@@ -88,11 +100,19 @@ class OpsGradientTest {
         Tensor shift = check.of(alternating(c, 8), c);
         backend.fill(residual, 0.25);
         for (Activation act : new Activation[] {Activation.NONE, Activation.RELU}) {
-            check.check("batchNorm " + act,
-                    (tape, in) -> Ops.batchNorm(tape, in[0], in[1], in[2], null, act, state(in[1])), x, scale, shift);
-            check.check("batchNorm with residual " + act,
+            check.check(
+                    "batchNorm " + act,
+                    (tape, in) -> Ops.batchNorm(tape, in[0], in[1], in[2], null, act, state(in[1])),
+                    x,
+                    scale,
+                    shift);
+            check.check(
+                    "batchNorm with residual " + act,
                     (tape, in) -> Ops.batchNorm(tape, in[0], in[1], in[2], in[3], act, state(in[1])),
-                    x, scale, shift, residual);
+                    x,
+                    scale,
+                    shift,
+                    residual);
         }
     }
 
@@ -112,8 +132,12 @@ class OpsGradientTest {
     @ParameterizedTest
     @CsvSource({"1, 5", "4, 17", "3, 2"})
     void layerNorm(int rows, int d) {
-        check.check("layerNorm", (tape, in) -> Ops.layerNorm(tape, in[0], in[1], in[2], 1e-5),
-                check.normal(rows, d), check.normal(d), check.normal(d));
+        check.check(
+                "layerNorm",
+                (tape, in) -> Ops.layerNorm(tape, in[0], in[1], in[2], 1e-5),
+                check.normal(rows, d),
+                check.normal(d),
+                check.normal(d));
     }
 
     @ParameterizedTest
@@ -125,7 +149,8 @@ class OpsGradientTest {
     @Test
     void add() {
         Tensor a = check.kinkless(2, 2, 3, 3);
-        Tensor b = check.of(java.util.stream.DoubleStream.generate(() -> 0.03).limit(36).toArray(), 2, 2, 3, 3);
+        Tensor b = check.of(
+                java.util.stream.DoubleStream.generate(() -> 0.03).limit(36).toArray(), 2, 2, 3, 3);
         for (Activation act : new Activation[] {Activation.NONE, Activation.RELU}) {
             check.check("add " + act, (tape, in) -> Ops.add(tape, in[0], in[1], act), a, b);
             check.check("x + x " + act, (tape, in) -> Ops.add(tape, in[0], in[0], act), a);
@@ -146,8 +171,10 @@ class OpsGradientTest {
     void globalAveragePoolAndFlatten() {
         check.check("globalAveragePool", (tape, in) -> Ops.globalAveragePool(tape, in[0]), check.normal(2, 3, 1, 17));
         check.check("flatten", (tape, in) -> Ops.flatten(tape, in[0]), check.normal(2, 3, 2, 3));
-        check.check("flatten of an inner value", (tape, in) ->
-                Ops.scale(tape, Ops.flatten(tape, Ops.activation(tape, Activation.GELU, in[0])), 2), check.normal(2, 3, 2, 3));
+        check.check(
+                "flatten of an inner value",
+                (tape, in) -> Ops.scale(tape, Ops.flatten(tape, Ops.activation(tape, Activation.GELU, in[0])), 2),
+                check.normal(2, 3, 2, 3));
     }
 
     @Test
@@ -159,12 +186,19 @@ class OpsGradientTest {
     @CsvSource({"1, 2, 0", "3, 10, 0.1", "4, 3, 0.5"})
     void softmaxCrossEntropy(int n, int classes, double smoothing) {
         Tensor labels = labels(n, classes);
-        check.check("softmaxCrossEntropy",
-                (tape, in) -> Ops.softmaxCrossEntropy(tape, in[0], labels, smoothing).loss(), check.normal(n, classes));
-        check.check("loss plus loss of a common input", (tape, in) -> {
-            Variable loss = Ops.softmaxCrossEntropy(tape, in[0], labels, smoothing).loss();
-            return Ops.sum(tape, loss, Ops.scale(tape, loss, 0.7));
-        }, check.normal(n, classes));
+        check.check(
+                "softmaxCrossEntropy",
+                (tape, in) ->
+                        Ops.softmaxCrossEntropy(tape, in[0], labels, smoothing).loss(),
+                check.normal(n, classes));
+        check.check(
+                "loss plus loss of a common input",
+                (tape, in) -> {
+                    Variable loss = Ops.softmaxCrossEntropy(tape, in[0], labels, smoothing)
+                            .loss();
+                    return Ops.sum(tape, loss, Ops.scale(tape, loss, 0.7));
+                },
+                check.normal(n, classes));
         labels.close();
     }
 
@@ -173,10 +207,14 @@ class OpsGradientTest {
     void lossCountedTwice() {
         Tensor labels = labels(3, 4);
         Parameter logits = new Parameter("logits", check.normal(3, 4), true);
-        check.checkParameters("loss counted twice", tape -> {
-            Variable loss = Ops.softmaxCrossEntropy(tape, tape.parameter(logits), labels, 0.1).loss();
-            return Ops.sum(tape, loss, Ops.scale(tape, loss, 0.7));
-        }, List.of(logits));
+        check.checkParameters(
+                "loss counted twice",
+                tape -> {
+                    Variable loss = Ops.softmaxCrossEntropy(tape, tape.parameter(logits), labels, 0.1)
+                            .loss();
+                    return Ops.sum(tape, loss, Ops.scale(tape, loss, 0.7));
+                },
+                List.of(logits));
         labels.close();
     }
 
@@ -201,28 +239,38 @@ class OpsGradientTest {
             in[3 + 4 * direction] = check.normal(3 * hidden);
             in[4 + 4 * direction] = check.normal(3 * hidden);
         }
-        check.check("gru", (tape, v) -> Ops.gru(
-                tape, v[0], new Ops.GruWeights(v[1], v[2], v[3], v[4]), new Ops.GruWeights(v[5], v[6], v[7], v[8])), in);
+        check.check(
+                "gru",
+                (tape, v) -> Ops.gru(
+                        tape,
+                        v[0],
+                        new Ops.GruWeights(v[1], v[2], v[3], v[4]),
+                        new Ops.GruWeights(v[5], v[6], v[7], v[8])),
+                in);
     }
 
     @Test
     void scaleAndSum() {
         check.check("scale", (tape, in) -> Ops.scale(tape, in[0], -2.5), check.normal(1));
-        check.check("sum", (tape, in) -> Ops.sum(tape, in[0], Ops.scale(tape, in[1], 3)), check.normal(1), check.normal(1));
+        check.check(
+                "sum", (tape, in) -> Ops.sum(tape, in[0], Ops.scale(tape, in[1], 3)), check.normal(1), check.normal(1));
     }
 
     /** A value with many consumers, an alias among them: gradients are added, moved and copied on every path. */
     @Test
     void sharedValues() {
-        check.check("shared", (tape, in) -> {
-            Variable x = Ops.activation(tape, Activation.GELU, in[0]);
-            Variable a = Ops.add(tape, x, in[0], Activation.NONE);
-            Variable b = Ops.add(tape, a, a, Activation.NONE);
-            Variable c = Ops.add(tape, b, Ops.scale(tape, x, 0.5), Activation.NONE);
-            Variable flat = Ops.flatten(tape, c);
-            Variable again = Ops.reshape(tape, flat, x.shape());
-            Variable d = Ops.add(tape, Ops.activation(tape, Activation.GELU, again), c, Activation.NONE);
-            return Ops.sum(tape, d, Ops.activation(tape, Activation.GELU, a));
-        }, check.normal(2, 2, 2, 3));
+        check.check(
+                "shared",
+                (tape, in) -> {
+                    Variable x = Ops.activation(tape, Activation.GELU, in[0]);
+                    Variable a = Ops.add(tape, x, in[0], Activation.NONE);
+                    Variable b = Ops.add(tape, a, a, Activation.NONE);
+                    Variable c = Ops.add(tape, b, Ops.scale(tape, x, 0.5), Activation.NONE);
+                    Variable flat = Ops.flatten(tape, c);
+                    Variable again = Ops.reshape(tape, flat, x.shape());
+                    Variable d = Ops.add(tape, Ops.activation(tape, Activation.GELU, again), c, Activation.NONE);
+                    return Ops.sum(tape, d, Ops.activation(tape, Activation.GELU, a));
+                },
+                check.normal(2, 2, 2, 3));
     }
 }

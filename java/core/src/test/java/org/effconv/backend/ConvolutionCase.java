@@ -9,10 +9,11 @@ import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 
 /**
- * A convolution with random operands, and what a naive sum in double makes of them. Errors are bounded by the sum of the
- * products' magnitudes, which holds for any order of summation.
+ * A convolution with random operands, and what a naive sum in double makes of them. Errors are bounded by the sum of
+ * the products' magnitudes, which holds for any order of summation.
  */
-public record ConvolutionCase(int n, int c, int k, int h, int w, int size, int stride, int groups, boolean bias, long seed) {
+public record ConvolutionCase(
+        int n, int c, int k, int h, int w, int size, int stride, int groups, boolean bias, long seed) {
     private static final List<ConvolutionCase> AWKWARD = List.of(
             new ConvolutionCase(1, 1, 1, 1, 1, 1, 1, 1, true, 1),
             new ConvolutionCase(1, 1, 1, 1, 1, 33, 1, 1, false, 2),
@@ -52,22 +53,32 @@ public record ConvolutionCase(int n, int c, int k, int h, int w, int size, int s
 
     /** Awkward shapes and {@code drawn} random ones, none of them of more work than {@code mostWork} products. */
     public static List<ConvolutionCase> cases(int drawn, long mostWork) {
-        List<ConvolutionCase> cases = new ArrayList<>(AWKWARD.stream().filter(a -> a.work() <= mostWork).toList());
+        List<ConvolutionCase> cases = new ArrayList<>(
+                AWKWARD.stream().filter(a -> a.work() <= mostWork).toList());
         int[] channels = {1, 2, 3, 4, 6, 8, 12, 16, 17, 24, 32, 36, 48};
         Random r = new Random(20);
         int count = cases.size() + drawn;
         while (cases.size() < count) {
-            int groups = switch (r.nextInt(4)) {
-                case 0 -> -1;
-                case 1 -> 1 + r.nextInt(4);
-                default -> 1;
-            };
+            int groups =
+                    switch (r.nextInt(4)) {
+                        case 0 -> -1;
+                        case 1 -> 1 + r.nextInt(4);
+                        default -> 1;
+                    };
             int c = channels[r.nextInt(channels.length)];
             groups = groups < 0 ? c : groups;
             int k = groups == c ? c * (1 + r.nextInt(2)) : channels[r.nextInt(channels.length)];
             ConvolutionCase next = new ConvolutionCase(
-                    1 + r.nextInt(4), c, k, 1 + r.nextInt(20), 1 + r.nextInt(20), 1 + 2 * r.nextInt(17), 1 + r.nextInt(2), groups,
-                    r.nextBoolean(), r.nextLong());
+                    1 + r.nextInt(4),
+                    c,
+                    k,
+                    1 + r.nextInt(20),
+                    1 + r.nextInt(20),
+                    1 + 2 * r.nextInt(17),
+                    1 + r.nextInt(2),
+                    groups,
+                    r.nextBoolean(),
+                    r.nextLong());
             if (c % groups == 0 && k % groups == 0 && next.work() < mostWork) {
                 cases.add(next);
             }
@@ -75,7 +86,9 @@ public record ConvolutionCase(int n, int c, int k, int h, int w, int size, int s
         return cases;
     }
 
-    /** A sum of products beside the sum of their magnitudes, which bounds the rounding error of any order of summation. */
+    /**
+     * A sum of products beside the sum of their magnitudes, which bounds the rounding error of any order of summation.
+     */
     public static final class Sums {
         private final double[] value;
         private final double[] magnitude;

@@ -31,7 +31,8 @@ class LibraryFolderTest {
     }
 
     private String mount(Path point, String options, String ofSystem) {
-        return "36 21 0:35 / " + point.toString().replace(" ", "\\040") + " " + options + " shared:9 - tmpfs none " + ofSystem;
+        return "36 21 0:35 / " + point.toString().replace(" ", "\\040") + " " + options + " shared:9 - tmpfs none "
+                + ofSystem;
     }
 
     @Test
@@ -45,7 +46,9 @@ class LibraryFolderTest {
     void noexecAndReadOnlyAreToldWithTheirMount() throws IOException {
         Path point = Files.createDirectory(folder.resolve("a b"));
         String noexec = mount(point, "rw,noexec", "rw");
-        assertEquals(point.resolve("c") + ", on the file system at " + point + " (tmpfs), which is mounted noexec, so that no library can be loaded from it",
+        assertEquals(
+                point.resolve("c") + ", on the file system at " + point
+                        + " (tmpfs), which is mounted noexec, so that no library can be loaded from it",
                 problem(point.resolve("c"), 0, ROOT, noexec));
         assertTrue(problem(point, 0, ROOT, mount(point, "rw", "ro")).endsWith("mounted read only (ro)"));
         assertTrue(problem(point, 0, ROOT, mount(point, "ro", "rw")).endsWith("mounted read only (ro)"));
@@ -58,8 +61,11 @@ class LibraryFolderTest {
     void aFileAndAFullDiskAndMissingPermissionAreTold() throws IOException {
         Path file = Files.createFile(folder.resolve("file"));
         assertEquals(file + " is no folder", problem(file, 0));
-        assertEquals(file.resolve("x") + " cannot be created: " + file + " is no folder", problem(file.resolve("x"), 0));
-        assertTrue(problem(folder, Long.MAX_VALUE, ROOT).contains("on the file system at /, which has no space: "), "no disk holds that");
+        assertEquals(
+                file.resolve("x") + " cannot be created: " + file + " is no folder", problem(file.resolve("x"), 0));
+        assertTrue(
+                problem(folder, Long.MAX_VALUE, ROOT).contains("on the file system at /, which has no space: "),
+                "no disk holds that");
         assumeFalse(System.getProperty("user.name").equals("root"), "root may write everywhere");
         assertTrue(problem(Path.of("/"), 0).contains("has no permission to write in /"));
     }

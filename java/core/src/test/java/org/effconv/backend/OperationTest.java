@@ -86,7 +86,13 @@ public abstract class OperationTest<B extends Backend> {
         Tensor w = drawn(r, type.parameterType(), type, c.weights());
         Tensor b = c.bias() ? drawn(r, type.parameterType(), type.parameterType(), c.k()) : null;
         Tensor dy = drawn(r, type, type, c.outputs());
-        return new Operands(x, w, b, dy, new ConvolutionCase.Reference(c, values(x), values(w), c.bias() ? values(b) : new double[c.k()], values(dy)));
+        return new Operands(
+                x,
+                w,
+                b,
+                dy,
+                new ConvolutionCase.Reference(
+                        c, values(x), values(w), c.bias() ? values(b) : new double[c.k()], values(dy)));
     }
 
     /** Every pass of a convolution against its sums; outputs poisoned. */
@@ -108,7 +114,9 @@ public abstract class OperationTest<B extends Backend> {
         }
     }
 
-    /** Values that {@code roundedTo} represents, so that a bf16 product differs from the sum in its own rounding alone. */
+    /**
+     * Values that {@code roundedTo} represents, so that a bf16 product differs from the sum in its own rounding alone.
+     */
     private Tensor drawn(Random r, DataType type, DataType roundedTo, int... dims) {
         int count = (int) Shape.of(dims).count();
         return of(type, values(of(roundedTo, r.doubles(count, -1, 1).toArray(), dims)), dims);

@@ -43,7 +43,11 @@ class BenchmarkTest {
                     assertEquals(want[column], have[column], expected.get(i));
                 } else {
                     double number = Double.parseDouble(want[column]);
-                    assertEquals(number, Double.parseDouble(have[column]), 2e-5 * number, expected.get(i) + " column " + column);
+                    assertEquals(
+                            number,
+                            Double.parseDouble(have[column]),
+                            2e-5 * number,
+                            expected.get(i) + " column " + column);
                 }
             }
         }
@@ -54,11 +58,19 @@ class BenchmarkTest {
         for (Pass pass : new Pass[] {Pass.FORWARD, Pass.DATA_GRADIENT, Pass.WEIGHT_GRADIENT}) {
             for (int groups : new int[] {1, 6}) {
                 Family family = groups == 1 ? Family.DENSE : Family.DEPTHWISE;
-                cases.add(new KernelCase("test", "small", family, pass, type, new KernelCase.Shape(3, 6, 7, 5, groups), List.of()));
+                cases.add(new KernelCase(
+                        "test", "small", family, pass, type, new KernelCase.Shape(3, 6, 7, 5, groups), List.of()));
             }
         }
         for (Pass pass : new Pass[] {Pass.FORWARD, Pass.BACKWARD}) {
-            cases.add(new KernelCase("test", "small", Family.SYNTHESIS, pass, type, null, List.of(new Layer(3, 4, 3, 8), new Layer(4, 6, 7, 8))));
+            cases.add(new KernelCase(
+                    "test",
+                    "small",
+                    Family.SYNTHESIS,
+                    pass,
+                    type,
+                    null,
+                    List.of(new Layer(3, 4, 3, 8), new Layer(4, 6, 7, 8))));
         }
         return cases;
     }
@@ -67,9 +79,13 @@ class BenchmarkTest {
     void everyKindOfCasePassesTheGateAndGivesItsMemoryBack() {
         try (CpuBackend cpu = CpuBackend.open(1)) {
             for (KernelCase c : smallCases(DataType.F32)) {
-                Measurement m = new KernelBenchmark(QUICK).measure(c, List.of(new Target("cpu", cpu))).get(0);
+                Measurement m = new KernelBenchmark(QUICK)
+                        .measure(c, List.of(new Target("cpu", cpu)))
+                        .get(0);
                 assertTrue(m.passes(), c + " " + m);
-                assertTrue(m.p10() <= m.median() && m.median() <= m.p90() && m.p10() > 0 && m.repeats() >= Sampling.LEAST, m.toString());
+                assertTrue(
+                        m.p10() <= m.median() && m.median() <= m.p90() && m.p10() > 0 && m.repeats() >= Sampling.LEAST,
+                        m.toString());
             }
             cpu.close();
             assertEquals(0, cpu.liveBytes());
@@ -80,18 +96,20 @@ class BenchmarkTest {
     @Test
     void theGateCatchesAKernelThatWritesNothing() {
         try (CpuBackend cpu = CpuBackend.open(1)) {
-            Backend idle = (Backend) java.lang.reflect.Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {Backend.class},
-                    (proxy, method, arguments) -> {
+            Backend idle = (Backend) java.lang.reflect.Proxy.newProxyInstance(
+                    getClass().getClassLoader(), new Class<?>[] {Backend.class}, (proxy, method, arguments) -> {
                         if (method.getName().equals("seconds")) {
                             ((Runnable) arguments[0]).run();
                             return 1e-6;
                         }
-                        boolean kernel = method.getName().startsWith("convolution") || method.getName().startsWith("synthesis");
+                        boolean kernel = method.getName().startsWith("convolution")
+                                || method.getName().startsWith("synthesis");
                         return kernel ? null : method.invoke(cpu, arguments);
                     });
             BenchmarkReport report = new BenchmarkReport(Map.of(), new Rates(1e12, 1e12, 1e12, true));
             for (KernelCase c : smallCases(DataType.F32)) {
-                List<Measurement> pair = new KernelBenchmark(QUICK).measure(c, List.of(new Target("cpu", cpu), new Target("idle", idle)));
+                List<Measurement> pair = new KernelBenchmark(QUICK)
+                        .measure(c, List.of(new Target("cpu", cpu), new Target("idle", idle)));
                 assertTrue(pair.get(0).passes() && !pair.get(1).passes(), c.toString());
                 report.add(new BenchmarkReport.Row(c, "cpu", pair.get(0)));
                 assertTrue(report.passes() || report.rows().size() > 1);
@@ -113,7 +131,9 @@ class BenchmarkTest {
             for (boolean search : new boolean[] {false, true}) {
                 StepCase c = new StepCase("lenet", 3, search, 4, DataType.F32);
                 c.check();
-                StepBenchmark.Result r = new StepBenchmark(QUICK).measure(c, List.of(new Target("cpu", cpu))).get(0);
+                StepBenchmark.Result r = new StepBenchmark(QUICK)
+                        .measure(c, List.of(new Target("cpu", cpu)))
+                        .get(0);
                 assertTrue(r.passes() && r.liveBytes() > 0 && r.measurement().median() > 0, r.toString());
                 report.add(new BenchmarkReport.StepRow(c, "cpu", r));
             }
@@ -125,17 +145,25 @@ class BenchmarkTest {
     @Test
     void allPartsOfASearchAreTimedAgainstAPlainStep() {
         try (CpuBackend cpu = CpuBackend.open(1)) {
-            SearchStepBenchmark benchmark = new SearchStepBenchmark(10, 1,
-                    new OptimizerSettings(OptimizerRule.adamW(), 1e-3, 0, Schedule.constant(0)));
+            SearchStepBenchmark benchmark = new SearchStepBenchmark(
+                    10, 1, new OptimizerSettings(OptimizerRule.adamW(), 1e-3, 0, Schedule.constant(0)));
             StepCase c = new StepCase("lenet", 3, true, 4, DataType.F32);
             SearchStepBenchmark.Result r = benchmark.measure(cpu, c, SearchSettings.standard());
             assertEquals(0.4 * r.first() + 0.4 * r.between() + 0.2 * r.last(), r.whole(), 1e-9);
             assertTrue(r.plainSeconds() > 0 && r.first() > 0 && r.multiplyAdds() > 0.5, r.toString());
-            SearchSettings still = SearchSettings.standard().change().spread(0).frozen(0.9).closing(0).build();
+            SearchSettings still = SearchSettings.standard()
+                    .change()
+                    .spread(0)
+                    .frozen(0.9)
+                    .closing(0)
+                    .build();
             SearchStepBenchmark.Result same = benchmark.measure(cpu, c, still);
             assertTrue(Double.isNaN(same.last()), "no such part");
-            assertTrue(same.multiplyAdds() >= 1 && same.multiplyAdds() < 1.5, "one step of ten has spare rings: " + same.multiplyAdds());
-            assertEquals(Math.sqrt(r.whole() * same.whole()), SearchStepBenchmark.geometricMean(List.of(r, same)), 1e-9);
+            assertTrue(
+                    same.multiplyAdds() >= 1 && same.multiplyAdds() < 1.5,
+                    "one step of ten has spare rings: " + same.multiplyAdds());
+            assertEquals(
+                    Math.sqrt(r.whole() * same.whole()), SearchStepBenchmark.geometricMean(List.of(r, same)), 1e-9);
         }
     }
 
@@ -143,9 +171,14 @@ class BenchmarkTest {
     void theRooflineIsMeasuredOnProductsThatAreRight() {
         try (CpuBackend cpu = CpuBackend.open(1)) {
             Rates rates = Roofline.measure(cpu, 1 << 16, 64, false);
-            assertTrue(rates.measured() && rates.bytes() > 0 && rates.fp32Flops() > 0 && Double.isNaN(rates.tensorFlops()), rates.toString());
-            Backend wrong = (Backend) java.lang.reflect.Proxy.newProxyInstance(getClass().getClassLoader(), new Class<?>[] {Backend.class},
-                    (proxy, method, arguments) -> method.getName().equals("seconds") ? 1e-6 : method.invoke(cpu, arguments));
+            assertTrue(
+                    rates.measured() && rates.bytes() > 0 && rates.fp32Flops() > 0 && Double.isNaN(rates.tensorFlops()),
+                    rates.toString());
+            Backend wrong = (Backend) java.lang.reflect.Proxy.newProxyInstance(
+                    getClass().getClassLoader(),
+                    new Class<?>[] {Backend.class},
+                    (proxy, method, arguments) ->
+                            method.getName().equals("seconds") ? 1e-6 : method.invoke(cpu, arguments));
             assertThrows(IllegalStateException.class, () -> Roofline.measure(wrong, 1 << 16, 64, false));
         }
     }

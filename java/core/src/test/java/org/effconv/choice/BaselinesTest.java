@@ -42,18 +42,31 @@ class BaselinesTest {
         for (int l = 0; l < sizes.length; l++) {
             assertTrue(sizes[l] <= count.layers().get(l).kmax(), what + ": " + Arrays.toString(sizes));
         }
-        assertTrue(Cost.deviation(count.at(sizes), target) <= 0.02, what + ": " + Arrays.toString(sizes) + " cost " + count.at(sizes) + " of " + target);
+        assertTrue(
+                Cost.deviation(count.at(sizes), target) <= 0.02,
+                what + ": " + Arrays.toString(sizes) + " cost " + count.at(sizes) + " of " + target);
     }
 
     @ParameterizedTest
     @CsvSource({
-        "cnn6, 28, 1, k3", "cnn6, 28, 1, k5", "cnn6, 32, 3, 1.5x", "cnn6, 32, 3, 2x", "resnet20, 32, 3, k3", "resnet20, 32, 3, 1.7x",
-        "resnet20, 32, 3, k5", "dwnet, 32, 3, k5", "flexnet7, 32, 3, 2.5x", "lenet, 28, 1, k7"
+        "cnn6, 28, 1, k3",
+        "cnn6, 28, 1, k5",
+        "cnn6, 32, 3, 1.5x",
+        "cnn6, 32, 3, 2x",
+        "resnet20, 32, 3, k3",
+        "resnet20, 32, 3, 1.7x",
+        "resnet20, 32, 3, k5",
+        "dwnet, 32, 3, k5",
+        "flexnet7, 32, 3, 2.5x",
+        "lenet, 28, 1, k7"
     })
     void everyBaselineMeetsTheBudget(String architecture, int extent, int channels, String budget) {
         Cost count = count(architecture, extent, channels);
         double target = Budget.parse(budget).target(count);
-        int[] found = new Random(3).ints(count.layers().size(), 1, 5).map(ring -> 2 * ring - 1).toArray();
+        int[] found = new Random(3)
+                .ints(count.layers().size(), 1, 5)
+                .map(ring -> 2 * ring - 1)
+                .toArray();
         meets(count, target, Baselines.mixed(count, target), "mixed");
         meets(count, target, Baselines.smallFirst(count, target), "small first");
         meets(count, target, Baselines.largeFirst(count, target), "large first");
@@ -67,20 +80,25 @@ class BaselinesTest {
     void uniformSizesAreTheOneOfTheBudgetOrTheTwoBesideIt() {
         Cost count = count("cnn6", 28, 1);
         assertEquals(1, Baselines.uniform(count, count.uniform(5)).size());
-        assertArrayEquals(count.plan().uniformSizes(5), Baselines.uniform(count, count.uniform(5)).get(0));
+        assertArrayEquals(
+                count.plan().uniformSizes(5),
+                Baselines.uniform(count, count.uniform(5)).get(0));
         List<int[]> two = Baselines.uniform(count, (count.uniform(3) + count.uniform(5)) / 2.0);
         assertEquals(2, two.size());
         assertArrayEquals(count.plan().uniformSizes(3), two.get(0));
         assertArrayEquals(count.plan().uniformSizes(5), two.get(1));
         Cost lenet = count("lenet", 28, 1); // all sizes up to 9 cost within 2 % of uniform 3
-        assertArrayEquals(lenet.plan().uniformSizes(3), Baselines.uniform(lenet, lenet.uniform(3)).get(0));
+        assertArrayEquals(
+                lenet.plan().uniformSizes(3),
+                Baselines.uniform(lenet, lenet.uniform(3)).get(0));
     }
 
     @Test
     void aMixHasNeighbouringOddSizesOnly() {
         Cost count = count("resnet20", 32, 3);
         int[] sizes = Baselines.mixed(count, (count.uniform(3) + count.uniform(5)) / 2.0);
-        assertArrayEquals(new int[] {3, 5}, IntStream.of(sizes).distinct().sorted().toArray(), Arrays.toString(sizes));
+        assertArrayEquals(
+                new int[] {3, 5}, IntStream.of(sizes).distinct().sorted().toArray(), Arrays.toString(sizes));
     }
 
     @Test
@@ -92,7 +110,9 @@ class BaselinesTest {
             assertTrue(rising[l] >= rising[l - 1], Arrays.toString(rising));
             assertTrue(falling[l] <= falling[l - 1], Arrays.toString(falling));
         }
-        assertTrue(rising[5] >= 2 * rising[0] && falling[0] >= 2 * falling[5], Arrays.toString(rising) + Arrays.toString(falling));
+        assertTrue(
+                rising[5] >= 2 * rising[0] && falling[0] >= 2 * falling[5],
+                Arrays.toString(rising) + Arrays.toString(falling));
     }
 
     @Test
@@ -114,12 +134,14 @@ class BaselinesTest {
 
     @Test
     void everyChoiceThatMeetsTheBudgetIsDrawnEquallyOften() {
-        String network = """
+        String network =
+                """
                 {"name": "three", "kmax": 9, "layers": [
                   {"type": "conv", "channels": 3}, {"type": "conv", "channels": 5}, {"type": "conv", "channels": 4},
                   {"type": "globalAveragePool"}, {"type": "linear", "outputs": "classes"}]}
                 """;
-        Cost count = Cost.parameters(backend, Architecture.parse(network, "test").plan(new NetworkPlan.Input(9, 9, 2, 3)));
+        Cost count =
+                Cost.parameters(backend, Architecture.parse(network, "test").plan(new NetworkPlan.Input(9, 9, 2, 3)));
         double target = 1300;
         Map<String, Integer> drawn = new HashMap<>();
         for (int a = 1; a <= 9; a += 2) {
@@ -140,7 +162,8 @@ class BaselinesTest {
             drawn.merge(sizes, 1, Integer::sum);
         }
         // Binomial counts of mean 400: 5 standard deviations are 100.
-        drawn.forEach((sizes, n) -> assertTrue(Math.abs(n - 400) < 100, sizes + " was drawn " + n + " times of " + draws + ": " + drawn));
+        drawn.forEach((sizes, n) ->
+                assertTrue(Math.abs(n - 400) < 100, sizes + " was drawn " + n + " times of " + draws + ": " + drawn));
     }
 
     @Test

@@ -46,8 +46,17 @@ class SizeCandidatesTest {
 
     @ParameterizedTest
     @CsvSource({
-        "cnn6, k5, macs, 3", "cnn6, k5, macs, 0.4", "cnn6, 1.3x, macs, 3", "cnn6, 1.8x, macs, 50", "cnn6, k5, parameters, 3", "dwnet, k5, macs, 3",
-        "dwnet, 1.3x, macs, 0.3", "resnet20, 1.8x, macs, 2", "resnet20, k5, parameters, 1", "lenet, k5, parameters, 3", "flexnet7, 2.5x, macs, 2"
+        "cnn6, k5, macs, 3",
+        "cnn6, k5, macs, 0.4",
+        "cnn6, 1.3x, macs, 3",
+        "cnn6, 1.8x, macs, 50",
+        "cnn6, k5, parameters, 3",
+        "dwnet, k5, macs, 3",
+        "dwnet, 1.3x, macs, 0.3",
+        "resnet20, 1.8x, macs, 2",
+        "resnet20, k5, parameters, 1",
+        "lenet, k5, parameters, 3",
+        "flexnet7, 2.5x, macs, 2"
     })
     void allMeetTheBudgetAndDifferAndNoneIsExtreme(String architecture, String budget, String kind, double ratio) {
         Cost cost = cost(architecture, kind);
@@ -62,7 +71,10 @@ class SizeCandidatesTest {
             String what = Arrays.toString(sizes);
             assertTrue(cost.meets(cost.at(sizes), target), what);
             if (!Arrays.equals(sizes, mixed)) {
-                assertTrue(IntStream.range(0, sizes.length).allMatch(l -> sizes[l] <= 2 * start[l] + 1e-9 && sizes[l] >= start[l] / 2 - 1e-9), what);
+                assertTrue(
+                        IntStream.range(0, sizes.length)
+                                .allMatch(l -> sizes[l] <= 2 * start[l] + 1e-9 && sizes[l] >= start[l] / 2 - 1e-9),
+                        what);
             }
             for (int j = 0; j < i; j++) {
                 assertTrue(!Arrays.equals(all.get(j), sizes), what + " twice");
@@ -83,7 +95,9 @@ class SizeCandidatesTest {
             assertArrayEquals(Baselines.mixed(cost, target), all.get(1));
         }
         assertTrue(rises(rising.get(2)), Arrays.toString(rising.get(2)));
-        assertTrue(IntStream.range(1, 6).allMatch(l -> rising.get(0)[l - 1] <= rising.get(0)[l]), Arrays.toString(rising.get(0)));
+        assertTrue(
+                IntStream.range(1, 6).allMatch(l -> rising.get(0)[l - 1] <= rising.get(0)[l]),
+                Arrays.toString(rising.get(0)));
         assertTrue(!rises(falling.get(2)), Arrays.toString(falling.get(2)));
     }
 
@@ -93,27 +107,46 @@ class SizeCandidatesTest {
         Cost cost = cost("cnn6", "macs");
         double target = Budget.parse("1.8x", "macs").target(cost);
         List<int[]> all = SizeCandidates.of(moved(SizeCandidates.start(cost, target), 1.01), cost, target, 4);
-        assertEquals(List.of("[3, 3, 3, 5, 5, 5]", "[3, 5, 5, 3, 3, 3]"), all.stream().limit(2).map(Arrays::toString).toList());
+        assertEquals(
+                List.of("[3, 3, 3, 5, 5, 5]", "[3, 5, 5, 3, 3, 3]"),
+                all.stream().limit(2).map(Arrays::toString).toList());
         double[] wild = {8, 3, 3, 3, 3, 8};
-        assertTrue(SizeCandidates.of(wild, cost, target, 4).stream().anyMatch(sizes -> sizes[0] > sizes[1]), "in a longer race what the search came to");
+        assertTrue(
+                SizeCandidates.of(wild, cost, target, 4).stream().anyMatch(sizes -> sizes[0] > sizes[1]),
+                "in a longer race what the search came to");
         for (int[] sizes : SizeCandidates.of(wild, cost, target, 3)) {
-            assertTrue(Arrays.equals(sizes, all.get(1)) || IntStream.range(1, 6).allMatch(l -> sizes[l - 1] <= sizes[l])
-                    || IntStream.range(1, 6).allMatch(l -> sizes[l - 1] >= sizes[l]), Arrays.toString(sizes));
+            assertTrue(
+                    Arrays.equals(sizes, all.get(1))
+                            || IntStream.range(1, 6).allMatch(l -> sizes[l - 1] <= sizes[l])
+                            || IntStream.range(1, 6).allMatch(l -> sizes[l - 1] >= sizes[l]),
+                    Arrays.toString(sizes));
         }
     }
 
     @ParameterizedTest
-    @CsvSource({"cnn6, macs, 3", "cnn6, macs, 0.4", "cnn6, parameters, 1", "dwnet, macs, 2", "resnet20, macs, 2", "lenet, macs, 2", "planted1, macs, 1"})
+    @CsvSource({
+        "cnn6, macs, 3",
+        "cnn6, macs, 0.4",
+        "cnn6, parameters, 1",
+        "dwnet, macs, 2",
+        "resnet20, macs, 2",
+        "lenet, macs, 2",
+        "planted1, macs, 1"
+    })
     void cheaperOnesCostLessAndLess(String architecture, String kind, double ratio) {
         Cost cost = cost(architecture, kind);
         double most = Budget.parse("as-good-as:k5", kind).target(cost);
         double searched = cost.fixed() + 0.6 * (most - cost.fixed());
-        double[] soft = cost.layers().size() == 1 ? SizeCandidates.start(cost, searched) : moved(SizeCandidates.start(cost, searched), ratio);
+        double[] soft = cost.layers().size() == 1
+                ? SizeCandidates.start(cost, searched)
+                : moved(SizeCandidates.start(cost, searched), ratio);
         int[] uniform = cost.plan().uniformSizes(5);
         List<int[]> all = SizeCandidates.cheaper(soft, cost, searched, most, uniform);
         double last = 0;
         for (int[] sizes : all) {
-            assertTrue(cost.at(sizes) > last && cost.at(sizes) <= most && !Arrays.equals(sizes, uniform), Arrays.toString(sizes));
+            assertTrue(
+                    cost.at(sizes) > last && cost.at(sizes) <= most && !Arrays.equals(sizes, uniform),
+                    Arrays.toString(sizes));
             last = cost.at(sizes);
         }
         assertTrue(all.size() >= (cost.layers().size() < 3 ? 0 : 4), "only " + all.size());

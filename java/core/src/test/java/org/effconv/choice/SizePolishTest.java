@@ -86,7 +86,8 @@ class SizePolishTest {
             }
             return losses;
         });
-        assertTrue(polish.polish(List.of(broken, worse), start, 1, BATCHES, 1_000_000).isEmpty());
+        assertTrue(polish.polish(List.of(broken, worse), start, 1, BATCHES, 1_000_000)
+                .isEmpty());
     }
 
     @Test
@@ -98,7 +99,10 @@ class SizePolishTest {
             return losses;
         });
         List<SizePolish.Move> moves = polish.polish(List.of(new int[] {19}), new int[] {17}, 8, BATCHES, 1_000_000);
-        assertEquals("[15] [13] [11] [9]", String.join(" ", moves.stream().map(m -> Arrays.toString(m.sizes())).toList()));
+        assertEquals(
+                "[15] [13] [11] [9]",
+                String.join(
+                        " ", moves.stream().map(m -> Arrays.toString(m.sizes())).toList()));
     }
 
     @Test
@@ -112,9 +116,11 @@ class SizePolishTest {
         for (int seed = 0; seed < 20; seed++) {
             int salt = seed;
             moved += new SizePolish(cost, target, (sizes, batches) -> {
-                Random noise = new Random(31L * Arrays.hashCode(sizes) + salt);
-                return noise.doubles(Math.min(batches, BATCHES)).toArray();
-            }).polish(List.of(), start, 1, BATCHES, 1_000_000).size();
+                        Random noise = new Random(31L * Arrays.hashCode(sizes) + salt);
+                        return noise.doubles(Math.min(batches, BATCHES)).toArray();
+                    })
+                    .polish(List.of(), start, 1, BATCHES, 1_000_000)
+                    .size();
         }
         assertTrue(moved <= 5, moved + " of 20 polishes moved by noise alone");
     }

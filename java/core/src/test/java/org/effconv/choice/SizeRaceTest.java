@@ -19,7 +19,7 @@ class SizeRaceTest {
 
     /**
      * @param early class losses of the candidates up to step 4
-     * @param late  after it; NaN: the candidate fails there
+     * @param late after it; NaN: the candidate fails there
      */
     private SizeRace.Result race(double[] early, double[] late) {
         trained.clear();
@@ -39,14 +39,18 @@ class SizeRaceTest {
         SizeRace.Result result = race(new double[] {4, 2, 1, 3}, new double[] {3, 0, 2, 0});
         assertEquals(List.of("0 4", "1 4", "2 4", "3 4", "0 10", "2 10"), trained);
         assertEquals(2, result.winner());
-        assertEquals(List.of(10, 4, 10, 4), result.entries().stream().map(SizeRace.Entry::steps).toList());
+        assertEquals(
+                List.of(10, 4, 10, 4),
+                result.entries().stream().map(SizeRace.Entry::steps).toList());
         assertEquals(2, result.entries().get(1).loss());
         assertEquals(2, result.entries().get(2).loss());
     }
 
     @Test
     void onlyTheSecondHalfOfTheStepsCounts() {
-        SizeRace.Result result = SizeRace.run(2, new int[] {4},
+        SizeRace.Result result = SizeRace.run(
+                2,
+                new int[] {4},
                 (candidate, steps) -> candidate == 0 ? new double[] {0, 0, 2, 2, 0} : new double[] {9, 9, 1, 1, 9});
         assertEquals(1, result.winner());
         assertEquals(new SizeRace.Entry(4, 2), result.entries().get(0));
@@ -55,10 +59,18 @@ class SizeRaceTest {
     @Test
     void whoStandsFirstStaysUnlessAnotherIsClearlyAhead() {
         double clear = 1 - SizeRace.CLEARLY;
-        assertEquals(1, race(new double[] {Double.NaN, 1, 1}, new double[] {0, 1, clear + 1e-6}).winner());
-        assertEquals(2, race(new double[] {Double.NaN, 1, 1}, new double[] {0, 1, clear - 1e-6}).winner());
-        assertEquals(0, race(new double[] {1, 0.5}, new double[] {1, clear + 1e-6}).winner());
-        assertEquals(1, race(new double[] {1, 0.5}, new double[] {1, clear - 1e-6}).winner());
+        assertEquals(
+                1,
+                race(new double[] {Double.NaN, 1, 1}, new double[] {0, 1, clear + 1e-6})
+                        .winner());
+        assertEquals(
+                2,
+                race(new double[] {Double.NaN, 1, 1}, new double[] {0, 1, clear - 1e-6})
+                        .winner());
+        assertEquals(
+                0, race(new double[] {1, 0.5}, new double[] {1, clear + 1e-6}).winner());
+        assertEquals(
+                1, race(new double[] {1, 0.5}, new double[] {1, clear - 1e-6}).winner());
         assertEquals(0, race(new double[] {9, 1, 2}, new double[] {0, 1, 2}).winner(), "not out after a short heat");
     }
 
@@ -67,14 +79,22 @@ class SizeRaceTest {
         double nan = Double.NaN;
         SizeRace.Result result = race(new double[] {nan, 2, 1}, new double[] {1, 1, nan});
         assertEquals(1, result.winner());
-        assertTrue(Double.isNaN(result.entries().get(0).loss()) && Double.isNaN(result.entries().get(2).loss()));
+        assertTrue(Double.isNaN(result.entries().get(0).loss())
+                && Double.isNaN(result.entries().get(2).loss()));
         JobFailed first = new JobFailed("the last to fail");
-        assertSame(first, assertThrows(JobFailed.class, () -> SizeRace.run(1, HEATS, (candidate, steps) -> {
-            throw first;
-        })));
+        assertSame(
+                first,
+                assertThrows(
+                        JobFailed.class,
+                        () -> SizeRace.run(1, HEATS, (candidate, steps) -> {
+                            throw first;
+                        })));
     }
 
-    /** A reference that comes from 100 to 1 in 100 steps, and candidates that are at a part of its way by then, in rising order of cost. */
+    /**
+     * A reference that comes from 100 to 1 in 100 steps, and candidates that are at a part of its way by then, in
+     * rising order of cost.
+     */
     private SizeRace.Result cheapest(double[] costs, double... speeds) {
         trained.clear();
         return SizeRace.cheapest(costs, 100, (candidate, steps) -> {
@@ -119,7 +139,8 @@ class SizeRaceTest {
 
     @Test
     void speedIsWhereTheReferenceWas() {
-        double[] reference = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0}; // mean over the second half of 10 steps 2, of 8 steps 3.5, of 4 steps 6.5
+        double[] reference = {9, 8, 7, 6, 5, 4, 3, 2, 1, 0
+        }; // mean over the second half of 10 steps 2, of 8 steps 3.5, of 4 steps 6.5
         assertEquals(1, SizeRace.speed(reference, 2, 10));
         assertEquals(1, SizeRace.speed(reference, 0.5, 10), "ahead");
         assertEquals(0.8, SizeRace.speed(reference, 3.5, 10));

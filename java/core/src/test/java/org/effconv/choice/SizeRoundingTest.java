@@ -36,7 +36,9 @@ class SizeRoundingTest {
         Cost cost = cost(architecture, kind);
         Random random = new Random(1);
         for (int draw = 0; draw < 50; draw++) {
-            double[] v = cost.layers().stream().mapToDouble(layer -> 1 + random.nextDouble() * Math.min(8, layer.kmax() - 1)).toArray();
+            double[] v = cost.layers().stream()
+                    .mapToDouble(layer -> 1 + random.nextDouble() * Math.min(8, layer.kmax() - 1))
+                    .toArray();
             int[] plain = SizeRounding.round(v, cost.layers());
             double soft = cost.soft(v).total();
             int[] under = SizeRounding.under(v, cost, soft);
@@ -53,7 +55,8 @@ class SizeRoundingTest {
     void underACeilingTheLayerGivesWayThatMovesLeastForWhatItSaves() {
         Cost cost = cost("cnn6", "parameters");
         double[] v = {5, 5, 5, 5, 5, 4.1}; // the last, rounded up from near the edge, is the costliest, too
-        assertArrayEquals(new int[] {5, 5, 5, 5, 5, 3}, SizeRounding.under(v, cost, cost.at(new int[] {5, 5, 5, 5, 5, 5}) - 1));
+        assertArrayEquals(
+                new int[] {5, 5, 5, 5, 5, 3}, SizeRounding.under(v, cost, cost.at(new int[] {5, 5, 5, 5, 5, 5}) - 1));
     }
 
     @Test
@@ -75,6 +78,7 @@ class SizeRoundingTest {
     @Test
     void aCeilingThatNothingMeetsIsRefused() {
         Cost cost = cost("cnn6", "parameters");
-        assertThrows(JobFailed.class, () -> SizeRounding.under(new double[] {3, 3, 3, 3, 3, 3}, cost, cost.uniform(1) - 1));
+        assertThrows(
+                JobFailed.class, () -> SizeRounding.under(new double[] {3, 3, 3, 3, 3, 3}, cost, cost.uniform(1) - 1));
     }
 }

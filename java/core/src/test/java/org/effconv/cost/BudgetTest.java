@@ -32,11 +32,25 @@ class BudgetTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"120k, auto, AMOUNT, 120000, PARAMETERS", "1.2M, auto, AMOUNT, 1.2e6, PARAMETERS", "123456, parameters, AMOUNT, 123456, PARAMETERS",
-        "1.5x, auto, RATIO, 1.5, PARAMETERS", "k5, auto, UNIFORM, 5, PARAMETERS", "K11, macs, UNIFORM, 11, MULTIPLY_ADDS",
-        "auto, latency, AUTO, 0, LATENCY", "' 2.5K ', auto, AMOUNT, 2500, PARAMETERS", "30MMAC, auto, AMOUNT, 3e7, MULTIPLY_ADDS",
-        "0.3 GMACs, macs, AMOUNT, 3e8, MULTIPLY_ADDS", "30M, macs, AMOUNT, 3e7, MULTIPLY_ADDS", "4.2ms, auto, AMOUNT, 4.2, LATENCY",
-        "4200 us, latency, AMOUNT, 4.2, LATENCY", "1.5s, auto, AMOUNT, 1500, LATENCY", "as-good-as:k5, auto, AS_GOOD_AS, 5, MULTIPLY_ADDS", "as-good-as:k3, parameters, AS_GOOD_AS, 3, PARAMETERS", "1.5x, latency, RATIO, 1.5, LATENCY"})
+    @CsvSource({
+        "120k, auto, AMOUNT, 120000, PARAMETERS",
+        "1.2M, auto, AMOUNT, 1.2e6, PARAMETERS",
+        "123456, parameters, AMOUNT, 123456, PARAMETERS",
+        "1.5x, auto, RATIO, 1.5, PARAMETERS",
+        "k5, auto, UNIFORM, 5, PARAMETERS",
+        "K11, macs, UNIFORM, 11, MULTIPLY_ADDS",
+        "auto, latency, AUTO, 0, LATENCY",
+        "' 2.5K ', auto, AMOUNT, 2500, PARAMETERS",
+        "30MMAC, auto, AMOUNT, 3e7, MULTIPLY_ADDS",
+        "0.3 GMACs, macs, AMOUNT, 3e8, MULTIPLY_ADDS",
+        "30M, macs, AMOUNT, 3e7, MULTIPLY_ADDS",
+        "4.2ms, auto, AMOUNT, 4.2, LATENCY",
+        "4200 us, latency, AMOUNT, 4.2, LATENCY",
+        "1.5s, auto, AMOUNT, 1500, LATENCY",
+        "as-good-as:k5, auto, AS_GOOD_AS, 5, MULTIPLY_ADDS",
+        "as-good-as:k3, parameters, AS_GOOD_AS, 3, PARAMETERS",
+        "1.5x, latency, RATIO, 1.5, LATENCY"
+    })
     void parses(String text, String cost, Budget.Form form, double value, Cost.Kind kind) {
         Budget budget = Budget.parse(text, cost);
         assertEquals(form, budget.form());
@@ -45,19 +59,48 @@ class BudgetTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "k4", "k0", "k35", "0", "0x", "0ms", "0MMAC", "-5k", "5kk", "1e5", "five", "k", "x", "1.x", "ms", "4 m s",
-        "3kms", "macs", "30 M MACs", "as-good-as:", "as-good-as:5", "as-good-as:k4"})
+    @ValueSource(
+            strings = {
+                "",
+                "k4",
+                "k0",
+                "k35",
+                "0",
+                "0x",
+                "0ms",
+                "0MMAC",
+                "-5k",
+                "5kk",
+                "1e5",
+                "five",
+                "k",
+                "x",
+                "1.x",
+                "ms",
+                "4 m s",
+                "3kms",
+                "macs",
+                "30 M MACs",
+                "as-good-as:",
+                "as-good-as:5",
+                "as-good-as:k4"
+            })
     void refusesOtherTexts(String text) {
         InvalidInput e = assertThrows(InvalidInput.class, () -> Budget.parse(text));
         assertTrue(e.getMessage().contains("'" + text + "'") && e.getMessage().contains("expected"), e.getMessage());
     }
 
     @ParameterizedTest
-    @CsvSource({"4.2ms, parameters, 'budget ''4.2ms'' is one of latency, and cost ''parameters'' was asked for: expected a number of parameters (120k)'",
-        "4.2ms, macs, expected a number of multiply-adds (30MMAC)", "30MMAC, parameters, expected a number of parameters (120k)",
-        "30MMAC, latency, expected a time (4.2ms)", "4.2, latency, 'budget ''4.2'' of latency has no unit: expected a time in us, ms or s (4.2ms)'"})
+    @CsvSource({
+        "4.2ms, parameters, 'budget ''4.2ms'' is one of latency, and cost ''parameters'' was asked for: expected a number of parameters (120k)'",
+        "4.2ms, macs, expected a number of multiply-adds (30MMAC)",
+        "30MMAC, parameters, expected a number of parameters (120k)",
+        "30MMAC, latency, expected a time (4.2ms)",
+        "4.2, latency, 'budget ''4.2'' of latency has no unit: expected a time in us, ms or s (4.2ms)'"
+    })
     void refusesAUnitOfAnotherCost(String text, String cost, String expected) {
-        String message = assertThrows(InvalidInput.class, () -> Budget.parse(text, cost)).getMessage();
+        String message =
+                assertThrows(InvalidInput.class, () -> Budget.parse(text, cost)).getMessage();
         assertTrue(message.contains(expected), message);
     }
 
@@ -71,7 +114,8 @@ class BudgetTest {
     @ParameterizedTest
     @ValueSource(strings = {"100", "900M"})
     void refusesWhatNoSizesCanMeetAndSaysTheLimits(String text) {
-        InvalidInput e = assertThrows(InvalidInput.class, () -> Budget.parse(text).target(cnn6));
+        InvalidInput e =
+                assertThrows(InvalidInput.class, () -> Budget.parse(text).target(cnn6));
         assertTrue(e.getMessage().contains(String.format("%,d", cnn6.plan().leastParameters())), e.getMessage());
         assertTrue(e.getMessage().contains(String.format("%,d", cnn6.plan().mostParameters())), e.getMessage());
     }
@@ -79,7 +123,9 @@ class BudgetTest {
     @Test
     void softCountIsExactAtOddSizesAndItsSlopesAreThoseOfDifferences() {
         int[] odd = {3, 7, 1, 5, 7, 3};
-        assertEquals(cnn6.at(odd), cnn6.soft(Arrays.stream(odd).asDoubleStream().toArray()).total());
+        assertEquals(
+                cnn6.at(odd),
+                cnn6.soft(Arrays.stream(odd).asDoubleStream().toArray()).total());
         double[] v = {3.3, 6.1, 1.4, 4.9, 6.6, 2.2};
         double[] slopes = cnn6.soft(v).slopes();
         for (int l = 0; l < v.length; l++) {
@@ -94,7 +140,8 @@ class BudgetTest {
 
     @Test
     void roundsToTheNearestOddWithinKmax() {
-        assertArrayEquals(new int[] {1, 3, 5, 5, 7, 7},
+        assertArrayEquals(
+                new int[] {1, 3, 5, 5, 7, 7},
                 SizeRounding.round(new double[] {1.99, 2, 4, 5.99, 6.1, 30}, cnn6.layers()));
     }
 
@@ -143,7 +190,10 @@ class BudgetTest {
     private double distance(double[] v, int[] sizes) {
         double sum = 0;
         for (int l = 0; l < v.length; l++) {
-            double share = cnn6.layers().get(l).parametersPerTap() * v[l] * v[l] / cnn6.soft(v).total();
+            double share = cnn6.layers().get(l).parametersPerTap()
+                    * v[l]
+                    * v[l]
+                    / cnn6.soft(v).total();
             sum += share * Math.pow(Math.log(sizes[l] / v[l]), 2);
         }
         return sum;

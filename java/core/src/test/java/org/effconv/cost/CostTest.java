@@ -73,12 +73,27 @@ public class CostTest {
     }
 
     private static double[] random(NetworkPlan plan, Random random) {
-        return plan.sizedLayers().stream().mapToDouble(l -> 1 + random.nextDouble() * (l.kmax() + 1)).toArray();
+        return plan.sizedLayers().stream()
+                .mapToDouble(l -> 1 + random.nextDouble() * (l.kmax() + 1))
+                .toArray();
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"cnn6", "lenet", "resnet20", "resnet32", "resnet44", "resnet56", "flexnet3", "flexnet5", "flexnet7", "dwnet",
-        "planted1", "planted3"})
+    @ValueSource(
+            strings = {
+                "cnn6",
+                "lenet",
+                "resnet20",
+                "resnet32",
+                "resnet44",
+                "resnet56",
+                "flexnet3",
+                "flexnet5",
+                "flexnet7",
+                "dwnet",
+                "planted1",
+                "planted3"
+            })
     void countsAreThoseOfEveryTapAndEveryOutput(String architecture) {
         NetworkPlan plan = plan(architecture);
         Random random = new Random(1);
@@ -89,7 +104,9 @@ public class CostTest {
             for (SizedLayer layer : plan.sizedLayers()) {
                 double perOutput = taps(v[layer.index()], layer.kmax()) * layer.inputChannels() / layer.groups();
                 parameters += perOutput * layer.outputChannels();
-                multiplyAdds += perOutput * layer.outputChannels() * ((layer.height() - 1) / layer.stride() + 1)
+                multiplyAdds += perOutput
+                        * layer.outputChannels()
+                        * ((layer.height() - 1) / layer.stride() + 1)
                         * ((layer.width() - 1) / layer.stride() + 1);
             }
             assertEquals(parameters, Cost.parameters(backend, plan).soft(v).total(), 1e-12 * parameters);
@@ -115,9 +132,15 @@ public class CostTest {
                 above[l] += h;
                 below[l] -= h;
                 double expected = (cost.soft(above).total() - cost.soft(below).total()) / (2 * h);
-                assertEquals(expected, slopes[l], 1e-6 * expected + 1e-9 * cost.soft(v).total() / h, cost.kind() + " layer " + l);
+                assertEquals(
+                        expected,
+                        slopes[l],
+                        1e-6 * expected + 1e-9 * cost.soft(v).total() / h,
+                        cost.kind() + " layer " + l);
             }
-            int[] odd = plan.sizedLayers().stream().mapToInt(x -> 1 + 2 * random.nextInt((x.kmax() + 1) / 2)).toArray();
+            int[] odd = plan.sizedLayers().stream()
+                    .mapToInt(x -> 1 + 2 * random.nextInt((x.kmax() + 1) / 2))
+                    .toArray();
             double[] soft = Arrays.stream(odd).asDoubleStream().toArray();
             assertEquals(cost.at(odd), cost.soft(soft).total(), 1e-12 * cost.at(odd));
             double parts = cost.fixed();
@@ -141,9 +164,12 @@ public class CostTest {
                 double uniform = EqualCost.uniform(cost, target);
                 for (int draw = 0; draw < 3; draw++) {
                     double[] v = plan.sizedLayers().stream()
-                            .mapToDouble(l -> Math.min(l.kmax(), uniform * (0.8 + 0.4 * random.nextDouble()))).toArray();
+                            .mapToDouble(l -> Math.min(l.kmax(), uniform * (0.8 + 0.4 * random.nextDouble())))
+                            .toArray();
                     int[] sizes = SizeRounding.repair(v, cost, target);
-                    assertTrue(Cost.deviation(cost.at(sizes), target) <= cost.kind().choiceTolerance(),
+                    assertTrue(
+                            Cost.deviation(cost.at(sizes), target)
+                                    <= cost.kind().choiceTolerance(),
                             cost.kind() + " " + text + ": " + Arrays.toString(sizes));
                 }
             }

@@ -1,10 +1,10 @@
 package org.effconv.cost;
 
+import static org.effconv.search.SmallSearch.uniform;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.effconv.search.SmallSearch.uniform;
 
 import java.util.Arrays;
 import org.effconv.backend.Backend;
@@ -35,7 +35,10 @@ class EqualCostTest {
             double[] v = uniform(cost, size);
             for (long index = 0; index < 20; index++) {
                 double[] drawn = EqualCost.drawn(v, 0.4, EqualCost.normals(v.length, 3, index), cost, false);
-                assertEquals(cost.soft(v).total(), cost.soft(drawn).total(), 1e-9 * cost.soft(v).total());
+                assertEquals(
+                        cost.soft(v).total(),
+                        cost.soft(drawn).total(),
+                        1e-9 * cost.soft(v).total());
             }
         }
     }
@@ -63,7 +66,8 @@ class EqualCostTest {
         double mean = 0;
         double off = 0;
         for (long index = 0; index < draws; index++) {
-            double[] v = EqualCost.drawn(uniform(cost, 4.3), 0.4, EqualCost.normals(largest.length, 1, index), cost, false);
+            double[] v =
+                    EqualCost.drawn(uniform(cost, 4.3), 0.4, EqualCost.normals(largest.length, 1, index), cost, false);
             v[0] = index % 2 == 0 ? 1 : largest[0];
             double[] odd = EqualCost.odd(v, cost, 5, index);
             for (int l = 0; l < v.length; l++) {
@@ -81,7 +85,9 @@ class EqualCostTest {
         Cost cost = cost("resnet20");
         double[] v = uniform(cost, 4);
         for (long index = 0; index < 100; index++) {
-            int[] odd = Arrays.stream(EqualCost.odd(v, cost, 1, index)).mapToInt(k -> (int) k).toArray();
+            int[] odd = Arrays.stream(EqualCost.odd(v, cost, 1, index))
+                    .mapToInt(k -> (int) k)
+                    .toArray();
             assertEquals(cost.soft(v).total(), cost.at(odd), 0.1 * cost.at(odd), Arrays.toString(odd));
         }
     }

@@ -53,7 +53,8 @@ class CifarBinaryTest {
     void missingBatch() {
         Path file = folder.resolve("data_batch_4.bin");
         TestFiles.delete(file);
-        assertEquals(file + ": file is missing, expected data_batch_1.bin to data_batch_5.bin and test_batch.bin",
+        assertEquals(
+                file + ": file is missing, expected data_batch_1.bin to data_batch_5.bin and test_batch.bin",
                 rejection(folder));
     }
 
@@ -61,10 +62,12 @@ class CifarBinaryTest {
     void truncatedBatch() {
         Path file = folder.resolve("test_batch.bin");
         write(file, Arrays.copyOf(records(1), 3000));
-        assertEquals(file + ": holds 3000 bytes, expected a multiple of 3073 (one label byte and 3x32x32 bytes an image)",
+        assertEquals(
+                file + ": holds 3000 bytes, expected a multiple of 3073 (one label byte and 3x32x32 bytes an image)",
                 rejection(folder));
         write(file, new byte[0]);
-        assertEquals(file + ": holds 0 bytes, expected a multiple of 3073 (one label byte and 3x32x32 bytes an image)",
+        assertEquals(
+                file + ": holds 0 bytes, expected a multiple of 3073 (one label byte and 3x32x32 bytes an image)",
                 rejection(folder));
     }
 

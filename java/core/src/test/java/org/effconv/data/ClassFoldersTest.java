@@ -59,14 +59,25 @@ class ClassFoldersTest {
     }
 
     private static List<String> told(Path at, Class<?> by) {
-        return warnings(by, () -> Datasets.open(at.toString())).stream().map(s -> s.replace(at + "/", "").replace(".zip", "")).toList();
+        return warnings(by, () -> Datasets.open(at.toString())).stream()
+                .map(s -> s.replace(at + "/", "").replace(".zip", ""))
+                .toList();
     }
 
     @Test
     void whatIsNoImageOfAClassIsSkippedAndTold() {
-        Map<String, byte[]> train = images("a/1.png", "a/2.JPEG", "b/1.jfif", "stray.png", "a/deep/er/1.png", ".hidden/1.png",
-                "__MACOSX/a/._1.png", "a/.1.png", "notes/read.me");
-        for (String other : List.of("desktop.ini", "a/desktop.ini", "a/Thumbs.db", "readme.txt", "LICENSE", "a/noname")) {
+        Map<String, byte[]> train = images(
+                "a/1.png",
+                "a/2.JPEG",
+                "b/1.jfif",
+                "stray.png",
+                "a/deep/er/1.png",
+                ".hidden/1.png",
+                "__MACOSX/a/._1.png",
+                "a/.1.png",
+                "notes/read.me");
+        for (String other :
+                List.of("desktop.ini", "a/desktop.ini", "a/Thumbs.db", "readme.txt", "LICENSE", "a/noname")) {
             train.put(other, new byte[1]);
         }
         Map<String, byte[]> test = images("a/1.png", "b/1.png");
@@ -77,8 +88,12 @@ class ClassFoldersTest {
             assertArrayEquals(new int[] {0, 0, 1}, data.train().labels());
             List<String> told = told(at, ClassFolders.class);
             String folders = at.endsWith("files") ? "13" : "12"; // a zip names no folder that holds only a text
-            assertEquals(List.of("train: skipped " + folders + " entries that are no image of a class: .hidden/, LICENSE, __MACOSX/, ...",
-                    "test: skipped 1 entry that is no image of a class: b/desktop.ini"), told);
+            assertEquals(
+                    List.of(
+                            "train: skipped " + folders
+                                    + " entries that are no image of a class: .hidden/, LICENSE, __MACOSX/, ...",
+                            "test: skipped 1 entry that is no image of a class: b/desktop.ini"),
+                    told);
         }
     }
 
@@ -96,14 +111,20 @@ class ClassFoldersTest {
         Map<String, byte[]> test = images("top/a/1.png", "top/b/1.png", "top/1.png");
         for (Path at : both(images("top/a/1.png", "top/b/1.png", "top/preview.png", "other/y.png"), test)) {
             assertEquals(List.of("a", "b"), Datasets.open(at.toString()).classNames());
-            assertEquals(List.of("train: skipped 2 entries that are no image of a class: other/y.png, top/preview.png",
-                    "test: skipped 1 entry that is no image of a class: top/1.png"),
-                    told(at, ClassFolders.class).stream().map(s -> s.replace("other/, ", "").replace("3 entries", "2 entries")).toList());
+            assertEquals(
+                    List.of(
+                            "train: skipped 2 entries that are no image of a class: other/y.png, top/preview.png",
+                            "test: skipped 1 entry that is no image of a class: top/1.png"),
+                    told(at, ClassFolders.class).stream()
+                            .map(s -> s.replace("other/, ", "").replace("3 entries", "2 entries"))
+                            .toList());
         }
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"a/x/1.png a/x/2.png a/x/3.png", "a/x/1.png a/y/1.png", "a/x/1.png b/x/1.png a/y/1.png b/y/1.png"})
+    @ValueSource(
+            strings = {"a/x/1.png a/x/2.png a/x/3.png", "a/x/1.png a/y/1.png", "a/x/1.png b/x/1.png a/y/1.png b/y/1.png"
+            })
     void foldersInClassFoldersAreNoClasses(String deeper) {
         Map<String, byte[]> train = images(deeper.split(" "));
         train.putAll(images("a/1.png", "b/1.png", "b/2.png"));
@@ -116,8 +137,11 @@ class ClassFoldersTest {
     void anImageThatStandsTooDeepIsNamed() {
         for (Path at : both(images("x/top/b/1.png", "x/top/a/1.png"), images("a/1.png", "b/1.png"))) {
             String message = rejection(at);
-            assertTrue(message.endsWith("x/top/a/1.png: stands too deep, and no image stands where it should; expected <class>/<image>, "
-                    + "or <folder>/<class>/<image> with one folder common to all"), message);
+            assertTrue(
+                    message.endsWith(
+                            "x/top/a/1.png: stands too deep, and no image stands where it should; expected <class>/<image>, "
+                                    + "or <folder>/<class>/<image> with one folder common to all"),
+                    message);
         }
     }
 
@@ -142,7 +166,8 @@ class ClassFoldersTest {
 
     @Test
     void linksBackAreSkipped() throws IOException {
-        Path at = both(images("a/1.png", "b/1.png"), images("a/1.png", "b/1.png", "lost+found/1.png")).get(0);
+        Path at = both(images("a/1.png", "b/1.png"), images("a/1.png", "b/1.png", "lost+found/1.png"))
+                .get(0);
         Files.createSymbolicLink(at.resolve("train/.self"), Path.of("."));
         Files.createSymbolicLink(at.resolve("train/a/notes"), Path.of(".."));
         assertEquals(List.of("a", "b"), Datasets.open(at.toString()).classNames());
@@ -169,7 +194,11 @@ class ClassFoldersTest {
         train.put("a/2.webp", train.remove("a/2.png"));
         for (Path at : both(train, images("a/1.png", "b/1.png"))) {
             write(folder.resolve("files/train/a/2.png"), IMAGE);
-            assertTrue(rejection(at).endsWith("a/2.webp: is an image of another format by its name, expected .png, .jpg or .jpeg"), rejection(at));
+            assertTrue(
+                    rejection(at)
+                            .endsWith(
+                                    "a/2.webp: is an image of another format by its name, expected .png, .jpg or .jpeg"),
+                    rejection(at));
         }
     }
 
@@ -177,7 +206,9 @@ class ClassFoldersTest {
     void whatStandsThereTwiceIsTold() {
         List<Path> both = both(images("a/1.png", "a/1.jpg", "b/1.png"), images("a/1.png", "b/1.png"));
         for (Path at : both) {
-            assertEquals(List.of("train: 1 of 3 images have the name of another but for its ending, and all are used: a/1.png"),
+            assertEquals(
+                    List.of(
+                            "train: 1 of 3 images have the name of another but for its ending, and all are used: a/1.png"),
                     told(at, ClassFolders.class));
         }
         Path zips = both.get(1);
@@ -214,7 +245,10 @@ class ClassFoldersTest {
     @Test
     void classesThatDifferInLettersOnlyAreNamed() {
         for (Path at : both(images("Cat/1.png", "dog/1.png"), images("cat/1.png", "dog/1.png"))) {
-            assertTrue(rejection(at).contains("has a class 'cat' where ") && rejection(at).contains(" has 'Cat': they differ only in"), rejection(at));
+            assertTrue(
+                    rejection(at).contains("has a class 'cat' where ")
+                            && rejection(at).contains(" has 'Cat': they differ only in"),
+                    rejection(at));
         }
     }
 
@@ -251,23 +285,30 @@ class ClassFoldersTest {
     @Test
     void zipNamesOfOtherPrograms() {
         Dataset plain = Datasets.open(zips(zip(images("a/1.png", "b/1.png"))).toString());
-        for (Map<String, byte[]> train : List.of(images("./a/1.png", "./b/1.png"), images("a\\1.png", "b\\1.png"), images("/a/1.png", "/b/1.png"))) {
+        for (Map<String, byte[]> train : List.of(
+                images("./a/1.png", "./b/1.png"), images("a\\1.png", "b\\1.png"), images("/a/1.png", "/b/1.png"))) {
             Dataset data = Datasets.open(zips(zip(train)).toString());
             assertEquals(plain.classNames(), data.classNames());
             assertArrayEquals(plain.train().labels(), data.train().labels());
         }
         Map<String, byte[]> japanese = images("\u65e5/1.png", "b/1.png");
         Path file = folder.resolve("train.zip");
-        assertEquals(file + ": holds names that are not UTF-8, the first '\\x93\\xfa/1.png'; write the zip again with names in UTF-8",
+        assertEquals(
+                file
+                        + ": holds names that are not UTF-8, the first '\\x93\\xfa/1.png'; write the zip again with names in UTF-8",
                 rejection(zips(stored(Charset.forName("windows-31j"), japanese))));
     }
 
     @Test
     void anEntryThatIsThereTwiceIsRefused() {
-        byte[] twice = renamed(stored(StandardCharsets.UTF_8, images("a/1.png", "a/2.png", "b/1.png")), "a/2.png", "a/1.png");
-        assertEquals(folder.resolve("train.zip") + "!a/1.png: stands there twice, expected each name once; write the zip again",
+        byte[] twice =
+                renamed(stored(StandardCharsets.UTF_8, images("a/1.png", "a/2.png", "b/1.png")), "a/2.png", "a/1.png");
+        assertEquals(
+                folder.resolve("train.zip")
+                        + "!a/1.png: stands there twice, expected each name once; write the zip again",
                 rejection(zips(twice)));
-        assertTrue(rejection(zips(zip(images("a/1.png", "./a/1.png", "b/1.png")))).contains("stands there twice"));
+        assertTrue(
+                rejection(zips(zip(images("a/1.png", "./a/1.png", "b/1.png")))).contains("stands there twice"));
     }
 
     @Test
@@ -278,7 +319,11 @@ class ClassFoldersTest {
         byte[] zip = stored(StandardCharsets.UTF_8, entries);
         List<Integer> ends = new ArrayList<>();
         for (int i = 0; i + 4 < zip.length; i++) {
-            if ((zip[i] & 0xff) == 0xff && (zip[i + 1] & 0xff) == 0xd9 && zip[i + 2] == 0 && zip[i + 3] == 'P' && zip[i + 4] == 'K') {
+            if ((zip[i] & 0xff) == 0xff
+                    && (zip[i + 1] & 0xff) == 0xd9
+                    && zip[i + 2] == 0
+                    && zip[i + 3] == 'P'
+                    && zip[i + 4] == 'K') {
                 ends.add(i);
             }
         }
@@ -286,6 +331,8 @@ class ClassFoldersTest {
         Datasets.open(zips(zip).toString());
         zip[ends.get(0) + 2] = 1;
         String message = rejection(zips(zip));
-        assertTrue(message.startsWith(folder.resolve("train.zip") + "!a/2.jpg: ") && message.contains("checksum is wrong"), message);
+        assertTrue(
+                message.startsWith(folder.resolve("train.zip") + "!a/2.jpg: ") && message.contains("checksum is wrong"),
+                message);
     }
 }

@@ -55,7 +55,9 @@ class DataLoaderTest {
     }
 
     private static List<Thread> loaderThreads() {
-        return Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().startsWith("effconv-data")).toList();
+        return Thread.getAllStackTraces().keySet().stream()
+                .filter(t -> t.getName().startsWith("effconv-data"))
+                .toList();
     }
 
     @Test
@@ -106,11 +108,15 @@ class DataLoaderTest {
 
     @Test
     void shuffledEpochsHoldEveryImageOnce() {
-        try (DataLoader loader = new DataLoader(images(101), 10, new DataLoader.Options(true, false, SHIFT_AND_FLIP, 3))) {
+        try (DataLoader loader =
+                new DataLoader(images(101), 10, new DataLoader.Options(true, false, SHIFT_AND_FLIP, 3))) {
             assertEquals(11, loader.batches());
-            int[] order = lines(loader, 4).stream().mapToInt(DataLoaderTest::first).toArray();
+            int[] order =
+                    lines(loader, 4).stream().mapToInt(DataLoaderTest::first).toArray();
             assertFalse(Arrays.equals(IntStream.range(0, 101).toArray(), order), "shuffled");
-            assertArrayEquals(IntStream.range(0, 101).toArray(), Arrays.stream(order).sorted().toArray());
+            assertArrayEquals(
+                    IntStream.range(0, 101).toArray(),
+                    Arrays.stream(order).sorted().toArray());
             for (String line : lines(loader, 4)) {
                 int i = first(line);
                 assertTrue(line.startsWith(i + "," + (i + 1) + " class " + i % 7 + " "), line);
@@ -126,7 +132,9 @@ class DataLoaderTest {
             assertEquals(20, lines(training, 0).size());
             assertEquals(3, evaluation.batches());
             List<String> all = lines(evaluation, 9);
-            assertArrayEquals(IntStream.range(0, 25).toArray(), all.stream().mapToInt(DataLoaderTest::first).toArray());
+            assertArrayEquals(
+                    IntStream.range(0, 25).toArray(),
+                    all.stream().mapToInt(DataLoaderTest::first).toArray());
             assertTrue(all.stream().allMatch(line -> line.endsWith(" draws [0, 0, 0]")));
             List<Integer> limits = new ArrayList<>();
             evaluation.epoch(0).forEach(batch -> limits.add(batch.pixels().limit()));
@@ -138,8 +146,8 @@ class DataLoaderTest {
     void drawsAreUniform() {
         int count = 20_000;
         int[][] seen = new int[3][5];
-        try (DataLoader loader = DataLoader.training(Images.of(counting(count, 0), new int[count], 1, 1, 1), 100,
-                SHIFT_AND_FLIP, 11)) {
+        try (DataLoader loader =
+                DataLoader.training(Images.of(counting(count, 0), new int[count], 1, 1, 1), 100, SHIFT_AND_FLIP, 11)) {
             for (Batch batch : loader.epoch(0)) {
                 for (int i = 0; i < batch.size(); i++) {
                     seen[0][batch.draws()[3 * i] + 2]++;
@@ -173,7 +181,8 @@ class DataLoaderTest {
             Batch last = earlier;
             assertEquals(10, last.labels().length, "the last batch lives until the next epoch");
             loader.epoch(1);
-            assertEquals("use after the next batch was asked for: Batch of 10 images",
+            assertEquals(
+                    "use after the next batch was asked for: Batch of 10 images",
                     assertThrows(IllegalStateException.class, last::draws).getMessage());
         }
     }
@@ -231,7 +240,8 @@ class DataLoaderTest {
             epoch.next();
             epoch.next();
             EffconvException failure = assertThrows(EffconvException.class, epoch::next);
-            assertTrue(failure.getMessage().startsWith("reading epoch 3 failed: java.lang.IndexOutOfBounds"),
+            assertTrue(
+                    failure.getMessage().startsWith("reading epoch 3 failed: java.lang.IndexOutOfBounds"),
                     failure.getMessage());
             assertTrue(failure.getCause() instanceof IndexOutOfBoundsException);
             assertThrows(EffconvException.class, epoch::next, "and does so again, rather than wait for ever");
@@ -240,12 +250,16 @@ class DataLoaderTest {
 
     @Test
     void badSettings() {
-        assertEquals("batch size 0 is out of range, expected 1 or more",
+        assertEquals(
+                "batch size 0 is out of range, expected 1 or more",
                 rejection(() -> DataLoader.evaluation(images(5), 0)));
-        assertEquals("batch size 6 leaves no full batch of 5 images, expected at most 5",
+        assertEquals(
+                "batch size 6 leaves no full batch of 5 images, expected at most 5",
                 rejection(() -> DataLoader.training(images(5), 6, Augmentation.none(), 0)));
-        assertEquals("augmentation: pad 65 is out of range, expected 0 to 64", rejection(() -> new Augmentation(65, true)));
-        assertEquals("augmentation: pad -1 is out of range, expected 0 to 64", rejection(() -> new Augmentation(-1, true)));
+        assertEquals(
+                "augmentation: pad 65 is out of range, expected 0 to 64", rejection(() -> new Augmentation(65, true)));
+        assertEquals(
+                "augmentation: pad -1 is out of range, expected 0 to 64", rejection(() -> new Augmentation(-1, true)));
         try (DataLoader loader = DataLoader.evaluation(images(5), 1000)) {
             assertEquals(5, loader.batchSize());
         }

@@ -25,15 +25,29 @@ class HeapTest {
     @Test
     void theErrorSaysHowMuchIsNeeded() throws Exception {
         String message = opening("planted:3,train=100000,test=8,size=32", "64m");
-        assertTrue(message.contains("planted:3") && message.contains("takes 97 MiB of Java heap, which may grow to"), message);
+        assertTrue(
+                message.contains("planted:3") && message.contains("takes 97 MiB of Java heap, which may grow to"),
+                message);
         String enough = message.replaceAll("(?s).*-Xmx(\\d+m)\\).*", "$1");
-        assertEquals("opened", opening("planted:3,train=100000,test=8,size=32", enough).lines().reduce((a, b) -> b).orElseThrow());
+        assertEquals(
+                "opened",
+                opening("planted:3,train=100000,test=8,size=32", enough)
+                        .lines()
+                        .reduce((a, b) -> b)
+                        .orElseThrow());
     }
 
     private static String opening(String data, String heap) throws IOException, InterruptedException {
         Process process = new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx" + heap, "-XX:+UseSerialGC", "-cp",
-                System.getProperty("java.class.path"), Opening.class.getName(), data).redirectErrorStream(true).start();
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx" + heap,
+                        "-XX:+UseSerialGC",
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Opening.class.getName(),
+                        data)
+                .redirectErrorStream(true)
+                .start();
         String output = new String(process.getInputStream().readAllBytes());
         process.waitFor();
         return output;

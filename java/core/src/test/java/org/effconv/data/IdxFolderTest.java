@@ -71,35 +71,47 @@ class IdxFolderTest {
     void saysWhichOfTwoFilesIsUsed() {
         Path second = folder.resolve("train-images-idx3-ubyte.gz");
         write(second, gzip(idxImages(4, 50)));
-        assertEquals(List.of(second + ": is not used, since " + trainImages + " stands beside it"),
-                TestFiles.warnings(IdxFolder.class, () -> assertEquals(0, Datasets.open(folder.toString()).train().pixel(0, 0, 0, 0))));
+        assertEquals(
+                List.of(second + ": is not used, since " + trainImages + " stands beside it"),
+                TestFiles.warnings(
+                        IdxFolder.class,
+                        () -> assertEquals(
+                                0, Datasets.open(folder.toString()).train().pixel(0, 0, 0, 0))));
         write(folder.resolve("train/a/1.png"), new byte[1]);
-        assertEquals(List.of(folder + ": holds IDX files and class folders of images; only the IDX files are used"),
+        assertEquals(
+                List.of(folder + ": holds IDX files and class folders of images; only the IDX files are used"),
                 TestFiles.warnings(Datasets.class, () -> Datasets.open(folder.toString())));
     }
 
     @Test
     void namesClassesByTheirFile() {
         write(folder.resolve("classes.txt"), "shoe\nbag\nhat\n".getBytes(StandardCharsets.UTF_8));
-        assertEquals(List.of("shoe", "bag", "hat"), Datasets.open(folder.toString()).classNames());
+        assertEquals(
+                List.of("shoe", "bag", "hat"), Datasets.open(folder.toString()).classNames());
         write(folder.resolve("classes.txt"), "shoe\n".getBytes(StandardCharsets.UTF_8));
-        assertEquals(folder.resolve("classes.txt") + ": names 1 classes, expected at least 2, one a line", rejection(folder));
+        assertEquals(
+                folder.resolve("classes.txt") + ": names 1 classes, expected at least 2, one a line",
+                rejection(folder));
     }
 
     @Test
     void missingFile() {
         TestFiles.delete(testLabels);
-        assertEquals(folder + ": file t10k-labels-idx1-ubyte is missing, expected it (or t10k-labels-idx1-ubyte.gz) beside "
-                + "the other three IDX files", rejection(folder));
+        assertEquals(
+                folder + ": file t10k-labels-idx1-ubyte is missing, expected it (or t10k-labels-idx1-ubyte.gz) beside "
+                        + "the other three IDX files",
+                rejection(folder));
     }
 
     @Test
     void wrongMagic() {
         write(trainImages, idx(0x801, new int[] {4, 2, 3}, new byte[24]));
-        assertEquals(trainImages + ": magic number 0x00000801, expected 0x00000803 (images as unsigned bytes)",
+        assertEquals(
+                trainImages + ": magic number 0x00000801, expected 0x00000803 (images as unsigned bytes)",
                 rejection(folder));
         write(trainLabels, idx(0x0d01, new int[] {4}, new byte[16]));
-        assertEquals(trainLabels + ": magic number 0x00000d01, expected 0x00000801 (labels as unsigned bytes)",
+        assertEquals(
+                trainLabels + ": magic number 0x00000d01, expected 0x00000801 (labels as unsigned bytes)",
                 rejection(folder));
     }
 
@@ -120,7 +132,8 @@ class IdxFolderTest {
         Path file = folder.resolve("train-images-idx3-ubyte.gz");
         byte[] whole = gzip(idxImages(4, 0));
         write(file, Arrays.copyOf(whole, whole.length - 20));
-        assertEquals(file + ": is truncated: the gzip data ends early, expected 40 bytes by its header", rejection(folder));
+        assertEquals(
+                file + ": is truncated: the gzip data ends early, expected 40 bytes by its header", rejection(folder));
         write(file, idxImages(4, 0));
         assertEquals(file + ": is not a gzip file (Not in GZIP format), expected one by its name", rejection(folder));
         byte[] flipped = whole.clone();
@@ -132,15 +145,19 @@ class IdxFolderTest {
     @Test
     void absurdHeadersAllocateNothing() {
         write(trainImages, idx(0x803, new int[] {4, 5000, 28}, new byte[0]));
-        assertEquals(trainImages + ": image size 5000x28 is out of range, expected 1 to 4096 pixels a side",
+        assertEquals(
+                trainImages + ": image size 5000x28 is out of range, expected 1 to 4096 pixels a side",
                 rejection(folder));
         write(trainImages, idx(0x803, new int[] {-1, 28, 28}, new byte[0]));
-        assertEquals(trainImages + ": 4294967295 images of 784 bytes exceed what one part of a dataset may hold (2147483639 "
-                + "bytes)", rejection(folder));
+        assertEquals(
+                trainImages + ": 4294967295 images of 784 bytes exceed what one part of a dataset may hold (2147483639 "
+                        + "bytes)",
+                rejection(folder));
         write(trainLabels, idx(0x801, new int[] {2_000_000_000}, new byte[3]));
         var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         long before = threads.getCurrentThreadAllocatedBytes();
-        assertEquals(trainLabels + ": is truncated: holds 11 bytes, expected 2000000008 by its header", rejection(folder));
+        assertEquals(
+                trainLabels + ": is truncated: holds 11 bytes, expected 2000000008 by its header", rejection(folder));
         long allocated = threads.getCurrentThreadAllocatedBytes() - before;
         assertTrue(allocated < 10_000_000, "allocated " + allocated + " bytes for a file of 11");
     }
@@ -148,7 +165,8 @@ class IdxFolderTest {
     @Test
     void countsDiffer() {
         write(trainLabels, idxLabels(1, 0, 1, 0, 1));
-        assertEquals(trainImages + ": holds 4 images, expected 5 as " + trainLabels + " holds labels", rejection(folder));
+        assertEquals(
+                trainImages + ": holds 4 images, expected 5 as " + trainLabels + " holds labels", rejection(folder));
     }
 
     @Test
@@ -158,7 +176,8 @@ class IdxFolderTest {
         write(trainLabels, idxLabels(1, 0, 200, 0));
         assertEquals(trainLabels + ": label 200 at index 2 is out of range, expected 0 to 1", rejection(folder));
         write(trainLabels, idxLabels(1, 2, 1, 2));
-        assertEquals(trainLabels + ": labels do not count classes from 0: class 0 has no image, expected at least 2 classes",
+        assertEquals(
+                trainLabels + ": labels do not count classes from 0: class 0 has no image, expected at least 2 classes",
                 rejection(folder));
     }
 
@@ -171,6 +190,7 @@ class IdxFolderTest {
     @Test
     void sizesOfPartsDiffer() {
         write(folder.resolve("t10k-images-idx3-ubyte"), idx(0x803, new int[] {2, 3, 2}, new byte[12]));
-        assertEquals(folder + ": test images are 3x2x1, expected the size of the training images, 2x3x1", rejection(folder));
+        assertEquals(
+                folder + ": test images are 3x2x1, expected the size of the training images, 2x3x1", rejection(folder));
     }
 }

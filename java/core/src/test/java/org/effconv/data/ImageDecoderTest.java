@@ -84,16 +84,25 @@ class ImageDecoderTest {
     }
 
     private static byte[] component(int space, boolean alpha, int type, IntBinaryOperator level) {
-        ColorModel model = new ComponentColorModel(ColorSpace.getInstance(space), alpha, false,
-                alpha ? Transparency.TRANSLUCENT : Transparency.OPAQUE, type);
-        return encode("png", samples(model, model.createCompatibleWritableRaster(WIDTH, HEIGHT), level,
-                type == DataBuffer.TYPE_USHORT ? 65535 : 255));
+        ColorModel model = new ComponentColorModel(
+                ColorSpace.getInstance(space),
+                alpha,
+                false,
+                alpha ? Transparency.TRANSLUCENT : Transparency.OPAQUE,
+                type);
+        return encode(
+                "png",
+                samples(
+                        model,
+                        model.createCompatibleWritableRaster(WIDTH, HEIGHT),
+                        level,
+                        type == DataBuffer.TYPE_USHORT ? 65535 : 255));
     }
 
     private static byte[] palette(int depth, byte[] red, byte[] green, byte[] blue, IntBinaryOperator index) {
         IndexColorModel model = new IndexColorModel(depth, red.length, red, green, blue);
-        BufferedImage image = new BufferedImage(WIDTH, HEIGHT,
-                depth < 8 ? BufferedImage.TYPE_BYTE_BINARY : BufferedImage.TYPE_BYTE_INDEXED, model);
+        BufferedImage image = new BufferedImage(
+                WIDTH, HEIGHT, depth < 8 ? BufferedImage.TYPE_BYTE_BINARY : BufferedImage.TYPE_BYTE_INDEXED, model);
         return encode("png", samples(model, image.getRaster(), index, 0));
     }
 
@@ -115,13 +124,20 @@ class ImageDecoderTest {
             assertEquals(depth, grey[24], "its depth");
             assertGrey(grey, full);
         }
-        byte[] indexed = palette(depth, reversed, reversed, reversed, (y, x) -> most - greys(depth).applyAsInt(y, x));
+        byte[] indexed = palette(
+                depth,
+                reversed,
+                reversed,
+                reversed,
+                (y, x) -> most - greys(depth).applyAsInt(y, x));
         assertEquals(3, indexed[25], "colour type of a palette");
         assertGrey(indexed, full);
         for (int space : new int[] {ColorSpace.CS_GRAY, ColorSpace.CS_sRGB}) {
             for (boolean alpha : new boolean[] {false, true}) {
                 assertGrey(component(space, alpha, DataBuffer.TYPE_BYTE, full), full);
-                assertGrey(component(space, alpha, DataBuffer.TYPE_USHORT, (y, x) -> 256 * full.applyAsInt(y, x) + 77), full);
+                assertGrey(
+                        component(space, alpha, DataBuffer.TYPE_USHORT, (y, x) -> 256 * full.applyAsInt(y, x) + 77),
+                        full);
             }
         }
         assertGrey(jpegOfSamples(HEIGHT, WIDTH, (y, x) -> new int[] {most * 40 % 256}), (y, x) -> most * 40 % 256);
@@ -133,16 +149,24 @@ class ImageDecoderTest {
         byte[] others = {10, 20, 7};
         assertGrey(palette(8, red, others, others, (y, x) -> x % 2), (y, x) -> x % 2 == 0 ? 10 : 20);
         Decoded coloured = decode(palette(8, red, others, others, (y, x) -> y == 3 && x == 4 ? 2 : 0), HEIGHT, WIDTH);
-        assertEquals(List.of(false, (byte) 200, (byte) 7),
+        assertEquals(
+                List.of(false, (byte) 200, (byte) 7),
                 List.of(coloured.grey(), coloured.pixels()[3 * 19], coloured.pixels()[3 * 19 + 1]));
     }
 
     @ParameterizedTest
-    @CsvSource({"10,20,30,40, 207,198,190", "0,0,0,255, 0,0,0", "255,0,0,0, 0,255,255", "0,0,0,0, 255,255,255", "3,250,128,9, 243,5,123"})
+    @CsvSource({
+        "10,20,30,40, 207,198,190",
+        "0,0,0,255, 0,0,0",
+        "255,0,0,0, 0,255,255",
+        "0,0,0,0, 255,255,255",
+        "3,250,128,9, 243,5,123"
+    })
     void inksAreSubtracted(int c, int m, int y, int k, int red, int green, int blue) {
         byte[] rgb = {(byte) red, (byte) green, (byte) blue};
         byte[] plain = jpegOfSamples(HEIGHT, WIDTH, (row, x) -> new int[] {c, m, y, k});
-        byte[] adobe = withAdobe(jpegOfSamples(HEIGHT, WIDTH, (row, x) -> new int[] {255 - c, 255 - m, 255 - y, 255 - k}), 0);
+        byte[] adobe =
+                withAdobe(jpegOfSamples(HEIGHT, WIDTH, (row, x) -> new int[] {255 - c, 255 - m, 255 - y, 255 - k}), 0);
         for (byte[] file : List.of(plain, adobe)) {
             byte[] pixels = decode(file, HEIGHT, WIDTH).pixels();
             for (int p = 0; p < pixels.length; p += 3) {
@@ -168,16 +192,26 @@ class ImageDecoderTest {
 
     /** A letter that looks different in each of the eight ways, as its rows are stored and as they are shown. */
     @ParameterizedTest
-    @CsvSource({"1, 110 100 100", "2, 011 001 001", "3, 001 001 011", "4, 100 100 110", "5, 111 100 000", "6, 111 001 000", "7, 000 001 111",
-        "8, 000 100 111"})
+    @CsvSource({
+        "1, 110 100 100",
+        "2, 011 001 001",
+        "3, 001 001 011",
+        "4, 100 100 110",
+        "5, 111 100 000",
+        "6, 111 001 000",
+        "7, 000 001 111",
+        "8, 000 100 111"
+    })
     void turnedAsExifSays(int orientation, String shown) {
         int side = 8; // of a block of JPEG, so that every block is flat and exact
         String[] letter = {"110", "100", "100"};
         int width = 3 * side;
-        byte[] stored = jpegOfSamples(width, width, (y, x) -> new int[] {letter[y / side].charAt(x / side) == '1' ? 255 : 0});
+        byte[] stored =
+                jpegOfSamples(width, width, (y, x) -> new int[] {letter[y / side].charAt(x / side) == '1' ? 255 : 0});
         String[] rows = shown.split(" ");
         for (ByteOrder order : List.of(ByteOrder.BIG_ENDIAN, ByteOrder.LITTLE_ENDIAN)) {
-            byte[] pixels = decode(withExif(stored, orientation, order), width, width).pixels();
+            byte[] pixels =
+                    decode(withExif(stored, orientation, order), width, width).pixels();
             for (int p = 0; p < width * width; p++) {
                 int expected = rows[p / width / side].charAt(p % width / side) == '1' ? 255 : 0;
                 assertEquals(expected, pixels[3 * p] & 0xff, orientation + " at " + p);
@@ -189,7 +223,8 @@ class ImageDecoderTest {
     void aPngIsTurnedToo() {
         BufferedImage image = new BufferedImage(WIDTH, HEIGHT, BufferedImage.TYPE_INT_RGB);
         image.setRGB(0, 0, 0x010203);
-        byte[] pixels = decode(withChunk(encode("png", image), "eXIf", exif(6, ByteOrder.BIG_ENDIAN)), WIDTH, HEIGHT).pixels();
+        byte[] pixels = decode(withChunk(encode("png", image), "eXIf", exif(6, ByteOrder.BIG_ENDIAN)), WIDTH, HEIGHT)
+                .pixels();
         int corner = 3 * (HEIGHT - 1); // what is stored at the left of the top row is shown at its right
         assertArrayEquals(new byte[] {1, 2, 3}, Arrays.copyOfRange(pixels, corner, corner + 3));
     }
@@ -199,18 +234,27 @@ class ImageDecoderTest {
         byte[] stored = jpegOfSamples(HEIGHT, WIDTH, (y, x) -> new int[] {40 * x});
         byte[] expected = decode(stored, HEIGHT, WIDTH).pixels();
         byte[] block = withExif(new byte[2], 6, ByteOrder.BIG_ENDIAN);
-        for (int length = 12; length < block.length - 4; length++) { // up to within the first tag, and a part of the second
+        for (int length = 12;
+                length < block.length - 4;
+                length++) { // up to within the first tag, and a part of the second
             byte[] cut = Arrays.copyOfRange(block, 6, Math.min(length, block.length - 9));
-            assertArrayEquals(expected, decode(TestFiles.withSegment(stored, 0xe1, cut), HEIGHT, WIDTH).pixels());
+            assertArrayEquals(
+                    expected,
+                    decode(TestFiles.withSegment(stored, 0xe1, cut), HEIGHT, WIDTH)
+                            .pixels());
         }
         for (int value : new int[] {0, 9, 0xffff}) {
-            assertArrayEquals(expected, decode(withExif(stored, value, ByteOrder.BIG_ENDIAN), HEIGHT, WIDTH).pixels());
+            assertArrayEquals(
+                    expected,
+                    decode(withExif(stored, value, ByteOrder.BIG_ENDIAN), HEIGHT, WIDTH)
+                            .pixels());
         }
     }
 
     @Test
     void aPngIsCheckedWhole() {
-        byte[] png = withChunk(component(ColorSpace.CS_GRAY, false, DataBuffer.TYPE_BYTE, greys(8)), "tEXt", new byte[] {'a', 0, 'b'});
+        byte[] png = withChunk(
+                component(ColorSpace.CS_GRAY, false, DataBuffer.TYPE_BYTE, greys(8)), "tEXt", new byte[] {'a', 0, 'b'});
         assertGrey(Arrays.copyOf(png, png.length + 50), greys(8)); // what follows the end is none of its business
         TreeSet<String> said = new TreeSet<>();
         for (int at = 8; at < png.length; at++) {
@@ -220,7 +264,10 @@ class ImageDecoderTest {
             said.add(message.replaceAll("chunk .* at byte \\d+|holds \\d+", "..."));
             assertTrue(refusal(Arrays.copyOf(png, at)).startsWith("file: is truncated: holds " + at + " bytes"));
         }
-        assertEquals(List.of("file: is damaged: the checksum of the PNG ... is wrong", "file: is truncated: ... bytes without the PNG end chunk"),
+        assertEquals(
+                List.of(
+                        "file: is damaged: the checksum of the PNG ... is wrong",
+                        "file: is truncated: ... bytes without the PNG end chunk"),
                 List.copyOf(said));
     }
 
@@ -239,7 +286,9 @@ class ImageDecoderTest {
             String message = rejection(() -> decode(damaged, 64, 64));
             assertTrue(message.startsWith("file: is damaged (Corrupt JPEG data: "), message);
         }
-        assertArrayEquals(decode(jpeg, 64, 64).pixels(), decode(Arrays.copyOf(jpeg, jpeg.length + 50), 64, 64).pixels());
+        assertArrayEquals(
+                decode(jpeg, 64, 64).pixels(),
+                decode(Arrays.copyOf(jpeg, jpeg.length + 50), 64, 64).pixels());
     }
 
     private static final int SIDE = 64;
@@ -281,23 +330,29 @@ class ImageDecoderTest {
     }
 
     private static void assertSame(byte[] expected, byte[] file) {
-        assertArrayEquals(decode(expected, SIDE, SIDE).pixels(), decode(file, SIDE, SIDE).pixels());
+        assertArrayEquals(
+                decode(expected, SIDE, SIDE).pixels(), decode(file, SIDE, SIDE).pixels());
     }
 
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void aTruncatedJpegIsRefusedWhereverItEnds(boolean progressive) {
         byte[] jpeg = drawn(progressive);
-        List<Integer> ends = new ArrayList<>(List.of(jpeg.length - 1, jpeg.length - 2, jpeg.length - 3, jpeg.length / 2));
+        List<Integer> ends =
+                new ArrayList<>(List.of(jpeg.length - 1, jpeg.length - 2, jpeg.length - 3, jpeg.length / 2));
         for (int scan = marker(jpeg, 0xda, 0); scan >= 0; scan = marker(jpeg, 0xda, scan + 1)) {
             ends.addAll(List.of(scan, scan + 1, scan + 2, scan + 3, scan + 8, scan + 20));
         }
         assertEquals(progressive, ends.size() > 10);
         byte[] thumbnail = withSegment(jpeg, 0xe2, jpegOfSamples(8, 8, (y, x) -> new int[] {0}));
         for (int end : ends) {
-            assertEquals("file: is truncated: holds " + end + " bytes without the JPEG end marker", refusalOfDrawn(Arrays.copyOf(jpeg, end)));
+            assertEquals(
+                    "file: is truncated: holds " + end + " bytes without the JPEG end marker",
+                    refusalOfDrawn(Arrays.copyOf(jpeg, end)));
             int with = end + thumbnail.length - jpeg.length;
-            assertEquals("file: is truncated: holds " + with + " bytes without the JPEG end marker", refusalOfDrawn(Arrays.copyOf(thumbnail, with)));
+            assertEquals(
+                    "file: is truncated: holds " + with + " bytes without the JPEG end marker",
+                    refusalOfDrawn(Arrays.copyOf(thumbnail, with)));
         }
     }
 
@@ -319,7 +374,9 @@ class ImageDecoderTest {
         for (byte[] remarked : List.of(revision, coefficients, withAdobe(jpeg, 9))) {
             assertSame(jpeg, remarked);
             byte[] damaged = inserted(remarked, remarked.length - 2, 1, 1, 1, 1);
-            assertTrue(refusalOfDrawn(damaged).startsWith("file: is damaged (Corrupt JPEG data: "), refusalOfDrawn(damaged));
+            assertTrue(
+                    refusalOfDrawn(damaged).startsWith("file: is damaged (Corrupt JPEG data: "),
+                    refusalOfDrawn(damaged));
         }
     }
 
@@ -340,6 +397,7 @@ class ImageDecoderTest {
         int tables = marker(jpeg, 0xc4, first);
         int end = tables > 0 && tables < second ? tables : second;
         byte[] twice = joined(Arrays.copyOf(jpeg, end), Arrays.copyOfRange(jpeg, first, jpeg.length));
-        assertTrue(refusalOfDrawn(twice).startsWith("file: is damaged (Inconsistent progression"), refusalOfDrawn(twice));
+        assertTrue(
+                refusalOfDrawn(twice).startsWith("file: is damaged (Inconsistent progression"), refusalOfDrawn(twice));
     }
 }

@@ -77,7 +77,8 @@ class ImageFolderTest {
         Images train = Datasets.open(folder.toString()).train();
         for (int y = 0; y < 4; y++) {
             for (int x = 0; x < 5; x++) {
-                assertEquals(List.of(10 * y, 20 * x, y + x),
+                assertEquals(
+                        List.of(10 * y, 20 * x, y + x),
                         List.of(train.pixel(2, y, x, 0), train.pixel(2, y, x, 1), train.pixel(2, y, x, 2)));
             }
         }
@@ -101,8 +102,12 @@ class ImageFolderTest {
     }
 
     private static List<Object> content(Images part) {
-        return List.of(Arrays.stream(part.labels()).boxed().toList(),
-                IntStream.range(0, part.count()).mapToObj(i -> Arrays.stream(firstPixel(part, i)).boxed().toList()).toList());
+        return List.of(
+                Arrays.stream(part.labels()).boxed().toList(),
+                IntStream.range(0, part.count())
+                        .mapToObj(
+                                i -> Arrays.stream(firstPixel(part, i)).boxed().toList())
+                        .toList());
     }
 
     @Test
@@ -115,8 +120,10 @@ class ImageFolderTest {
         assertEquals(content(taken.train()), content(data.train()));
         assertEquals(content(taken.test()), content(data.test()));
         assertArrayEquals(taken.mean(), data.mean());
-        assertTrue(rejection(() -> Datasets.open(folder.toString(), 3, 1, LoadListener.silent())).contains("b.png"));
-        assertTrue(rejection(() -> Datasets.open(folder.toString(), 2, 0, LoadListener.silent())).contains("0 test images"));
+        assertTrue(rejection(() -> Datasets.open(folder.toString(), 3, 1, LoadListener.silent()))
+                .contains("b.png"));
+        assertTrue(rejection(() -> Datasets.open(folder.toString(), 2, 0, LoadListener.silent()))
+                .contains("0 test images"));
     }
 
     private Map<String, byte[]> entries(String prefix, String part) {
@@ -147,15 +154,21 @@ class ImageFolderTest {
         byte[] whole = zip(entries("", "train"));
         write(train, whole);
         write(test, Arrays.copyOf(whole, whole.length - 30));
-        assertTrue(rejection(folder).startsWith(test + ": is not a whole zip file that can be read ("), rejection(folder));
+        assertTrue(
+                rejection(folder).startsWith(test + ": is not a whole zip file that can be read ("), rejection(folder));
         write(test, zip(Map.of("1.png", new byte[1])));
-        assertEquals(test + ": holds 0 images in 0 class folders, expected at least 2 folders with images", rejection(folder));
+        assertEquals(
+                test + ": holds 0 images in 0 class folders, expected at least 2 folders with images",
+                rejection(folder));
         write(test, zip(Map.of()));
-        assertEquals(test + ": holds 0 images in 0 class folders, expected at least 2 folders with images",
+        assertEquals(
+                test + ": holds 0 images in 0 class folders, expected at least 2 folders with images",
                 rejection(folder));
     }
 
-    /** What a locale without UTF-8 makes of names that are not ASCII: classes would become one, or change their order. */
+    /**
+     * What a locale without UTF-8 makes of names that are not ASCII: classes would become one, or change their order.
+     */
     @Test
     void namesThatTheLocaleCannotReadAreRefused() {
         write(folder.resolve("train.zip"), zip(Map.of("\uFFFD\uFFFD/1.png", new byte[1], "dog/1.png", new byte[1])));
@@ -173,8 +186,12 @@ class ImageFolderTest {
     }
 
     private static byte[] greyWithAlpha(int grey, int alpha) {
-        ComponentColorModel model = new ComponentColorModel(ColorSpace.getInstance(ColorSpace.CS_GRAY), true, false,
-                Transparency.TRANSLUCENT, DataBuffer.TYPE_BYTE);
+        ComponentColorModel model = new ComponentColorModel(
+                ColorSpace.getInstance(ColorSpace.CS_GRAY),
+                true,
+                false,
+                Transparency.TRANSLUCENT,
+                DataBuffer.TYPE_BYTE);
         WritableRaster raster = model.createCompatibleWritableRaster(5, 4);
         for (int y = 0; y < 4; y++) {
             for (int x = 0; x < 5; x++) {
@@ -187,7 +204,9 @@ class ImageFolderTest {
     @Test
     void greyWithAnAlphaChannelKeepsItsBrightness() {
         write(folder.resolve("test/cat/1.png"), greyWithAlpha(128, 255));
-        assertArrayEquals(new int[] {128, 128, 128}, firstPixel(Datasets.open(folder.toString()).test(), 0));
+        assertArrayEquals(
+                new int[] {128, 128, 128},
+                firstPixel(Datasets.open(folder.toString()).test(), 0));
         write(folder.resolve("test/cat/1.png"), greyWithAlpha(128, 254));
         assertTrue(rejection(folder).contains("transparent"), rejection(folder));
     }
@@ -196,35 +215,47 @@ class ImageFolderTest {
     void missingPart() {
         Path only = folder.resolve("only");
         write(only.resolve("train/dog/b.png"), new byte[1]);
-        assertEquals(only.resolve("test") + ": folder is missing, expected it with one folder per class, or test.zip",
+        assertEquals(
+                only.resolve("test") + ": folder is missing, expected it with one folder per class, or test.zip",
                 rejection(only));
     }
 
     @Test
     void classesDiffer() {
         write(folder.resolve("test/fox/1.png"), image("png", RGB, 4, 5, 0));
-        assertEquals(folder.resolve("test") + ": has a class 'fox' unknown to " + folder.resolve("train")
-                + ", expected [cat, dog]", rejection(folder));
+        assertEquals(
+                folder.resolve("test") + ": has a class 'fox' unknown to " + folder.resolve("train")
+                        + ", expected [cat, dog]",
+                rejection(folder));
         TestFiles.delete(folder.resolve("test/dog/2.png"));
         TestFiles.delete(folder.resolve("test/dog"));
-        assertEquals(folder.resolve("test") + ": has no class 'dog', expected the classes of " + folder.resolve("train")
-                + ", [cat, dog]", rejection(folder));
+        assertEquals(
+                folder.resolve("test") + ": has no class 'dog', expected the classes of " + folder.resolve("train")
+                        + ", [cat, dog]",
+                rejection(folder));
     }
 
     @Test
     void emptyClassFolder() {
         TestFiles.delete(folder.resolve("test/dog/2.png"));
-        assertEquals(List.of(folder.resolve("train") + ": skipped 1 entry that is no image of a class: dog/.DS_Store",
+        assertEquals(
+                List.of(
+                        folder.resolve("train") + ": skipped 1 entry that is no image of a class: dog/.DS_Store",
                         folder.resolve("test") + ": skipped 1 entry that is no image of a class: dog/"),
-                TestFiles.warnings(ClassFolders.class, () -> assertEquals(folder.resolve("test")
-                        + ": holds 1 images in 1 class folders, expected at least 2 folders with images", rejection(folder))));
+                TestFiles.warnings(
+                        ClassFolders.class,
+                        () -> assertEquals(
+                                folder.resolve("test")
+                                        + ": holds 1 images in 1 class folders, expected at least 2 folders with images",
+                                rejection(folder))));
     }
 
     @Test
     void sizesDiffer() {
         Path file = folder.resolve("train/dog/c.png");
         write(file, image("png", RGB, 6, 5, 0));
-        assertEquals(file + ": image size 6x5, expected 4x5 as " + folder.resolve("train/cat/x.jpeg"), rejection(folder));
+        assertEquals(
+                file + ": image size 6x5, expected 4x5 as " + folder.resolve("train/cat/x.jpeg"), rejection(folder));
     }
 
     @Test
@@ -232,14 +263,17 @@ class ImageFolderTest {
         Path file = folder.resolve("train/dog/b.png");
         byte[] whole = image("png", RGB, 4, 5, 0xff0a141e);
         write(file, Arrays.copyOf(whole, whole.length / 2));
-        assertEquals(file + ": is truncated: holds " + whole.length / 2 + " bytes without the PNG end chunk", rejection(folder));
+        assertEquals(
+                file + ": is truncated: holds " + whole.length / 2 + " bytes without the PNG end chunk",
+                rejection(folder));
         write(file, "GIF89a".getBytes(StandardCharsets.US_ASCII));
         assertEquals(file + ": is neither a PNG nor a JPEG image by its first bytes", rejection(folder));
         write(file, image("png", ARGB, 4, 5, 0x80ffffff));
         assertEquals(file + ": has transparent pixels, expected an opaque image", rejection(folder));
         Path other = folder.resolve("train/dog/moving.gif");
         write(other, new byte[1]);
-        assertEquals(other + ": is an image of another format by its name, expected .png, .jpg or .jpeg", rejection(folder));
+        assertEquals(
+                other + ": is an image of another format by its name, expected .png, .jpg or .jpeg", rejection(folder));
     }
 
     @Test
@@ -247,7 +281,8 @@ class ImageFolderTest {
         Path file = folder.resolve("train/dog/a.JPG");
         byte[] whole = image("jpg", RGB, 4, 5, 0xff808080);
         write(file, Arrays.copyOf(whole, whole.length - 2));
-        assertEquals(file + ": is truncated: holds " + (whole.length - 2) + " bytes without the JPEG end marker",
+        assertEquals(
+                file + ": is truncated: holds " + (whole.length - 2) + " bytes without the JPEG end marker",
                 rejection(folder));
         write(file, Arrays.copyOf(whole, 200)); // within the tables, before any scan
         assertEquals(file + ": is truncated: holds 200 bytes without the JPEG end marker", rejection(folder));
@@ -259,7 +294,8 @@ class ImageFolderTest {
             write(folder.resolve(String.format("train/dog/c%02d.png", i)), image("png", RGB, i < 20 ? 4 : 3, 5, 0));
         }
         for (int repeat = 0; repeat < 10; repeat++) {
-            assertTrue(rejection(folder).startsWith(folder.resolve("train/dog/c20.png") + ": image size 3x5"),
+            assertTrue(
+                    rejection(folder).startsWith(folder.resolve("train/dog/c20.png") + ": image size 3x5"),
                     rejection(folder));
         }
     }
@@ -268,7 +304,12 @@ class ImageFolderTest {
     void progressEndsWithTheTotal() {
         List<String> heard = new ArrayList<>();
         Datasets.open(folder.toString(), (what, done, total) -> heard.add(what + " " + done + "/" + total));
-        assertEquals(List.of(folder.resolve("train") + " 0/3", folder.resolve("train") + " 3/3",
-                folder.resolve("test") + " 0/2", folder.resolve("test") + " 2/2"), heard);
+        assertEquals(
+                List.of(
+                        folder.resolve("train") + " 0/3",
+                        folder.resolve("train") + " 3/3",
+                        folder.resolve("test") + " 0/2",
+                        folder.resolve("test") + " 2/2"),
+                heard);
     }
 }

@@ -57,7 +57,8 @@ class PlantedTest {
     @ParameterizedTest
     @ValueSource(ints = {3, 5, 9})
     void windowsBelowTheExtentAreTheSameInAllImagesOfAllClasses(int extent) {
-        Images images = Datasets.open("planted:" + extent + ",classes=4,train=12,test=4").train();
+        Images images = Datasets.open("planted:" + extent + ",classes=4,train=12,test=4")
+                .train();
         for (int k = 1; k < extent; k += 2) {
             Map<List<Integer>, Integer> expected = windows(images, 0, k);
             for (int i = 1; i < images.count(); i++) {
@@ -65,19 +66,26 @@ class PlantedTest {
             }
         }
         // and the count does tell classes apart once the window has the extent
-        int other = IntStream.range(1, images.count()).filter(i -> images.label(i) != images.label(0)).findFirst().orElseThrow();
-        assertNotEquals(windows(images, 0, extent).keySet(), windows(images, other, extent).keySet());
+        int other = IntStream.range(1, images.count())
+                .filter(i -> images.label(i) != images.label(0))
+                .findFirst()
+                .orElseThrow();
+        assertNotEquals(
+                windows(images, 0, extent).keySet(),
+                windows(images, other, extent).keySet());
     }
 
     @ParameterizedTest
     @ValueSource(ints = {3, 5, 9, 33})
     void aMatchedFilterOfTheExtentSeparatesTheClasses(int extent) {
-        Images images = Datasets.open("planted:" + extent + ",classes=4,train=400,test=4,noise=4").train();
+        Images images = Datasets.open("planted:" + extent + ",classes=4,train=400,test=4,noise=4")
+                .train();
         int reach = extent - 1;
         int[][] offsets = {{0, reach}, {reach, 0}, {reach, reach}, {-reach, reach}};
         for (int i = 0; i < images.count(); i++) {
             for (int c = 0; c < 4; c++) {
-                double pooled = 0; // global average of relu(a + b - 140), a and b the two taps of a filter of that extent
+                double pooled =
+                        0; // global average of relu(a + b - 140), a and b the two taps of a filter of that extent
                 for (int y = Math.max(0, -offsets[c][0]); y < images.height() - Math.max(0, offsets[c][0]); y++) {
                     for (int x = 0; x < images.width() - offsets[c][1]; x++) {
                         int sum = images.pixel(i, y, x, 0) + images.pixel(i, y + offsets[c][0], x + offsets[c][1], 0);
@@ -156,21 +164,31 @@ class PlantedTest {
         for (int bad : new int[] {4, -3, 1, 35, 0}) {
             assertEquals("planted data: extent " + bad + extent, rejection(() -> Datasets.open("planted:" + bad)));
         }
-        assertEquals("planted data: extent 'nine' is not a number, expected a whole number",
+        assertEquals(
+                "planted data: extent 'nine' is not a number, expected a whole number",
                 rejection(() -> Datasets.open("planted:nine")));
-        assertEquals("planted data: extent '' is not a number, expected a whole number",
+        assertEquals(
+                "planted data: extent '' is not a number, expected a whole number",
                 rejection(() -> Datasets.open("planted:")));
-        assertEquals("planted data: option 'colour=3' is unknown, expected one of [classes, size, train, test, noise, seed] "
-                + "as key=value", rejection(() -> Datasets.open("planted:5,colour=3")));
-        assertEquals("planted data: option 'seed' is unknown, expected one of [classes, size, train, test, noise, seed] "
-                + "as key=value", rejection(() -> Datasets.open("planted:5,seed")));
-        assertEquals("planted data: classes 5 is out of range, expected 2 to 4",
+        assertEquals(
+                "planted data: option 'colour=3' is unknown, expected one of [classes, size, train, test, noise, seed] "
+                        + "as key=value",
+                rejection(() -> Datasets.open("planted:5,colour=3")));
+        assertEquals(
+                "planted data: option 'seed' is unknown, expected one of [classes, size, train, test, noise, seed] "
+                        + "as key=value",
+                rejection(() -> Datasets.open("planted:5,seed")));
+        assertEquals(
+                "planted data: classes 5 is out of range, expected 2 to 4",
                 rejection(() -> Datasets.open("planted:5,classes=5")));
-        assertEquals("planted data: size 20 is out of range, expected 21 to 512",
+        assertEquals(
+                "planted data: size 20 is out of range, expected 21 to 512",
                 rejection(() -> Datasets.open("planted:9,size=20")));
-        assertEquals("planted data: train 1 is out of range, expected 2 to 1000000",
+        assertEquals(
+                "planted data: train 1 is out of range, expected 2 to 1000000",
                 rejection(() -> Datasets.open("planted:9,train=1")));
-        assertEquals("planted data: test 9999999999 is out of range, expected a whole number below 2^31",
+        assertEquals(
+                "planted data: test 9999999999 is out of range, expected a whole number below 2^31",
                 rejection(() -> Datasets.open("planted:9,test=9999999999")));
     }
 }

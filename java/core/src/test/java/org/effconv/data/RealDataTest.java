@@ -35,7 +35,8 @@ class RealDataTest {
         int[] perClass = new int[10];
         IntStream.range(0, 50_000).forEach(i -> perClass[cifar.train().label(i)]++);
         assertArrayEquals(IntStream.generate(() -> 5000).limit(10).toArray(), perClass);
-        // of the original pixels: mean 0.4914 0.4822 0.4465, standard deviation 0.2470 0.2435 0.2616; these are re-compressed
+        // of the original pixels: mean 0.4914 0.4822 0.4465, standard deviation 0.2470 0.2435 0.2616; these are
+        // re-compressed
         float[] mean = cifar.mean();
         float[] std = cifar.std();
         for (int c = 0; c < 3; c++) {
@@ -46,8 +47,13 @@ class RealDataTest {
 
     private static Path folder(String name) {
         String property = System.getProperty("effconv.testdata");
-        Path all = property != null ? Path.of(property)
-                : Sample.folder().getParent().getParent().resolveSibling("shared").resolve("data");
+        Path all = property != null
+                ? Path.of(property)
+                : Sample.folder()
+                        .getParent()
+                        .getParent()
+                        .resolveSibling("shared")
+                        .resolve("data");
         Path folder = all.resolve(name);
         assumeTrue(Files.isDirectory(folder), folder + " is not here; -Deffconv.testdata=<folder> says where it is");
         return folder;

@@ -49,7 +49,8 @@ final class TestFiles {
 
     /** Magic number and dimensions, big-endian, then the content. */
     static byte[] idx(int magic, int[] dims, byte[] content) {
-        ByteBuffer file = ByteBuffer.allocate(4 + 4 * dims.length + content.length).putInt(magic);
+        ByteBuffer file =
+                ByteBuffer.allocate(4 + 4 * dims.length + content.length).putInt(magic);
         for (int dim : dims) {
             file.putInt(dim);
         }
@@ -146,12 +147,15 @@ final class TestFiles {
         });
     }
 
-    /** A JPEG of what {@code samples} gives for each pixel (y, x), stored as it is: one sample grey, four inks or YCCK. */
+    /**
+     * A JPEG of what {@code samples} gives for each pixel (y, x), stored as it is: one sample grey, four inks or YCCK.
+     */
     static byte[] jpegOfSamples(int height, int width, BiFunction<Integer, Integer, int[]> samples) {
         return jpegOfSamples(height, width, samples, false);
     }
 
-    static byte[] jpegOfSamples(int height, int width, BiFunction<Integer, Integer, int[]> samples, boolean progressive) {
+    static byte[] jpegOfSamples(
+            int height, int width, BiFunction<Integer, Integer, int[]> samples, boolean progressive) {
         int bands = samples.apply(0, 0).length;
         WritableRaster raster = Raster.createInterleavedRaster(DataBuffer.TYPE_BYTE, width, height, bands, null);
         for (int y = 0; y < height; y++) {
@@ -177,8 +181,13 @@ final class TestFiles {
     /** A JPEG with one more segment, the first. */
     static byte[] withSegment(byte[] jpeg, int marker, byte[] data) {
         ByteBuffer with = ByteBuffer.allocate(jpeg.length + 4 + data.length);
-        return with.put(jpeg, 0, 2).put((byte) 0xff).put((byte) marker).putShort((short) (2 + data.length)).put(data)
-                .put(jpeg, 2, jpeg.length - 2).array();
+        return with.put(jpeg, 0, 2)
+                .put((byte) 0xff)
+                .put((byte) marker)
+                .putShort((short) (2 + data.length))
+                .put(data)
+                .put(jpeg, 2, jpeg.length - 2)
+                .array();
     }
 
     /** The segment by which programs say how inks are stored. */
@@ -188,22 +197,42 @@ final class TestFiles {
 
     static byte[] withExif(byte[] jpeg, int orientation, ByteOrder order) {
         byte[] block = exif(orientation, order);
-        return withSegment(jpeg, 0xe1, ByteBuffer.allocate(6 + block.length).put("Exif\0\0".getBytes(StandardCharsets.US_ASCII)).put(block).array());
+        return withSegment(
+                jpeg,
+                0xe1,
+                ByteBuffer.allocate(6 + block.length)
+                        .put("Exif\0\0".getBytes(StandardCharsets.US_ASCII))
+                        .put(block)
+                        .array());
     }
 
     /** A block of two tags, the second of which is the orientation. */
     static byte[] exif(int orientation, ByteOrder order) {
         ByteBuffer block = ByteBuffer.allocate(8 + 2 + 2 * 12 + 4).order(order);
-        block.putShort((short) (order == ByteOrder.LITTLE_ENDIAN ? 0x4949 : 0x4d4d)).putShort((short) 42).putInt(8).putShort((short) 2);
-        block.putShort((short) 0x0100).putShort((short) 3).putInt(1).putShort((short) 7).putShort((short) 0);
-        block.putShort((short) 0x0112).putShort((short) 3).putInt(1).putShort((short) orientation).putShort((short) 0);
+        block.putShort((short) (order == ByteOrder.LITTLE_ENDIAN ? 0x4949 : 0x4d4d))
+                .putShort((short) 42)
+                .putInt(8)
+                .putShort((short) 2);
+        block.putShort((short) 0x0100)
+                .putShort((short) 3)
+                .putInt(1)
+                .putShort((short) 7)
+                .putShort((short) 0);
+        block.putShort((short) 0x0112)
+                .putShort((short) 3)
+                .putInt(1)
+                .putShort((short) orientation)
+                .putShort((short) 0);
         return block.array();
     }
 
     /** A PNG with one more chunk before its end, whose checksum is right. */
     static byte[] withChunk(byte[] png, String type, byte[] data) {
         ByteBuffer with = ByteBuffer.allocate(png.length + 12 + data.length);
-        with.put(png, 0, png.length - 12).putInt(data.length).put(type.getBytes(StandardCharsets.US_ASCII)).put(data);
+        with.put(png, 0, png.length - 12)
+                .putInt(data.length)
+                .put(type.getBytes(StandardCharsets.US_ASCII))
+                .put(data);
         CRC32 crc = new CRC32();
         crc.update(with.array(), png.length - 12 + 4, 4 + data.length);
         return with.putInt((int) crc.getValue()).put(png, png.length - 12, 12).array();
@@ -220,7 +249,10 @@ final class TestFiles {
         } finally {
             logger.detachAppender(heard);
         }
-        return heard.list.stream().filter(e -> e.getLevel() == Level.WARN).map(ILoggingEvent::getFormattedMessage).toList();
+        return heard.list.stream()
+                .filter(e -> e.getLevel() == Level.WARN)
+                .map(ILoggingEvent::getFormattedMessage)
+                .toList();
     }
 
     private interface Writing {

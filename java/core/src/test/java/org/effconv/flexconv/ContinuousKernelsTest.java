@@ -57,7 +57,9 @@ class ContinuousKernelsTest {
             double[] next = new double[32];
             for (int h = 0; h < 32; h++) {
                 int at = (i * 32 + h) * 2;
-                double g = Math.exp(-0.5 * (Math.pow(p[256 + at] * (x[0] - p[at]), 2) + Math.pow(p[256 + at + 1] * (x[1] - p[at + 1]), 2)))
+                double g = Math.exp(-0.5
+                                * (Math.pow(p[256 + at] * (x[0] - p[at]), 2)
+                                        + Math.pow(p[256 + at + 1] * (x[1] - p[at + 1]), 2)))
                         * Math.sin(p[512 + at] * x[0] + p[512 + at + 1] * x[1] + p[768 + i * 32 + h]);
                 double sum = 1;
                 if (i > 0) {
@@ -82,21 +84,29 @@ class ContinuousKernelsTest {
         assertEquals(3, MagNet.size(new double[] {0, 0.01, 0, 1.1 / (16 * reach)}, 33));
         assertEquals(33, MagNet.size(new double[] {0, 9, 0, 9}, 33));
         assertEquals(1, MagNet.size(new double[] {0, 9, 0, 9}, 1));
-        assertEquals(7, MagNet.size(new double[] {-0.15, 1 / (16 * reach), 0, 0.01}, 33)); // centre 2.4 rings away, reach 1 more
+        assertEquals(
+                7,
+                MagNet.size(
+                        new double[] {-0.15, 1 / (16 * reach), 0, 0.01}, 33)); // centre 2.4 rings away, reach 1 more
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY})
     void aMaskThatIsNotFiniteHasNoSize(double broken) {
         try (Backend backend = CpuBackend.open(1)) {
-            NetworkPlan plan = NetworkPlan.of(Architecture.parse(SmallSearch.NETWORK, "test"), new NetworkPlan.Input(9, 7, 2, 3));
+            NetworkPlan plan =
+                    NetworkPlan.of(Architecture.parse(SmallSearch.NETWORK, "test"), new NetworkPlan.Input(9, 7, 2, 3));
             for (int i = 0; i < 4; i++) {
                 try (ContinuousKernels kernels = new ContinuousKernels(backend, DataType.F32, plan, 3)) {
                     double[] mask = {0, 0.2, 0, 0.2};
                     mask[i] = broken;
                     backend.write(kernels.parameters().get(4).value(), mask); // the second layer's
-                    String message = assertThrows(JobFailed.class, kernels::sizes).getMessage();
-                    assertTrue(message.startsWith("the mask of layer " + plan.sizedLayers().get(1).name() + " is " + broken), message);
+                    String message =
+                            assertThrows(JobFailed.class, kernels::sizes).getMessage();
+                    assertTrue(
+                            message.startsWith("the mask of layer "
+                                    + plan.sizedLayers().get(1).name() + " is " + broken),
+                            message);
                 }
             }
         }
@@ -104,8 +114,10 @@ class ContinuousKernelsTest {
 
     @Test
     void gradientsAgreeWithCentralDifferences() {
-        try (Backend backend = CpuBackend.open(1); GradientCheck check = new GradientCheck(backend, 4)) {
-            NetworkPlan plan = NetworkPlan.of(Architecture.parse(SmallSearch.NETWORK, "test"), new NetworkPlan.Input(9, 7, 2, 3));
+        try (Backend backend = CpuBackend.open(1);
+                GradientCheck check = new GradientCheck(backend, 4)) {
+            NetworkPlan plan =
+                    NetworkPlan.of(Architecture.parse(SmallSearch.NETWORK, "test"), new NetworkPlan.Input(9, 7, 2, 3));
             try (ContinuousKernels kernels = new ContinuousKernels(backend, DataType.F64, plan, 3);
                     Network network = new Network(backend, plan, DataType.F64, 5)) {
                 // Wide and off the centre, so that grids are of several sizes and no border of theirs is near.
@@ -118,10 +130,19 @@ class ContinuousKernelsTest {
                 Tensor images = check.normal(6, 9, 7, 2);
                 Tensor labels = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(6));
                 backend.write(labels, new int[] {0, 1, 2, 2, 1, 0});
-                check.samples(60).checkParameters("continuous kernels", tape -> {
-                    kernels.begin(tape, new Progress(0, 1));
-                    return Ops.softmaxCrossEntropy(tape, network.forward(tape, tape.constant(images), kernels, 1), labels, 0.1).loss();
-                }, parameters);
+                check.samples(60)
+                        .checkParameters(
+                                "continuous kernels",
+                                tape -> {
+                                    kernels.begin(tape, new Progress(0, 1));
+                                    return Ops.softmaxCrossEntropy(
+                                                    tape,
+                                                    network.forward(tape, tape.constant(images), kernels, 1),
+                                                    labels,
+                                                    0.1)
+                                            .loss();
+                                },
+                                parameters);
                 labels.close();
             }
         }
@@ -129,7 +150,8 @@ class ContinuousKernelsTest {
 
     @Test
     void useHasTheKernelsOfTrainingAndTheyStartWithHesVariance() {
-        try (Backend backend = CpuBackend.open(1); Arena arena = new Arena(backend.memory())) {
+        try (Backend backend = CpuBackend.open(1);
+                Arena arena = new Arena(backend.memory())) {
             NetworkPlan plan = SmallSearch.plan("cnn6", 32, 32, 3, 10);
             try (ContinuousKernels kernels = new ContinuousKernels(backend, DataType.F32, plan, 1)) {
                 kernels.begin(new Tape(backend, arena, true), new Progress(0, 1));
@@ -149,7 +171,9 @@ class ContinuousKernelsTest {
                     assertEquals(2, square / outputs, 0.5, "sum of squares of an output's weights in layer " + l);
                 }
                 // Per layer: 3968 + 96 of the network, 4 of the mask, 33 K C of the linear map.
-                long owned = plan.sizedLayers().stream().mapToLong(l -> 4064 + 4 + 33 * l.parametersPerTap()).sum();
+                long owned = plan.sizedLayers().stream()
+                        .mapToLong(l -> 4064 + 4 + 33 * l.parametersPerTap())
+                        .sum();
                 assertEquals(owned, kernels.ownedParameters());
                 assertTrue(Arrays.stream(kernels.sizes()).allMatch(k -> k % 2 == 1), Arrays.toString(kernels.sizes()));
             }

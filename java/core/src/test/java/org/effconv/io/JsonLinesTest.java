@@ -32,7 +32,18 @@ class JsonLinesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"{\"n\":3", "\0\0\0\0", "\u00ff\u00fe", "\u00ff\u00fe\n", "\0\0\0\n", "{\"n\":\u00e4\n", "3\n", "\n", "\u00c3"})
+    @ValueSource(
+            strings = {
+                "{\"n\":3",
+                "\0\0\0\0",
+                "\u00ff\u00fe",
+                "\u00ff\u00fe\n",
+                "\0\0\0\n",
+                "{\"n\":\u00e4\n",
+                "3\n",
+                "\n",
+                "\u00c3"
+            })
     void whatATornWriteLeavesAtTheEndCountsAsNotWritten(String torn) throws IOException {
         Path file = file(WHOLE + torn);
         assertEquals(List.of(1, 2), numbers(file));
@@ -47,8 +58,10 @@ class JsonLinesTest {
     void aDamagedLineWithOthersBehindItIsRefusedByFileAndLine(String damaged) throws IOException {
         byte[] before = Files.readAllBytes(file("{\"n\":1}\n" + damaged + "\n{\"n\":3}\n"));
         Path file = folder.resolve("lines.jsonl");
-        for (String message : List.of(assertThrows(InvalidInput.class, () -> JsonLines.read(file)).getMessage(),
-                assertThrows(InvalidInput.class, () -> JsonLines.retain(file, json -> true)).getMessage())) {
+        for (String message : List.of(
+                assertThrows(InvalidInput.class, () -> JsonLines.read(file)).getMessage(),
+                assertThrows(InvalidInput.class, () -> JsonLines.retain(file, json -> true))
+                        .getMessage())) {
             assertTrue(message.startsWith(file + " line 2: "), message);
         }
         assertArrayEquals(before, Files.readAllBytes(file));
@@ -57,21 +70,26 @@ class JsonLinesTest {
     @Test
     void linesThatAreNotKeptAreHandedBack() throws IOException {
         Path file = file(WHOLE);
-        assertEquals(List.of(Json.object().put("n", 2)), JsonLines.retain(file, json -> json.path("n").asInt() < 2));
+        assertEquals(
+                List.of(Json.object().put("n", 2)),
+                JsonLines.retain(file, json -> json.path("n").asInt() < 2));
         assertEquals(List.of(1), numbers(file));
     }
 
     @Test
     void aFolderInThePlaceOfTheFileIsNamed() throws IOException {
         Path file = Files.createDirectories(folder.resolve("lines.jsonl"));
-        String message = assertThrows(InvalidInput.class, () -> JsonLines.read(file)).getMessage();
+        String message =
+                assertThrows(InvalidInput.class, () -> JsonLines.read(file)).getMessage();
         assertEquals(file + ": is a folder, expected a file", message);
-        assertEquals(message, assertThrows(InvalidInput.class, () -> Json.read(file)).getMessage());
+        assertEquals(
+                message, assertThrows(InvalidInput.class, () -> Json.read(file)).getMessage());
     }
 
     @Test
     void bytesThatAreNoTextAreNoJson() throws IOException {
-        String message = assertThrows(InvalidInput.class, () -> Json.read(file("{\"a\": \"\u00ff\"}"))).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> Json.read(file("{\"a\": \"\u00ff\"}")))
+                .getMessage();
         assertTrue(message.contains("lines.jsonl: holds bytes that are no text, expected JSON in UTF-8"), message);
     }
 }

@@ -45,14 +45,17 @@ class SafetensorsTest {
         assertArrayEquals(tensors.get("z").floats(), back.tensors().get("z").floats());
         assertArrayEquals(new double[] {Math.PI}, back.tensors().get("a").doubles());
         assertEquals(Shape.of(0, 4), back.tensors().get("empty").shape());
-        assertArrayEquals(new int[] {7, -8, Integer.MIN_VALUE}, back.tensors().get("i \"quoted\"").ints());
+        assertArrayEquals(
+                new int[] {7, -8, Integer.MIN_VALUE},
+                back.tensors().get("i \"quoted\"").ints());
         assertEquals(List.of("x.safetensors"), names());
     }
 
     @Test
     void readsAFileOfTheFormatWrittenByHand() throws IOException {
         Path file = file("{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8);
-        assertArrayEquals(new float[2], Safetensors.read(file).tensors().get("w").floats());
+        assertArrayEquals(
+                new float[2], Safetensors.read(file).tensors().get("w").floats());
     }
 
     @ParameterizedTest
@@ -89,8 +92,10 @@ class SafetensorsTest {
         int[] bitsOfFour = {256, 128, 64, 64, 256, 128, 64, 32, 256, 128, 64, 32, 32, 256, 32, 32, 32, 24, 24, 16};
         for (ElementType type : ElementType.values()) {
             int bytes = bitsOfFour[type.ordinal()] / 8;
-            Path file = file("{\"w\":{\"dtype\":\"" + type + "\",\"shape\":[4],\"data_offsets\":[0," + bytes + "]}}", bytes);
-            assertEquals(bytes, Safetensors.read(file).tensors().get("w").bytes().limit(), type.name());
+            Path file = file(
+                    "{\"w\":{\"dtype\":\"" + type + "\",\"shape\":[4],\"data_offsets\":[0," + bytes + "]}}", bytes);
+            assertEquals(
+                    bytes, Safetensors.read(file).tensors().get("w").bytes().limit(), type.name());
         }
     }
 
@@ -107,7 +112,9 @@ class SafetensorsTest {
         digest.update(new byte[] {3, 0, 0, 0});
         digest.update("z F32 2,1\n".getBytes(StandardCharsets.UTF_8));
         digest.update(new byte[] {0, 0, (byte) 0x80, 0x3f, 0, 0, 0, 0x40});
-        assertEquals(HexFormat.of().formatHex(digest.digest()), SafetensorsBytes.metadata(file).get("sha256"));
+        assertEquals(
+                HexFormat.of().formatHex(digest.digest()),
+                SafetensorsBytes.metadata(file).get("sha256"));
     }
 
     @Test
@@ -120,19 +127,31 @@ class SafetensorsTest {
         Map<String, String> metadata = SafetensorsBytes.metadata(file);
         metadata.put("more", "text");
         for (int padding = 0; padding < 10; padding++) {
-            Safetensors back = Safetensors.read(SafetensorsBytes.write(folder.resolve("other"), metadata, new TreeMap<>(tensors), padding));
+            Safetensors back = Safetensors.read(
+                    SafetensorsBytes.write(folder.resolve("other"), metadata, new TreeMap<>(tensors), padding));
             assertEquals(Map.of("key", "value", "more", "text"), back.metadata());
             assertEquals(tensors, back.tensors());
         }
         List<Map<String, TensorData>> others = List.of(
                 Map.of("a", tensors.get("a")),
                 Map.of("a", tensors.get("a"), "y", tensors.get("z")),
-                Map.of("a", tensors.get("a"), "z", TensorData.of(Shape.of(3, 2), tensors.get("z").floats())),
+                Map.of(
+                        "a",
+                        tensors.get("a"),
+                        "z",
+                        TensorData.of(Shape.of(3, 2), tensors.get("z").floats())),
                 Map.of("a", TensorData.of(Shape.of(2), 7.0, 8.5), "z", tensors.get("z")),
-                Map.of("a", new TensorData(ElementType.I64, Shape.of(2), tensors.get("a").bytes()), "z", tensors.get("z")));
+                Map.of(
+                        "a",
+                        new TensorData(
+                                ElementType.I64, Shape.of(2), tensors.get("a").bytes()),
+                        "z",
+                        tensors.get("z")));
         for (Map<String, TensorData> other : others) {
             Path changed = SafetensorsBytes.write(folder.resolve("other"), metadata, other, 0);
-            assertTrue(assertThrows(InvalidInput.class, () -> Safetensors.read(changed)).getMessage().contains("damaged"));
+            assertTrue(assertThrows(InvalidInput.class, () -> Safetensors.read(changed))
+                    .getMessage()
+                    .contains("damaged"));
         }
     }
 
@@ -166,10 +185,12 @@ class SafetensorsTest {
     @Test
     void aFailedWriteLeavesTheOldFile() throws IOException {
         Path file = Files.writeString(folder.resolve("f"), "old");
-        assertThrows(RuntimeException.class, () -> AtomicFile.write(file, out -> {
-            out.write(1);
-            throw new IOException("disk full");
-        }));
+        assertThrows(
+                RuntimeException.class,
+                () -> AtomicFile.write(file, out -> {
+                    out.write(1);
+                    throw new IOException("disk full");
+                }));
         assertEquals("old", Files.readString(file));
         assertEquals(List.of("f"), names());
     }

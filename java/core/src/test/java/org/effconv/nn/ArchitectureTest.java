@@ -14,7 +14,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class ArchitectureTest {
-    private static final String TAIL = ", {\"type\": \"globalAveragePool\"}, {\"type\": \"linear\", \"outputs\": \"classes\"}]}";
+    private static final String TAIL =
+            ", {\"type\": \"globalAveragePool\"}, {\"type\": \"linear\", \"outputs\": \"classes\"}]}";
 
     private static String described(String layers) {
         return "{\"name\": \"mine\", \"layers\": [" + layers + TAIL;
@@ -23,7 +24,11 @@ class ArchitectureTest {
     private static final String CONV = "{\"type\": \"conv\", \"channels\": 4}";
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '~',
+            textBlock =
+                    """
             {"type": "conv", "channels": 4, "kmax": 4}                  | layers[0].kmax is 4; expected an odd number from 1 to 33
             {"type": "conv", "channels": 4, "kmax": -3}                 | layers[0].kmax is -3; expected an odd number from 1 to 33
             {"type": "conv", "channels": 4, "kmax": 35}                 | layers[0].kmax is 35; expected an odd number from 1 to 33
@@ -49,8 +54,8 @@ class ArchitectureTest {
             {"type": "conv", "channels": 99999999999999999999}          | layers[0].channels is 99999999999999999999; expected a whole number
             """)
     void everyFaultNamesFileFieldValueAndExpectation(String layer, String message) {
-        InvalidInput e = assertThrows(
-                InvalidInput.class, () -> Architecture.parse(described(layer + "," + CONV), "mine.json"));
+        InvalidInput e =
+                assertThrows(InvalidInput.class, () -> Architecture.parse(described(layer + "," + CONV), "mine.json"));
         assertTrue(e.getMessage().startsWith("mine.json: field " + message), e.getMessage());
     }
 
@@ -58,33 +63,48 @@ class ArchitectureTest {
     void faultsOfTheWholeAreNamed() {
         assertMessage("mine.json: field layers is missing; expected a list of layers", "{\"name\": \"mine\"}");
         assertMessage("mine.json: field name is missing; expected a text", "{\"layers\": []}");
-        assertMessage("mine.json: field kmax is 8; expected an odd number", "{\"name\": \"m\", \"kmax\": 8, \"layers\": []}");
-        assertMessage("mine.json: field colour is unknown; an architecture has the fields description, kmax, layers, name",
+        assertMessage(
+                "mine.json: field kmax is 8; expected an odd number", "{\"name\": \"m\", \"kmax\": 8, \"layers\": []}");
+        assertMessage(
+                "mine.json: field colour is unknown; an architecture has the fields description, kmax, layers, name",
                 "{\"name\": \"m\", \"colour\": 1, \"layers\": [" + CONV + TAIL);
-        assertMessage("mine.json: field layers holds no convolution with a learned kernel",
+        assertMessage(
+                "mine.json: field layers holds no convolution with a learned kernel",
                 described("{\"type\": \"conv\", \"channels\": 4, \"kernel\": 3}"));
-        assertMessage("mine.json: field layers[1].name: \"a\" is used twice",
-                described("{\"type\": \"conv\", \"name\": \"a\", \"channels\": 4}, {\"type\": \"relu\", \"name\": \"a\"}"));
+        assertMessage(
+                "mine.json: field layers[1].name: \"a\" is used twice",
+                described(
+                        "{\"type\": \"conv\", \"name\": \"a\", \"channels\": 4}, {\"type\": \"relu\", \"name\": \"a\"}"));
         assertMessage("mine.json: no valid JSON", "{\"name\": ");
     }
 
     @Test
     void repetitionsAreCountedBeforeTheyAreUnrolled() {
         String thousandfold = "{\"type\": \"repeat\", \"times\": 1000, \"layers\": [" + CONV + "]}";
-        assertMessage("mine.json: field layers holds 1,000,002 layers, repetitions unrolled; expected at most 10,000",
+        assertMessage(
+                "mine.json: field layers holds 1,000,002 layers, repetitions unrolled; expected at most 10,000",
                 described("{\"type\": \"repeat\", \"times\": 1000, \"layers\": [" + thousandfold + "]}"));
         String tenfold = "{\"type\": \"repeat\", \"times\": 10, \"layers\": [" + thousandfold + "]}";
         assertMessage("mine.json: field layers holds 10,002 layers", described(tenfold)); // with the two behind it
-        assertMessage("mine.json: field layers[0].layers[0].layers[0].layers holds 16,384 layers", described(nested(17, "repeat")));
+        assertMessage(
+                "mine.json: field layers[0].layers[0].layers[0].layers holds 16,384 layers",
+                described(nested(17, "repeat")));
     }
 
     @Test
     void nestingIsLimited() {
-        assertEquals("mine", Architecture.parse(described(nested(32, "residual")), "mine.json").name());
+        assertEquals(
+                "mine",
+                Architecture.parse(described(nested(32, "residual")), "mine.json")
+                        .name());
         for (String type : new String[] {"repeat", "residual"}) {
             String json = described(nested(33, type));
             InvalidInput e = assertThrows(InvalidInput.class, () -> Architecture.parse(json, "mine.json"));
-            assertTrue(e.getMessage().endsWith("... stands in 33 repetitions and residual blocks; expected at most 32 in one another"), e.getMessage());
+            assertTrue(
+                    e.getMessage()
+                            .endsWith(
+                                    "... stands in 33 repetitions and residual blocks; expected at most 32 in one another"),
+                    e.getMessage());
         }
         assertMessage("mine.json: no valid JSON: Document nesting depth", described(nested(3000, "residual")));
     }
@@ -98,13 +118,19 @@ class ArchitectureTest {
     void namesAndUnknownFieldsAreLimited() {
         String good = "n".repeat(64);
         String layers = "\", \"layers\": [" + CONV + TAIL;
-        assertEquals(good, Architecture.parse("{\"name\": \"" + good + layers, "mine.json").name());
+        assertEquals(
+                good,
+                Architecture.parse("{\"name\": \"" + good + layers, "mine.json").name());
         for (String name : new String[] {"n".repeat(65), "", " ", "../up", "a\\\\b", "a\\nb"}) {
             assertMessage("mine.json: field name is \"", "{\"name\": \"" + name + layers);
         }
-        assertMessage("mine.json: field layers[0].name is \"nnn", described("{\"type\": \"relu\", \"name\": \"" + good + "n\"}, " + CONV));
-        InvalidInput e = assertThrows(InvalidInput.class, () -> Architecture.parse(
-                described("{\"type\": \"relu\", \"" + "f".repeat(10_000) + "\": 1}, " + CONV), "mine.json"));
+        assertMessage(
+                "mine.json: field layers[0].name is \"nnn",
+                described("{\"type\": \"relu\", \"name\": \"" + good + "n\"}, " + CONV));
+        InvalidInput e = assertThrows(
+                InvalidInput.class,
+                () -> Architecture.parse(
+                        described("{\"type\": \"relu\", \"" + "f".repeat(10_000) + "\": 1}, " + CONV), "mine.json"));
         assertTrue(e.getMessage().length() < 300, e.getMessage());
     }
 
@@ -124,7 +150,9 @@ class ArchitectureTest {
     @Test
     void unknownNameListsTheBuiltIns() {
         InvalidInput e = assertThrows(InvalidInput.class, () -> Architecture.named("vgg"));
-        assertTrue(e.getMessage().startsWith("architecture \"vgg\" is unknown; expected one of cnn6, lenet"), e.getMessage());
+        assertTrue(
+                e.getMessage().startsWith("architecture \"vgg\" is unknown; expected one of cnn6, lenet"),
+                e.getMessage());
     }
 
     @Test
@@ -133,7 +161,9 @@ class ArchitectureTest {
             Architecture a = Architecture.named(name);
             assertEquals(name, a.name());
             for (NetworkPlan.Input input : new NetworkPlan.Input[] {
-                new NetworkPlan.Input(28, 28, 1, 10), new NetworkPlan.Input(32, 32, 3, 10), new NetworkPlan.Input(8, 11, 3, 2)
+                new NetworkPlan.Input(28, 28, 1, 10),
+                new NetworkPlan.Input(32, 32, 3, 10),
+                new NetworkPlan.Input(8, 11, 3, 2)
             }) {
                 NetworkPlan plan = a.plan(input);
                 assertTrue(plan.leastParameters() < plan.mostParameters(), plan.toString());

@@ -23,9 +23,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Whole networks of every family against central differences in fp64, and in fp32 against fp64, recycled memory poisoned.
- * ReLU's kink is avoided by construction: small weights, while biases and shifts of +6 and -6 put whole channels on one
- * side of it for good (normalised values of a few dozen numbers stay below 6).
+ * Whole networks of every family against central differences in fp64, and in fp32 against fp64, recycled memory
+ * poisoned. ReLU's kink is avoided by construction: small weights, while biases and shifts of +6 and -6 put whole
+ * channels on one side of it for good (normalised values of a few dozen numbers stay below 6).
  */
 class NetworkGradientTest {
     private static final int BATCH = 3;
@@ -60,8 +60,7 @@ class NetworkGradientTest {
                 backend.write(p.value(), awayFromKinks(p));
             }
             Input in = plan.input();
-            images = Tensor.allocate(
-                    backend.memory(), type, Shape.of(BATCH, in.height(), in.width(), in.channels()));
+            images = Tensor.allocate(backend.memory(), type, Shape.of(BATCH, in.height(), in.width(), in.channels()));
             backend.write(images, Initialization.normal(5, "images", (int) images.count(), 1));
             labels = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(BATCH));
             backend.write(labels, new int[] {1, 0, 2});
@@ -104,8 +103,11 @@ class NetworkGradientTest {
 
     @ParameterizedTest
     @CsvSource({ // the last stages keep a dozen values per channel: batch norm over fewer is no task for fp32
-        "3, cnn6, 8, 7, 1, 5 3 1 3 5 3", "3, lenet, 8, 8, 3, 5 3", "3, planted1, 9, 9, 3, 9",
-        "2, dwnet, 8, 7, 3, 3 5 3 7 3 1 3", "3, flexnet3, 3, 4, 3, 3 1 5 3 3 7 3",
+        "3, cnn6, 8, 7, 1, 5 3 1 3 5 3",
+        "3, lenet, 8, 8, 3, 5 3",
+        "3, planted1, 9, 9, 3, 9",
+        "2, dwnet, 8, 7, 3, 3 5 3 7 3 1 3",
+        "3, flexnet3, 3, 4, 3, 3 1 5 3 3 7 3",
         "1, resnet20, 8, 6, 3, 3 3 5 3 3 1 3 3 3 7 3 3 3 3 3 5 3 3 3"
     })
     void network(int samples, String name, int height, int width, int channels, String sizes) {
@@ -123,13 +125,16 @@ class NetworkGradientTest {
         try (Arena arena = new Arena(backend.memory())) {
             Tape tape = new Tape(backend, arena, true);
             tape.backward(model.loss(tape));
-            return model.parameters().stream().map(p -> backend.readDoubles(tape.gradient(p))).toList();
+            return model.parameters().stream()
+                    .map(p -> backend.readDoubles(tape.gradient(p)))
+                    .toList();
         }
     }
 
     /** Relative to the tensor's norm; gradients that vanish (a bias before a batch norm) to the largest tensor's. */
     private static void compare(String name, List<double[]> exact, List<double[]> single, List<Parameter> parameters) {
-        double largest = exact.stream().mapToDouble(NetworkGradientTest::norm).max().getAsDouble();
+        double largest =
+                exact.stream().mapToDouble(NetworkGradientTest::norm).max().getAsDouble();
         for (int i = 0; i < exact.size(); i++) {
             double[] difference = exact.get(i).clone();
             for (int j = 0; j < difference.length; j++) {

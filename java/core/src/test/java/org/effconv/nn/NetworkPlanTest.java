@@ -16,10 +16,12 @@ class NetworkPlanTest {
     private static final Input CIFAR = new Input(32, 32, 3, 10);
 
     private static NetworkPlan plan(String layers, Input input) {
-        return Architecture.parse("{\"name\": \"mine\", \"layers\": [" + layers + "]}", "mine.json").plan(input);
+        return Architecture.parse("{\"name\": \"mine\", \"layers\": [" + layers + "]}", "mine.json")
+                .plan(input);
     }
 
-    private static final String HEAD = ", {\"type\": \"globalAveragePool\"}, {\"type\": \"linear\", \"outputs\": \"classes\"}";
+    private static final String HEAD =
+            ", {\"type\": \"globalAveragePool\"}, {\"type\": \"linear\", \"outputs\": \"classes\"}";
 
     @Test
     void flexnet7OwnsThePublishedNumberOfParameters() {
@@ -35,9 +37,17 @@ class NetworkPlanTest {
     /** Parameters at k = 3 and k = 5, counted by hand from the layer lists. */
     @ParameterizedTest
     @CsvSource({
-        "cnn6, 6, 73026, 201154", "lenet, 2, 135062, 136886", "resnet20, 19, 272474, 748378", "resnet32, 31, 466906, 1286874",
-        "resnet44, 43, 661338, 1825370", "resnet56, 55, 855770, 2363866", "flexnet3, 7, 42670, 115246",
-        "flexnet5, 11, 89758, 245278", "dwnet, 7, 61674, 70378", "planted1, 1, 634, 1402", "planted3, 3, 5306, 14266"
+        "cnn6, 6, 73026, 201154",
+        "lenet, 2, 135062, 136886",
+        "resnet20, 19, 272474, 748378",
+        "resnet32, 31, 466906, 1286874",
+        "resnet44, 43, 661338, 1825370",
+        "resnet56, 55, 855770, 2363866",
+        "flexnet3, 7, 42670, 115246",
+        "flexnet5, 11, 89758, 245278",
+        "dwnet, 7, 61674, 70378",
+        "planted1, 1, 634, 1402",
+        "planted3, 3, 5306, 14266"
     })
     void builtInsKeepTheirCounts(String name, int sized, long atThree, long atFive) {
         NetworkPlan plan = Architecture.named(name).plan(CIFAR);
@@ -96,21 +106,27 @@ class NetworkPlanTest {
     void smallImagesAreRefusedWithTheLeastExtent() {
         InvalidInput e = assertThrows(
                 InvalidInput.class, () -> Architecture.named("lenet").plan(new Input(28, 3, 1, 10)));
-        assertEquals("images of 28 x 3 pixels are smaller than architecture lenet needs: layer pool2 sees 14 x 1 pixels and"
-                + " needs at least 2 x 2; expected at least 4 x 4", e.getMessage());
+        assertEquals(
+                "images of 28 x 3 pixels are smaller than architecture lenet needs: layer pool2 sees 14 x 1 pixels and"
+                        + " needs at least 2 x 2; expected at least 4 x 4",
+                e.getMessage());
     }
 
     @Test
     void layersThatDoNotFitAreNamed() {
         String conv = "{\"type\": \"conv\", \"channels\": 4}";
         refused("layer conv1: 2 groups divide", "{\"type\": \"conv\", \"channels\": 4, \"groups\": 2}" + HEAD);
-        refused("layer residual1: its body gives 8 x 8 x 4, its shortcut 8 x 8 x 3; expected equal extents",
+        refused(
+                "layer residual1: its body gives 8 x 8 x 4, its shortcut 8 x 8 x 3; expected equal extents",
                 "{\"type\": \"residual\", \"body\": [" + conv + "]}" + HEAD);
-        refused("layer batchNorm1: it follows a layer whose output is no image",
+        refused(
+                "layer batchNorm1: it follows a layer whose output is no image",
                 conv + ", {\"type\": \"globalAveragePool\"}, {\"type\": \"batchNorm\"}");
-        refused("layer residual1.shortcut.conv1: two layers get this full name",
+        refused(
+                "layer residual1.shortcut.conv1: two layers get this full name",
                 "{\"type\": \"residual\", \"shortcut\": [" + conv + "], \"body\": ["
-                        + "{\"type\": \"residual\", \"name\": \"shortcut\", \"body\": [" + conv + "], \"shortcut\": [" + conv
+                        + "{\"type\": \"residual\", \"name\": \"shortcut\", \"body\": [" + conv + "], \"shortcut\": ["
+                        + conv
                         + "]}]}" + HEAD);
         refused("ends with 8 x 8 x 4; expected 2 values", conv);
         refused("ends with 3 values; expected 2 values", conv + ", {\"type\": \"linear\", \"outputs\": 3}");
@@ -124,18 +140,28 @@ class NetworkPlanTest {
     @Test
     void whatIsTooLargeIsNamedBeforeItIsMade() {
         String huge = "{\"type\": \"conv\", \"channels\": 65536}";
-        refused("mine.json: layer conv2: 4,294,967,296 weights; expected at most 500,000,000", huge + "," + huge + HEAD);
-        refused("mine.json: layer conv2.weight: 4,677,219,385,344 weights; expected at most 500,000,000",
+        refused(
+                "mine.json: layer conv2: 4,294,967,296 weights; expected at most 500,000,000",
+                huge + "," + huge + HEAD);
+        refused(
+                "mine.json: layer conv2.weight: 4,677,219,385,344 weights; expected at most 500,000,000",
                 huge + "," + huge.replace("}", ", \"kernel\": 33}") + HEAD);
-        refused("mine.json: layer linear1: 1,073,741,824 weights; expected",
+        refused(
+                "mine.json: layer linear1: 1,073,741,824 weights; expected",
                 huge + ", {\"type\": \"linear\", \"outputs\": 256}" + HEAD);
-        refused("mine.json: layer conv1: 1,099,511,627,776 values an image; expected at most 2,000,000,000", huge + HEAD,
+        refused(
+                "mine.json: layer conv1: 1,099,511,627,776 values an image; expected at most 2,000,000,000",
+                huge + HEAD,
                 new Input(4096, 4096, 3, 2));
         String wide = "{\"type\": \"conv\", \"channels\": 20000, \"kernel\": 1}";
-        refused("mine.json: layer repeat1.25.conv1.weight: 10,000", wide + ", {\"type\": \"repeat\", \"times\": 99, \"layers\": [" + wide + "]}" + SIZED);
+        refused(
+                "mine.json: layer repeat1.25.conv1.weight: 10,000",
+                wide + ", {\"type\": \"repeat\", \"times\": 99, \"layers\": [" + wide + "]}" + SIZED);
         String large = "{\"type\": \"conv\", \"channels\": 100}";
-        refused("multiply-adds an image with those before it, at kernel size 1; expected at most 10,000,000,000,000",
-                large + ", {\"type\": \"repeat\", \"times\": 99, \"layers\": [" + large + "]}" + HEAD, new Input(4096, 4096, 3, 2));
+        refused(
+                "multiply-adds an image with those before it, at kernel size 1; expected at most 10,000,000,000,000",
+                large + ", {\"type\": \"repeat\", \"times\": 99, \"layers\": [" + large + "]}" + HEAD,
+                new Input(4096, 4096, 3, 2));
     }
 
     private static final String SIZED = ", {\"type\": \"conv\", \"channels\": 1}" + HEAD;
@@ -151,7 +177,9 @@ class NetworkPlanTest {
         NetworkPlan plan = plan(wide + "," + wide + HEAD, new Input(8, 8, 3, 2));
         assertEquals(8192L * 8192 + 3 * 8192 + 2 * 8192 + 2, plan.parameters(new int[] {1, 1}));
         InvalidInput e = assertThrows(InvalidInput.class, () -> plan.checkSizes(new int[] {1, 3}));
-        assertEquals("mine.json: layer conv2 at kernel size 3: 603,979,776 weights; expected at most 500,000,000", e.getMessage());
+        assertEquals(
+                "mine.json: layer conv2 at kernel size 3: 603,979,776 weights; expected at most 500,000,000",
+                e.getMessage());
         assertThrows(InvalidInput.class, plan::mostParameters);
     }
 
@@ -159,34 +187,46 @@ class NetworkPlanTest {
     void manyWrongSizesMakeAShortMessage() {
         NetworkPlan plan = Architecture.named("planted3").plan(CIFAR);
         InvalidInput e = assertThrows(InvalidInput.class, () -> plan.checkSizes(new int[9000]));
-        assertTrue(e.getMessage().matches("kernel sizes \\[(0, ){24}\\.\\.\\.] are 9000; expected 3, .*"), e.getMessage());
+        assertTrue(
+                e.getMessage().matches("kernel sizes \\[(0, ){24}\\.\\.\\.] are 9000; expected 3, .*"), e.getMessage());
     }
 
     @Test
     void valuesOfOneImageAreThoseOfEveryOperation() {
-        String block = "{\"type\": \"residual\", \"activation\": \"relu\", \"body\": [{\"type\": \"conv\", \"channels\": \"same\"}, {\"type\": \"batchNorm\"}]}";
-        NetworkPlan plan = plan("{\"type\": \"conv\", \"channels\": 4}, " + block + ", {\"type\": \"dropout\", \"rate\": 0}" + HEAD, new Input(8, 8, 3, 2));
-        assertEquals(3 * 8 * 8 * 4 + 4 + 2, plan.values()); // two convolutions, the batch norm with the sum, pooling, logits
+        String block =
+                "{\"type\": \"residual\", \"activation\": \"relu\", \"body\": [{\"type\": \"conv\", \"channels\": \"same\"}, {\"type\": \"batchNorm\"}]}";
+        NetworkPlan plan = plan(
+                "{\"type\": \"conv\", \"channels\": 4}, " + block + ", {\"type\": \"dropout\", \"rate\": 0}" + HEAD,
+                new Input(8, 8, 3, 2));
+        assertEquals(
+                3 * 8 * 8 * 4 + 4 + 2, plan.values()); // two convolutions, the batch norm with the sum, pooling, logits
     }
 
     @Test
     void theLeastImageIsFoundForANetworkThatFitsNone() {
-        refused("needs at least 64 x 64; expected at least 64 x 64", "{\"type\": \"conv\", \"channels\": 4}, {\"type\": \"pool\", \"kind\": \"max\", \"size\": 64}"
-                + HEAD);
+        refused(
+                "needs at least 64 x 64; expected at least 64 x 64",
+                "{\"type\": \"conv\", \"channels\": 4}, {\"type\": \"pool\", \"kind\": \"max\", \"size\": 64}" + HEAD);
     }
 
     @Test
     void imagesThatSomethingElseIsWrongWithAreNotAdvised() {
         // Body and shortcut agree on 2 and 3 pixels a side alone, and neither is enough for the last pooling.
-        String residual = "{\"type\": \"residual\", \"body\": [{\"type\": \"pool\", \"kind\": \"max\", \"size\": 2, \"stride\": 1}],"
-                + "\"shortcut\": [{\"type\": \"conv\", \"channels\": \"same\", \"kernel\": 1, \"stride\": 2}]}";
+        String residual =
+                "{\"type\": \"residual\", \"body\": [{\"type\": \"pool\", \"kind\": \"max\", \"size\": 2, \"stride\": 1}],"
+                        + "\"shortcut\": [{\"type\": \"conv\", \"channels\": \"same\", \"kernel\": 1, \"stride\": 2}]}";
         String pool = ", {\"type\": \"pool\", \"kind\": \"max\", \"size\": 3}";
         InvalidInput e = assertThrows(InvalidInput.class, () -> plan(residual + pool + SIZED, new Input(3, 3, 3, 2)));
-        assertTrue(e.getMessage().contains("smaller than architecture") && !e.getMessage().contains("expected at least"), e.getMessage());
+        assertTrue(
+                e.getMessage().contains("smaller than architecture")
+                        && !e.getMessage().contains("expected at least"),
+                e.getMessage());
         e = assertThrows(InvalidInput.class, () -> plan(residual + SIZED, new Input(1, 1, 3, 2)));
         assertTrue(e.getMessage().endsWith("; expected at least 2 x 2"), e.getMessage());
         // Half of the largest images are more than this one may have.
-        e = assertThrows(InvalidInput.class, () -> plan("{\"type\": \"conv\", \"channels\": 1000}" + pool + HEAD, new Input(2, 2, 3, 2)));
+        e = assertThrows(
+                InvalidInput.class,
+                () -> plan("{\"type\": \"conv\", \"channels\": 1000}" + pool + HEAD, new Input(2, 2, 3, 2)));
         assertTrue(e.getMessage().endsWith("; expected at least 3 x 3"), e.getMessage());
     }
 

@@ -83,8 +83,12 @@ class NetworkTest {
             for (float v : logits(network, weights, arena, x, false, 1)) {
                 assertTrue(Float.isFinite(v));
             }
-            long count = network.parameters().stream().mapToLong(p -> p.value().count()).sum()
-                    + weights.parameters().stream().mapToLong(p -> p.value().count()).sum();
+            long count = network.parameters().stream()
+                            .mapToLong(p -> p.value().count())
+                            .sum()
+                    + weights.parameters().stream()
+                            .mapToLong(p -> p.value().count())
+                            .sum();
             assertEquals(plan.parameters(plan.defaultSizes()), count);
         }
     }
@@ -105,13 +109,18 @@ class NetworkTest {
             learned.parameters().forEach(p -> backend.fill(p.value(), 0)); // a copy of its own
             assertArrayEquals(expected, logits(other, weights, arena, x, false, 1));
             try (Network another = new Network(backend, plan("cnn6"), DataType.F32, 1)) {
-                String refusal = assertThrows(IllegalArgumentException.class, () -> another.startFrom(backend, learned)).getMessage();
-                assertTrue(refusal.contains("cannot start from"), refusal); // and not only in the first copy that does not fit
+                String refusal = assertThrows(IllegalArgumentException.class, () -> another.startFrom(backend, learned))
+                        .getMessage();
+                assertTrue(
+                        refusal.contains("cannot start from"),
+                        refusal); // and not only in the first copy that does not fit
             }
         }
     }
 
-    /** The same operations written out, for blocks whose addition a batch norm takes and for one that adds by itself. */
+    /**
+     * The same operations written out, for blocks whose addition a batch norm takes and for one that adds by itself.
+     */
     @Test
     void stepsAreWhatTheLayerListSays() {
         String json = "{\"name\": \"mine\", \"layers\": ["
@@ -128,7 +137,8 @@ class NetworkTest {
                 TrainedWeights weights = new TrainedWeights(backend, plan, new int[] {3, 5, 1}, DataType.F32, 1);
                 Arena arena = new Arena(backend.memory());
                 Tensor x = images(2)) {
-            network.parameters().stream().filter(p -> p.name().equals("conv1.bias"))
+            network.parameters().stream()
+                    .filter(p -> p.name().equals("conv1.bias"))
                     .forEach(p -> backend.fill(p.value(), 0.3));
             float[] actual = logits(network, weights, arena, x, true, 1);
             Map<String, Parameter> p = new HashMap<>();
@@ -136,16 +146,22 @@ class NetworkTest {
             weights.parameters().forEach(q -> p.put(q.name(), q));
             Tape t = new Tape(backend, arena, true);
             Function<String, Variable> leaf = name -> t.parameter(p.get(name));
-            Variable a = Ops.activation(t, Activation.GELU, Ops.convolution(
-                    t, Convolution.PLAIN, t.constant(x), leaf.apply("conv1.weight"), leaf.apply("conv1.bias")));
+            Variable a = Ops.activation(
+                    t,
+                    Activation.GELU,
+                    Ops.convolution(
+                            t, Convolution.PLAIN, t.constant(x), leaf.apply("conv1.weight"), leaf.apply("conv1.bias")));
             Variable b = Ops.convolution(t, new Convolution(1, 2), a, leaf.apply("residual1.conv1.weight"), null);
-            Variable c = Ops.add(t, a, norm(t, network, leaf, "residual1.batchNorm1", b, Activation.NONE), Activation.RELU);
+            Variable c =
+                    Ops.add(t, a, norm(t, network, leaf, "residual1.batchNorm1", b, Activation.NONE), Activation.RELU);
             Variable d = Ops.pool(t, new Pooling(Pooling.Kind.AVERAGE, 2, 2, 0), c);
             Variable e = norm(t, network, leaf, "residual2.batchNorm1", d, Activation.RELU);
             Convolution strided = new Convolution(2, 1);
             Variable f = Ops.add(
-                    t, Ops.convolution(t, strided, e, leaf.apply("residual2.conv1.weight"), null),
-                    Ops.convolution(t, strided, d, leaf.apply("residual2.shortcut.conv1.weight"), null), Activation.RELU);
+                    t,
+                    Ops.convolution(t, strided, e, leaf.apply("residual2.conv1.weight"), null),
+                    Ops.convolution(t, strided, d, leaf.apply("residual2.shortcut.conv1.weight"), null),
+                    Activation.RELU);
             Variable expected = Ops.linear(t, Ops.flatten(t, f), leaf.apply("linear1.weight"), null);
             assertArrayEquals(backend.readFloats(expected.value()), actual, 1e-5f);
         }
@@ -153,14 +169,17 @@ class NetworkTest {
 
     private static Variable norm(
             Tape tape, Network network, Function<String, Variable> leaf, String name, Variable x, Activation act) {
-        Ops.BatchNormState state = new Ops.BatchNormState(1e-5, 0.1,
-                network.buffers().get(name + ".runningMean"), network.buffers().get(name + ".runningVariance"));
+        Ops.BatchNormState state = new Ops.BatchNormState(
+                1e-5,
+                0.1,
+                network.buffers().get(name + ".runningMean"),
+                network.buffers().get(name + ".runningVariance"));
         return Ops.batchNorm(tape, x, leaf.apply(name + ".scale"), leaf.apply(name + ".shift"), null, act, state);
     }
 
     /**
-     * The bound on the gradients is what fp32 itself gives when its weights are disturbed by bf16's rounding, 0.4 %: that
-     * alone flips enough ReLUs of an untrained resnet20 to turn the gradient to a cosine of 0.94.
+     * The bound on the gradients is what fp32 itself gives when its weights are disturbed by bf16's rounding, 0.4 %:
+     * that alone flips enough ReLUs of an untrained resnet20 to turn the gradient to a cosine of 0.94.
      */
     @ParameterizedTest
     @ValueSource(strings = {"cnn6", "lenet", "resnet20", "dwnet"})
@@ -245,7 +264,8 @@ class NetworkTest {
             float[] one = logits(network, weights, arena, x, true, 1);
             assertArrayEquals(one, logits(network, weights, arena, x, true, 1));
             assertFalse(Arrays.equals(one, logits(network, weights, arena, x, true, 2)));
-            assertArrayEquals(logits(network, weights, arena, x, false, 1), logits(network, weights, arena, x, false, 2));
+            assertArrayEquals(
+                    logits(network, weights, arena, x, false, 1), logits(network, weights, arena, x, false, 2));
         }
     }
 
@@ -310,12 +330,15 @@ class NetworkTest {
             List<float[]> initial = List.of(values(48), values(16 * 16), values(16 * 16 * 9));
             try (TrainedWeights warm =
                     new TrainedWeights(backend, plan, new int[] {1, 1, 3}, DataType.F32, 1, initial)) {
-                assertArrayEquals(initial.get(2), backend.readFloats(warm.parameters().get(2).value()));
+                assertArrayEquals(
+                        initial.get(2),
+                        backend.readFloats(warm.parameters().get(2).value()));
             }
-            assertThrows(IllegalArgumentException.class,
+            assertThrows(
+                    IllegalArgumentException.class,
                     () -> new TrainedWeights(backend, plan, new int[] {1, 3, 3}, DataType.F32, 1, initial));
-            assertThrows(InvalidInput.class,
-                    () -> new TrainedWeights(backend, plan, new int[] {1, 2, 3}, DataType.F32, 1));
+            assertThrows(
+                    InvalidInput.class, () -> new TrainedWeights(backend, plan, new int[] {1, 2, 3}, DataType.F32, 1));
         }
     }
 

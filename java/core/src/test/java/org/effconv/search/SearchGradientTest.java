@@ -21,7 +21,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** The whole search loss, class loss through a network with synthesised weights plus budget term, against differences. */
+/**
+ * The whole search loss, class loss through a network with synthesised weights plus budget term, against differences.
+ */
 class SearchGradientTest {
     private static final Progress MOVING = new Progress(5, 10);
 
@@ -31,8 +33,17 @@ class SearchGradientTest {
     }
 
     private static SearchSettings settings(MaskKind mask, Kernels kernels) {
-        return SearchSettings.standard().change().mask(mask).kernels(kernels).update(Update.GRADIENT)
-                .start(4.3).spread(0.1).price(0.7).features(5).hidden(6).build();
+        return SearchSettings.standard()
+                .change()
+                .mask(mask)
+                .kernels(kernels)
+                .update(Update.GRADIENT)
+                .start(4.3)
+                .spread(0.1)
+                .price(0.7)
+                .features(5)
+                .hidden(6)
+                .build();
     }
 
     @ParameterizedTest
@@ -43,7 +54,8 @@ class SearchGradientTest {
             moveOffZero(search);
             List<double[]> gradients = gradients(search);
             Random random = new Random(17);
-            double floor = 1e-5 * gradients.stream().mapToDouble(g -> length(g)).max().orElse(0);
+            double floor =
+                    1e-5 * gradients.stream().mapToDouble(g -> length(g)).max().orElse(0);
             int index = 0;
             for (Parameter p : search.weights.parameters()) {
                 double[] gradient = gradients.get(index++);
@@ -52,7 +64,8 @@ class SearchGradientTest {
                     double[] direction = direction(gradient.length, draw, random);
                     double expected = difference(search, p, direction);
                     double got = dot(gradient, direction);
-                    assertEquals(expected, got, 1e-5 * Math.max(Math.abs(expected), floor), p + " " + mask + " " + kernels);
+                    assertEquals(
+                            expected, got, 1e-5 * Math.max(Math.abs(expected), floor), p + " " + mask + " " + kernels);
                 }
             }
         }
@@ -65,12 +78,16 @@ class SearchGradientTest {
                 SmallSearch single = new SmallSearch(DataType.F32, "k5", settings(mask, kernels))) {
             moveOffZero(exact);
             for (int i = 0; i < exact.weights.parameters().size(); i++) {
-                single.backend.write(single.weights.parameters().get(i).value(),
-                        exact.backend.readDoubles(exact.weights.parameters().get(i).value()));
+                single.backend.write(
+                        single.weights.parameters().get(i).value(),
+                        exact.backend.readDoubles(
+                                exact.weights.parameters().get(i).value()));
             }
             for (int i = 0; i < exact.network.parameters().size(); i++) {
-                single.backend.write(single.network.parameters().get(i).value(),
-                        exact.backend.readDoubles(exact.network.parameters().get(i).value()));
+                single.backend.write(
+                        single.network.parameters().get(i).value(),
+                        exact.backend.readDoubles(
+                                exact.network.parameters().get(i).value()));
             }
             List<double[]> expected = gradients(exact);
             List<double[]> got = gradients(single);
@@ -79,8 +96,10 @@ class SearchGradientTest {
                 for (int j = 0; j < difference.length; j++) {
                     difference[j] = got.get(i)[j] - expected.get(i)[j];
                 }
-                assertTrue(length(difference) <= 1e-3 * length(expected.get(i)),
-                        exact.weights.parameters().get(i) + ": off by " + length(difference) + " of " + length(expected.get(i)));
+                assertTrue(
+                        length(difference) <= 1e-3 * length(expected.get(i)),
+                        exact.weights.parameters().get(i) + ": off by " + length(difference) + " of "
+                                + length(expected.get(i)));
             }
         }
     }
@@ -88,7 +107,8 @@ class SearchGradientTest {
     @ParameterizedTest
     @MethodSource("predictors")
     void gradientOfTheSizesAgreesWithCentralDifferences(MaskKind mask, Kernels kernels) {
-        SearchSettings settings = settings(mask, kernels).change().update(Update.STEADY).build();
+        SearchSettings settings =
+                settings(mask, kernels).change().update(Update.STEADY).build();
         try (SmallSearch search = new SmallSearch(DataType.F64, "k5", settings)) {
             search.weights.holdCondition(MOVING.step());
             double[] gradient = sizeGradient(search, null);
@@ -117,7 +137,9 @@ class SearchGradientTest {
         assertTrue(oneSided.isEmpty(), "one sign only at " + oneSided);
     }
 
-    /** The same check must fail on grids cropped at the support: there the class loss cannot grow a kernel of odd size. */
+    /**
+     * The same check must fail on grids cropped at the support: there the class loss cannot grow a kernel of odd size.
+     */
     @Test
     void withoutTheSpareRingTheCheckFails() {
         List<String> oneSided = oneSidedSizes(MaskKind.RAMP, Kernels.COORDINATE, false);
@@ -127,7 +149,12 @@ class SearchGradientTest {
     }
 
     private static List<String> oneSidedSizes(MaskKind mask, Kernels kernels, boolean spareRing) {
-        SearchSettings settings = settings(mask, kernels).change().update(Update.STEADY).spread(0).spareRing(spareRing).build();
+        SearchSettings settings = settings(mask, kernels)
+                .change()
+                .update(Update.STEADY)
+                .spread(0)
+                .spareRing(spareRing)
+                .build();
         List<String> oneSided = new ArrayList<>();
         try (SmallSearch search = new SmallSearch(DataType.F64, "k5", settings)) {
             for (double v : new double[] {1, 1.5, 2, 3, 3.7, 4, 5, 6, 6.2, 7, 8, 8.9}) {
@@ -164,7 +191,8 @@ class SearchGradientTest {
     private static void redraw(SmallSearch search, Random random) {
         for (Parameter p : search.weights.parameters()) {
             if (p.name().endsWith(".A") || p.name().endsWith(".table")) {
-                search.backend.write(p.value(), random.doubles(p.value().count(), -1, 1).toArray());
+                search.backend.write(
+                        p.value(), random.doubles(p.value().count(), -1, 1).toArray());
             }
         }
     }

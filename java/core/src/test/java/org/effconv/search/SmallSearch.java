@@ -19,7 +19,10 @@ import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
-/** A network of three sized layers (dense, strided, depthwise) on a fixed random batch, small enough for central differences. */
+/**
+ * A network of three sized layers (dense, strided, depthwise) on a fixed random batch, small enough for central
+ * differences.
+ */
 public final class SmallSearch implements AutoCloseable {
     public static final String NETWORK =
             """

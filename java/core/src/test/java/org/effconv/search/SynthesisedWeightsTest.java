@@ -47,21 +47,29 @@ class SynthesisedWeightsTest {
         }
     }
 
-    /** A NaN in the predictor, in whatever part, ends the search in the next step or evaluation, before there are sizes to find. */
+    /**
+     * A NaN in the predictor, in whatever part, ends the search in the next step or evaluation, before there are sizes
+     * to find.
+     */
     @ParameterizedTest
     @ValueSource(strings = {"size/forward.U", "size/reverse.b", "size/gain", "size/shift", "size/w"})
     void aPredictorThatIsBrokenEndsTheSearch(String parameter) {
         for (SearchSettings.Update update : SearchSettings.Update.values()) {
-            try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings().change().update(update).build())) {
+            try (SmallSearch search = new SmallSearch(
+                    DataType.F32, "k5", settings().change().update(update).build())) {
                 steps(search, 0, STEPS / 2);
-                Parameter broken = search.weights.parameters().stream().filter(p -> p.name().equals(parameter)).findFirst().orElseThrow();
+                Parameter broken = search.weights.parameters().stream()
+                        .filter(p -> p.name().equals(parameter))
+                        .findFirst()
+                        .orElseThrow();
                 double[] values = search.backend.readDoubles(broken.value());
                 values[values.length / 2] = Double.NaN;
                 search.backend.write(broken.value(), values);
                 if (update == SearchSettings.Update.STEADY) { // whose predictor is asked anew only once it has moved
                     search.weights.restore(search.weights.state());
                 }
-                String message = assertThrows(JobFailed.class, () -> steps(search, STEPS / 2, STEPS / 2 + 1)).getMessage();
+                String message = assertThrows(JobFailed.class, () -> steps(search, STEPS / 2, STEPS / 2 + 1))
+                        .getMessage();
                 assertTrue(message.startsWith("the predicted size of layer ") && message.contains(" is NaN"), message);
             }
         }
@@ -94,7 +102,9 @@ class SynthesisedWeightsTest {
                 drawn.add(Arrays.toString(used));
                 for (int l = 0; l < used.length; l++) {
                     assertEquals(1, used[l] % 2, "odd");
-                    assertTrue(!budget.equals("auto") || Math.abs(used[l] - found[l]) <= 2.2, used[l] + " for " + found[l]);
+                    assertTrue(
+                            !budget.equals("auto") || Math.abs(used[l] - found[l]) <= 2.2,
+                            used[l] + " for " + found[l]);
                 }
             }
             assertTrue(drawn.size() > 2, drawn.toString());
@@ -104,7 +114,8 @@ class SynthesisedWeightsTest {
 
     @Test
     void withoutSpreadAllStepsAreAtThePredictedSizes() {
-        try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings().change().spread(0).build())) {
+        try (SmallSearch search = new SmallSearch(
+                DataType.F32, "k5", settings().change().spread(0).build())) {
             for (int step : new int[] {0, STEPS / 2, STEPS - 1}) {
                 steps(search, step, step + 1);
                 assertArrayEquals(search.weights.sizes(), search.weights.used(), 0);
@@ -122,18 +133,30 @@ class SynthesisedWeightsTest {
             Map<String, double[]> state = second.weights.state();
             third.loss(new Progress(0, STEPS)); // it has run before it is restored
             for (int i = 0; i < third.weights.parameters().size(); i++) {
-                third.backend.write(third.weights.parameters().get(i).value(),
-                        second.backend.readFloats(second.weights.parameters().get(i).value()));
+                third.backend.write(
+                        third.weights.parameters().get(i).value(),
+                        second.backend.readFloats(
+                                second.weights.parameters().get(i).value()));
             }
             third.weights.restore(state);
             steps(second, 25, STEPS);
             steps(third, 25, STEPS);
-            assertArrayEquals(first.weights.found().soft(), second.weights.found().soft(), 0);
+            assertArrayEquals(
+                    first.weights.found().soft(), second.weights.found().soft(), 0);
             for (int i = 0; i < first.weights.parameters().size(); i++) {
                 Backend backend = first.backend;
-                float[] expected = backend.readFloats(first.weights.parameters().get(i).value());
-                assertArrayEquals(expected, second.backend.readFloats(second.weights.parameters().get(i).value()), 0);
-                assertArrayEquals(expected, third.backend.readFloats(third.weights.parameters().get(i).value()), 0);
+                float[] expected =
+                        backend.readFloats(first.weights.parameters().get(i).value());
+                assertArrayEquals(
+                        expected,
+                        second.backend.readFloats(
+                                second.weights.parameters().get(i).value()),
+                        0);
+                assertArrayEquals(
+                        expected,
+                        third.backend.readFloats(
+                                third.weights.parameters().get(i).value()),
+                        0);
             }
         }
     }
@@ -141,7 +164,8 @@ class SynthesisedWeightsTest {
     @ParameterizedTest
     @EnumSource(Kernels.class)
     void predictedWeightsAreThoseOfTheSizesAskedForWithHesVariance(Kernels kernels) {
-        SearchSettings settings = SearchSettings.standard().change().kernels(kernels).build();
+        SearchSettings settings =
+                SearchSettings.standard().change().kernels(kernels).build();
         try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings)) {
             int[] sizes = {7, 3, 9};
             List<float[]> weights = search.weights.predictedWeights(sizes);
@@ -159,7 +183,8 @@ class SynthesisedWeightsTest {
 
     @Test
     void softMasksAreCroppedToTheKernel() {
-        SearchSettings settings = SearchSettings.standard().change().mask(MaskKind.SMOOTHSTEP).build();
+        SearchSettings settings =
+                SearchSettings.standard().change().mask(MaskKind.SMOOTHSTEP).build();
         try (SmallSearch search = new SmallSearch(DataType.F32, "k5", settings)) {
             List<float[]> weights = search.weights.predictedWeights(new int[] {3, 1, 5});
             assertEquals(5 * 3 * 3 * 2, weights.get(0).length);

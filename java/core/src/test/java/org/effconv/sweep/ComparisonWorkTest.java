@@ -34,10 +34,24 @@ class ComparisonWorkTest {
     }
 
     private static ObjectNode row(String method, long seed, double accuracy, String match, int epochs) {
-        ObjectNode row = Json.object().put("kind", "training").put("id", "cnn6" + method + seed).put("arch", "cnn6").put("data", "d")
-                .put("budget", "k4").put("budgetCost", "parameters").put("budgetTarget", 1000.0).put("method", method).put("variant", "").put("seed", seed)
-                .put("match", match).put("epochs", epochs);
-        ObjectNode result = row.putObject("result").put("testAccuracy", accuracy).put("parameters", 1000).put("budgetDeviation", 0.0).put("seconds", 100.0)
+        ObjectNode row = Json.object()
+                .put("kind", "training")
+                .put("id", "cnn6" + method + seed)
+                .put("arch", "cnn6")
+                .put("data", "d")
+                .put("budget", "k4")
+                .put("budgetCost", "parameters")
+                .put("budgetTarget", 1000.0)
+                .put("method", method)
+                .put("variant", "")
+                .put("seed", seed)
+                .put("match", match)
+                .put("epochs", epochs);
+        ObjectNode result = row.putObject("result")
+                .put("testAccuracy", accuracy)
+                .put("parameters", 1000)
+                .put("budgetDeviation", 0.0)
+                .put("seconds", 100.0)
                 .put("stepMillis", 2.0);
         result.putObject("images").put("train", 900).put("test", 400);
         row.putObject("settings").put("epochs", epochs).put("flow", "one-run");
@@ -54,8 +68,12 @@ class ComparisonWorkTest {
     }
 
     private Comparison.Entry entry(Match match, String name) {
-        return Comparison.of(List.of(file)).groups().stream().filter(g -> g.task().match() == match).flatMap(g -> g.entries().stream())
-                .filter(e -> e.name().equals(name)).findFirst().orElseThrow();
+        return Comparison.of(List.of(file)).groups().stream()
+                .filter(g -> g.task().match() == match)
+                .flatMap(g -> g.entries().stream())
+                .filter(e -> e.name().equals(name))
+                .findFirst()
+                .orElseThrow();
     }
 
     @Test
@@ -64,9 +82,14 @@ class ComparisonWorkTest {
         assertEquals(new Comparison.Spent(9.25, 92.5, 12.5, 19.75, 1.25), learned.spent());
         assertEquals(8, learned.epochs());
         assertEquals(9, entry(Match.WORK, "mixed").epochs());
-        List<String> csv = ComparisonTable.csv(Comparison.of(List.of(file))).lines().toList();
-        assertTrue(csv.get(0).endsWith(",match,epochsMean,workUniformEpochsMean,workMultiplyAddsMean,searchMultiplyAddsMean,processorSecondsMean,"
-                + "searchProcessorSecondsMean"), csv.get(0));
+        List<String> csv =
+                ComparisonTable.csv(Comparison.of(List.of(file))).lines().toList();
+        assertTrue(
+                csv.get(0)
+                        .endsWith(
+                                ",match,epochsMean,workUniformEpochsMean,workMultiplyAddsMean,searchMultiplyAddsMean,processorSecondsMean,"
+                                        + "searchProcessorSecondsMean"),
+                csv.get(0));
         assertTrue(csv.get(1).endsWith(",epochs,8.0,9.25,92.5,12.5,19.75,1.25"), csv.get(1));
         assertTrue(csv.get(4).endsWith(",work,9.0,9.0,90.0,0.0,18.0,0.0"), csv.get(4));
     }
@@ -87,12 +110,15 @@ class ComparisonWorkTest {
     void theOverviewIsOneForEach() {
         for (Match match : Match.values()) {
             for (String method : List.of("learned", "mixed")) {
-                add(row(method, 3, method.equals("learned") ? 0.9 : 0.7, match.text(), 8).put("id", "other" + method).put("budget", "k9"));
+                add(row(method, 3, method.equals("learned") ? 0.9 : 0.7, match.text(), 8)
+                        .put("id", "other" + method)
+                        .put("budget", "k9"));
             }
         }
         String markdown = ComparisonTable.markdown(Comparison.of(List.of(file)));
         int work = markdown.indexOf("## Learned sizes against each baseline, at equal work");
-        assertTrue(markdown.startsWith("## Learned sizes against each baseline, at equal epochs") && work > 0, markdown);
+        assertTrue(
+                markdown.startsWith("## Learned sizes against each baseline, at equal epochs") && work > 0, markdown);
         assertTrue(markdown.substring(0, work).contains("| all pairs |  | +10.50 +- 13.44 (2): 2 won"), markdown);
         assertTrue(markdown.substring(work).contains("| all pairs |  | +9.00 +- 15.56 (2): 1 won"), markdown);
     }
@@ -118,8 +144,11 @@ class ComparisonWorkTest {
         add(row("random", 1, 0.5, "work", 10));
         assertEquals(10, entry(Match.WORK, "random").epochs());
         add(row("flexconv", 1, 0.5, "work", 10));
-        String message = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file))).getMessage();
-        assertTrue(message.contains("'cnn6flexconv1' were made with different settings: epochs is 8 there and 10 here"), message);
+        String message = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file)))
+                .getMessage();
+        assertTrue(
+                message.contains("'cnn6flexconv1' were made with different settings: epochs is 8 there and 10 here"),
+                message);
     }
 
     @Test
@@ -127,14 +156,16 @@ class ComparisonWorkTest {
         ObjectNode row = worked(row("random", 1, 0.5, "epochs", 8), 8, 0);
         ((ObjectNode) row.path("work")).put("uniformEpochs", "many");
         add(row);
-        String message = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file))).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file)))
+                .getMessage();
         assertTrue(message.contains("line 6: work.uniformEpochs is \"many\", expected a number"), message);
     }
 
     @Test
     void anUnknownMatchIsTold() {
         add(row("random", 1, 0.5, "time", 8));
-        String message = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file))).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> Comparison.of(List.of(file)))
+                .getMessage();
         assertTrue(message.contains("line 6: match 'time': expected one of epochs, work"), message);
     }
 }

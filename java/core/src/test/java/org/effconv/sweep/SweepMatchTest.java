@@ -27,14 +27,28 @@ class SweepMatchTest {
     Path folder;
 
     private static SweepPlan plan(Match match, Method... methods) {
-        Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.VALIDATION, 0.1).with(Settings.EPOCHS, EPOCHS)
+        Settings settings = Settings.standard()
+                .with(Settings.THREADS, 1)
+                .with(Settings.VALIDATION, 0.1)
+                .with(Settings.EPOCHS, EPOCHS)
                 .with(Settings.BATCH, 16);
-        return SweepPlan.of(new SweepOptions(List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k5"),
-                List.of(methods), List.of(1L), 2, match, settings));
+        return SweepPlan.of(new SweepOptions(
+                List.of("planted3"),
+                List.of("planted:3,train=64,test=32,size=12"),
+                List.of(0),
+                List.of("k5"),
+                List.of(methods),
+                List.of(1L),
+                2,
+                match,
+                settings));
     }
 
     private static SweepRun run(SweepPlan plan, String what) {
-        return plan.runs().stream().filter(run -> run.id().endsWith("/k5/" + what + "/seed1")).findFirst().orElseThrow();
+        return plan.runs().stream()
+                .filter(run -> run.id().endsWith("/k5/" + what + "/seed1"))
+                .findFirst()
+                .orElseThrow();
     }
 
     private static ObjectNode row(SweepPlan plan, SweepResults results, String what) {
@@ -47,15 +61,28 @@ class SweepMatchTest {
 
     @Test
     void searchesOfOtherSettingsAreNotShared() {
-        try (SweepPlan plan = plan(Match.EPOCHS, Method.LEARNED, Method.SHUFFLED, Method.TWO_STAGE, Method.EFFCONV_PAPER, Method.ELASTIC)) {
-            Map<String, Settings> searches = plan.runs().stream().filter(run -> run.kind() == SweepRun.Kind.SEARCH)
+        try (SweepPlan plan = plan(
+                Match.EPOCHS,
+                Method.LEARNED,
+                Method.SHUFFLED,
+                Method.TWO_STAGE,
+                Method.EFFCONV_PAPER,
+                Method.ELASTIC)) {
+            Map<String, Settings> searches = plan.runs().stream()
+                    .filter(run -> run.kind() == SweepRun.Kind.SEARCH)
                     .collect(Collectors.toMap(SweepRun::variant, SweepRun::settings));
-            assertEquals(List.of("", "effconv-paper", "elastic", "two-stage"), searches.keySet().stream().sorted().toList());
+            assertEquals(
+                    List.of("", "effconv-paper", "elastic", "two-stage"),
+                    searches.keySet().stream().sorted().toList());
             Settings own = searches.get("");
             assertEquals("one-run", own.get(Settings.FLOW));
             Settings stages = own.with(Settings.FLOW, "two-stage");
             assertEquals(stages, searches.get("two-stage"));
-            assertEquals(stages.with(Settings.SIZE_UPDATE, "gradient").with(Settings.POLISH, 0).with(Settings.SPREAD, 0.0).with(Settings.CLOSING, 0.0),
+            assertEquals(
+                    stages.with(Settings.SIZE_UPDATE, "gradient")
+                            .with(Settings.POLISH, 0)
+                            .with(Settings.SPREAD, 0.0)
+                            .with(Settings.CLOSING, 0.0),
                     searches.get("effconv-paper"));
             assertEquals("two-stage", searches.get("elastic").get(Settings.FLOW));
             assertTrue(run(plan, "effconv-paper").search().endsWith("/search-effconv-paper/seed1"));
@@ -66,12 +93,14 @@ class SweepMatchTest {
     @Test
     void plainSizesGetTheLeastEpochsThatTakeTheWorkOfTheLearnedOnes() throws Exception {
         Player player = new Player();
-        try (SweepPlan plan = plan(Match.WORK, Method.SMALL_FIRST, Method.MIXED, Method.LEARNED, Method.TWO_STAGE, Method.FLEXCONV)) {
+        try (SweepPlan plan =
+                plan(Match.WORK, Method.SMALL_FIRST, Method.MIXED, Method.LEARNED, Method.TWO_STAGE, Method.FLEXCONV)) {
             SweepRun mixed = run(plan, "mixed");
             player.searching = new Work(1.5 * ofAnEpoch(plan, mixed), 2);
             SweepResults results = Player.work(plan, folder, player);
             assertEquals("k5/search/seed1", player.started.get(0), "the others wait for it");
-            double work = player.searching.multiplyAdds() + EPOCHS * ofAnEpoch(plan, run(plan, "learned").withSizes(player.found));
+            double work = player.searching.multiplyAdds()
+                    + EPOCHS * ofAnEpoch(plan, run(plan, "learned").withSizes(player.found));
             for (String what : List.of("mixed", "small-first")) {
                 ObjectNode row = row(plan, results, what);
                 int epochs = row.path("epochs").asInt();
@@ -85,7 +114,12 @@ class SweepMatchTest {
             for (String what : List.of("learned", "two-stage", "flexconv")) {
                 assertEquals(EPOCHS, row(plan, results, what).path("epochs").asInt(), what);
             }
-            assertEquals(List.of("work"), results.rows().stream().map(row -> row.path("match").asText()).distinct().toList());
+            assertEquals(
+                    List.of("work"),
+                    results.rows().stream()
+                            .map(row -> row.path("match").asText())
+                            .distinct()
+                            .toList());
         }
     }
 
@@ -131,8 +165,12 @@ class SweepMatchTest {
                     ObjectNode learned = row(plan, results, "learned");
                     assertEquals(same, learned.has("sameTrainingAs"));
                     assertEquals(7, learned.at("/work/training/multiplyAdds").asDouble());
-                    assertEquals(player.searching.multiplyAdds(), learned.at("/work/search/multiplyAdds").asDouble());
-                    assertEquals(same ? EPOCHS : EPOCHS + 1, row(plan, results, "mixed").path("epochs").asInt());
+                    assertEquals(
+                            player.searching.multiplyAdds(),
+                            learned.at("/work/search/multiplyAdds").asDouble());
+                    assertEquals(
+                            same ? EPOCHS : EPOCHS + 1,
+                            row(plan, results, "mixed").path("epochs").asInt());
                 }
             }
         }
@@ -144,8 +182,11 @@ class SweepMatchTest {
         Player player = new Player();
         player.failing.add("learned");
         try (SweepPlan plan = plan(Match.WORK, Method.UNIFORM, Method.MIXED, Method.LEARNED)) {
-            String message = assertThrows(JobFailed.class, () -> Player.work(plan, folder, player)).getMessage();
-            assertTrue(message.contains("4 of 4 runs have no row") && message.contains("mixed/seed1: its search failed"), message);
+            String message = assertThrows(JobFailed.class, () -> Player.work(plan, folder, player))
+                    .getMessage();
+            assertTrue(
+                    message.contains("4 of 4 runs have no row") && message.contains("mixed/seed1: its search failed"),
+                    message);
             player.failing.clear();
             player.found = run(plan, "mixed").sizes();
             player.searching = new Work(0.5 * ofAnEpoch(plan, run(plan, "mixed")), 1);
@@ -155,17 +196,24 @@ class SweepMatchTest {
         try (SweepPlan more = plan(Match.WORK, Method.UNIFORM, Method.MIXED, Method.LEARNED, Method.TWO_STAGE)) {
             SweepResults results = Player.work(more, folder, player);
             assertEquals(List.of("k5/search-two-stage/seed1"), player.started);
-            assertEquals(run(more, "learned").id(), row(more, results, "two-stage").path("sameTrainingAs").asText());
+            assertEquals(
+                    run(more, "learned").id(),
+                    row(more, results, "two-stage").path("sameTrainingAs").asText());
         }
     }
 
     @Test
     void theWorkOfNobodyAndAnotherMatchInTheSameFolderAreRefused() throws Exception {
-        String message = assertThrows(InvalidInput.class, () -> plan(Match.WORK, Method.MIXED, Method.SHUFFLED)).getMessage();
-        assertEquals("--match work, --methods [mixed, shuffled]: expected learned among them, whose work the others are to have", message);
-        try (SweepPlan plan = plan(Match.WORK, Method.MIXED, Method.LEARNED); SweepPlan other = plan(Match.EPOCHS, Method.MIXED, Method.LEARNED)) {
+        String message = assertThrows(InvalidInput.class, () -> plan(Match.WORK, Method.MIXED, Method.SHUFFLED))
+                .getMessage();
+        assertEquals(
+                "--match work, --methods [mixed, shuffled]: expected learned among them, whose work the others are to have",
+                message);
+        try (SweepPlan plan = plan(Match.WORK, Method.MIXED, Method.LEARNED);
+                SweepPlan other = plan(Match.EPOCHS, Method.MIXED, Method.LEARNED)) {
             Player.work(plan, folder, new Player());
-            message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(folder, other.common())).getMessage();
+            message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(folder, other.common()))
+                    .getMessage();
             assertTrue(message.contains("match is 'work' there and 'epochs' here"), message);
         }
         assertFalse(Method.FLEXCONV.takesWork());

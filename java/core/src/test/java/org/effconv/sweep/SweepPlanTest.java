@@ -16,12 +16,12 @@ import java.util.List;
 import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import org.effconv.Job;
+import org.effconv.LatencyTable;
 import org.effconv.Settings;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.error.EffconvException.JobFailed;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
-import org.effconv.LatencyTable;
 import org.effconv.train.Checkpoint;
 import org.effconv.train.DataIdentity;
 import org.effconv.train.RunConfig;
@@ -36,19 +36,47 @@ class SweepPlanTest {
     Path folder;
 
     private static SweepPlan plan(List<String> budgets, List<Long> seeds, Method... methods) {
-        Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.VALIDATION, 0.1).with(Settings.EPOCHS, 3);
+        Settings settings = Settings.standard()
+                .with(Settings.THREADS, 1)
+                .with(Settings.VALIDATION, 0.1)
+                .with(Settings.EPOCHS, 3);
         return SweepPlan.of(new SweepOptions(
-                List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), budgets, List.of(methods), seeds, 2, Match.EPOCHS, settings));
+                List.of("planted3"),
+                List.of("planted:3,train=64,test=32,size=12"),
+                List.of(0),
+                budgets,
+                List.of(methods),
+                seeds,
+                2,
+                Match.EPOCHS,
+                settings));
     }
 
     private static List<String> ids(SweepPlan plan) {
-        return plan.runs().stream().map(run -> run.id().substring(run.task().length() + 1)).toList();
+        return plan.runs().stream()
+                .map(run -> run.id().substring(run.task().length() + 1))
+                .toList();
     }
 
     @Test
     void runsAreAllCombinationsSeedBySeedWithOneSearchForTheMethodsThatShareIt() {
-        try (SweepPlan plan = plan(List.of("k3", "k5"), List.of(4L, 7L), Method.SHUFFLED, Method.MIXED, Method.LEARNED, Method.RANDOM, Method.ELASTIC)) {
-            List<String> ofBudget = List.of("search", "shuffled", "mixed", "learned", "random-draw1", "random-draw2", "search-elastic", "elastic");
+        try (SweepPlan plan = plan(
+                List.of("k3", "k5"),
+                List.of(4L, 7L),
+                Method.SHUFFLED,
+                Method.MIXED,
+                Method.LEARNED,
+                Method.RANDOM,
+                Method.ELASTIC)) {
+            List<String> ofBudget = List.of(
+                    "search",
+                    "shuffled",
+                    "mixed",
+                    "learned",
+                    "random-draw1",
+                    "random-draw2",
+                    "search-elastic",
+                    "elastic");
             List<String> expected = new ArrayList<>();
             for (String seed : List.of("seed4", "seed7")) {
                 for (String budget : List.of("k3", "k5")) {
@@ -59,13 +87,22 @@ class SweepPlanTest {
             SweepRun elastic = plan.runs().get(6);
             assertEquals("elastic", elastic.settings().get(Settings.PREDICTOR));
             assertEquals("none", elastic.settings().get(Settings.SIZE_PREDICTOR));
-            assertEquals("coordinate", plan.runs().get(7).settings().get(Settings.PREDICTOR), "the training's settings are everyone's");
+            assertEquals(
+                    "coordinate",
+                    plan.runs().get(7).settings().get(Settings.PREDICTOR),
+                    "the training's settings are everyone's");
         }
     }
 
     @Test
     void sizesOfEveryBaselineMeetTheBudget() {
-        try (SweepPlan plan = plan(List.of("k3", "k5", "1.9x"), List.of(1L, 2L, 3L), Method.MIXED, Method.RANDOM, Method.SMALL_FIRST, Method.LARGE_FIRST)) {
+        try (SweepPlan plan = plan(
+                List.of("k3", "k5", "1.9x"),
+                List.of(1L, 2L, 3L),
+                Method.MIXED,
+                Method.RANDOM,
+                Method.SMALL_FIRST,
+                Method.LARGE_FIRST)) {
             for (SweepRun run : plan.runs()) {
                 assertTrue(Math.abs(plan.deviation(run, run.sizes(), plan.parameters(run))) <= 0.02, run.id());
             }
@@ -85,7 +122,8 @@ class SweepPlanTest {
         try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM, Method.MIXED, Method.LEARNED)) {
             SweepResults results = Player.work(plan, folder, player);
             assertEquals(List.of("k5/uniform-k5/seed1", "k5/search/seed1", "k5/learned/seed1"), player.started);
-            assertEquals(plan.runs().stream().map(SweepRun::id).collect(Collectors.toSet()),
+            assertEquals(
+                    plan.runs().stream().map(SweepRun::id).collect(Collectors.toSet()),
                     results.rows().stream().map(row -> row.path("id").asText()).collect(Collectors.toSet()));
             ObjectNode mixed = results.row(plan.runs().get(1).id());
             assertEquals(plan.runs().get(0).id(), mixed.path("sameTrainingAs").asText());
@@ -96,7 +134,9 @@ class SweepPlanTest {
         }
         try (SweepPlan more = plan(List.of("k5"), List.of(1L, 2L), Method.UNIFORM, Method.MIXED, Method.LEARNED)) {
             Player.work(more, folder, player);
-            assertEquals(List.of("k5/uniform-k5/seed2", "k5/search/seed2", "k5/learned/seed2"), player.started.subList(3, 6));
+            assertEquals(
+                    List.of("k5/uniform-k5/seed2", "k5/search/seed2", "k5/learned/seed2"),
+                    player.started.subList(3, 6));
         }
     }
 
@@ -105,8 +145,13 @@ class SweepPlanTest {
         Player player = new Player();
         player.failing.add("learned");
         try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.LEARNED, Method.SHUFFLED, Method.UNIFORM)) {
-            String message = assertThrows(JobFailed.class, () -> Player.work(plan, folder, player)).getMessage();
-            assertTrue(message.contains("3 of 4 runs") && message.contains("broken") && message.contains("its search failed"), message);
+            String message = assertThrows(JobFailed.class, () -> Player.work(plan, folder, player))
+                    .getMessage();
+            assertTrue(
+                    message.contains("3 of 4 runs")
+                            && message.contains("broken")
+                            && message.contains("its search failed"),
+                    message);
             assertEquals(1, SweepResults.read(folder).size());
             player.failing.clear();
             assertEquals(4, Player.work(plan, folder, player).rows().size());
@@ -151,13 +196,26 @@ class SweepPlanTest {
     }
 
     private static LatencyTable table(double rest) {
-        return new LatencyTable(new LatencyTable.Setup("a device", 1, "F32", "a network", "0", LatencyTable.Pass.TRAINING, 16, "1"), rest, List.of(), List.of());
+        return new LatencyTable(
+                new LatencyTable.Setup("a device", 1, "F32", "a network", "0", LatencyTable.Pass.TRAINING, 16, "1"),
+                rest,
+                List.of(),
+                List.of());
     }
 
     private SweepPlan plan(Path table) {
-        Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.LATENCY_TABLE, table.toString());
-        return SweepPlan.of(new SweepOptions(List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k5"),
-                List.of(Method.UNIFORM), List.of(1L), 2, Match.EPOCHS, settings));
+        Settings settings =
+                Settings.standard().with(Settings.THREADS, 1).with(Settings.LATENCY_TABLE, table.toString());
+        return SweepPlan.of(new SweepOptions(
+                List.of("planted3"),
+                List.of("planted:3,train=64,test=32,size=12"),
+                List.of(0),
+                List.of("k5"),
+                List.of(Method.UNIFORM),
+                List.of(1L),
+                2,
+                Match.EPOCHS,
+                settings));
     }
 
     @Test
@@ -166,7 +224,8 @@ class SweepPlanTest {
         table(1).write(file);
         Path moved = folder.resolve("moved.json");
         table(1).write(moved);
-        try (SweepPlan plan = plan(file); SweepPlan same = plan(moved)) {
+        try (SweepPlan plan = plan(file);
+                SweepPlan same = plan(moved)) {
             table(2).write(file); // read once: a plan does not notice
             assertEquals(same.common(), plan.common());
             try (SweepPlan other = plan(file)) {
@@ -180,7 +239,11 @@ class SweepPlanTest {
         Files.createDirectories(at);
         for (String part : List.of("train", "t10k")) {
             int n = part.equals("train") ? 40 : 8;
-            ByteBuffer pixels = ByteBuffer.allocate(16 + n * 144).putInt(0x803).putInt(n).putInt(12).putInt(12);
+            ByteBuffer pixels = ByteBuffer.allocate(16 + n * 144)
+                    .putInt(0x803)
+                    .putInt(n)
+                    .putInt(12)
+                    .putInt(12);
             ByteBuffer labels = ByteBuffer.allocate(8 + n).putInt(0x801).putInt(n);
             for (int i = 0; i < n; i++) {
                 pixels.put(16 + 144 * i, (byte) (i + 1));
@@ -194,8 +257,18 @@ class SweepPlanTest {
 
     private SweepPlan on(Path sweep, String... data) {
         Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.EPOCHS, 3);
-        return SweepPlan.of(new SweepOptions(List.of("planted3"), List.of(data), List.of(0), List.of("k5"), List.of(Method.UNIFORM, Method.SMALL_FIRST), List.of(1L), 2, Match.EPOCHS,
-                settings), SweepResults.dataNames(sweep));
+        return SweepPlan.of(
+                new SweepOptions(
+                        List.of("planted3"),
+                        List.of(data),
+                        List.of(0),
+                        List.of("k5"),
+                        List.of(Method.UNIFORM, Method.SMALL_FIRST),
+                        List.of(1L),
+                        2,
+                        Match.EPOCHS,
+                        settings),
+                SweepResults.dataNames(sweep));
     }
 
     @Test
@@ -220,7 +293,11 @@ class SweepPlanTest {
             try (SweepResults results = SweepResults.open(sweep, plan.common())) {
                 SweepJob.prepare(results.work(begun), begun, plan);
                 assertTrue(Files.exists(results.work(begun).resolve("run")), "what had begun was removed");
-                assertEquals(there.toString(), Json.read(results.work(begun).resolve("places.json")).path("data").asText());
+                assertEquals(
+                        there.toString(),
+                        Json.read(results.work(begun).resolve("places.json"))
+                                .path("data")
+                                .asText());
             }
             SweepResults results = Player.work(plan, sweep, player);
             assertEquals(List.of("k5/small-first/seed1"), player.started);
@@ -237,16 +314,19 @@ class SweepPlanTest {
         }
         images(Path.of(data), 1);
         try (SweepPlan plan = on(sweep, data)) {
-            String message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(sweep, plan.common())).getMessage();
+            String message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(sweep, plan.common()))
+                    .getMessage();
             assertTrue(message.contains("data '" + data + "' are not the images that they were"), message);
         }
         String other = images(folder.resolve("more"), 0).toString();
-        try (SweepPlan plan = on(sweep, other, "planted:3,train=64,test=32,size=12")) { // the first under a new name, and one more
+        try (SweepPlan plan =
+                on(sweep, other, "planted:3,train=64,test=32,size=12")) { // the first under a new name, and one more
             SweepResults.requireSame(sweep, plan.common());
             assertEquals("planted3/" + data, plan.runs().get(0).task());
         }
         String copy = images(folder.resolve("copy"), 0).toString();
-        String message = assertThrows(InvalidInput.class, () -> on(sweep, other, copy)).getMessage();
+        String message =
+                assertThrows(InvalidInput.class, () -> on(sweep, other, copy)).getMessage();
         assertTrue(message.contains("copy: another dataset of this sweep holds the same"), message);
     }
 
@@ -258,8 +338,12 @@ class SweepPlanTest {
             SweepJob.prepare(job, plan.runs().get(0), plan);
         }
         images(Path.of(data), 1);
-        String message = assertThrows(InvalidInput.class, () -> SweepJob.run(job)).getMessage();
-        assertTrue(message.startsWith(data + ": has changed since the sweep was begun: ") && message.contains("train.digest"), message);
+        String message =
+                assertThrows(InvalidInput.class, () -> SweepJob.run(job)).getMessage();
+        assertTrue(
+                message.startsWith(data + ": has changed since the sweep was begun: ")
+                        && message.contains("train.digest"),
+                message);
         assertFalse(Files.exists(job.resolve("run")));
     }
 
@@ -272,8 +356,13 @@ class SweepPlanTest {
                 SweepJob.prepare(damaged.getParent(), plan.runs().get(0), plan);
             }
             Files.writeString(damaged, "{\"result\": {");
-            String message = assertThrows(JobFailed.class, () -> Player.work(plan, folder, new Player())).getMessage();
-            assertTrue(message.contains("1 of 2 runs") && message.contains(damaged + ": no valid JSON") && message.contains("once that file is removed"), message);
+            String message = assertThrows(JobFailed.class, () -> Player.work(plan, folder, new Player()))
+                    .getMessage();
+            assertTrue(
+                    message.contains("1 of 2 runs")
+                            && message.contains(damaged + ": no valid JSON")
+                            && message.contains("once that file is removed"),
+                    message);
             assertEquals(1, SweepResults.read(folder).size());
             Files.delete(damaged);
             assertEquals(2, Player.work(plan, folder, new Player()).rows().size());
@@ -285,10 +374,12 @@ class SweepPlanTest {
         try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM)) {
             SweepResults.open(folder, plan.common()).close();
             Files.writeString(folder.resolve("results.jsonl"), "{\"id\": \"mine\", \"result\": 3}\n");
-            String message = assertThrows(InvalidInput.class, () -> SweepResults.open(folder, plan.common())).getMessage();
+            String message = assertThrows(InvalidInput.class, () -> SweepResults.open(folder, plan.common()))
+                    .getMessage();
             assertTrue(message.contains("results.jsonl: row 'mine': expected id, result and environment"), message);
             Files.writeString(folder.resolve("sweep.json"), "{\"format\": 1}");
-            message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(folder, plan.common())).getMessage();
+            message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(folder, plan.common()))
+                    .getMessage();
             assertTrue(message.contains("sweep.json: format 1, expected 3"), message);
         }
     }
@@ -299,7 +390,8 @@ class SweepPlanTest {
             Player.work(plan, folder, new Player());
             ObjectNode other = plan.common();
             ((ObjectNode) other.path("settings")).put("epochs", 4);
-            String message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(folder, other)).getMessage();
+            String message = assertThrows(InvalidInput.class, () -> SweepResults.requireSame(folder, other))
+                    .getMessage();
             assertTrue(message.contains("settings.epochs is 3 there and 4 here"), message);
         }
     }
@@ -317,7 +409,8 @@ class SweepPlanTest {
 
     @Test
     void twoProcessesDoNotShareASweep() {
-        try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM); SweepResults first = SweepResults.open(folder, plan.common())) {
+        try (SweepPlan plan = plan(List.of("k5"), List.of(1L), Method.UNIFORM);
+                SweepResults first = SweepResults.open(folder, plan.common())) {
             assertThrows(InvalidInput.class, () -> SweepResults.open(folder, plan.common()));
         }
     }
@@ -341,7 +434,8 @@ class SweepPlanTest {
             for (String name : List.of("a", "b")) {
                 Path images = Files.createDirectories(at.resolve(part).resolve(name));
                 for (int i = 0; i < 6; i++) {
-                    BufferedImage image = new BufferedImage(12, 12, i < 5 ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_INT_RGB);
+                    BufferedImage image = new BufferedImage(
+                            12, 12, i < 5 ? BufferedImage.TYPE_BYTE_GRAY : BufferedImage.TYPE_INT_RGB);
                     image.setRGB(i, 3, 0xFF00FF);
                     ImageIO.write(image, "png", images.resolve(i + ".png").toFile());
                 }
@@ -353,11 +447,23 @@ class SweepPlanTest {
     @Test
     void aPlanSeesTheImagesThatItsRunsSee() throws Exception {
         Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.TEST_IMAGES, 4);
-        try (SweepPlan plan = SweepPlan.of(new SweepOptions(List.of("planted3"), List.of(pictures(folder.resolve("data")).toString()), List.of(4, 0),
-                List.of("k3"), List.of(Method.UNIFORM), List.of(1L), 2, Match.EPOCHS, settings))) {
-            assertEquals(List.of(1, 3), plan.runs().stream().map(run -> plan.data(run).channels()).toList());
+        try (SweepPlan plan = SweepPlan.of(new SweepOptions(
+                List.of("planted3"),
+                List.of(pictures(folder.resolve("data")).toString()),
+                List.of(4, 0),
+                List.of("k3"),
+                List.of(Method.UNIFORM),
+                List.of(1L),
+                2,
+                Match.EPOCHS,
+                settings))) {
+            assertEquals(
+                    List.of(1, 3),
+                    plan.runs().stream().map(run -> plan.data(run).channels()).toList());
             for (SweepRun run : plan.runs()) {
-                assertEquals(List.of(), Checkpoint.differences(DataIdentity.of(Job.data(run.settings())), plan.dataIdentity(run)));
+                assertEquals(
+                        List.of(),
+                        Checkpoint.differences(DataIdentity.of(Job.data(run.settings())), plan.dataIdentity(run)));
             }
         }
     }
@@ -365,20 +471,45 @@ class SweepPlanTest {
     @ParameterizedTest
     @CsvSource({"LEARNED, '800,000,000 values that a search'", "FLEXCONV, '825,000,000 values of its continuous'"})
     void whatARunWouldRefuseIsRefusedByThePlan(Method method, String what) throws Exception {
-        Path wide = Files.writeString(folder.resolve("wide.json"), "{\"name\": \"wide\", \"kmax\": 1, \"layers\": [{\"type\": \"conv\", \"channels\": 5000},"
-                + "{\"type\": \"conv\", \"channels\": 5000}, {\"type\": \"globalAveragePool\"}, {\"type\": \"linear\", \"outputs\": \"classes\"}]}");
-        String message = assertThrows(InvalidInput.class, () -> SweepPlan.of(new SweepOptions(List.of(wide.toString()),
-                List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k1"), List.of(method), List.of(1L), 2, Match.EPOCHS,
-                Settings.standard().with(Settings.THREADS, 1)))).getMessage();
-        assertTrue(message.startsWith(wide + ": layer conv2: " + what) && message.contains("expected at most 500,000,000"), message);
+        Path wide = Files.writeString(
+                folder.resolve("wide.json"),
+                "{\"name\": \"wide\", \"kmax\": 1, \"layers\": [{\"type\": \"conv\", \"channels\": 5000},"
+                        + "{\"type\": \"conv\", \"channels\": 5000}, {\"type\": \"globalAveragePool\"}, {\"type\": \"linear\", \"outputs\": \"classes\"}]}");
+        String message = assertThrows(
+                        InvalidInput.class,
+                        () -> SweepPlan.of(new SweepOptions(
+                                List.of(wide.toString()),
+                                List.of("planted:3,train=64,test=32,size=12"),
+                                List.of(0),
+                                List.of("k1"),
+                                List.of(method),
+                                List.of(1L),
+                                2,
+                                Match.EPOCHS,
+                                Settings.standard().with(Settings.THREADS, 1))))
+                .getMessage();
+        assertTrue(
+                message.startsWith(wide + ": layer conv2: " + what) && message.contains("expected at most 500,000,000"),
+                message);
     }
 
     @Test
     void aRunThatGoesOnTakesAllItsPlaces() throws Exception {
         Path job = folder.resolve("job");
-        Settings settings = Settings.standard().with(Settings.THREADS, 1).with(Settings.EPOCHS, 1).with(Settings.DEVICE, "cpu");
-        SweepOptions options = new SweepOptions(List.of("planted3"), List.of("planted:3,train=64,test=32,size=12"), List.of(0), List.of("k1"),
-                List.of(Method.UNIFORM), List.of(1L), 2, Match.EPOCHS, settings);
+        Settings settings = Settings.standard()
+                .with(Settings.THREADS, 1)
+                .with(Settings.EPOCHS, 1)
+                .with(Settings.DEVICE, "cpu");
+        SweepOptions options = new SweepOptions(
+                List.of("planted3"),
+                List.of("planted:3,train=64,test=32,size=12"),
+                List.of(0),
+                List.of("k1"),
+                List.of(Method.UNIFORM),
+                List.of(1L),
+                2,
+                Match.EPOCHS,
+                settings);
         try (SweepPlan plan = SweepPlan.of(options)) {
             SweepJob.prepare(job, plan.runs().get(0), plan);
         }
@@ -387,6 +518,11 @@ class SweepPlanTest {
         ObjectNode places = Json.read(job.resolve("places.json"));
         AtomicFile.write(job.resolve("places.json"), Json.pretty(places.put("latency-table", "/moved.json")));
         SweepJob.run(job);
-        assertEquals("/moved.json", RunConfig.read(job.resolve("run")).places().path("latency-table").asText());
+        assertEquals(
+                "/moved.json",
+                RunConfig.read(job.resolve("run"))
+                        .places()
+                        .path("latency-table")
+                        .asText());
     }
 }

@@ -35,23 +35,30 @@ class CheckpointTest {
     @Test
     void whatIsWrittenIsReadBack() {
         Path file = folder.resolve("c");
-        Checkpoint written = new Checkpoint(identity(0.1, "cnn6"), new Progress("train", 3, 1.25, 0.5, Double.NaN, new Work(12, 3.5)), Map.of("w", TensorData.of(Shape.of(2), 1f, Float.MIN_VALUE)),
+        Checkpoint written = new Checkpoint(
+                identity(0.1, "cnn6"),
+                new Progress("train", 3, 1.25, 0.5, Double.NaN, new Work(12, 3.5)),
+                Map.of("w", TensorData.of(Shape.of(2), 1f, Float.MIN_VALUE)),
                 Map.of("mean", new double[] {Math.E}, "none", new double[0]));
         written.write(file);
         Checkpoint read = Checkpoint.read(file, "train", identity(0.1, "cnn6")).orElseThrow();
         assertEquals(written.progress(), read.progress());
-        assertArrayEquals(new float[] {1f, Float.MIN_VALUE}, read.tensors().get("w").floats());
+        assertArrayEquals(
+                new float[] {1f, Float.MIN_VALUE}, read.tensors().get("w").floats());
         assertArrayEquals(new double[] {Math.E}, read.state().get("mean"));
         assertEquals(0, read.state().get("none").length);
-        assertTrue(Checkpoint.read(folder.resolve("absent"), "train", identity(0.1, "cnn6")).isEmpty());
+        assertTrue(Checkpoint.read(folder.resolve("absent"), "train", identity(0.1, "cnn6"))
+                .isEmpty());
     }
 
     @Test
     void anotherRunsCheckpointIsRefusedWithWhatDiffers() {
         Path file = folder.resolve("c");
-        new Checkpoint(identity(0.1, "cnn6"), new Progress("train", 1, 0, 0, 0, Work.NONE), Map.of(), Map.of()).write(file);
-        String message =
-                assertThrows(InvalidInput.class, () -> Checkpoint.read(file, "train", identity(0.2, "resnet20"))).getMessage();
+        new Checkpoint(identity(0.1, "cnn6"), new Progress("train", 1, 0, 0, 0, Work.NONE), Map.of(), Map.of())
+                .write(file);
+        String message = assertThrows(
+                        InvalidInput.class, () -> Checkpoint.read(file, "train", identity(0.2, "resnet20")))
+                .getMessage();
         assertTrue(message.contains("settings.lr is 0.1 there and 0.2 here"), message);
         assertTrue(message.contains("architecture.name is 'cnn6' there and 'resnet20' here"), message);
     }
@@ -59,8 +66,10 @@ class CheckpointTest {
     @Test
     void anotherPhasesCheckpointIsRefused() {
         Path file = folder.resolve("c");
-        new Checkpoint(identity(0.1, "cnn6"), new Progress("candidate1", 1, 0, 0, 0, Work.NONE), Map.of(), Map.of()).write(file);
-        String message = assertThrows(InvalidInput.class, () -> Checkpoint.read(file, "train", identity(0.1, "cnn6"))).getMessage();
+        new Checkpoint(identity(0.1, "cnn6"), new Progress("candidate1", 1, 0, 0, 0, Work.NONE), Map.of(), Map.of())
+                .write(file);
+        String message = assertThrows(InvalidInput.class, () -> Checkpoint.read(file, "train", identity(0.1, "cnn6")))
+                .getMessage();
         assertTrue(message.endsWith("c: is a checkpoint of phase 'candidate1', expected one of 'train'"), message);
     }
 
@@ -69,17 +78,24 @@ class CheckpointTest {
         try (RunFolder run = RunFolder.create(folder.resolve("run"), CONFIG)) {
             for (String phase : List.of("search", "train")) {
                 for (int epoch = 1; epoch <= 3; epoch++) {
-                    run.appendMetrics(new EpochMetrics(phase, epoch, 3, 1, 1, Double.NaN, Double.NaN, 1, 1, List.of(3), List.of(), 1, 1, 1, 1, 1));
+                    run.appendMetrics(new EpochMetrics(
+                            phase, epoch, 3, 1, 1, Double.NaN, Double.NaN, 1, 1, List.of(3), List.of(), 1, 1, 1, 1, 1));
                 }
             }
-            Files.writeString(run.file("metrics.jsonl"), "{\"phase\": \"tr", java.nio.file.StandardOpenOption.APPEND); // cut by a kill
+            Files.writeString(
+                    run.file("metrics.jsonl"),
+                    "{\"phase\": \"tr",
+                    java.nio.file.StandardOpenOption.APPEND); // cut by a kill
             run.rewindMetrics("train", 1);
             List<String> left = Files.readAllLines(run.file("metrics.jsonl")).stream()
                     .map(l -> Json.parse(l, "line"))
                     .map(m -> m.path("phase").asText() + m.path("epoch").asInt())
                     .toList();
             assertEquals(List.of("search1", "search2", "search3", "train1"), left);
-            assertThrows(InvalidInput.class, () -> RunFolder.open(folder.resolve("run"), CONFIG), "a second user of the folder");
+            assertThrows(
+                    InvalidInput.class,
+                    () -> RunFolder.open(folder.resolve("run"), CONFIG),
+                    "a second user of the folder");
         }
         RunFolder.open(folder.resolve("run"), CONFIG).close();
         assertThrows(InvalidInput.class, () -> RunFolder.create(folder.resolve("run"), CONFIG));

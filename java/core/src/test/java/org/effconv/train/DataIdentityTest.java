@@ -68,7 +68,8 @@ class DataIdentityTest {
     void everyPartCounts() {
         String whole = digest(DataIdentityTest::same, DataIdentityTest::same);
         assertEquals(whole, digest(DataIdentityTest::same, DataIdentityTest::same));
-        for (Consumer<Part> change : List.<Consumer<Part>>of(DataIdentityTest::rotate, DataIdentityTest::exchangeTwoPixels, DataIdentityTest::exchangeTwoImages)) {
+        for (Consumer<Part> change : List.<Consumer<Part>>of(
+                DataIdentityTest::rotate, DataIdentityTest::exchangeTwoPixels, DataIdentityTest::exchangeTwoImages)) {
             assertNotEquals(whole, digest(change, DataIdentityTest::same));
             assertNotEquals(whole, digest(DataIdentityTest::same, change));
         }
@@ -90,7 +91,9 @@ class DataIdentityTest {
         System.arraycopy(part.pixels, PIXELS, pixels, PIXELS, PIXELS);
         Images copied = Images.of(pixels, new int[] {0, 1}, 5, 4, 1);
         List<String> names = List.of("a", "b", "c", "d");
-        assertEquals(DataIdentity.of(Dataset.of("view", chosen, part.images(), names)), DataIdentity.of(Dataset.of("copy", copied, part.images(), names)));
+        assertEquals(
+                DataIdentity.of(Dataset.of("view", chosen, part.images(), names)),
+                DataIdentity.of(Dataset.of("copy", copied, part.images(), names)));
     }
 
     /** It stands in files: whatever changes it makes them strangers. */

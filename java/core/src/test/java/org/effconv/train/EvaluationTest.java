@@ -38,7 +38,8 @@ class EvaluationTest {
                 Evaluation.Batches two = batches(backend, network, weights, data, 2);
                 assertArrayEquals(Arrays.copyOf(first.losses(), 2), two.losses(), 0);
                 assertArrayEquals(Arrays.copyOf(first.errors(), 2), two.errors(), 0);
-                assertTrue(Arrays.stream(first.errors()).allMatch(e -> e >= 0 && e <= 1 && e * 16 == Math.rint(e * 16)));
+                assertTrue(
+                        Arrays.stream(first.errors()).allMatch(e -> e >= 0 && e <= 1 && e * 16 == Math.rint(e * 16)));
             }
         }
     }
@@ -53,15 +54,49 @@ class EvaluationTest {
             try (Network network = new Network(backend, plan, DataType.F32, 1);
                     TrainedWeights weights = new TrainedWeights(backend, plan, new int[] {3, 3, 3}, DataType.F32, 1)) {
                 stop.request();
-                assertEquals("stopped in an evaluation", assertThrows(StopSignal.Stopped.class, () -> Evaluation.of(
-                        backend, network, weights, new Progress(0, 1), data.test(), Normalisation.of(data), 4, stop)).getMessage());
-                assertThrows(StopSignal.Stopped.class, () -> Evaluation.batches(
-                        backend, network, weights, new Progress(0, 1), data.train(), Normalisation.of(data), 16, 3, 2, stop));
+                assertEquals(
+                        "stopped in an evaluation",
+                        assertThrows(
+                                        StopSignal.Stopped.class,
+                                        () -> Evaluation.of(
+                                                backend,
+                                                network,
+                                                weights,
+                                                new Progress(0, 1),
+                                                data.test(),
+                                                Normalisation.of(data),
+                                                4,
+                                                stop))
+                                .getMessage());
+                assertThrows(
+                        StopSignal.Stopped.class,
+                        () -> Evaluation.batches(
+                                backend,
+                                network,
+                                weights,
+                                new Progress(0, 1),
+                                data.train(),
+                                Normalisation.of(data),
+                                16,
+                                3,
+                                2,
+                                stop));
             }
         }
     }
 
-    private static Evaluation.Batches batches(Backend backend, Network network, TrainedWeights weights, Dataset data, int most) {
-        return Evaluation.batches(backend, network, weights, new Progress(0, 1), data.train(), Normalisation.of(data), 16, 3, most, new StopSignal());
+    private static Evaluation.Batches batches(
+            Backend backend, Network network, TrainedWeights weights, Dataset data, int most) {
+        return Evaluation.batches(
+                backend,
+                network,
+                weights,
+                new Progress(0, 1),
+                data.train(),
+                Normalisation.of(data),
+                16,
+                3,
+                most,
+                new StopSignal());
     }
 }

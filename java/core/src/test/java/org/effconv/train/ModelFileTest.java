@@ -51,7 +51,8 @@ class ModelFileTest {
     private static final int[] SIZES = {5, 3};
 
     /** A stride, groups of both kinds, and a linear layer behind an image of 3 x 2. */
-    private static final String NETWORK = """
+    private static final String NETWORK =
+            """
             {"name": "test", "layers": [
               {"type": "conv", "name": "first", "channels": 6, "stride": 2, "bias": true},
               {"type": "batchNorm", "name": "bn1"}, {"type": "relu"},
@@ -71,9 +72,18 @@ class ModelFileTest {
 
     @BeforeEach
     void train() {
-        device = Device.open(Settings.standard().with(Settings.DEVICE, "cpu").with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32"));
-        trained = Training.of(Settings.standard().with(Settings.EPOCHS, 2).with(Settings.BATCH, 8).with(Settings.LR, 0.02),
-                Architecture.parse(NETWORK, "test"), SIZES).run(device, data());
+        device = Device.open(Settings.standard()
+                .with(Settings.DEVICE, "cpu")
+                .with(Settings.THREADS, 1)
+                .with(Settings.PRECISION, "fp32"));
+        trained = Training.of(
+                        Settings.standard()
+                                .with(Settings.EPOCHS, 2)
+                                .with(Settings.BATCH, 8)
+                                .with(Settings.LR, 0.02),
+                        Architecture.parse(NETWORK, "test"),
+                        SIZES)
+                .run(device, data());
         file = folder.resolve("model.safetensors");
         trained.model().save(file);
     }
@@ -102,13 +112,15 @@ class ModelFileTest {
             Map<String, TensorData> expected = trained.model().values();
             Map<String, TensorData> found = loaded.values();
             assertEquals(expected.keySet(), found.keySet());
-            expected.forEach((name, t) -> assertEquals(t.bytes(), found.get(name).bytes(), name));
+            expected.forEach(
+                    (name, t) -> assertEquals(t.bytes(), found.get(name).bytes(), name));
             assertArrayEquals(logits(trained.model()), logits(loaded));
         }
     }
 
     private String refused(Path stored) {
-        String message = assertThrows(InvalidInput.class, () -> TrainedModel.load(device, stored)).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> TrainedModel.load(device, stored))
+                .getMessage();
         assertTrue(message.startsWith(stored.toString()), message);
         return message;
     }
@@ -120,10 +132,23 @@ class ModelFileTest {
         Map<String, Shape> shapes = new TreeMap<>();
         Safetensors.read(file).tensors().forEach((name, t) -> shapes.put(name, t.shape()));
         Map<String, Shape> expected = new TreeMap<>(Map.of(
-                "first.weight", Shape.of(6, 3, 5, 5), "first.bias", Shape.of(6), "grouped.weight", Shape.of(8, 3, 3, 3),
-                "block.dw.weight", Shape.of(8, 1, 3, 3), "fc1.weight", Shape.of(5, 48), "fc1.bias", Shape.of(5), "fc2.weight", Shape.of(4, 5)));
-        Map.of("bn1", 6, "block.bn2", 8).forEach((norm, channels) -> List.of("weight", "bias", "running_mean", "running_var")
-                .forEach(name -> expected.put(norm + "." + name, Shape.of(channels))));
+                "first.weight",
+                Shape.of(6, 3, 5, 5),
+                "first.bias",
+                Shape.of(6),
+                "grouped.weight",
+                Shape.of(8, 3, 3, 3),
+                "block.dw.weight",
+                Shape.of(8, 1, 3, 3),
+                "fc1.weight",
+                Shape.of(5, 48),
+                "fc1.bias",
+                Shape.of(5),
+                "fc2.weight",
+                Shape.of(4, 5)));
+        Map.of("bn1", 6, "block.bn2", 8)
+                .forEach((norm, channels) -> List.of("weight", "bias", "running_mean", "running_var")
+                        .forEach(name -> expected.put(norm + "." + name, Shape.of(channels))));
         assertEquals(expected, shapes);
         assertEquals("effconv-model-2", Safetensors.read(file).metadata().get("format"));
     }
@@ -141,7 +166,9 @@ class ModelFileTest {
             for (int c = 0; c < CHANNELS; c++) {
                 for (int y = 0; y < HEIGHT; y++) {
                     for (int q = 0; q < WIDTH; q++) {
-                        x[c][y][q] = (images.pixel(i, y, q, c) / 255.0 - use.path("mean").get(c).asDouble()) / use.path("std").get(c).asDouble();
+                        x[c][y][q] = (images.pixel(i, y, q, c) / 255.0
+                                        - use.path("mean").get(c).asDouble())
+                                / use.path("std").get(c).asDouble();
                     }
                 }
             }
@@ -149,7 +176,8 @@ class ModelFileTest {
             double[][][] grouped = net.convolution(stem, "grouped", 1, 2);
             double[][][] body = net.batchNorm(net.convolution(grouped, "block.dw", 1, 8), "block.bn2");
             double[][][] block = ChannelsFirstReference.relu(ChannelsFirstReference.sum(body, grouped));
-            double[] hidden = net.linear(ChannelsFirstReference.flatten(ChannelsFirstReference.largestOfTwoByTwo(block)), "fc1");
+            double[] hidden =
+                    net.linear(ChannelsFirstReference.flatten(ChannelsFirstReference.largestOfTwoByTwo(block)), "fc1");
             double[] logits = net.linear(ChannelsFirstReference.relu(hidden), "fc2");
             for (int k = 0; k < logits.length; k++) {
                 assertEquals(logits[k], own[i][k], 2e-4, "image " + i + ", class " + k);
@@ -161,7 +189,9 @@ class ModelFileTest {
     void aPlanKnowsWhatItsModelHolds() {
         Map<String, TensorData> values = trained.model().values();
         List<ModelTensor> tensors = trained.model().plan().modelTensors(SIZES);
-        assertEquals(List.copyOf(values.keySet()), tensors.stream().map(ModelTensor::name).toList());
+        assertEquals(
+                List.copyOf(values.keySet()),
+                tensors.stream().map(ModelTensor::name).toList());
         tensors.forEach(t -> assertEquals(values.get(t.name()).shape(), t.shape(), t.name()));
     }
 
@@ -185,7 +215,9 @@ class ModelFileTest {
         assertEquals(model.evaluate(three, 5), model.evaluate(one, 5));
         assertArrayEquals(model.logits(three.select(new int[] {1}), 5), model.logits(one.select(new int[] {1}), 5));
         Images turned = Images.of(grey, new int[] {1, 3}, WIDTH, HEIGHT, 1);
-        assertTrue(assertThrows(InvalidInput.class, () -> model.evaluate(turned, 5)).getMessage().startsWith("images of 7x11x1, the model expects 11x7x3"));
+        assertTrue(assertThrows(InvalidInput.class, () -> model.evaluate(turned, 5))
+                .getMessage()
+                .startsWith("images of 7x11x1, the model expects 11x7x3"));
     }
 
     // ---- files of other programs ------------------------------------------------------------------------------------
@@ -245,25 +277,40 @@ class ModelFileTest {
         metadata.remove(key);
         String message = refused(SafetensorsBytes.write(folder.resolve("less"), metadata, tensors, 0));
         assertTrue(message.contains("no '" + key + "'"), message);
-        assertTrue(refused(SafetensorsBytes.write(folder.resolve("none"), null, tensors, 0)).contains("no 'format'"));
+        assertTrue(refused(SafetensorsBytes.write(folder.resolve("none"), null, tensors, 0))
+                .contains("no 'format'"));
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-        "classNames | [\"a\", null, \"c\", \"d\"] | classNames[1] is null", "classNames | [\"a\", 1, \"c\", \"d\"] | classNames",
-        "std | [0.2, 0, 0.2] | std 0.0 of channel 1", "std | [0.2, -1, 0.2] | std -1.0", "std | [0.2, 1e60, 0.2] | std Infinity",
-        "std | [0.2, null, 0.2] | std: ", "std | [0.2, \"NaN\", 0.2] | std", "mean | [0.2, \"NaN\", 0.2] | mean", "mean | [0.2, \"0.3\", 0.2] | mean: ",
-        "sizes | [5, 3.7] | sizes: ", "sizes | [5, \"3\"] | sizes: ", "sizes | [5, null] | sizes: ", "sizes | [5, true] | sizes: ",
-        "sizes | [5, 4] | kernel size of layer", "sizes | [5] | expected 2",
-        "input | {\"height\": 0, \"width\": 7, \"channels\": 3, \"classes\": 4} | image height is 0",
-        "input | {\"height\": 1, \"width\": 1, \"channels\": 3, \"classes\": 4} | smaller than architecture",
-        "input | {\"width\": 7, \"channels\": 3, \"classes\": 4} | input: "})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "classNames | [\"a\", null, \"c\", \"d\"] | classNames[1] is null",
+                "classNames | [\"a\", 1, \"c\", \"d\"] | classNames",
+                "std | [0.2, 0, 0.2] | std 0.0 of channel 1",
+                "std | [0.2, -1, 0.2] | std -1.0",
+                "std | [0.2, 1e60, 0.2] | std Infinity",
+                "std | [0.2, null, 0.2] | std: ",
+                "std | [0.2, \"NaN\", 0.2] | std",
+                "mean | [0.2, \"NaN\", 0.2] | mean",
+                "mean | [0.2, \"0.3\", 0.2] | mean: ",
+                "sizes | [5, 3.7] | sizes: ",
+                "sizes | [5, \"3\"] | sizes: ",
+                "sizes | [5, null] | sizes: ",
+                "sizes | [5, true] | sizes: ",
+                "sizes | [5, 4] | kernel size of layer",
+                "sizes | [5] | expected 2",
+                "input | {\"height\": 0, \"width\": 7, \"channels\": 3, \"classes\": 4} | image height is 0",
+                "input | {\"height\": 1, \"width\": 1, \"channels\": 3, \"classes\": 4} | smaller than architecture",
+                "input | {\"width\": 7, \"channels\": 3, \"classes\": 4} | input: "
+            })
     void whatIsWrongOfTheUseIsNamed(String key, String value, String said) throws IOException {
         Map<String, String> metadata = SafetensorsBytes.metadata(file);
         ObjectNode use = Json.parse(metadata.get("use"), "use");
         use.set(key, Json.parse("{\"value\": " + value + "}", "value").path("value"));
         metadata.put("use", Json.line(use));
-        String message = refused(SafetensorsBytes.write(folder.resolve("wrong"), metadata, Safetensors.read(file).tensors(), 0));
+        String message = refused(SafetensorsBytes.write(
+                folder.resolve("wrong"), metadata, Safetensors.read(file).tensors(), 0));
         assertTrue(message.substring(folder.toString().length()).contains(said), message);
     }
 
@@ -301,10 +348,14 @@ class ModelFileTest {
     void aFlippedBitOfAnyTensorIsNoticedInBothVersionsAndAnyOrder() throws IOException {
         Map<String, TensorData> second = Safetensors.read(file).tensors();
         everyFlipIsRefused(file, second);
-        everyFlipIsRefused(SafetensorsBytes.write(folder.resolve("anew"), SafetensorsBytes.metadata(file), byName(second), 0), byName(second));
-        everyFlipIsRefused(SafetensorsBytes.write(folder.resolve("first"), firstMetadata(), firstVersion(), 0), firstVersion());
         everyFlipIsRefused(
-                SafetensorsBytes.write(folder.resolve("first anew"), firstMetadata(), byName(firstVersion()), 0), byName(firstVersion()));
+                SafetensorsBytes.write(folder.resolve("anew"), SafetensorsBytes.metadata(file), byName(second), 0),
+                byName(second));
+        everyFlipIsRefused(
+                SafetensorsBytes.write(folder.resolve("first"), firstMetadata(), firstVersion(), 0), firstVersion());
+        everyFlipIsRefused(
+                SafetensorsBytes.write(folder.resolve("first anew"), firstMetadata(), byName(firstVersion()), 0),
+                byName(firstVersion()));
     }
 
     private void everyFlipIsRefused(Path whole, Map<String, TensorData> inFileOrder) throws IOException {

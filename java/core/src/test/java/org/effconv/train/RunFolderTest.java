@@ -25,7 +25,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class RunFolderTest {
-    private static final RunConfig CONFIG = new RunConfig("test", Json.object().put("what", 1), Json.object().put("data", "/here"));
+    private static final RunConfig CONFIG =
+            new RunConfig("test", Json.object().put("what", 1), Json.object().put("data", "/here"));
 
     private static final String ANEW = "its phase begins anew";
 
@@ -77,7 +78,8 @@ class RunFolderTest {
         RunFolder.open(path, config).close();
         assertEquals(FileTime.fromMillis(0), Files.getLastModifiedTime(file));
         Settings moved = settings.with(Settings.DATA, "/there");
-        RunFolder.open(path, new RunConfig("train", moved.identity(), moved.places())).close();
+        RunFolder.open(path, new RunConfig("train", moved.identity(), moved.places()))
+                .close();
         assertEquals("/there", RunConfig.read(path).places().path("data").asText());
     }
 
@@ -86,16 +88,24 @@ class RunFolderTest {
         Path path = folder.resolve("run");
         withCheckpoint(path).close();
         Files.writeString(path.resolve("metrics.jsonl"), "{}\ndamaged\n{}\n");
-        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW)).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW))
+                .getMessage();
         assertTrue(message.contains("metrics.jsonl line 2") && message.contains("once that line is removed"), message);
         Files.writeString(path.resolve("metrics.jsonl"), "{}\n{}\n");
         RunFolder.requireWhole(path, CONFIG.identity(), ANEW);
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"\"format\" : 2|\"format\" : 1|format 1, expected 2", "\"format\" : 2,||format is missing, expected 2",
-        "\"format\" : 2|\"format\" : 2, \"more\" : 1|more' is unknown", "\"command\" : \"test\",||command is null, expected a text",
-        "\"identity\" :|\"places\" :|Duplicate field 'places'", "{\"what\" : 1}|3|identity is 3, expected an object"})
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\"format\" : 2|\"format\" : 1|format 1, expected 2",
+                "\"format\" : 2,||format is missing, expected 2",
+                "\"format\" : 2|\"format\" : 2, \"more\" : 1|more' is unknown",
+                "\"command\" : \"test\",||command is null, expected a text",
+                "\"identity\" :|\"places\" :|Duplicate field 'places'",
+                "{\"what\" : 1}|3|identity is 3, expected an object"
+            })
     void aConfigurationOfAnotherFormIsRefused(String from, String to, String part) throws IOException {
         Path path = folder.resolve("run");
         RunFolder.create(path, CONFIG).close();
@@ -103,25 +113,36 @@ class RunFolderTest {
         String text = Json.line(Json.read(file)).replace(":", " : ").replace(",\"", ", \"");
         assertTrue(text.contains(from), text);
         Files.writeString(file, text.replace(from, to == null ? "" : to));
-        String message = assertThrows(InvalidInput.class, () -> RunConfig.read(path)).getMessage();
+        String message =
+                assertThrows(InvalidInput.class, () -> RunConfig.read(path)).getMessage();
         assertTrue(message.startsWith(file.toString()) && message.contains(part), message);
     }
 
     private static RunFolder withCheckpoint(Path path) {
         RunFolder run = RunFolder.create(path, CONFIG);
-        new Checkpoint(CONFIG.identity(), new Checkpoint.Progress("train", 1, 0, 0, 0, Work.NONE), Map.of(), Map.of()).write(run.checkpoint("train"));
+        new Checkpoint(CONFIG.identity(), new Checkpoint.Progress("train", 1, 0, 0, 0, Work.NONE), Map.of(), Map.of())
+                .write(run.checkpoint("train"));
         return run;
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"metrics.jsonl", "log.txt", "sizes.json", "model.safetensors", "summary.json", "checkpoint/train.safetensors"})
+    @ValueSource(
+            strings = {
+                "metrics.jsonl",
+                "log.txt",
+                "sizes.json",
+                "model.safetensors",
+                "summary.json",
+                "checkpoint/train.safetensors"
+            })
     void aFolderInThePlaceOfAFileIsFoundBeforeTheRunGoesOn(String name) throws IOException {
         Path path = folder.resolve("run");
         withCheckpoint(path).close();
         RunFolder.requireWhole(path, CONFIG.identity(), ANEW);
         Files.deleteIfExists(path.resolve(name));
         Files.createDirectories(path.resolve(name));
-        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW)).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW))
+                .getMessage();
         assertTrue(message.startsWith(path.resolve(name).toString()), message);
     }
 
@@ -135,12 +156,15 @@ class RunFolderTest {
         byte[] whole = Files.readAllBytes(file);
         for (int length : new int[] {0, 7, whole.length / 2, whole.length - 1}) {
             Files.write(file, Arrays.copyOf(whole, length));
-            String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW)).getMessage();
+            String message = assertThrows(
+                            InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW))
+                    .getMessage();
             assertTrue(message.startsWith(file.toString()) && message.endsWith("; " + ANEW), message);
         }
         Files.write(file, whole);
         Files.copy(file, file.resolveSibling("uniform.safetensors"));
-        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW)).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW))
+                .getMessage();
         assertTrue(message.contains("of phase 'train', expected one of 'uniform'"), message);
     }
 
@@ -153,7 +177,8 @@ class RunFolderTest {
         RunFolder.open(path, CONFIG).close();
         Folders.remove(path.resolve("checkpoint"));
         Files.createFile(path.resolve("checkpoint"));
-        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW)).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> RunFolder.requireWhole(path, CONFIG.identity(), ANEW))
+                .getMessage();
         assertTrue(message.contains("checkpoint: is a file, expected the folder"), message);
     }
 
@@ -167,8 +192,14 @@ class RunFolderTest {
     }
 
     private static String other(Path lock) throws IOException {
-        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
-                System.getProperty("java.class.path"), Other.class.getName(), lock.toString()).redirectErrorStream(true).start();
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Other.class.getName(),
+                        lock.toString())
+                .redirectErrorStream(true)
+                .start();
         return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     }
 

@@ -17,9 +17,10 @@ import org.effconv.nn.NetworkPlan;
 /**
  * Writes a trained network as an ONNX model, for whatever runs those: an ordinary CNN in fp32 with fixed kernels.
  *
- * <p>Its input {@value #INPUT} is float32 (N, C, H, W) with the pixels' values, 0 to 255; the normalisation is part of the model. Its output
- * {@value #OUTPUT} is float32 (N, classes), before the softmax. N is free. Metadata: {@code classNames} in the order of the logits,
- * {@code layers}, those whose sizes were open, and their {@code kernelSizes}, all JSON; {@code architecture}.
+ * <p>Its input {@value #INPUT} is float32 (N, C, H, W) with the pixels' values, 0 to 255; the normalisation is part of
+ * the model. Its output {@value #OUTPUT} is float32 (N, classes), before the softmax. N is free. Metadata:
+ * {@code classNames} in the order of the logits, {@code layers}, those whose sizes were open, and their
+ * {@code kernelSizes}, all JSON; {@code architecture}.
  */
 public final class OnnxExport {
     public static final String INPUT = "pixels";
@@ -36,7 +37,7 @@ public final class OnnxExport {
     /**
      * Replaces {@code file}, whose folder must exist.
      *
-     * @throws InvalidInput          if the weights are more than an ONNX file can hold, 2 GiB, or in fp64
+     * @throws InvalidInput if the weights are more than an ONNX file can hold, 2 GiB, or in fp64
      * @throws IllegalStateException if another thread uses the model's device
      * @throws java.io.UncheckedIOException if the file cannot be written; the old one is then still whole
      */
@@ -54,23 +55,31 @@ public final class OnnxExport {
         }
         OnnxGraph graph = new OnnxGraph(plan.architecture().name(), values);
         OnnxGraph.Value pixels = graph.input(INPUT, plan.input());
-        graph.output(OUTPUT, plan.trace(graph, graph.normalised(pixels, model.normalisation())), plan.input().classes());
+        graph.output(
+                OUTPUT,
+                plan.trace(graph, graph.normalised(pixels, model.normalisation())),
+                plan.input().classes());
         return ModelProto.newBuilder()
                 .setIrVersion(FORMAT)
                 .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(OPERATORS))
                 .setProducerName("effconv")
                 .setProducerVersion(SystemInfo.version())
                 .addMetadataProps(entry("architecture", plan.architecture().name()))
-                .addMetadataProps(entry("layers", Json.tree(plan.sizedLayers().stream().map(l -> l.name()).toList()).toString()))
+                .addMetadataProps(entry(
+                        "layers",
+                        Json.tree(plan.sizedLayers().stream().map(l -> l.name()).toList())
+                                .toString()))
                 .addMetadataProps(entry("kernelSizes", Json.tree(model.sizes()).toString()))
-                .addMetadataProps(entry("classNames", Json.tree(model.classNames()).toString()))
+                .addMetadataProps(
+                        entry("classNames", Json.tree(model.classNames()).toString()))
                 .setGraph(graph.build())
                 .build();
     }
 
     static void requireRoom(String what, long bytes) {
         if (bytes > MOST_BYTES) {
-            throw new InvalidInput(what + " has " + bytes + " bytes of weights; an ONNX file holds " + MOST_BYTES + " at most");
+            throw new InvalidInput(
+                    what + " has " + bytes + " bytes of weights; an ONNX file holds " + MOST_BYTES + " at most");
         }
     }
 

@@ -66,7 +66,11 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
     }
 
     void output(String name, Value logits, int classes) {
-        graph.addNode(NodeProto.newBuilder().setOpType("Identity").setName(name).addInput(logits.name).addOutput(name));
+        graph.addNode(NodeProto.newBuilder()
+                .setOpType("Identity")
+                .setName(name)
+                .addInput(logits.name)
+                .addOutput(name));
         graph.addOutput(info(name, classes));
     }
 
@@ -83,16 +87,32 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
         int padding = (k - 1) / 2;
         int stride = convolution.stride();
         String[] inputs = operands(x.name, constant(weight), bias);
-        String y = node("Conv", List.of(
-                integers("kernel_shape", k, k), integers("pads", padding, padding, padding, padding),
-                integers("strides", stride, stride), integer("group", convolution.groups())), inputs);
+        String y = node(
+                "Conv",
+                List.of(
+                        integers("kernel_shape", k, k), integers("pads", padding, padding, padding, padding),
+                        integers("strides", stride, stride), integer("group", convolution.groups())),
+                inputs);
         return new Value(y, convolution.outputExtent(x.height), convolution.outputExtent(x.width), w.dim(0));
     }
 
     @Override
     public Value batchNorm(Value x, String scale, String shift, String mean, String variance, double epsilon) {
-        AttributeProto e = AttributeProto.newBuilder().setName("epsilon").setType(AttributeProto.AttributeType.FLOAT).setF((float) epsilon).build();
-        return same(x, node("BatchNormalization", List.of(e), x.name, constant(scale), constant(shift), constant(mean), constant(variance)));
+        AttributeProto e = AttributeProto.newBuilder()
+                .setName("epsilon")
+                .setType(AttributeProto.AttributeType.FLOAT)
+                .setF((float) epsilon)
+                .build();
+        return same(
+                x,
+                node(
+                        "BatchNormalization",
+                        List.of(e),
+                        x.name,
+                        constant(scale),
+                        constant(shift),
+                        constant(mean),
+                        constant(variance)));
     }
 
     @Override
@@ -113,9 +133,13 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
     // Padded pixels count neither in ONNX's maximum nor, by default, in its average.
     @Override
     public Value pool(Value x, Pooling p) {
-        String y = node(p.kind() == Pooling.Kind.MAX ? "MaxPool" : "AveragePool", List.of(
-                integers("kernel_shape", p.size(), p.size()), integers("pads", p.padding(), p.padding(), p.padding(), p.padding()),
-                integers("strides", p.stride(), p.stride())), x.name);
+        String y = node(
+                p.kind() == Pooling.Kind.MAX ? "MaxPool" : "AveragePool",
+                List.of(
+                        integers("kernel_shape", p.size(), p.size()),
+                        integers("pads", p.padding(), p.padding(), p.padding(), p.padding()),
+                        integers("strides", p.stride(), p.stride())),
+                x.name);
         return new Value(y, p.outputExtent(x.height), p.outputExtent(x.width), x.channels);
     }
 
@@ -136,12 +160,14 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
     }
 
     private Value flattened(Value x) {
-        return x.flat() ? x : new Value(node("Flatten", List.of(integer("axis", 1)), x.name), 0, 0, x.height * x.width * x.channels);
+        return x.flat()
+                ? x
+                : new Value(
+                        node("Flatten", List.of(integer("axis", 1)), x.name), 0, 0, x.height * x.width * x.channels);
     }
 
     // ---- nodes and constants ------------------------------------------------------------------------------------
     // Names of the network have dots and no slashes, those of nodes neither: no two are the same.
-
 
     private Value same(Value like, String type, String... inputs) {
         return same(like, node(type, List.of(), inputs));
@@ -153,7 +179,12 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
 
     private String node(String type, List<AttributeProto> attributes, String... inputs) {
         String name = type.toLowerCase(Locale.ROOT) + ++nodes;
-        graph.addNode(NodeProto.newBuilder().setOpType(type).setName(name).addAllInput(Arrays.asList(inputs)).addOutput(name).addAllAttribute(attributes));
+        graph.addNode(NodeProto.newBuilder()
+                .setOpType(type)
+                .setName(name)
+                .addAllInput(Arrays.asList(inputs))
+                .addOutput(name)
+                .addAllAttribute(attributes));
         return name;
     }
 
@@ -172,31 +203,49 @@ final class OnnxGraph implements NetworkOperations<OnnxGraph.Value> {
     private String constant(String name, Shape shape, float... data) {
         if (written.add(name)) {
             TensorData bytes = TensorData.of(shape, data); // little-endian, as ONNX has it
-            graph.addInitializer(TensorProto.newBuilder().setName(name).setDataType(TensorProto.DataType.FLOAT_VALUE)
-                    .addAllDims(dims(shape)).setRawData(UnsafeByteOperations.unsafeWrap(bytes.bytes()))); // nobody else has them
+            graph.addInitializer(TensorProto.newBuilder()
+                    .setName(name)
+                    .setDataType(TensorProto.DataType.FLOAT_VALUE)
+                    .addAllDims(dims(shape))
+                    .setRawData(UnsafeByteOperations.unsafeWrap(bytes.bytes()))); // nobody else has them
         }
         return name;
     }
 
     private static List<Long> dims(Shape shape) {
-        return LongStream.range(0, shape.rank()).mapToObj(i -> (long) shape.dim((int) i)).collect(Collectors.toList());
+        return LongStream.range(0, shape.rank())
+                .mapToObj(i -> (long) shape.dim((int) i))
+                .collect(Collectors.toList());
     }
 
     private static ValueInfoProto info(String name, int... afterBatch) {
-        TensorShapeProto.Builder shape = TensorShapeProto.newBuilder().addDim(TensorShapeProto.Dimension.newBuilder().setDimParam("N"));
+        TensorShapeProto.Builder shape = TensorShapeProto.newBuilder()
+                .addDim(TensorShapeProto.Dimension.newBuilder().setDimParam("N"));
         for (int d : afterBatch) {
             shape.addDim(TensorShapeProto.Dimension.newBuilder().setDimValue(d));
         }
-        return ValueInfoProto.newBuilder().setName(name).setType(TypeProto.newBuilder().setTensorType(
-                TypeProto.Tensor.newBuilder().setElemType(TensorProto.DataType.FLOAT_VALUE).setShape(shape))).build();
+        return ValueInfoProto.newBuilder()
+                .setName(name)
+                .setType(TypeProto.newBuilder()
+                        .setTensorType(TypeProto.Tensor.newBuilder()
+                                .setElemType(TensorProto.DataType.FLOAT_VALUE)
+                                .setShape(shape)))
+                .build();
     }
 
     private static AttributeProto integer(String name, long value) {
-        return AttributeProto.newBuilder().setName(name).setType(AttributeProto.AttributeType.INT).setI(value).build();
+        return AttributeProto.newBuilder()
+                .setName(name)
+                .setType(AttributeProto.AttributeType.INT)
+                .setI(value)
+                .build();
     }
 
     private static AttributeProto integers(String name, long... list) {
-        return AttributeProto.newBuilder().setName(name).setType(AttributeProto.AttributeType.INTS)
-                .addAllInts(LongStream.of(list).boxed().toList()).build();
+        return AttributeProto.newBuilder()
+                .setName(name)
+                .setType(AttributeProto.AttributeType.INTS)
+                .addAllInts(LongStream.of(list).boxed().toList())
+                .build();
     }
 }

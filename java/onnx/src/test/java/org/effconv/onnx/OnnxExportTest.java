@@ -40,7 +40,8 @@ class OnnxExportTest {
     private static final double WITHIN = 1e-4; // of the largest logit: other orders of the same sums
 
     /** Everything an architecture can be made of, but global pooling, which resnet20 has. */
-    private static final String ALL = """
+    private static final String ALL =
+            """
             {"name": "all", "layers": [
               {"type": "conv", "name": "first", "channels": 8, "stride": 2, "bias": true},
               {"type": "gelu"},
@@ -75,18 +76,25 @@ class OnnxExportTest {
             random.nextBytes(pixels);
             parts[p] = Images.of(pixels, random.ints(count, 0, classes).toArray(), height, width, channels);
         }
-        return Dataset.of("drawn", parts[0], parts[1], List.of("a", "b", "c", "d", "e").subList(0, classes));
+        return Dataset.of(
+                "drawn", parts[0], parts[1], List.of("a", "b", "c", "d", "e").subList(0, classes));
     }
 
     private static Device device() {
-        return Device.open(Settings.standard().with(Settings.DEVICE, "cpu").with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32"));
+        return Device.open(Settings.standard()
+                .with(Settings.DEVICE, "cpu")
+                .with(Settings.THREADS, 1)
+                .with(Settings.PRECISION, "fp32"));
     }
 
     private static TrainingResult trained(Device device, Architecture architecture, Dataset data) {
-        NetworkPlan plan = architecture.plan(new NetworkPlan.Input(data.height(), data.width(), data.channels(), data.classes()));
+        NetworkPlan plan =
+                architecture.plan(new NetworkPlan.Input(data.height(), data.width(), data.channels(), data.classes()));
         Random random = new Random(3);
-        int[] sizes = random.ints(plan.sizedLayers().size(), 0, 4).map(i -> 1 + 2 * i).toArray();
-        return Training.of(Settings.standard().with(Settings.EPOCHS, 2).with(Settings.BATCH, 16), architecture, sizes).run(device, data);
+        int[] sizes =
+                random.ints(plan.sizedLayers().size(), 0, 4).map(i -> 1 + 2 * i).toArray();
+        return Training.of(Settings.standard().with(Settings.EPOCHS, 2).with(Settings.BATCH, 16), architecture, sizes)
+                .run(device, data);
     }
 
     private static float[] run(OrtSession session, OrtEnvironment environment, Images images) throws OrtException {
@@ -103,7 +111,8 @@ class OnnxExportTest {
                 }
             }
         }
-        try (OnnxTensor input = OnnxTensor.createTensor(environment, pixels.flip(), new long[] {images.count(), c, h, w});
+        try (OnnxTensor input =
+                        OnnxTensor.createTensor(environment, pixels.flip(), new long[] {images.count(), c, h, w});
                 OrtSession.Result result = session.run(Map.of(OnnxExport.INPUT, input))) {
             FloatBuffer logits = ((OnnxTensor) result.get(OnnxExport.OUTPUT).orElseThrow()).getFloatBuffer();
             float[] all = new float[logits.remaining()];
@@ -122,17 +131,29 @@ class OnnxExportTest {
             OnnxExport.write(model, file);
             float[][] own = model.logits(data.test(), 7);
             assertEquals(data.test().count(), own.length);
-            double largest = Arrays.stream(own).flatMapToDouble(row -> Arrays.stream(row(row))).map(Math::abs).max().orElseThrow();
+            double largest = Arrays.stream(own)
+                    .flatMapToDouble(row -> Arrays.stream(row(row)))
+                    .map(Math::abs)
+                    .max()
+                    .orElseThrow();
             assertTrue(largest > 1e-3, "logits of at most " + largest + " say nothing");
             try (OrtSession session = environment.createSession(file.toString(), new OrtSession.SessionOptions())) {
                 float[] theirs = run(session, environment, data.test());
                 for (int i = 0; i < own.length; i++) {
                     for (int k = 0; k < own[i].length; k++) {
-                        assertEquals(own[i][k], theirs[i * own[i].length + k], WITHIN * largest, architecture.name() + ", image " + i + ", class " + k);
+                        assertEquals(
+                                own[i][k],
+                                theirs[i * own[i].length + k],
+                                WITHIN * largest,
+                                architecture.name() + ", image " + i + ", class " + k);
                     }
                 }
-                assertEquals("[\"a\",\"b\",\"c\",\"d\",\"e\"]", session.getMetadata().getCustomMetadata().get("classNames"));
-                assertEquals(Arrays.toString(model.sizes()).replace(" ", ""), session.getMetadata().getCustomMetadata().get("kernelSizes"));
+                assertEquals(
+                        "[\"a\",\"b\",\"c\",\"d\",\"e\"]",
+                        session.getMetadata().getCustomMetadata().get("classNames"));
+                assertEquals(
+                        Arrays.toString(model.sizes()).replace(" ", ""),
+                        session.getMetadata().getCustomMetadata().get("kernelSizes"));
             }
         }
         assertEquals(0, device.liveBytes());
@@ -145,7 +166,14 @@ class OnnxExportTest {
     }
 
     @ParameterizedTest(name = "{0} on {1} x {2} x {3}")
-    @CsvSource({"cnn6, 13, 10, 3", "lenet, 17, 12, 1", "resnet20, 9, 11, 3", "flexnet3, 12, 9, 1", "dwnet, 14, 11, 3", "planted3, 8, 8, 1"})
+    @CsvSource({
+        "cnn6, 13, 10, 3",
+        "lenet, 17, 12, 1",
+        "resnet20, 9, 11, 3",
+        "flexnet3, 12, 9, 1",
+        "dwnet, 14, 11, 3",
+        "planted3, 8, 8, 1"
+    })
     void aBuiltInNetworkComputesTheSame(String architecture, int height, int width, int channels) throws Exception {
         computesTheSame(Architecture.named(architecture), data(height, width, channels, 5));
     }
@@ -163,7 +191,8 @@ class OnnxExportTest {
                 TrainingResult result = trained(device, Architecture.named("planted1"), data)) {
             OnnxExport.write(result.model(), file);
         }
-        try (OrtSession session = OrtEnvironment.getEnvironment().createSession(file.toString(), new OrtSession.SessionOptions())) {
+        try (OrtSession session =
+                OrtEnvironment.getEnvironment().createSession(file.toString(), new OrtSession.SessionOptions())) {
             NodeInfo input = session.getInputInfo().get(OnnxExport.INPUT);
             assertEquals("[-1, 1, 8, 9]", Arrays.toString(((TensorInfo) input.getInfo()).getShape()));
             NodeInfo output = session.getOutputInfo().get(OnnxExport.OUTPUT);
@@ -179,7 +208,9 @@ class OnnxExportTest {
         Dataset data = data(8, 9, 1, 2);
         try (Device device = Device.over(CpuBackend.open(1), DataType.F64);
                 TrainingResult result = trained(device, Architecture.named("planted1"), data)) {
-            String message = assertThrows(InvalidInput.class, () -> OnnxExport.write(result.model(), folder.resolve("model.onnx"))).getMessage();
+            String message = assertThrows(
+                            InvalidInput.class, () -> OnnxExport.write(result.model(), folder.resolve("model.onnx")))
+                    .getMessage();
             assertTrue(message.contains("fp64"), message);
         }
         assertFalse(Files.exists(folder.resolve("model.onnx")));
@@ -188,7 +219,8 @@ class OnnxExportTest {
     @Test
     void whatAFileCannotHoldIsRefused() {
         OnnxExport.requireRoom("a network", 1_000_000_000L);
-        String message = assertThrows(InvalidInput.class, () -> OnnxExport.requireRoom("a network", 1L << 31)).getMessage();
+        String message = assertThrows(InvalidInput.class, () -> OnnxExport.requireRoom("a network", 1L << 31))
+                .getMessage();
         assertTrue(message.startsWith("a network has 2147483648 bytes of weights"), message);
     }
 }

@@ -35,7 +35,8 @@ abstract class BackendContract extends OperationTest<Backend> {
     /** All, or those that the system property names. */
     static Stream<Named> providers() {
         String chosen = System.getProperty(CHOSEN);
-        return ServiceLoader.load(BackendProvider.class).stream().map(p -> new Named(p.get()))
+        return ServiceLoader.load(BackendProvider.class).stream()
+                .map(p -> new Named(p.get()))
                 .filter(n -> chosen == null || List.of(chosen.split(",")).contains(n.toString()));
     }
 

@@ -10,7 +10,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Says once which backends this machine runs the suite against, and why not the others; build tools hide the reasons of skips. */
+/**
+ * Says once which backends this machine runs the suite against, and why not the others; build tools hide the reasons of
+ * skips.
+ */
 class BackendsTest {
     private static final Logger LOG = LoggerFactory.getLogger(BackendsTest.class);
 
@@ -25,7 +28,8 @@ class BackendsTest {
         LOG.info("contract suite: runs for {}, in {}", named, provider.types());
         assertTrue(provider.types().containsAll(provider.productTypes()));
         Backend backend = provider.open();
-        assertTrue(!backend.name().equals("cpu") || backend.memory().guarded(), "what lies beside an operand is watched");
+        assertTrue(
+                !backend.name().equals("cpu") || backend.memory().guarded(), "what lies beside an operand is watched");
         backend.close();
         assertEquals(0, backend.liveBytes());
     }

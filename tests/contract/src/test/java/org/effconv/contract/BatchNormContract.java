@@ -13,7 +13,14 @@ class BatchNormContract extends BackendContract {
     private static final double EPSILON = 1e-5;
     private static final double MOMENTUM = 0.1;
     private static final int[][] SHAPES = {
-        {1, 1, 1, 1}, {1, 1, 1, 17}, {2, 3, 5, 3}, {1, 7, 7, 1}, {3, 8, 8, 17}, {2, 16, 16, 64}, {4, 33, 32, 16}, {2, 5, 5, 1040}
+        {1, 1, 1, 1},
+        {1, 1, 1, 17},
+        {2, 3, 5, 3},
+        {1, 7, 7, 1},
+        {3, 8, 8, 17},
+        {2, 16, 16, 64},
+        {4, 33, 32, 16},
+        {2, 5, 5, 1040}
     };
 
     /** The operands of one batch norm, forward and backward. */
@@ -45,7 +52,8 @@ class BatchNormContract extends BackendContract {
         }
 
         void forward() {
-            backend.batchNorm(x, scale, shift, residual, act, EPSILON, MOMENTUM, runningMean, runningVariance, mean, invStd, y);
+            backend.batchNorm(
+                    x, scale, shift, residual, act, EPSILON, MOMENTUM, runningMean, runningVariance, mean, invStd, y);
         }
 
         void backward() {
@@ -70,11 +78,14 @@ class BatchNormContract extends BackendContract {
         return columnMeans(squares, channels);
     }
 
-    private static double[] normalised(Case c, double[] x, double[] mean, double[] variance, double[] scale, double[] shift, double[] residual) {
+    private static double[] normalised(
+            Case c, double[] x, double[] mean, double[] variance, double[] scale, double[] shift, double[] residual) {
         double[] y = new double[x.length];
         for (int i = 0; i < x.length; i++) {
             int k = i % c.channels;
-            y[i] = scale[k] * (x[i] - mean[k]) / Math.sqrt(variance[k] + EPSILON) + shift[k] + (residual == null ? 0 : residual[i]);
+            y[i] = scale[k] * (x[i] - mean[k]) / Math.sqrt(variance[k] + EPSILON)
+                    + shift[k]
+                    + (residual == null ? 0 : residual[i]);
             if (c.act == Activation.RELU) {
                 y[i] = Math.max(0, y[i]);
             }
@@ -87,7 +98,9 @@ class BatchNormContract extends BackendContract {
             for (int[] shape : SHAPES) {
                 for (Activation act : new Activation[] {Activation.NONE, Activation.RELU}) {
                     boolean residual = (act == Activation.RELU) == (shape[3] != 3);
-                    body.accept(new Case(type, shape, residual, act, 0.5), type + " " + Arrays.toString(shape) + " " + act + " residual " + residual);
+                    body.accept(
+                            new Case(type, shape, residual, act, 0.5),
+                            type + " " + Arrays.toString(shape) + " " + act + " residual " + residual);
                 }
             }
         }
@@ -103,7 +116,8 @@ class BatchNormContract extends BackendContract {
             double exact = tolerance(c.mean.type());
             backend.batchNormInference(
                     c.x, c.scale, c.shift, c.residual, c.act, EPSILON, c.runningMean, c.runningVariance, c.y);
-            double[] inferred = normalised(c, x, oldMean, oldVariance, values(c.scale), values(c.shift), values(c.residual));
+            double[] inferred =
+                    normalised(c, x, oldMean, oldVariance, values(c.scale), values(c.shift), values(c.residual));
             double widest = Arrays.stream(inferred).map(Math::abs).max().getAsDouble();
             assertClose("inference " + what, inferred, c.y, tolerance * Math.max(1, widest / 10));
             backend.fill(c.y, Double.NaN);
@@ -117,11 +131,16 @@ class BatchNormContract extends BackendContract {
             double[] expectedVariance = new double[c.channels];
             for (int k = 0; k < c.channels; k++) {
                 expectedMean[k] = (1 - MOMENTUM) * oldMean[k] + MOMENTUM * mean[k];
-                expectedVariance[k] = (1 - MOMENTUM) * oldVariance[k] + MOMENTUM * variance[k] * rows / Math.max(1, rows - 1);
+                expectedVariance[k] =
+                        (1 - MOMENTUM) * oldVariance[k] + MOMENTUM * variance[k] * rows / Math.max(1, rows - 1);
             }
             assertClose("running mean " + what, expectedMean, c.runningMean, exact);
             assertClose("running variance " + what, expectedVariance, c.runningVariance, exact);
-            assertClose("y " + what, normalised(c, x, mean, variance, values(c.scale), values(c.shift), values(c.residual)), c.y, tolerance);
+            assertClose(
+                    "y " + what,
+                    normalised(c, x, mean, variance, values(c.scale), values(c.shift), values(c.residual)),
+                    c.y,
+                    tolerance);
         });
     }
 
@@ -154,7 +173,8 @@ class BatchNormContract extends BackendContract {
             // one row per channel: dx is 0 by cancellation, on the scale of invStd = 300
             double tolerance = tolerance(c.x.type()) * (rows == 1 ? 300 : 1);
             assertClose("dx " + what, dx, c.dx, tolerance);
-            assertClose("dscale " + what, map(meanGx, v -> v * rows), c.dscale, tolerance(c.mean.type()) * Math.sqrt(rows));
+            assertClose(
+                    "dscale " + what, map(meanGx, v -> v * rows), c.dscale, tolerance(c.mean.type()) * Math.sqrt(rows));
             assertClose("dshift " + what, map(meanG, v -> v * rows), c.dshift, tolerance(c.mean.type()));
             if (c.dresidual != null) {
                 assertClose("dresidual " + what, g, c.dresidual, 0);
@@ -187,7 +207,8 @@ class BatchNormContract extends BackendContract {
             c.forward();
             c.backward();
             double[] apart = values(c.dx);
-            backend.batchNormGradient(c.x, c.y, c.dy, c.scale, c.mean, c.invStd, c.act, c.dy, c.dscale, c.dshift, c.dresidual);
+            backend.batchNormGradient(
+                    c.x, c.y, c.dy, c.scale, c.mean, c.invStd, c.act, c.dy, c.dscale, c.dshift, c.dresidual);
             assertArrayEquals(apart, values(c.dy));
         }
     }
@@ -231,7 +252,9 @@ class BatchNormContract extends BackendContract {
             Supplier<double[][]> run = () -> {
                 c.forward();
                 c.backward();
-                return new double[][] {values(c.y), values(c.mean), values(c.invStd), values(c.dx), values(c.dscale), values(c.dshift)};
+                return new double[][] {
+                    values(c.y), values(c.mean), values(c.invStd), values(c.dx), values(c.dscale), values(c.dshift)
+                };
             };
             double[][] first = run.get();
             for (int i = 0; i < 3; i++) {
@@ -252,11 +275,39 @@ class BatchNormContract extends BackendContract {
     void wrongOperandsAreRefused() {
         Case c = new Case(DataType.F32, new int[] {1, 2, 2, 2}, false, Activation.NONE, 0);
         Tensor wrong = tensor(DataType.F32, 3);
-        assertRefused("expected F32 [2]", () -> backend.batchNorm(
-                c.x, wrong, c.shift, null, c.act, EPSILON, MOMENTUM, c.runningMean, c.runningVariance, c.mean, c.invStd, c.y));
-        assertRefused("GELU", () -> backend.batchNorm(
-                c.x, c.scale, c.shift, null, Activation.GELU, EPSILON, MOMENTUM, c.runningMean, c.runningVariance, c.mean, c.invStd, c.y));
-        assertRefused("y is null", () -> backend.batchNormGradient(
-                c.x, null, c.dy, c.scale, c.mean, c.invStd, Activation.RELU, c.dx, c.dscale, c.dshift, null));
+        assertRefused(
+                "expected F32 [2]",
+                () -> backend.batchNorm(
+                        c.x,
+                        wrong,
+                        c.shift,
+                        null,
+                        c.act,
+                        EPSILON,
+                        MOMENTUM,
+                        c.runningMean,
+                        c.runningVariance,
+                        c.mean,
+                        c.invStd,
+                        c.y));
+        assertRefused(
+                "GELU",
+                () -> backend.batchNorm(
+                        c.x,
+                        c.scale,
+                        c.shift,
+                        null,
+                        Activation.GELU,
+                        EPSILON,
+                        MOMENTUM,
+                        c.runningMean,
+                        c.runningVariance,
+                        c.mean,
+                        c.invStd,
+                        c.y));
+        assertRefused(
+                "y is null",
+                () -> backend.batchNormGradient(
+                        c.x, null, c.dy, c.scale, c.mean, c.invStd, Activation.RELU, c.dx, c.dscale, c.dshift, null));
     }
 }

@@ -12,7 +12,8 @@ import org.junit.jupiter.api.Test;
 
 /** Convolutions against a naive sum in double over drawn and awkward shapes; outputs poisoned. */
 class ConvolutionContract extends BackendContract {
-    // two threads of a busy processor wait long for each other at each barrier; what one thread does is drawn more often beside it
+    // two threads of a busy processor wait long for each other at each barrier; what one thread does is drawn more
+    // often beside it
     private static final int DRAWN = 30;
 
     @Test
@@ -51,7 +52,8 @@ class ConvolutionContract extends BackendContract {
     @Test
     void twoRunsAreBitEqual() {
         ConvolutionCase[] cases = {
-            new ConvolutionCase(5, 16, 17, 9, 7, 5, 1, 1, true, 1), new ConvolutionCase(3, 24, 24, 10, 9, 7, 1, 24, true, 2),
+            new ConvolutionCase(5, 16, 17, 9, 7, 5, 1, 1, true, 1),
+            new ConvolutionCase(3, 24, 24, 10, 9, 7, 1, 24, true, 2),
             new ConvolutionCase(4, 6, 8, 12, 11, 3, 2, 2, true, 3)
         };
         for (DataType type : productTypes()) {
@@ -76,9 +78,14 @@ class ConvolutionContract extends BackendContract {
     void wrongOperandsAreRefused() {
         Tensor x = tensor(DataType.F32, 1, 5, 5, 4);
         Tensor y = tensor(DataType.F32, 1, 5, 5, 2);
-        assertRefused("kernel size 2", () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 2, 2, 4), null, y));
-        assertRefused("kernel size 35", () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 35, 35, 4), null, y));
-        assertRefused("w is", () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 3, 1, 4), null, y));
+        assertRefused(
+                "kernel size 2",
+                () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 2, 2, 4), null, y));
+        assertRefused(
+                "kernel size 35",
+                () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 35, 35, 4), null, y));
+        assertRefused(
+                "w is", () -> backend.convolution(Convolution.PLAIN, x, tensor(DataType.F32, 2, 3, 1, 4), null, y));
         Tensor w = tensor(DataType.F32, 2, 3, 3, 4);
         assertRefused("3 groups", () -> backend.convolution(new Convolution(1, 3), x, w, null, y));
         assertRefused("stride 3", () -> backend.convolution(new Convolution(3, 1), x, w, null, y));
@@ -86,6 +93,8 @@ class ConvolutionContract extends BackendContract {
         assertRefused("bias is", () -> backend.convolution(Convolution.PLAIN, x, w, tensor(DataType.F32, 3), y));
         assertRefused("w is null", () -> backend.convolution(Convolution.PLAIN, x, null, null, y));
         assertRefused("y is", () -> backend.convolutionDataGradient(Convolution.PLAIN, x, w, x));
-        assertRefused("bias is", () -> backend.convolutionWeightGradient(Convolution.PLAIN, x, y, w, tensor(DataType.F32, 4)));
+        assertRefused(
+                "bias is",
+                () -> backend.convolutionWeightGradient(Convolution.PLAIN, x, y, w, tensor(DataType.F32, 4)));
     }
 }

@@ -164,7 +164,8 @@ class ElementwiseContract extends BackendContract {
     @Test
     void wrongOperandsAreRefused() {
         Tensor x = tensor(DataType.F32, 2, 3);
-        assertRefused("operand is F32 [3, 2]", () -> backend.activation(Activation.RELU, x, tensor(DataType.F32, 3, 2)));
+        assertRefused(
+                "operand is F32 [3, 2]", () -> backend.activation(Activation.RELU, x, tensor(DataType.F32, 3, 2)));
         assertRefused("I32", () -> backend.activation(Activation.RELU, tensor(DataType.I32, 2), x));
         assertRefused("GELU", () -> backend.add(x, x, Activation.GELU, x));
         assertRefused("dropout rate 1.0", () -> backend.dropout(x, 1, 0, x));

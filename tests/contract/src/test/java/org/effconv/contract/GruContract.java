@@ -143,9 +143,18 @@ class GruContract extends BackendContract {
         for (int[] size : SIZES) {
             Case c = new Case(DataType.F32, size);
             try (DoubleReference exact = new DoubleReference(backend)) {
-                exact.backend.gru(exact.of(c.x), exact.of(c.forward), exact.of(c.reverse), exact.of(c.h), exact.of(c.tape));
-                exact.backend.gruGradient(exact.of(c.x), exact.of(c.h), exact.of(c.tape), exact.of(c.dh), exact.of(c.forward),
-                        exact.of(c.reverse), exact.of(c.dforward), exact.of(c.dreverse), exact.of(c.dx));
+                exact.backend.gru(
+                        exact.of(c.x), exact.of(c.forward), exact.of(c.reverse), exact.of(c.h), exact.of(c.tape));
+                exact.backend.gruGradient(
+                        exact.of(c.x),
+                        exact.of(c.h),
+                        exact.of(c.tape),
+                        exact.of(c.dh),
+                        exact.of(c.forward),
+                        exact.of(c.reverse),
+                        exact.of(c.dforward),
+                        exact.of(c.dreverse),
+                        exact.of(c.dx));
                 c.run();
                 c.gradient(c.dx);
                 for (Tensor t : new Tensor[] {c.h, c.dx}) {
@@ -170,7 +179,9 @@ class GruContract extends BackendContract {
         double[][] first = {values(c.h), values(c.dforward.hiddenWeights()), values(c.dreverse.inputWeights())};
         c.run();
         c.gradient(null);
-        assertArrayEquals(first, new double[][] {values(c.h), values(c.dforward.hiddenWeights()), values(c.dreverse.inputWeights())});
+        assertArrayEquals(
+                first,
+                new double[][] {values(c.h), values(c.dforward.hiddenWeights()), values(c.dreverse.inputWeights())});
     }
 
     @Test
@@ -179,6 +190,7 @@ class GruContract extends BackendContract {
         Tensor wrong = tensor(DataType.F32, 3, 7);
         assertRefused("h is", () -> backend.gru(c.x, c.forward, c.reverse, wrong, c.tape));
         assertRefused("input weights", () -> backend.gru(wrong, c.forward, c.reverse, c.h, c.tape));
-        assertRefused("parameter type", () -> backend.gru(tensor(DataType.BF16, 3, 5), c.forward, c.reverse, c.h, c.tape));
+        assertRefused(
+                "parameter type", () -> backend.gru(tensor(DataType.BF16, 3, 5), c.forward, c.reverse, c.h, c.tape));
     }
 }

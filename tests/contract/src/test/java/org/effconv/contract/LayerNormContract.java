@@ -78,7 +78,8 @@ class LayerNormContract extends BackendContract {
                         weighted += g[from + i] * scale[i] * normalised / c.width;
                     }
                     for (int i = 0; i < c.width; i++) {
-                        dx[from + i] = inverse * (g[from + i] * scale[i] - plain - (x[from + i] - mean) * inverse * weighted);
+                        dx[from + i] =
+                                inverse * (g[from + i] * scale[i] - plain - (x[from + i] - mean) * inverse * weighted);
                     }
                 }
                 String what = type + " " + c.x.shape();
@@ -125,6 +126,7 @@ class LayerNormContract extends BackendContract {
         Case c = new Case(DataType.F32, 2, 4);
         Tensor short_ = tensor(DataType.F32, 3);
         assertRefused("scale is", () -> backend.layerNorm(c.x, short_, c.shift, EPSILON, c.mean, c.invStd, c.y));
-        assertRefused("mean and invStd", () -> backend.layerNorm(c.x, c.scale, c.shift, EPSILON, short_, c.invStd, c.y));
+        assertRefused(
+                "mean and invStd", () -> backend.layerNorm(c.x, c.scale, c.shift, EPSILON, short_, c.invStd, c.y));
     }
 }

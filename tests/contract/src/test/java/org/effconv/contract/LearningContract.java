@@ -37,20 +37,35 @@ class LearningContract extends BackendContract {
               {"type": "conv", "name": "depthwise", "channels": "same", "groups": "depthwise"}, {"type": "gelu"},
               {"type": "dropout", "rate": 0.1},
               {"type": "globalAveragePool"}, {"type": "linear", "outputs": "classes"}]}
-            """, "contract");
+            """,
+            "contract");
     private static final int[] SIZES = {5, 3, 7};
     private static final int STEPS = 50;
 
     private static final Dataset DATA = Datasets.open("planted:3,train=40,test=16,size=9,noise=5");
 
     private static Training training(int epochs) {
-        return Training.of(NETWORK, SIZES).batch(8).epochs(epochs).seed(3).learningRate(0.002).set(Settings.CLIP, 1.0);
+        return Training.of(NETWORK, SIZES)
+                .batch(8)
+                .epochs(epochs)
+                .seed(3)
+                .learningRate(0.002)
+                .set(Settings.CLIP, 1.0);
     }
 
-    // Sizes that move by their gradient under a smooth mask: rounding then grows slowly, while the steady update decides by
+    // Sizes that move by their gradient under a smooth mask: rounding then grows slowly, while the steady update
+    // decides by
     // comparisons, which rounding may turn.
     private static KernelSizeSearch search(int epochs) {
-        return KernelSizeSearch.of(NETWORK).budget("k5").set(Settings.FLOW, "two-stage").set(Settings.SIZE_UPDATE, "gradient").set(Settings.MASK, "sigmoid").batch(8).epochs(epochs).seed(3).learningRate(0.002);
+        return KernelSizeSearch.of(NETWORK)
+                .budget("k5")
+                .set(Settings.FLOW, "two-stage")
+                .set(Settings.SIZE_UPDATE, "gradient")
+                .set(Settings.MASK, "sigmoid")
+                .batch(8)
+                .epochs(epochs)
+                .seed(3)
+                .learningRate(0.002);
     }
 
     /** Losses of all steps but each epoch's last. */
@@ -119,8 +134,8 @@ class LearningContract extends BackendContract {
     }
 
     /**
-     * The same of soft sizes. They follow the sum of many pulls over the pulls' own scale, so that rounding which hardly shows
-     * in a loss adds up in them.
+     * The same of soft sizes. They follow the sum of many pulls over the pulls' own scale, so that rounding which
+     * hardly shows in a loss adds up in them.
      */
     private static double sizeTolerance(DataType type) {
         return type == DataType.F32 ? 1e-4 : 0.15;
@@ -132,7 +147,10 @@ class LearningContract extends BackendContract {
         for (int i = 0; i < expected.size(); i++) {
             worst = Math.max(worst, Math.abs(got.get(i) - expected.get(i)) / Math.max(0.1, Math.abs(expected.get(i))));
         }
-        assertTrue(worst <= tolerance, what + " differ by up to " + worst + " of " + tolerance + "\nexpected " + expected + "\ngot      " + got);
+        assertTrue(
+                worst <= tolerance,
+                what + " differ by up to " + worst + " of " + tolerance + "\nexpected " + expected + "\ngot      "
+                        + got);
     }
 
     @Test
@@ -140,7 +158,11 @@ class LearningContract extends BackendContract {
         int epochs = STEPS / 5;
         List<Double> exact = trainingLosses(CpuBackend.open(1), DataType.F64, epochs);
         for (DataType type : trainingTypes()) {
-            assertSame("losses of a training in " + type, exact, trainingLosses(provider().open(), type, epochs), lossTolerance(type));
+            assertSame(
+                    "losses of a training in " + type,
+                    exact,
+                    trainingLosses(provider().open(), type, epochs),
+                    lossTolerance(type));
         }
     }
 
@@ -158,8 +180,12 @@ class LearningContract extends BackendContract {
     @Test
     void twoRunsOfOneSeedAreBitEqual() {
         for (DataType type : trainingTypes()) {
-            assertEquals(trainingLosses(provider().open(), type, 2), trainingLosses(provider().open(), type, 2), "training in " + type);
-            assertEquals(searched(provider().open(), type, 2), searched(provider().open(), type, 2), "search in " + type);
+            assertEquals(
+                    trainingLosses(provider().open(), type, 2),
+                    trainingLosses(provider().open(), type, 2),
+                    "training in " + type);
+            assertEquals(
+                    searched(provider().open(), type, 2), searched(provider().open(), type, 2), "search in " + type);
         }
     }
 
@@ -178,16 +204,36 @@ class LearningContract extends BackendContract {
         }
     }
 
-    /** The survivor of the candidates goes on as if nothing had been chosen: its training is the plain one of its sizes, bit for bit. */
+    /**
+     * The survivor of the candidates goes on as if nothing had been chosen: its training is the plain one of its sizes,
+     * bit for bit.
+     */
     @Test
     void oneRunEndsAsThePlainTrainingOfItsSizes() {
         for (DataType type : trainingTypes()) {
             onTested(type, device -> {
-                Learning learning = Learning.of(Settings.standard().with(Settings.BUDGET, "k5").with(Settings.COST, "macs").with(Settings.SEARCH_EPOCHS, 20), NETWORK)
-                        .batch(8).epochs(8).seed(3).learningRate(0.002);
+                Learning learning = Learning.of(
+                                Settings.standard()
+                                        .with(Settings.BUDGET, "k5")
+                                        .with(Settings.COST, "macs")
+                                        .with(Settings.SEARCH_EPOCHS, 20),
+                                NETWORK)
+                        .batch(8)
+                        .epochs(8)
+                        .seed(3)
+                        .learningRate(0.002);
                 try (LearningResult result = learning.run(device, DATA);
-                        TrainingResult plain = Training.of(NETWORK, result.search().sizes()).batch(8).epochs(8).seed(3).learningRate(0.002).run(device, DATA)) {
-                    assertTrue(result.search().candidates().size() > 1 && result.search().steps() >= 16, "a probe and candidates: " + result.search().candidatesToJson());
+                        TrainingResult plain = Training.of(
+                                        NETWORK, result.search().sizes())
+                                .batch(8)
+                                .epochs(8)
+                                .seed(3)
+                                .learningRate(0.002)
+                                .run(device, DATA)) {
+                    assertTrue(
+                            result.search().candidates().size() > 1
+                                    && result.search().steps() >= 16,
+                            "a probe and candidates: " + result.search().candidatesToJson());
                     assertEquals(plain.testLoss(), result.learned().testLoss(), "in " + type);
                 }
                 return null;
@@ -201,8 +247,15 @@ class LearningContract extends BackendContract {
             int[] sizes = onTested(type, device -> {
                 SearchResult found = search(2).run(device, DATA);
                 assertTrue(Math.abs(found.parameters() / found.budget() - 1) <= 0.02, found.toString());
-                try (TrainingResult result = Training.of(NETWORK, found.sizes()).batch(8).epochs(1).warmStart(found).run(device, DATA)) {
-                    assertEquals(result.testAccuracy(), result.model().evaluate(DATA.test(), 7).accuracy(), 1e-9);
+                try (TrainingResult result = Training.of(NETWORK, found.sizes())
+                        .batch(8)
+                        .epochs(1)
+                        .warmStart(found)
+                        .run(device, DATA)) {
+                    assertEquals(
+                            result.testAccuracy(),
+                            result.model().evaluate(DATA.test(), 7).accuracy(),
+                            1e-9);
                 }
                 return found.sizes();
             });

@@ -8,7 +8,9 @@ import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 
 class LinearContract extends BackendContract {
-    private static final int[][] SHAPES = {{1, 1, 1}, {1, 400, 120}, {128, 84, 10}, {7, 17, 3}, {33, 48, 100}, {128, 3, 1}};
+    private static final int[][] SHAPES = {
+        {1, 1, 1}, {1, 400, 120}, {128, 84, 10}, {7, 17, 3}, {33, 48, 100}, {128, 3, 1}
+    };
 
     @Test
     void matchesTheSum() {

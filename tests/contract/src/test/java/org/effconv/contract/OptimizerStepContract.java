@@ -24,13 +24,15 @@ class OptimizerStepContract extends BackendContract {
             Tensor moment = tensor(type, COUNTS[i]);
             backend.fill(moment, 0);
             Tensor squares = second ? of(type, new double[COUNTS[i]], COUNTS[i]) : null;
-            slots.add(new OptimizerSlot(value, drawn(type, COUNTS[i]), moment, squares, 0.01 * (i + 1), i == 1 ? 0 : 0.05));
+            slots.add(new OptimizerSlot(
+                    value, drawn(type, COUNTS[i]), moment, squares, 0.01 * (i + 1), i == 1 ? 0 : 0.05));
         }
         return slots;
     }
 
     /** One step as the papers write it; value, first and second moment are changed in place. */
-    private static void reference(OptimizerRule r, long t, OptimizerSlot s, double[] p, double[] g, double[] m, double[] v, double clip) {
+    private static void reference(
+            OptimizerRule r, long t, OptimizerSlot s, double[] p, double[] g, double[] m, double[] v, double clip) {
         for (int i = 0; i < p.length; i++) {
             double gradient = clip * g[i];
             if (r.kind() == OptimizerRule.Kind.ADAMW) {
@@ -115,18 +117,28 @@ class OptimizerStepContract extends BackendContract {
         for (OptimizerRule rule : List.of(OptimizerRule.adamW().withClipNorm(5), OptimizerRule.sgd(0.9))) {
             List<OptimizerSlot> plain = slots(DataType.F32, rule.kind() == OptimizerRule.Kind.ADAMW);
             List<OptimizerSlot> repeated = new ArrayList<>();
-            plain.forEach(s -> repeated.add(new OptimizerSlot(copy(s.value()), s.gradient(), copy(s.first()),
-                    s.second() == null ? null : copy(s.second()), 1e9, s.weightDecay()))); // a rate that is not to be used
+            plain.forEach(s -> repeated.add(new OptimizerSlot(
+                    copy(s.value()),
+                    s.gradient(),
+                    copy(s.first()),
+                    s.second() == null ? null : copy(s.second()),
+                    1e9,
+                    s.weightDecay()))); // a rate that is not to be used
             OptimizerRates[] now = new OptimizerRates[1];
             for (long step = 1; step <= 5; step++) {
-                now[0] = new OptimizerRates(step, Arrays.stream(COUNTS).mapToDouble(c -> 0.01 / c).toArray());
+                now[0] = new OptimizerRates(
+                        step, Arrays.stream(COUNTS).mapToDouble(c -> 0.01 / c).toArray());
                 now[0].rates()[2] = 0.1 / step;
                 double norm = backend.update(rule, step, now[0].in(plain)).getAsDouble();
                 Supplier<DoubleSupplier> again = backend.step(rule, () -> backend.update(rule, () -> now[0], repeated));
                 assertEquals(norm, again.get().getAsDouble());
                 for (int i = 0; i < plain.size(); i++) {
-                    assertArrayEquals(values(plain.get(i).value()), values(repeated.get(i).value()), rule + " step " + step + " tensor " + i);
-                    assertArrayEquals(values(plain.get(i).first()), values(repeated.get(i).first()));
+                    assertArrayEquals(
+                            values(plain.get(i).value()),
+                            values(repeated.get(i).value()),
+                            rule + " step " + step + " tensor " + i);
+                    assertArrayEquals(
+                            values(plain.get(i).first()), values(repeated.get(i).first()));
                 }
             }
         }
@@ -155,14 +167,20 @@ class OptimizerStepContract extends BackendContract {
     void wrongOperandsAreRefused() {
         Tensor p = drawn(DataType.F32, 3);
         Tensor other = drawn(DataType.F32, 4);
-        assertRefused("gradient is F32 [4]",
-                () -> backend.optimizerStep(OptimizerRule.adamW(), 1, List.of(new OptimizerSlot(p, other, p, p, 1, 0))));
-        assertRefused("second moment is null",
+        assertRefused(
+                "gradient is F32 [4]",
+                () -> backend.optimizerStep(
+                        OptimizerRule.adamW(), 1, List.of(new OptimizerSlot(p, other, p, p, 1, 0))));
+        assertRefused(
+                "second moment is null",
                 () -> backend.optimizerStep(OptimizerRule.adamW(), 1, List.of(new OptimizerSlot(p, p, p, null, 1, 0))));
-        assertRefused("is 0",
+        assertRefused(
+                "is 0",
                 () -> backend.optimizerStep(OptimizerRule.adamW(), 0, List.of(new OptimizerSlot(p, p, p, p, 1, 0))));
         Tensor half = drawn(DataType.BF16, 3);
-        assertRefused("all parameters of a step are F32",
-                () -> backend.optimizerStep(OptimizerRule.sgd(0), 1, List.of(new OptimizerSlot(half, half, half, null, 1, 0))));
+        assertRefused(
+                "all parameters of a step are F32",
+                () -> backend.optimizerStep(
+                        OptimizerRule.sgd(0), 1, List.of(new OptimizerSlot(half, half, half, null, 1, 0))));
     }
 }

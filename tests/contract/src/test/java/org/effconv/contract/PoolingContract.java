@@ -16,8 +16,13 @@ class PoolingContract extends BackendContract {
 
     private static Pooling[] poolings() {
         return new Pooling[] {
-            new Pooling(Kind.MAX, 2, 2, 0), new Pooling(Kind.MAX, 3, 2, 1), new Pooling(Kind.MAX, 3, 1, 1), new Pooling(Kind.MAX, 1, 1, 0),
-            new Pooling(Kind.AVERAGE, 2, 2, 0), new Pooling(Kind.AVERAGE, 3, 2, 1), new Pooling(Kind.AVERAGE, 5, 1, 2)
+            new Pooling(Kind.MAX, 2, 2, 0),
+            new Pooling(Kind.MAX, 3, 2, 1),
+            new Pooling(Kind.MAX, 3, 1, 1),
+            new Pooling(Kind.MAX, 1, 1, 0),
+            new Pooling(Kind.AVERAGE, 2, 2, 0),
+            new Pooling(Kind.AVERAGE, 3, 2, 1),
+            new Pooling(Kind.AVERAGE, 5, 1, 2)
         };
     }
 
@@ -129,10 +134,15 @@ class PoolingContract extends BackendContract {
         Tensor dx = like(x);
         double[] factors = values(dy);
         backend.globalAveragePoolGradient(dy, dx);
-        assertGradient("global average", () -> {
-            backend.globalAveragePool(x, y);
-            return weighted(factors, y);
-        }, x, dx, 60);
+        assertGradient(
+                "global average",
+                () -> {
+                    backend.globalAveragePool(x, y);
+                    return weighted(factors, y);
+                },
+                x,
+                dx,
+                60);
     }
 
     @Test

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 class PredictorContract extends BackendContract {
     /** Grid, kmax, hidden, features. */
     private static final int[][] NETWORKS = {{3, 5, 4, 5}, {1, 3, 1, 1}, {9, 9, 16, 32}, {7, 33, 17, 3}};
+
     private static final int[][] HEADS = {{1, 1}, {3, 5}, {7, 128}, {20, 65}}; // layers, width
 
     private CoordinateLayer network(DataType type, int[] s, boolean output) {
@@ -30,7 +31,17 @@ class PredictorContract extends BackendContract {
                 backend.write(t[i], map(normal((int) t[i].count()), x -> 0.4 * x));
             }
         }
-        return new CoordinateLayer(s[0], s[1], 10, t[0], t[1], t[2], t[3], t[4], t[5], output ? null : poisoned(type, s[0] * s[0], features));
+        return new CoordinateLayer(
+                s[0],
+                s[1],
+                10,
+                t[0],
+                t[1],
+                t[2],
+                t[3],
+                t[4],
+                t[5],
+                output ? null : poisoned(type, s[0] * s[0], features));
     }
 
     private List<CoordinateLayer> networks(DataType type, boolean output) {
@@ -81,13 +92,25 @@ class PredictorContract extends BackendContract {
         List<CoordinateLayer> changed = new ArrayList<>();
         for (int i = 0; i < layers.size(); i++) {
             CoordinateLayer l = layers.get(i);
-            changed.add(new CoordinateLayer(l.grid(), l.kmax(), l.omega(), l.w1(), l.b1(), l.w2(), l.b2(), l.gamma(), l.beta(), features.get(i)));
+            changed.add(new CoordinateLayer(
+                    l.grid(),
+                    l.kmax(),
+                    l.omega(),
+                    l.w1(),
+                    l.b1(),
+                    l.w2(),
+                    l.b2(),
+                    l.gamma(),
+                    l.beta(),
+                    features.get(i)));
         }
         return changed;
     }
 
     private List<Tensor> drawnLikeFeatures(List<CoordinateLayer> layers) {
-        return layers.stream().map(l -> drawn(l.w1().type(), l.features().shape().dims())).toList();
+        return layers.stream()
+                .map(l -> drawn(l.w1().type(), l.features().shape().dims()))
+                .toList();
     }
 
     @Test
@@ -108,7 +131,12 @@ class PredictorContract extends BackendContract {
         backend.coordinateFeaturesGradient(withFeatures(layers, dh), gradients);
         for (int i = 0; i < layers.size(); i++) {
             for (int part = 0; part < 6; part++) {
-                assertGradient("layer " + i + " part " + part, loss, parts(layers.get(i))[part], parts(gradients.get(i))[part], 6);
+                assertGradient(
+                        "layer " + i + " part " + part,
+                        loss,
+                        parts(layers.get(i))[part],
+                        parts(gradients.get(i))[part],
+                        6);
             }
         }
     }
@@ -119,7 +147,9 @@ class PredictorContract extends BackendContract {
         List<CoordinateLayer> given = withFeatures(layers, drawnLikeFeatures(layers));
         List<CoordinateLayer> gradients = networks(DataType.F32, true);
         try (DoubleReference exact = new DoubleReference(backend)) {
-            exact.backend.coordinateFeaturesGradient(given.stream().map(exact::of).toList(), gradients.stream().map(exact::of).toList());
+            exact.backend.coordinateFeaturesGradient(
+                    given.stream().map(exact::of).toList(),
+                    gradients.stream().map(exact::of).toList());
             backend.coordinateFeaturesGradient(given, gradients);
             for (CoordinateLayer l : gradients) {
                 for (Tensor t : parts(l)) {
@@ -127,9 +157,15 @@ class PredictorContract extends BackendContract {
                 }
             }
         }
-        List<double[]> first = gradients.stream().flatMap(l -> Arrays.stream(parts(l))).map(this::values).toList();
+        List<double[]> first = gradients.stream()
+                .flatMap(l -> Arrays.stream(parts(l)))
+                .map(this::values)
+                .toList();
         backend.coordinateFeaturesGradient(given, gradients);
-        List<double[]> second = gradients.stream().flatMap(l -> Arrays.stream(parts(l))).map(this::values).toList();
+        List<double[]> second = gradients.stream()
+                .flatMap(l -> Arrays.stream(parts(l)))
+                .map(this::values)
+                .toList();
         assertArrayEquals(first.toArray(), second.toArray());
     }
 
@@ -164,12 +200,14 @@ class PredictorContract extends BackendContract {
                 for (int l = 0; l < layers; l++) {
                     double[] row = Arrays.copyOfRange(x, l * width, (l + 1) * width);
                     double mean = Arrays.stream(row).sum() / width;
-                    double variance = Arrays.stream(row).map(e -> (e - mean) * (e - mean)).sum() / width;
+                    double variance =
+                            Arrays.stream(row).map(e -> (e - mean) * (e - mean)).sum() / width;
                     double dot = 0;
                     double norm = 0;
                     for (int i = 0; i < width; i++) {
                         double normalised = (row[i] - mean) / Math.sqrt(variance + 1e-5);
-                        activated[l * width + i] = Math.max(0, values(head.gain())[i] * normalised + values(head.shift())[i]);
+                        activated[l * width + i] =
+                                Math.max(0, values(head.gain())[i] * normalised + values(head.shift())[i]);
                         dot += w[l * width + i] * activated[l * width + i];
                         norm += w[l * width + i] * w[l * width + i];
                     }
@@ -225,7 +263,8 @@ class PredictorContract extends BackendContract {
                 return all;
             };
             try (DoubleReference exact = new DoubleReference(backend)) {
-                exact.backend.sizeHeadGradient(exact.of(head), exact.of(h), exact.of(dv), exact.of(dhead), exact.of(dh));
+                exact.backend.sizeHeadGradient(
+                        exact.of(head), exact.of(h), exact.of(dv), exact.of(dhead), exact.of(dh));
                 List<double[]> first = run.get();
                 exact.assertSame("dh", dh, 1e-4);
                 for (Tensor t : parts(dhead)) {
@@ -253,7 +292,8 @@ class PredictorContract extends BackendContract {
             for (Tensor t : List.of(u, v, dh, dhead.w(), dhead.g(), dhead.b())) {
                 double[] found = values(t);
                 for (int i = 0; i < found.length; i++) {
-                    assertEquals(i / (found.length / 3) == 1, Double.isNaN(found[i]), type + " " + t + ", element " + i);
+                    assertEquals(
+                            i / (found.length / 3) == 1, Double.isNaN(found[i]), type + " " + t + ", element " + i);
                 }
             }
             assertTrue(Arrays.stream(values(dhead.gain())).allMatch(Double::isNaN));
@@ -265,16 +305,21 @@ class PredictorContract extends BackendContract {
     void wrongOperandsAreRefused() {
         CoordinateLayer l = network(DataType.F32, NETWORKS[0], false);
         Tensor wrong = tensor(DataType.F32, 2);
-        assertRefused("b1 is", () -> backend.coordinateFeatures(List.of(
-                new CoordinateLayer(l.grid(), l.kmax(), 10, l.w1(), wrong, l.w2(), l.b2(), l.gamma(), l.beta(), l.features()))));
-        assertRefused("features is", () -> backend.coordinateFeatures(List.of(
-                new CoordinateLayer(l.grid(), l.kmax(), 10, l.w1(), l.b1(), l.w2(), l.b2(), l.gamma(), l.beta(), wrong))));
+        assertRefused(
+                "b1 is",
+                () -> backend.coordinateFeatures(List.of(new CoordinateLayer(
+                        l.grid(), l.kmax(), 10, l.w1(), wrong, l.w2(), l.b2(), l.gamma(), l.beta(), l.features()))));
+        assertRefused(
+                "features is",
+                () -> backend.coordinateFeatures(List.of(new CoordinateLayer(
+                        l.grid(), l.kmax(), 10, l.w1(), l.b1(), l.w2(), l.b2(), l.gamma(), l.beta(), wrong))));
         SizeHead head = head(DataType.F32, 3, 5, false);
         Tensor h = drawn(DataType.F32, 3, 5);
         Tensor v = tensor(DataType.F32, 3);
         assertRefused("v is", () -> backend.sizeHead(head, h, like(h), wrong));
         assertRefused("u is", () -> backend.sizeHead(head, h, v, v));
-        assertRefused("gain is", () -> backend.sizeHead(head, drawn(DataType.F32, 3, 6), tensor(DataType.F32, 3, 6), v));
+        assertRefused(
+                "gain is", () -> backend.sizeHead(head, drawn(DataType.F32, 3, 6), tensor(DataType.F32, 3, 6), v));
         assertRefused("dh is", () -> backend.sizeHeadGradient(head, h, v, head, v));
     }
 }

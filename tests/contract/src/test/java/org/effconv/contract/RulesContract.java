@@ -33,7 +33,9 @@ class RulesContract extends BackendContract {
     void anImpossibleRequestSaysWhatWasAskedAndTheBackendStaysUsable() {
         Tensor kept = tensor(DataType.F32, 25);
         long tooMuch = 1L << 60;
-        String message = assertThrows(EffconvException.OutOfDeviceMemory.class, () -> backend.memory().allocate(tooMuch)).getMessage();
+        String message = assertThrows(EffconvException.OutOfDeviceMemory.class, () -> backend.memory()
+                        .allocate(tooMuch))
+                .getMessage();
         assertTrue(message.contains(Long.toString(tooMuch)), message);
         backend.fill(kept, 1);
         assertEquals(1, values(kept)[24]);
@@ -83,7 +85,10 @@ class RulesContract extends BackendContract {
         other.close();
         other.close();
         for (org.junit.jupiter.api.function.Executable use : new org.junit.jupiter.api.function.Executable[] {
-            () -> other.fill(t, 0), () -> other.activation(Activation.RELU, t, t), () -> other.readFloats(t), () -> other.write(t, new float[4])
+            () -> other.fill(t, 0),
+            () -> other.activation(Activation.RELU, t, t),
+            () -> other.readFloats(t),
+            () -> other.write(t, new float[4])
         }) {
             String message = assertThrows(IllegalStateException.class, use).getMessage();
             assertTrue(message.startsWith("use after close: "), message);

@@ -61,7 +61,11 @@ class SoftmaxCrossEntropyContract extends BackendContract {
                     c.run();
                     assertClose("loss " + what, new double[] {loss}, c.loss, tolerance(c.loss.type()));
                     assertArrayEquals(new int[] {correct}, backend.readInts(c.correct), what);
-                    assertClose("gradient " + what, map(gradient, v -> v * n), map(values(c.dlogits), v -> v * n), tolerance(type));
+                    assertClose(
+                            "gradient " + what,
+                            map(gradient, v -> v * n),
+                            map(values(c.dlogits), v -> v * n),
+                            tolerance(type));
                 }
             }
         }
@@ -83,7 +87,9 @@ class SoftmaxCrossEntropyContract extends BackendContract {
         assertEquals(0, c.run());
         assertArrayEquals(new int[] {1}, backend.readInts(c.correct));
         for (int broken = 0; broken < 3; broken++) {
-            for (int label = 0; label < 3; label++) { // none is the right one beside a NaN, the largest of the others neither
+            for (int label = 0;
+                    label < 3;
+                    label++) { // none is the right one beside a NaN, the largest of the others neither
                 float[] logits = {1, 2, 3};
                 logits[broken] = Float.NaN;
                 backend.write(c.logits, logits);
@@ -118,7 +124,8 @@ class SoftmaxCrossEntropyContract extends BackendContract {
         for (int[] labels : new int[][] {{0, 3}, {-1, 0}}) {
             backend.write(c.labels, labels);
             if (provider().refusesWrongLabels()) {
-                assertRefused(labels[0] < 0 ? "label -1 of row 0; expected 0..2" : "label 3 of row 1; expected 0..2", c::run);
+                assertRefused(
+                        labels[0] < 0 ? "label -1 of row 0; expected 0..2" : "label 3 of row 1; expected 0..2", c::run);
             } else {
                 assertTrue(Double.isNaN(c.run()), "an unknown label makes the loss NaN");
             }
@@ -128,9 +135,15 @@ class SoftmaxCrossEntropyContract extends BackendContract {
     @Test
     void wrongOperandsAreRefused() {
         Case c = new Case(DataType.F32, 2, 3, 1, 0);
-        assertRefused("labels", () -> backend.softmaxCrossEntropy(c.logits, tensor(DataType.I32, 3), 0, c.loss, c.correct, c.dlogits));
-        assertRefused("loss is", () -> backend.softmaxCrossEntropy(c.logits, c.labels, 0, tensor(DataType.F32, 2), c.correct, null));
-        assertRefused("dlogits is", () -> backend.softmaxCrossEntropy(c.logits, c.labels, 0, c.loss, c.correct, c.loss));
-        assertRefused("smoothing 1.5", () -> backend.softmaxCrossEntropy(c.logits, c.labels, 1.5, c.loss, c.correct, null));
+        assertRefused(
+                "labels",
+                () -> backend.softmaxCrossEntropy(c.logits, tensor(DataType.I32, 3), 0, c.loss, c.correct, c.dlogits));
+        assertRefused(
+                "loss is",
+                () -> backend.softmaxCrossEntropy(c.logits, c.labels, 0, tensor(DataType.F32, 2), c.correct, null));
+        assertRefused(
+                "dlogits is", () -> backend.softmaxCrossEntropy(c.logits, c.labels, 0, c.loss, c.correct, c.loss));
+        assertRefused(
+                "smoothing 1.5", () -> backend.softmaxCrossEntropy(c.logits, c.labels, 1.5, c.loss, c.correct, null));
     }
 }

@@ -39,10 +39,13 @@ class SumOfSquaresContract extends BackendContract {
             for (int count : new int[] {1, 7, 2049}) {
                 from.add(drawn(type, count));
                 to.add(drawn(type, count));
-                square += Arrays.stream(values(from.get(from.size() - 1))).map(x -> x * x).sum();
+                square += Arrays.stream(values(from.get(from.size() - 1)))
+                        .map(x -> x * x)
+                        .sum();
             }
             double[] factor = new double[1];
-            for (double now : new double[] {-3, 0.5, 200, -1e-3}) { // with equal keys: recorded at the second, repeated from the third on
+            for (double now : new double[] {-3, 0.5, 200, -1e-3
+            }) { // with equal keys: recorded at the second, repeated from the third on
                 factor[0] = now;
                 List<double[]> expected = new ArrayList<>();
                 for (int i = 0; i < from.size(); i++) {

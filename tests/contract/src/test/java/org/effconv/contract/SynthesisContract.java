@@ -15,12 +15,21 @@ import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 import org.junit.jupiter.api.Test;
 
-/** Weights from soft sizes: against the formula, their gradients against differences in fp64 and against fp64 elsewhere. */
+/**
+ * Weights from soft sizes: against the formula, their gradients against differences in fp64 and against fp64 elsewhere.
+ */
 class SynthesisContract extends BackendContract {
     /** Output channels, input channels, grid, kmax, features (0: a table), index of the size. */
     private static final int[][] LAYERS = {
-        {5, 3, 5, 9, 7, 0}, {1, 1, 1, 3, 1, 1}, {17, 16, 3, 5, 32, 1}, {16, 1, 9, 9, 32, 2}, {4, 3, 7, 9, 0, 3}, {3, 2, 33, 33, 5, 4}, {8, 8, 5, 5, 0, 0}
+        {5, 3, 5, 9, 7, 0},
+        {1, 1, 1, 3, 1, 1},
+        {17, 16, 3, 5, 32, 1},
+        {16, 1, 9, 9, 32, 2},
+        {4, 3, 7, 9, 0, 3},
+        {3, 2, 33, 33, 5, 4},
+        {8, 8, 5, 5, 0, 0}
     };
+
     private static final double[] SIZES = {3.7, 1.4, 8.2, 6.2, 21.3, 2}; // the last one is used by no layer
     private static final double SCALE = 0.375; // the same in every type
 
@@ -65,8 +74,12 @@ class SynthesisContract extends BackendContract {
                 c.backward(mask);
                 for (int l = 0; l < LAYERS.length; l++) {
                     boolean broken = LAYERS[l][5] == 1;
-                    for (Tensor t : List.of(c.layers.get(l).weights(), c.gradients.get(l).source())) {
-                        assertEquals(broken, Arrays.stream(values(t)).anyMatch(Double::isNaN), type + " " + mask + ", layer " + l);
+                    for (Tensor t : List.of(
+                            c.layers.get(l).weights(), c.gradients.get(l).source())) {
+                        assertEquals(
+                                broken,
+                                Arrays.stream(values(t)).anyMatch(Double::isNaN),
+                                type + " " + mask + ", layer " + l);
                     }
                 }
                 assertTrue(Double.isNaN(values(c.dv)[1]), type + " " + mask);
@@ -149,7 +162,8 @@ class SynthesisContract extends BackendContract {
                     double[] w = values(l.weights());
                     for (int n = 0; n < w.length; n++) {
                         int p = n / l.inputChannels() % (l.grid() * l.grid());
-                        int ring = Math.max(Math.abs(p / l.grid() - l.grid() / 2), Math.abs(p % l.grid() - l.grid() / 2));
+                        int ring =
+                                Math.max(Math.abs(p / l.grid() - l.grid() / 2), Math.abs(p % l.grid() - l.grid() / 2));
                         if (mask(MaskKind.RAMP, ring, SIZES[l.sizeIndex()]) == 0) {
                             assertEquals(0.0, w[n], weights + " " + l + " at " + n);
                         }
@@ -176,9 +190,11 @@ class SynthesisContract extends BackendContract {
                 List<double[]> expected = new ArrayList<>();
                 backend.synthesis(MaskKind.RAMP, plain.v, SynthesisLayer.scaled(layers, now));
                 layers.forEach(l -> expected.add(values(l.weights())));
-                backend.synthesisGradient(MaskKind.RAMP, plain.v, SynthesisLayer.scaled(plain.given, now), plain.gradients, plain.dv);
+                backend.synthesisGradient(
+                        MaskKind.RAMP, plain.v, SynthesisLayer.scaled(plain.given, now), plain.gradients, plain.dv);
                 double[] dv = values(plain.dv);
-                List<double[]> dsources = plain.gradients.stream().map(l -> values(l.source())).toList();
+                List<double[]> dsources =
+                        plain.gradients.stream().map(l -> values(l.source())).toList();
                 backend.step(List.of("scales", type), () -> {
                     backend.synthesis(MaskKind.RAMP, plain.v, scales, layers);
                     backend.synthesisGradient(MaskKind.RAMP, plain.v, scales, plain.given, with.gradients, with.dv);
@@ -186,7 +202,10 @@ class SynthesisContract extends BackendContract {
                 });
                 for (int i = 0; i < expected.size(); i++) {
                     assertArrayEquals(expected.get(i), values(layers.get(i).weights()), "step " + step + " layer " + i);
-                    assertArrayEquals(dsources.get(i), values(with.gradients.get(i).source()), "step " + step + " source of layer " + i);
+                    assertArrayEquals(
+                            dsources.get(i),
+                            values(with.gradients.get(i).source()),
+                            "step " + step + " source of layer " + i);
                 }
                 assertArrayEquals(dv, values(with.dv), "step " + step);
             }
@@ -198,7 +217,8 @@ class SynthesisContract extends BackendContract {
         needsDouble();
         for (MaskKind kind : MaskKind.values()) {
             Case c = new Case(DataType.F64, DataType.F64);
-            List<double[]> factors = c.given.stream().map(l -> values(l.weights())).toList();
+            List<double[]> factors =
+                    c.given.stream().map(l -> values(l.weights())).toList();
             DoubleSupplier loss = () -> {
                 backend.synthesis(kind, c.v, c.layers);
                 double sum = 0;
@@ -211,9 +231,19 @@ class SynthesisContract extends BackendContract {
             assertEquals(0, values(c.dv)[SIZES.length - 1], "a size that no layer uses");
             assertGradient(kind + " dv", loss, c.v, c.dv, 6);
             for (int i = 0; i < LAYERS.length; i++) {
-                assertGradient(kind + " source of layer " + i, loss, c.layers.get(i).source(), c.gradients.get(i).source(), 8);
+                assertGradient(
+                        kind + " source of layer " + i,
+                        loss,
+                        c.layers.get(i).source(),
+                        c.gradients.get(i).source(),
+                        8);
                 if (LAYERS[i][4] > 0) {
-                    assertGradient(kind + " features of layer " + i, loss, c.layers.get(i).features(), c.gradients.get(i).features(), 8);
+                    assertGradient(
+                            kind + " features of layer " + i,
+                            loss,
+                            c.layers.get(i).features(),
+                            c.gradients.get(i).features(),
+                            8);
                 }
             }
         }
@@ -226,7 +256,8 @@ class SynthesisContract extends BackendContract {
                 Case c = new Case(DataType.F32, weights);
                 try (DoubleReference exact = new DoubleReference(backend)) {
                     List<SynthesisLayer> given = c.given.stream().map(exact::of).toList();
-                    List<SynthesisLayer> gradients = c.gradients.stream().map(l -> gradient(exact, l)).toList();
+                    List<SynthesisLayer> gradients =
+                            c.gradients.stream().map(l -> gradient(exact, l)).toList();
                     exact.backend.synthesisGradient(kind, exact.of(c.v), given, gradients, exact.of(c.dv));
                     c.backward(kind);
                     exact.assertSame(kind + " dv", c.dv, 1e-4);
@@ -294,16 +325,31 @@ class SynthesisContract extends BackendContract {
         Tensor features = tensor(DataType.F32, 9, 4);
         Tensor source = tensor(DataType.F32, 4, 6);
         Tensor w = tensor(DataType.F32, 2, 3, 3, 3);
-        assertRefused("has no size", () -> backend.synthesis(
-                MaskKind.RAMP, v, List.of(new SynthesisLayer(2, 3, 3, 5, 1, 2, features, source, w))));
-        assertRefused("weights is", () -> backend.synthesis(
-                MaskKind.RAMP, v, List.of(new SynthesisLayer(2, 3, 5, 5, 1, 0, features, source, w))));
-        assertRefused("source is", () -> backend.synthesis(
-                MaskKind.RAMP, v, List.of(new SynthesisLayer(2, 3, 3, 5, 1, 0, features, tensor(DataType.F32, 4, 5), w))));
-        assertRefused("features is", () -> backend.synthesis(
-                MaskKind.RAMP, v, List.of(new SynthesisLayer(2, 3, 3, 5, 1, 0, tensor(DataType.F32, 25, 4), source, w))));
+        assertRefused(
+                "has no size",
+                () -> backend.synthesis(
+                        MaskKind.RAMP, v, List.of(new SynthesisLayer(2, 3, 3, 5, 1, 2, features, source, w))));
+        assertRefused(
+                "weights is",
+                () -> backend.synthesis(
+                        MaskKind.RAMP, v, List.of(new SynthesisLayer(2, 3, 5, 5, 1, 0, features, source, w))));
+        assertRefused(
+                "source is",
+                () -> backend.synthesis(
+                        MaskKind.RAMP,
+                        v,
+                        List.of(new SynthesisLayer(2, 3, 3, 5, 1, 0, features, tensor(DataType.F32, 4, 5), w))));
+        assertRefused(
+                "features is",
+                () -> backend.synthesis(
+                        MaskKind.RAMP,
+                        v,
+                        List.of(new SynthesisLayer(2, 3, 3, 5, 1, 0, tensor(DataType.F32, 25, 4), source, w))));
         SynthesisLayer layer = new SynthesisLayer(2, 3, 3, 5, 1, 0, features, source, w);
-        assertRefused("dv is", () -> backend.synthesisGradient(MaskKind.RAMP, v, List.of(layer), List.of(layer), tensor(DataType.F32, 3)));
+        assertRefused(
+                "dv is",
+                () -> backend.synthesisGradient(
+                        MaskKind.RAMP, v, List.of(layer), List.of(layer), tensor(DataType.F32, 3)));
     }
 
     @Test
@@ -317,12 +363,19 @@ class SynthesisContract extends BackendContract {
                 int grid = backend.supportGrid(kind, DataType.F32, v, 15, Support.MASK);
                 assertEquals(2 * radius + 1, grid, kind + " at " + v);
                 int signal = backend.supportGrid(kind, DataType.F32, v, 15, Support.SIGNAL);
-                assertTrue(signal >= grid && signal <= Math.min(15, grid + 2) && signal % 2 == 1, kind + " at " + v + ": " + signal);
+                assertTrue(
+                        signal >= grid && signal <= Math.min(15, grid + 2) && signal % 2 == 1,
+                        kind + " at " + v + ": " + signal);
             }
         }
-        assertEquals(5, backend.supportGrid(MaskKind.RAMP, DataType.F32, 3, 15, Support.SIGNAL), "the spare ring at an odd size");
+        assertEquals(
+                5,
+                backend.supportGrid(MaskKind.RAMP, DataType.F32, 3, 15, Support.SIGNAL),
+                "the spare ring at an odd size");
         assertEquals(3, backend.supportGrid(MaskKind.RAMP, DataType.F32, 3, 3, Support.SIGNAL), "never above kmax");
-        assertThrows(IllegalArgumentException.class, () -> backend.supportGrid(MaskKind.RAMP, DataType.F32, 3, 4, Support.MASK));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> backend.supportGrid(MaskKind.RAMP, DataType.F32, 3, 4, Support.MASK));
     }
 
     @Test

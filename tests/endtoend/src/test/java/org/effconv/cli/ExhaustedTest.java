@@ -34,9 +34,13 @@ class ExhaustedTest {
     @Test
     void memoryThatRunsOutIsASentence() {
         String heap = failedWith(new OutOfMemoryError("Java heap space"));
-        assertTrue(heap.matches("effconv: the memory of the JVM, \\d+ MiB of Java heap, is too small \\(Java heap space\\); expected more of it, "
-                + "as with EFFCONV_JAVA_OPTS=-Xmx\\d+m\\R"), heap);
-        String inAThread = failedWith(new EffconvException("reading epoch 0 failed", new OutOfMemoryError("Java heap space")));
+        assertTrue(
+                heap.matches(
+                        "effconv: the memory of the JVM, \\d+ MiB of Java heap, is too small \\(Java heap space\\); expected more of it, "
+                                + "as with EFFCONV_JAVA_OPTS=-Xmx\\d+m\\R"),
+                heap);
+        String inAThread =
+                failedWith(new EffconvException("reading epoch 0 failed", new OutOfMemoryError("Java heap space")));
         assertEquals(heap, inAThread);
         String threads = failedWith(new OutOfMemoryError("unable to create native thread: possibly out of memory"));
         assertTrue(threads.contains("ulimit -u") && threads.lines().count() == 1, threads);
@@ -46,7 +50,8 @@ class ExhaustedTest {
 
     private static String failedWith(Throwable failure) {
         StringWriter err = new StringWriter();
-        CommandLine line = Effconv.commandLine().addSubcommand(new Failing(failure)).setErr(new PrintWriter(err));
+        CommandLine line =
+                Effconv.commandLine().addSubcommand(new Failing(failure)).setErr(new PrintWriter(err));
         CommandLine failing = line.getSubcommands().get("failing");
         failing.setErr(new PrintWriter(err));
         failing.setExecutionExceptionHandler(line.getExecutionExceptionHandler());

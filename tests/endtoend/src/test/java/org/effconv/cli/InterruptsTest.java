@@ -63,7 +63,9 @@ class InterruptsTest {
         try (Interrupts interrupts = interrupts(err, Optional::empty, ENDLESS)) {
             interrupts.received(INT);
             assertEquals(128 + INT, ends.take());
-            assertEquals("effconv: ended by a signal; nothing had been done yet", err.toString().strip());
+            assertEquals(
+                    "effconv: ended by a signal; nothing had been done yet",
+                    err.toString().strip());
         }
     }
 

@@ -14,7 +14,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 class RunCommandTest {
     private static String folderOf(String data) {
-        Path folder = RunCommand.standardFolder(Settings.standard().with(Settings.DATA, data), Architecture.named("cnn6"));
+        Path folder =
+                RunCommand.standardFolder(Settings.standard().with(Settings.DATA, data), Architecture.named("cnn6"));
         return folder.getFileName().toString().replaceAll("-\\d{8}-\\d{6}$", "");
     }
 

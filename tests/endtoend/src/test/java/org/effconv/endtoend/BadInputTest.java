@@ -3,7 +3,6 @@ package org.effconv.endtoend;
 import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.IOException;
@@ -47,35 +46,45 @@ class BadInputTest {
         String conv = "{\"type\": \"conv\", \"channels\": 8192}";
         String thousandfold = "{\"type\": \"repeat\", \"times\": 1000, \"layers\": [";
         architecture("unrolled", "", ", " + thousandfold + thousandfold + conv + "]}]}");
-        architecture("nested", "", ", " + "{\"type\": \"repeat\", \"times\": 2, \"layers\": [".repeat(40) + conv + "]}".repeat(40));
+        architecture(
+                "nested",
+                "",
+                ", " + "{\"type\": \"repeat\", \"times\": 2, \"layers\": [".repeat(40) + conv + "]}".repeat(40));
         architecture("wide", "", ", " + conv + ", " + conv);
         Files.writeString(folder.resolve("broken.json"), "{\"name\": ");
         Files.writeString(folder.resolve("sizes-arch.json"), "{\"architecture\": \"cnn6\", \"layers\": []}");
-        Files.writeString(folder.resolve("sizes-even.json"),
+        Files.writeString(
+                folder.resolve("sizes-even.json"),
                 "{\"architecture\": \"planted1\", \"layers\": [{\"name\": \"stem\", \"size\": 4}]}");
-        Files.writeString(folder.resolve("sizes-name.json"),
+        Files.writeString(
+                folder.resolve("sizes-name.json"),
                 "{\"architecture\": \"planted1\", \"layers\": [{\"name\": \"root\", \"size\": 3}]}");
         Files.writeString(folder.resolve("no-model.safetensors"), "not a model");
         Files.createDirectories(folder.resolve("occupied"));
         Files.writeString(folder.resolve("occupied/notes.txt"), "mine");
-        Cli run = Cli.small("learn", "--epochs", "1", "--out", folder.resolve(RUN).toString());
+        Cli run =
+                Cli.small("learn", "--epochs", "1", "--out", folder.resolve(RUN).toString());
         assertEquals(0, run.exitCode(), run.err());
         byte[] model = Files.readAllBytes(folder.resolve(RUN).resolve("model.safetensors"));
         Files.write(folder.resolve("bare.safetensors"), model);
-        Files.writeString(Files.createDirectories(folder.resolve("old")).resolve("config.json"), "{\"command\": \"learn\", \"format\": 1, \"identity\": {}}");
+        Files.writeString(
+                Files.createDirectories(folder.resolve("old")).resolve("config.json"),
+                "{\"command\": \"learn\", \"format\": 1, \"identity\": {}}");
         Files.write(folder.resolve("old/model.safetensors"), model);
         Files.createFile(Files.createDirectories(folder.resolve("empty")).resolve("config.json"));
         Files.createDirectories(folder.resolve("folder/config.json"));
         Files.write(folder.resolve("cut.safetensors"), java.util.Arrays.copyOf(model, model.length - 5));
     }
 
-    private static void idx(String name, int extent, int classes, int magic, int missingBytes, int labelRange) throws IOException {
+    private static void idx(String name, int extent, int classes, int magic, int missingBytes, int labelRange)
+            throws IOException {
         Path at = Files.createDirectories(folder.resolve(name));
         for (String part : List.of("train", "t10k")) {
             int n = 40;
             ByteBuffer images = ByteBuffer.allocate(16 + n * extent * extent);
             images.putInt(magic).putInt(n).putInt(extent).putInt(extent);
-            Files.write(at.resolve(part + "-images-idx3-ubyte"),
+            Files.write(
+                    at.resolve(part + "-images-idx3-ubyte"),
                     java.util.Arrays.copyOf(images.array(), images.capacity() - missingBytes));
             ByteBuffer labels = ByteBuffer.allocate(8 + n).putInt(IDX_LABELS).putInt(n);
             for (int i = 0; i < n; i++) {
@@ -86,9 +95,12 @@ class BadInputTest {
     }
 
     private static void architecture(String name, String fields, String moreLayers) throws IOException {
-        Files.writeString(folder.resolve(name + ".json"), "{\"name\": \"mine\", " + fields + "\"layers\": ["
-                + "{\"type\": \"conv\", \"name\": \"stem\", \"channels\": 4}" + moreLayers + ", {\"type\": \"globalAveragePool\"}, "
-                + "{\"type\": \"linear\", \"name\": \"classifier\", \"outputs\": \"classes\"}]}");
+        Files.writeString(
+                folder.resolve(name + ".json"),
+                "{\"name\": \"mine\", " + fields + "\"layers\": ["
+                        + "{\"type\": \"conv\", \"name\": \"stem\", \"channels\": 4}" + moreLayers
+                        + ", {\"type\": \"globalAveragePool\"}, "
+                        + "{\"type\": \"linear\", \"name\": \"classifier\", \"outputs\": \"classes\"}]}");
     }
 
     static Stream<Arguments> cases() {
@@ -107,31 +119,59 @@ class BadInputTest {
                 bad("learn --budget k4", "k4", "expected an odd number"),
                 bad("learn --budget many", "many", "expected"),
                 bad("learn --cost money", "--cost", "money", "macs"),
-                bad("learn --budget 4.2ms --cost macs", "4.2ms", "latency", "expected a number of multiply-adds (30MMAC)"),
+                bad(
+                        "learn --budget 4.2ms --cost macs",
+                        "4.2ms",
+                        "latency",
+                        "expected a number of multiply-adds (30MMAC)"),
                 bad("learn --budget 30 --cost latency", "no unit", "expected a time"),
                 bad("learn --budget 1MAC", "1 multiply-adds", "with all sizes 1"),
                 bad("learn --budget 4.2ms", "expected --latency-table FILE"),
                 bad("learn --budget 4.2ms --latency-table DIR/absent.json", "absent.json", "no such file"),
-                bad("learn --budget k5 --cost latency --latency-table DIR/type.json", "type.json", "format", "effconv-latency-2"),
+                bad(
+                        "learn --budget k5 --cost latency --latency-table DIR/type.json",
+                        "type.json",
+                        "format",
+                        "effconv-latency-2"),
                 bad("learn --budget any", "is a range", "effconv search"),
-                bad("search --budget k5 --out DIR/new --data planted:3,train=64,test=32,size=12", "k5", "expected a range of budgets"),
-                bad("search --budget any:k7..k3 --arch planted3 --out DIR/new --data planted:3,train=64,test=32,size=12", "smaller end first"),
+                bad(
+                        "search --budget k5 --out DIR/new --data planted:3,train=64,test=32,size=12",
+                        "k5",
+                        "expected a range of budgets"),
+                bad(
+                        "search --budget any:k7..k3 --arch planted3 --out DIR/new --data planted:3,train=64,test=32,size=12",
+                        "smaller end first"),
                 bad("learn --budget auto --frozen 0.85 --out DIR/new", "closing", "below 1 with that of frozen"),
                 bad("search --budget any --closing 0.1", "--closing"),
                 bad("search --resume DIR/run --budget any", "--budget and --resume"),
-                bad("latency-table --arch planted3 --data planted:3,train=64,test=32,size=12 DIR/absent/new.json", "absent/new.json", "folder that is there"),
+                bad(
+                        "latency-table --arch planted3 --data planted:3,train=64,test=32,size=12 DIR/absent/new.json",
+                        "absent/new.json",
+                        "folder that is there"),
                 bad("search --resume DIR/run", "command 'learn'", "expected 'search-any'"),
                 bad("sizes --run DIR/run --budget k5", "holds no budgets.json", "effconv search"),
                 bad("sizes --budget k5", "--run"),
-                bad("latency-table --repeats 0 --arch planted3 --data planted:3,train=64,test=32,size=12 DIR/new", "repeats 0", "expected"),
+                bad(
+                        "latency-table --repeats 0 --arch planted3 --data planted:3,train=64,test=32,size=12 DIR/new",
+                        "repeats 0",
+                        "expected"),
                 bad("latency-table", "FILE"),
                 bad("learn --arch DIR/kmax8.json", "kmax8.json", "kmax", "8", "odd"),
                 bad("learn --arch DIR/kmax-3.json", "kmax", "-3", "odd"),
                 bad("learn --arch DIR/kmax35.json", "kmax", "35", "33"),
                 bad("learn --arch DIR/unrolled.json", "unrolled.json", "layers", "1,000,003 layers", "at most 10,000"),
                 bad("learn --arch DIR/nested.json", "nested.json", "layers", "at most 32 in one another"),
-                bad("learn --arch DIR/wide.json", "wide.json", "layer conv3 at kernel size", "weights", "at most 500,000,000"),
-                bad("train --sizes k3 --arch DIR/wide.json", "layer conv3 at kernel size 3", "603,979,776 weights", "at most 500,000,000"),
+                bad(
+                        "learn --arch DIR/wide.json",
+                        "wide.json",
+                        "layer conv3 at kernel size",
+                        "weights",
+                        "at most 500,000,000"),
+                bad(
+                        "train --sizes k3 --arch DIR/wide.json",
+                        "layer conv3 at kernel size 3",
+                        "603,979,776 weights",
+                        "at most 500,000,000"),
                 bad("train --sizes 3,,5 --out DIR/new", "--sizes: ''", "expected"),
                 bad("learn --arch DIR/type.json", "type.json", "convolve", "expected"),
                 bad("learn --arch DIR/broken.json", "broken.json", "JSON"),
@@ -155,8 +195,15 @@ class BadInputTest {
                 bad("learn --resume DIR/run --arch cnn6", "--arch", "cnn6", "planted3"),
                 bad("learn --resume DIR/run --lr 0.5", "--lr", "0.5", "own settings"),
                 bad("learn --resume DIR/run --out DIR/new", "--out and --resume"),
-                bad("learn --resume DIR/run --data DIR/absent", "DIR/absent", "go on with: --resume DIR/run --data DATA"),
-                bad("learn --resume DIR/run --data DIR/good", "DIR/run: the run cannot go on here", "data.", "expected what it began with"),
+                bad(
+                        "learn --resume DIR/run --data DIR/absent",
+                        "DIR/absent",
+                        "go on with: --resume DIR/run --data DATA"),
+                bad(
+                        "learn --resume DIR/run --data DIR/good",
+                        "DIR/run: the run cannot go on here",
+                        "data.",
+                        "expected what it began with"),
                 bad("learn --resume DIR/run --data planted:3,train=64,test=32,size=12,seed=1", "data.test.digest is "),
                 bad("learn --resume DIR/old", "old/config.json: format 1, expected 2"),
                 bad("eval DIR/old", "old/config.json: format 1, expected 2", "expected --data"),
@@ -216,7 +263,9 @@ class BadInputTest {
                 bad("compare", "FILE"),
                 bad("compare DIR/absent.jsonl", "absent.jsonl", "no such file"),
                 bad("compare DIR/no-model.safetensors", "no row of a training"),
-                bad("", "command is missing: one of learn, train, eval, export, search, sizes, sweep, compare, latency-table, bench, info"),
+                bad(
+                        "",
+                        "command is missing: one of learn, train, eval, export, search, sizes, sweep, compare, latency-table, bench, info"),
                 bad("learnt", "unknown command 'learnt'; did you mean learn?"),
                 bad("info and more", "unexpected argument 'and'"),
                 bad("learn --epoch 3", "unknown option '--epoch'; did you mean --epochs?"),
@@ -236,7 +285,9 @@ class BadInputTest {
     @MethodSource("cases")
     void isRefusedInOneSentence(String line, List<String> parts) {
         List<String> arguments = new java.util.ArrayList<>(
-                Stream.of(line.replace("DIR", folder.toString()).split(" ")).filter(s -> !s.isEmpty()).toList());
+                Stream.of(line.replace("DIR", folder.toString()).split(" "))
+                        .filter(s -> !s.isEmpty())
+                        .toList());
         boolean runs = line.startsWith("learn ") || line.startsWith("train ");
         if (runs && !line.contains("--resume") && !line.contains("--out")) {
             arguments.addAll(List.of("--out", folder.resolve("new").toString()));
@@ -279,7 +330,8 @@ class BadInputTest {
             Cli run = Cli.run(List.of((command + " --device cuda").split(" ")));
             assertEquals(1, run.exitCode(), run.err());
             assertEquals("", run.out());
-            assertTrue(run.err().matches("effconv: device 'cuda': .*: found .*; needed: .*; way out: .*\\R"), run.err());
+            assertTrue(
+                    run.err().matches("effconv: device 'cuda': .*: found .*; needed: .*; way out: .*\\R"), run.err());
             assertEquals(before, Cli.content(folder), "something was written");
         }
     }
@@ -287,10 +339,15 @@ class BadInputTest {
     @Test
     void aCheckpointOfAnotherRunIsRefused() throws IOException {
         Path other = folder.resolve("other");
-        assertEquals(0, Cli.small("learn", "--epochs", "1", "--seed", "9", "--out", other.toString()).exitCode());
+        assertEquals(
+                0,
+                Cli.small("learn", "--epochs", "1", "--seed", "9", "--out", other.toString())
+                        .exitCode());
         Path target = other.resolve("checkpoint/train.safetensors");
         byte[] own = Files.readAllBytes(target);
-        Files.copy(folder.resolve(RUN).resolve("checkpoint/train.safetensors"), target,
+        Files.copy(
+                folder.resolve(RUN).resolve("checkpoint/train.safetensors"),
+                target,
                 java.nio.file.StandardCopyOption.REPLACE_EXISTING);
         Cli run = Cli.run("learn", "--resume", other.toString());
         assertEquals(2, run.exitCode(), run.err());

@@ -15,8 +15,16 @@ import picocli.CommandLine;
 record Cli(int exitCode, String out, String err) {
     /** A task of a second: three sized layers, a few small images, one thread, fp32. */
     static final List<String> SMALL = List.of(
-            "--arch", "planted3", "--data", "planted:3,train=64,test=32,size=12", "--batch", "16", "--threads", "1",
-            "--precision", "fp32");
+            "--arch",
+            "planted3",
+            "--data",
+            "planted:3,train=64,test=32,size=12",
+            "--batch",
+            "16",
+            "--threads",
+            "1",
+            "--precision",
+            "fp32");
 
     static Cli run(String... arguments) {
         StringWriter out = new StringWriter();
@@ -32,13 +40,18 @@ record Cli(int exitCode, String out, String err) {
 
     /** {@code learn} or {@code train} with {@link #SMALL}. */
     static Cli small(String command, String... more) {
-        return run(Stream.of(List.of(command), SMALL, List.of(more)).flatMap(List::stream).toList());
+        return run(Stream.of(List.of(command), SMALL, List.of(more))
+                .flatMap(List::stream)
+                .toList());
     }
 
     /** Every file and folder below a folder, with sizes. */
     static List<String> content(Path folder) {
         try (Stream<Path> all = Files.walk(folder)) {
-            return all.sorted().map(p -> folder.relativize(p) + " " + (Files.isRegularFile(p) ? p.toFile().length() : "")).toList();
+            return all.sorted()
+                    .map(p -> folder.relativize(p) + " "
+                            + (Files.isRegularFile(p) ? p.toFile().length() : ""))
+                    .toList();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -11,8 +11,12 @@ final class CliProcess {
 
     static List<String> command(List<String> arguments) {
         List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx1g", "-XX:TieredStopAtLevel=1",
-                "-Deffconv.home=" + System.getProperty("effconv.home"), "-cp", System.getProperty("java.class.path"),
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx1g",
+                "-XX:TieredStopAtLevel=1",
+                "-Deffconv.home=" + System.getProperty("effconv.home"),
+                "-cp",
+                System.getProperty("java.class.path"),
                 "org.effconv.cli.Effconv"));
         command.addAll(arguments);
         return command;

@@ -18,7 +18,10 @@ class CommandLineTest {
     @Test
     void everyCommandTellsItsVersionAndItsHelp() {
         List<String> commands = Effconv.commandLine().getSubcommands().entrySet().stream()
-                .filter(c -> !c.getValue().getCommandSpec().usageMessage().hidden() && !c.getKey().equals("help")).map(Map.Entry::getKey).toList();
+                .filter(c -> !c.getValue().getCommandSpec().usageMessage().hidden()
+                        && !c.getKey().equals("help"))
+                .map(Map.Entry::getKey)
+                .toList();
         assertTrue(commands.containsAll(List.of("learn", "info")), commands.toString());
         for (String command : commands) {
             assertTrue(Cli.run(command, "--version").out().startsWith("effconv "), command);
@@ -36,7 +39,10 @@ class CommandLineTest {
             Cli run = Cli.run("info");
             assertEquals(2, run.exitCode(), run.out());
             assertEquals("", run.out());
-            assertTrue(run.err().startsWith("effconv: unknown system property '-Deffconv.lrr'; did you mean effconv.lr?\n"), run.err());
+            assertTrue(
+                    run.err()
+                            .startsWith("effconv: unknown system property '-Deffconv.lrr'; did you mean effconv.lr?\n"),
+                    run.err());
             assertEquals(0, Cli.run("info", "--help").exitCode(), "help is for those who err");
         } finally {
             System.clearProperty("effconv.lrr");
@@ -48,7 +54,9 @@ class CommandLineTest {
     void outputThatIsLostIsAFailure() throws IOException, InterruptedException {
         Path full = Path.of("/dev/full");
         assumeTrue(Files.exists(full), "there is no " + full + " here");
-        Process process = new ProcessBuilder(CliProcess.command(List.of("--version"))).redirectOutput(full.toFile()).start();
+        Process process = new ProcessBuilder(CliProcess.command(List.of("--version")))
+                .redirectOutput(full.toFile())
+                .start();
         String err = new String(process.getErrorStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
         assertEquals(1, process.waitFor(), err);
         assertTrue(err.startsWith("effconv: standard output could not be written: "), err);

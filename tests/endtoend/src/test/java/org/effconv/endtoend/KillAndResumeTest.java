@@ -16,9 +16,13 @@ import org.effconv.io.Json;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A run killed without warning goes on and ends with the bits of an unbroken one. kill-resume.sh does the same with more kills. */
+/**
+ * A run killed without warning goes on and ends with the bits of an unbroken one. kill-resume.sh does the same with
+ * more kills.
+ */
 class KillAndResumeTest {
-    private static final List<String> RUN = List.of("--epochs", "8", "--search-epochs", "40", "--budget", "k5", "--cost", "macs");
+    private static final List<String> RUN =
+            List.of("--epochs", "8", "--search-epochs", "40", "--budget", "k5", "--cost", "macs");
     private static final int PATIENCE_SECONDS = 300;
 
     @TempDir
@@ -38,19 +42,23 @@ class KillAndResumeTest {
         first.addAll(RUN);
         first.addAll(List.of("--out", broken.toString()));
         List<String> again = List.of("learn", "--resume", broken.toString());
-        List<String> phases = metrics(whole).stream().map(m -> m.path("phase").asText()).toList();
+        List<String> phases =
+                metrics(whole).stream().map(m -> m.path("phase").asText()).toList();
         assertTrue(phases.contains("probe") && phases.contains("candidate2"), phases.toString());
         killAfterEpochs(2, first, broken); // within the probe, or right behind it
         killAfterEpochs(phases.indexOf("candidate2") + 1, again, broken); // within a candidate, or between two
         String lastHeat = phases.get(phases.indexOf("train") - 1);
-        killAfterEpochs(phases.lastIndexOf(lastHeat) + 1, again, broken); // within the last heat, or right before the training
+        killAfterEpochs(
+                phases.lastIndexOf(lastHeat) + 1, again, broken); // within the last heat, or right before the training
         killAfterEpochs(phases.indexOf("train") + 1, again, broken); // within the training
         killAfterEpochs(phases.indexOf("train") + 2, again, broken);
         Process last = start(again);
         assertTrue(last.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS));
         assertEquals(0, last.exitValue());
 
-        assertArrayEquals(Files.readAllBytes(whole.resolve("model.safetensors")), Files.readAllBytes(broken.resolve("model.safetensors")));
+        assertArrayEquals(
+                Files.readAllBytes(whole.resolve("model.safetensors")),
+                Files.readAllBytes(broken.resolve("model.safetensors")));
         assertEquals(Files.readString(whole.resolve("sizes.json")), Files.readString(broken.resolve("sizes.json")));
         assertEquals(metrics(whole), metrics(broken));
     }
@@ -71,7 +79,10 @@ class KillAndResumeTest {
         assertTrue(process.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS));
         assertEquals(128 + 15, process.exitValue());
         String said = Files.readString(output);
-        assertTrue(said.contains("effconv: stopped in ") && said.contains("go on after the last whole epoch with: effconv train --resume " + run), said);
+        assertTrue(
+                said.contains("effconv: stopped in ")
+                        && said.contains("go on after the last whole epoch with: effconv train --resume " + run),
+                said);
         assertFalse(said.contains("ended by a signal"), said);
     }
 
@@ -99,7 +110,8 @@ class KillAndResumeTest {
         assertEquals(metrics(whole), metrics(broken));
     }
 
-    private void killAfterEpochs(int epochs, List<String> arguments, Path run) throws IOException, InterruptedException {
+    private void killAfterEpochs(int epochs, List<String> arguments, Path run)
+            throws IOException, InterruptedException {
         Process process = start(arguments);
         Path metrics = run.resolve("metrics.jsonl");
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);

@@ -40,7 +40,9 @@ class LauncherTest {
     }
 
     private void classPath(Path library) throws IOException {
-        Files.writeString(tree.resolve("java/cli/target/classpath.txt"), "/elsewhere/java/core/target/effconv-core-1.jar:" + library);
+        Files.writeString(
+                tree.resolve("java/cli/target/classpath.txt"),
+                "/elsewhere/java/core/target/effconv-core-1.jar:" + library);
     }
 
     private Path jdk(String version) throws IOException {
@@ -57,7 +59,8 @@ class LauncherTest {
     private Run run(Map<String, String> more) throws IOException, InterruptedException {
         ProcessBuilder builder = new ProcessBuilder(tree.resolve("effconv").toString(), "learn", "two words");
         builder.environment().remove("LC_ALL");
-        Map<String, String> environment = new HashMap<>(Map.of("EFFCONV_NO_BUILD", "1", "JAVA_HOME", jdk.toString(), "LANG", "C.UTF-8"));
+        Map<String, String> environment =
+                new HashMap<>(Map.of("EFFCONV_NO_BUILD", "1", "JAVA_HOME", jdk.toString(), "LANG", "C.UTF-8"));
         environment.putAll(more);
         builder.environment().putAll(environment);
         Path err = folder.resolve("err.txt");
@@ -80,14 +83,20 @@ class LauncherTest {
         Run run = run(Map.of("EFFCONV_JAVA_OPTS", "-Xmx1g -Da=b"));
         assertEquals(0, run.code(), run.err());
         List<String> given = run.out().lines().toList();
-        assertTrue(given.contains(tree + "/java/cli/target/effconv-cli.jar:" + tree + "/java/core/target/effconv-core-1.jar:" + folder + "/library.jar"), run.out());
+        assertTrue(
+                given.contains(tree + "/java/cli/target/effconv-cli.jar:" + tree
+                        + "/java/core/target/effconv-core-1.jar:" + folder + "/library.jar"),
+                run.out());
         assertTrue(given.containsAll(List.of("LC_ALL=", "-Deffconv.home=" + tree, "-Xmx1g", "-Da=b")), run.out());
-        assertEquals(List.of("org.effconv.cli.Effconv", "learn", "two words"), given.subList(given.size() - 3, given.size()));
+        assertEquals(
+                List.of("org.effconv.cli.Effconv", "learn", "two words"),
+                given.subList(given.size() - 3, given.size()));
     }
 
     @Test
     void anAsciiLocaleIsReplacedForJavaWouldLoseLetters() throws IOException, InterruptedException {
-        for (Map<String, String> locale : List.of(Map.of("LC_ALL", "C"), Map.of("LC_ALL", "POSIX"), Map.of("LANG", "C"))) {
+        for (Map<String, String> locale :
+                List.of(Map.of("LC_ALL", "C"), Map.of("LC_ALL", "POSIX"), Map.of("LANG", "C"))) {
             assertTrue(run(locale).out().contains("LC_ALL=C.UTF-8\n"), locale.toString());
         }
     }
@@ -105,7 +114,11 @@ class LauncherTest {
         classPath(folder.resolve("gone.jar"));
         isRefused(Map.of(), "EFFCONV_NO_BUILD", folder + "/gone.jar is missing");
         Files.createFile(tree.resolve("build")); // no folder can be made there, not even by root
-        isRefused(Map.of("EFFCONV_NO_BUILD", ""), "it was not built yet", "cannot write " + tree + "/build/launcher", " as ");
+        isRefused(
+                Map.of("EFFCONV_NO_BUILD", ""),
+                "it was not built yet",
+                "cannot write " + tree + "/build/launcher",
+                " as ");
     }
 
     @Test

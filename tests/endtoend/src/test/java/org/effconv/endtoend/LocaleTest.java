@@ -19,19 +19,24 @@ class LocaleTest {
     private static final Set<String> FORMATS = Set.of("format", "printf", "formatted");
     private static final Set<String> CASES = Set.of("toLowerCase", "toUpperCase");
 
-    private static final DescribedPredicate<CodeUnitCallTarget> FOLLOWS_THE_LANGUAGE = DescribedPredicate.describe(
-            "a method that takes a locale, called without one", called -> {
-                boolean withoutLocale = called.getRawParameterTypes().stream().noneMatch(type -> type.isEquivalentTo(java.util.Locale.class));
+    private static final DescribedPredicate<CodeUnitCallTarget> FOLLOWS_THE_LANGUAGE =
+            DescribedPredicate.describe("a method that takes a locale, called without one", called -> {
+                boolean withoutLocale = called.getRawParameterTypes().stream()
+                        .noneMatch(type -> type.isEquivalentTo(java.util.Locale.class));
                 boolean ofJava = called.getOwner().getPackageName().matches("java\\.(lang|io|util)");
                 boolean ofText = called.getOwner().isEquivalentTo(String.class);
-                return withoutLocale && (ofJava && FORMATS.contains(called.getName()) || ofText && CASES.contains(called.getName()));
+                return withoutLocale
+                        && (ofJava && FORMATS.contains(called.getName()) || ofText && CASES.contains(called.getName()));
             });
 
     @Test
     void everyTextIsFormattedWithALocale() {
         ArchConfiguration.get().setResolveMissingDependenciesFromClassPath(false); // names of what is called are enough
-        JavaClasses all = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("org.effconv");
-        for (String part : new String[] {"org.effconv.Settings", "org.effconv.onnx.OnnxExport", "org.effconv.cli.Effconv"}) {
+        JavaClasses all = new ClassFileImporter()
+                .withImportOption(new ImportOption.DoNotIncludeTests())
+                .importPackages("org.effconv");
+        for (String part :
+                new String[] {"org.effconv.Settings", "org.effconv.onnx.OnnxExport", "org.effconv.cli.Effconv"}) {
             assertTrue(all.contain(part), part + " is not looked at");
         }
         assertFalse(all.contain(LocaleTest.class));

@@ -33,8 +33,13 @@ class ReadmeTest {
 
         Path output = folder.resolve("output.txt");
         Process run = new ProcessBuilder(List.of(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx1g", "-Deffconv.threads=1",
-                        "-Deffconv.home=" + System.getProperty("effconv.home"), "-cp", folder + File.pathSeparator + classPath, "Example"))
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xmx1g",
+                        "-Deffconv.threads=1",
+                        "-Deffconv.home=" + System.getProperty("effconv.home"),
+                        "-cp",
+                        folder + File.pathSeparator + classPath,
+                        "Example"))
                 .directory(folder.toFile())
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile())

@@ -35,9 +35,10 @@ import org.effconv.train.TrainingListener;
 import org.slf4j.LoggerFactory;
 
 /**
- * Many small jobs in one JVM, as a server that embeds the library runs them for months: whole learnings, searches, trainings that
- * are saved, loaded and evaluated, jobs that are stopped and resumed, that fail in the middle, that are refused. Each on a
- * thread and a device of its own, several at once. After each round, with nothing running, it says what the process holds.
+ * Many small jobs in one JVM, as a server that embeds the library runs them for months: whole learnings, searches,
+ * trainings that are saved, loaded and evaluated, jobs that are stopped and resumed, that fail in the middle, that are
+ * refused. Each on a thread and a device of its own, several at once. After each round, with nothing running, it says
+ * what the process holds.
  */
 final class Soak {
     private static final Dataset PLANTED = Datasets.open("planted:3,train=80,test=40,size=12");
@@ -50,7 +51,15 @@ final class Soak {
     /** What the process holds between rounds. */
     record Held(int jobs, long anonymousBytes, long threads, long files, long pointers, long heapBytes) {
         String row() {
-            return String.format(Locale.ROOT, "| %d | %d | %d | %d | %d | %d |", jobs, anonymousBytes >> 20, heapBytes >> 20, threads, files, pointers);
+            return String.format(
+                    Locale.ROOT,
+                    "| %d | %d | %d | %d | %d | %d |",
+                    jobs,
+                    anonymousBytes >> 20,
+                    heapBytes >> 20,
+                    threads,
+                    files,
+                    pointers);
         }
     }
 
@@ -73,16 +82,20 @@ final class Soak {
 
     /** ROUNDS [JOBS OF A ROUND [JOBS AT ONCE]]; exit status 1 if a job failed that should not, or the process grew. */
     public static void main(String[] arguments) throws Exception {
-        ((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).setLevel(Level.ERROR); // the table is what is to be read
+        ((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME))
+                .setLevel(Level.ERROR); // the table is what is to be read
         int rounds = arguments.length > 0 ? Integer.parseInt(arguments[0]) : 10;
         if (rounds < LEAST_ROUNDS) {
-            throw new IllegalArgumentException(rounds + " rounds; expected at least " + LEAST_ROUNDS + ", of which the last is compared with the second");
+            throw new IllegalArgumentException(rounds + " rounds; expected at least " + LEAST_ROUNDS
+                    + ", of which the last is compared with the second");
         }
         int jobs = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 50;
         int atOnce = arguments.length > 2 ? Integer.parseInt(arguments[2]) : 2;
         Path folder = Files.createTempDirectory("effconv-soak");
-        Soak soak = new Soak(folder, List.of(PLANTED, Datasets.open("fashion-mnist").take(120, 60)), ARCHITECTURES);
-        System.out.println("| jobs | resident without files, MiB | heap after collection, MiB | threads | open files | native objects |\n|---|---|---|---|---|---|");
+        Soak soak =
+                new Soak(folder, List.of(PLANTED, Datasets.open("fashion-mnist").take(120, 60)), ARCHITECTURES);
+        System.out.println(
+                "| jobs | resident without files, MiB | heap after collection, MiB | threads | open files | native objects |\n|---|---|---|---|---|---|");
         List<Held> held = new ArrayList<>();
         for (int i = 0; i < rounds; i++) {
             held.add(soak.round(jobs, atOnce));
@@ -101,8 +114,8 @@ final class Soak {
     }
 
     /**
-     * What is more at the end than it was: by the second round everything has been loaded and compiled. Memory may differ by a fifth and
-     * 16 MiB, since compilers and collectors hold some, too, and threads of the system by two.
+     * What is more at the end than it was: by the second round everything has been loaded and compiled. Memory may
+     * differ by a fifth and 16 MiB, since compilers and collectors hold some, too, and threads of the system by two.
      */
     static List<String> growth(List<Held> held) {
         List<String> grown = new ArrayList<>();
@@ -132,18 +145,20 @@ final class Soak {
         int end = next.get() + jobs;
         List<Thread> workers = new ArrayList<>();
         for (int w = 0; w < atOnce; w++) {
-            Thread worker = new Thread(() -> {
-                for (int n = take(end); n < end; n = take(end)) {
-                    int job = n;
-                    Thread own = new Thread(() -> run(job), "job" + job);
-                    own.start();
-                    try {
-                        own.join();
-                    } catch (InterruptedException e) {
-                        return;
-                    }
-                }
-            }, "worker" + w);
+            Thread worker = new Thread(
+                    () -> {
+                        for (int n = take(end); n < end; n = take(end)) {
+                            int job = n;
+                            Thread own = new Thread(() -> run(job), "job" + job);
+                            own.start();
+                            try {
+                                own.join();
+                            } catch (InterruptedException e) {
+                                return;
+                            }
+                        }
+                    },
+                    "worker" + w);
             worker.start();
             workers.add(worker);
         }
@@ -160,7 +175,12 @@ final class Soak {
     private static Held held(int jobs) throws IOException {
         System.gc(); // so that cleaners of what was closed have nothing left to say
         Runtime r = Runtime.getRuntime();
-        return new Held(jobs, 1024 * status("RssAnon:"), status("Threads:"), count(Path.of("/proc/self/fd")), Pointer.totalCount(),
+        return new Held(
+                jobs,
+                1024 * status("RssAnon:"),
+                status("Threads:"),
+                count(Path.of("/proc/self/fd")),
+                Pointer.totalCount(),
                 r.totalMemory() - r.freeMemory());
     }
 
@@ -191,14 +211,26 @@ final class Soak {
         Dataset images = data.get(random.nextInt(data.size()));
         int batch = 8 + random.nextInt(LARGEST_BATCH - 8);
         Path out = folder.resolve("run" + n);
-        Settings settings = Settings.standard().with(Settings.DEVICE, "cpu").with(Settings.THREADS, random.nextInt(8) == 0 ? 2 : 1)
-                .with(Settings.PRECISION, random.nextBoolean() ? "fp32" : "bf16").with(Settings.EPOCHS, 1).with(Settings.SEARCH_EPOCHS, 1)
-                .with(Settings.BATCH, batch).with(Settings.SEED, (long) n);
+        Settings settings = Settings.standard()
+                .with(Settings.DEVICE, "cpu")
+                .with(Settings.THREADS, random.nextInt(8) == 0 ? 2 : 1)
+                .with(Settings.PRECISION, random.nextBoolean() ? "fp32" : "bf16")
+                .with(Settings.EPOCHS, 1)
+                .with(Settings.SEARCH_EPOCHS, 1)
+                .with(Settings.BATCH, batch)
+                .with(Settings.SEED, (long) n);
         String what = "job " + n + ", " + arch + ", " + images.name();
         try {
             Device device = Device.open(settings);
             try (device) {
-                run(n, settings.with(Settings.BUDGET, random.nextBoolean() ? "k5" : "k3"), arch, random, out, device, images);
+                run(
+                        n,
+                        settings.with(Settings.BUDGET, random.nextBoolean() ? "k5" : "k3"),
+                        arch,
+                        random,
+                        out,
+                        device,
+                        images);
             }
             if (device.liveBytes() != 0) {
                 faults.add(what + ": the closed device holds " + device.liveBytes() + " bytes");
@@ -209,7 +241,9 @@ final class Soak {
         }
     }
 
-    private static void run(int n, Settings settings, String arch, Random random, Path out, Device device, Dataset images) throws IOException {
+    private static void run(
+            int n, Settings settings, String arch, Random random, Path out, Device device, Dataset images)
+            throws IOException {
         Architecture architecture = Job.architecture(arch);
         switch (n % 7) {
             case 0 -> learn(Learning.of(settings, architecture).out(out), device, images);
@@ -217,8 +251,13 @@ final class Soak {
             case 2 -> stopAndResume(Learning.of(settings, architecture).out(out), random.nextInt(25), device, images);
             case 3 -> failing(Learning.of(settings, architecture).out(out), random.nextInt(8), device, images);
             case 4 -> KernelSizeSearch.of(settings, architecture).run(device, images);
-            case 5 -> refused(Learning.of(settings.with(Settings.BUDGET, "3"), architecture).out(out), device, images);
-            default -> AnySearch.of(settings.with(Settings.BUDGET, "any:k3..k7"), architecture).run(device, images);
+            case 5 -> refused(
+                    Learning.of(settings.with(Settings.BUDGET, "3"), architecture)
+                            .out(out),
+                    device,
+                    images);
+            default -> AnySearch.of(settings.with(Settings.BUDGET, "any:k3..k7"), architecture)
+                    .run(device, images);
         }
     }
 
@@ -228,8 +267,11 @@ final class Soak {
         }
     }
 
-    private static void train(Settings settings, Architecture architecture, Random random, Path out, Device device, Dataset images) throws IOException {
-        NetworkPlan.Input input = new NetworkPlan.Input(images.height(), images.width(), images.channels(), images.classes());
+    private static void train(
+            Settings settings, Architecture architecture, Random random, Path out, Device device, Dataset images)
+            throws IOException {
+        NetworkPlan.Input input =
+                new NetworkPlan.Input(images.height(), images.width(), images.channels(), images.classes());
         int[] sizes = new int[architecture.plan(input).sizedLayers().size()];
         Arrays.setAll(sizes, i -> 1 + 2 * random.nextInt(4));
         try (TrainingResult result = Training.of(settings, architecture, sizes).run(device, images)) {
@@ -243,7 +285,8 @@ final class Soak {
 
     private static void stopAndResume(Learning job, int after, Device device, Dataset images) {
         StopSignal stop = new StopSignal();
-        try (LearningResult whole = job.stopSignal(stop).listener(atBatch(after, stop::request)).run(device, images)) {
+        try (LearningResult whole =
+                job.stopSignal(stop).listener(atBatch(after, stop::request)).run(device, images)) {
             return; // it had fewer batches
         } catch (StopSignal.Stopped e) {
             learn(Learning.resume(job.out()), device, images);
@@ -253,10 +296,13 @@ final class Soak {
     private static void failing(Learning job, int after, Device device, Dataset images) {
         AtomicInteger thrown = new AtomicInteger();
         try {
-            learn(job.listener(atBatch(after, () -> {
-                thrown.incrementAndGet();
-                throw new Planned();
-            })), device, images);
+            learn(
+                    job.listener(atBatch(after, () -> {
+                        thrown.incrementAndGet();
+                        throw new Planned();
+                    })),
+                    device,
+                    images);
         } catch (Planned e) {
             return;
         }

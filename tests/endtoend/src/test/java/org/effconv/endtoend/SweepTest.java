@@ -24,15 +24,36 @@ import org.junit.jupiter.api.io.TempDir;
 /** A sweep from outside: killed and continued, dry, and compared. */
 class SweepTest {
     private static final List<String> SWEEP = List.of(
-            "sweep", "--arch", "planted3", "--data", "planted:3,train=64,test=32,size=12", "--batch", "16", "--epochs", "3", "--search-epochs", "2",
-            "--precision", "fp32", "--budget", "k5", "--seed", "1", "--methods", "learned,uniform,mixed,shuffled,random", "--draws", "2");
+            "sweep",
+            "--arch",
+            "planted3",
+            "--data",
+            "planted:3,train=64,test=32,size=12",
+            "--batch",
+            "16",
+            "--epochs",
+            "3",
+            "--search-epochs",
+            "2",
+            "--precision",
+            "fp32",
+            "--budget",
+            "k5",
+            "--seed",
+            "1",
+            "--methods",
+            "learned,uniform,mixed,shuffled,random",
+            "--draws",
+            "2");
     private static final int PATIENCE_SECONDS = 300;
 
     @TempDir
     Path folder;
 
     private static List<String> into(Path out, String... more) {
-        return Stream.of(SWEEP, List.of("--out", out.toString()), List.of(more)).flatMap(List::stream).toList();
+        return Stream.of(SWEEP, List.of("--out", out.toString()), List.of(more))
+                .flatMap(List::stream)
+                .toList();
     }
 
     @Test
@@ -42,11 +63,19 @@ class SweepTest {
         assertEquals(0, unbroken.exitCode(), unbroken.err());
 
         Path broken = folder.resolve("broken");
-        killWhen(into(broken, "--jobs", "1"), () -> exists(broken.resolve("work"), "metrics.jsonl"), Process::destroyForcibly); // within the search
+        killWhen(
+                into(broken, "--jobs", "1"),
+                () -> exists(broken.resolve("work"), "metrics.jsonl"),
+                Process::destroyForcibly); // within the search
         killWhen(into(broken, "--jobs", "1"), () -> rows(broken).size() >= 1, Process::destroy);
         String said = Files.readString(folder.resolve("output.txt"));
-        assertTrue(said.contains("of 7 runs done; go on with: effconv sweep --arch planted3 --data planted:3,train=64"), said);
-        killWhen(into(broken, "--jobs", "1"), () -> rows(broken).size() >= 2 && exists(broken.resolve("work"), "train.safetensors"), Process::destroyForcibly);
+        assertTrue(
+                said.contains("of 7 runs done; go on with: effconv sweep --arch planted3 --data planted:3,train=64"),
+                said);
+        killWhen(
+                into(broken, "--jobs", "1"),
+                () -> rows(broken).size() >= 2 && exists(broken.resolve("work"), "train.safetensors"),
+                Process::destroyForcibly);
         Path file = broken.resolve("results.jsonl");
         Files.writeString(file, Files.readString(file) + "{\"id\":\"cut"); // as if killed within a row
         Cli last = Cli.run(into(broken, "--jobs", "2"));
@@ -63,12 +92,21 @@ class SweepTest {
         assertTrue(again.out().contains("0 to do"), again.out());
         assertArrayEquals(before, Files.readAllBytes(file));
 
-        Cli compared = Cli.run("compare", file.toString(), "--out", folder.resolve("table").toString());
+        Cli compared = Cli.run(
+                "compare", file.toString(), "--out", folder.resolve("table").toString());
         assertEquals(0, compared.exitCode(), compared.err());
-        assertTrue(compared.out().contains("| shuffled | 1 |") && compared.out().contains("| random | 2 |"), compared.out());
+        assertTrue(
+                compared.out().contains("| shuffled | 1 |") && compared.out().contains("| random | 2 |"),
+                compared.out());
         String written = String.join(" ", Cli.content(folder.resolve("table")));
-        assertTrue(written.contains("comparison.md") && written.contains("comparison.csv") && written.contains("accuracy-planted3-") && written.contains("work-planted3-")
-                && written.contains(".png") && written.contains(".svg"), written);
+        assertTrue(
+                written.contains("comparison.md")
+                        && written.contains("comparison.csv")
+                        && written.contains("accuracy-planted3-")
+                        && written.contains("work-planted3-")
+                        && written.contains(".png")
+                        && written.contains(".svg"),
+                written);
     }
 
     @Test
@@ -78,15 +116,49 @@ class SweepTest {
         assertEquals(0, run.exitCode(), run.err());
         for (ObjectNode row : rows(out)) {
             boolean training = row.path("kind").asText().equals("training");
-            List<String> pointers = new ArrayList<>(List.of("/arch", "/data", "/budget", "/budgetCost", "/budgetTarget", "/seed", "/result/sizes/2", "/result/parameters", "/result/multiplyAdds",
-                    "/result/budgetDeviation", "/result/seconds", "/result/steps", "/result/stepMillis", "/result/images/train", "/result/images/validation",
-                    "/result/images/test", "/environment/device", "/environment/threads", "/environment/activations", "/environment/processor",
-                    "/environment/version", "/environment/commit", "/environment/jobs", "/environment/finished", "/settings/epochs", "/match",
-                    "/work/multiplyAdds", "/work/processorSeconds", "/work/uniformEpochs", "/work/search/multiplyAdds", "/work/training/multiplyAdds"));
+            List<String> pointers = new ArrayList<>(List.of(
+                    "/arch",
+                    "/data",
+                    "/budget",
+                    "/budgetCost",
+                    "/budgetTarget",
+                    "/seed",
+                    "/result/sizes/2",
+                    "/result/parameters",
+                    "/result/multiplyAdds",
+                    "/result/budgetDeviation",
+                    "/result/seconds",
+                    "/result/steps",
+                    "/result/stepMillis",
+                    "/result/images/train",
+                    "/result/images/validation",
+                    "/result/images/test",
+                    "/environment/device",
+                    "/environment/threads",
+                    "/environment/activations",
+                    "/environment/processor",
+                    "/environment/version",
+                    "/environment/commit",
+                    "/environment/jobs",
+                    "/environment/finished",
+                    "/settings/epochs",
+                    "/match",
+                    "/work/multiplyAdds",
+                    "/work/processorSeconds",
+                    "/work/uniformEpochs",
+                    "/work/search/multiplyAdds",
+                    "/work/training/multiplyAdds"));
             if (training) {
-                pointers.addAll(List.of("/method", "/variant", "/epochs", "/result/validationAccuracy", "/result/testAccuracy", "/result/testLoss",
+                pointers.addAll(List.of(
+                        "/method",
+                        "/variant",
+                        "/epochs",
+                        "/result/validationAccuracy",
+                        "/result/testAccuracy",
+                        "/result/testLoss",
                         "/result/bestEpochTestAccuracyChosenOnTest"));
-                double best = row.at("/result/bestEpochTestAccuracyChosenOnTest").asDouble();
+                double best =
+                        row.at("/result/bestEpochTestAccuracyChosenOnTest").asDouble();
                 assertTrue(best >= row.at("/result/testAccuracy").asDouble(), row.toString());
                 assertTrue(Math.abs(row.at("/result/budgetDeviation").asDouble()) <= 0.02, row.toString());
             }
@@ -105,20 +177,47 @@ class SweepTest {
     @Test
     void plainSizesAreTrainedForTheWorkOfLearnedOnes() {
         Path out = folder.resolve("matched");
-        Cli run = Cli.run("sweep", "--out", out.toString(), "--arch", "planted3", "--data", "planted:3,train=64,test=32,size=12", "--batch", "16",
-                "--epochs", "2", "--precision", "fp32", "--budget", "k5", "--seed", "1", "--methods", "mixed,learned,effconv-paper", "--match", "work");
+        Cli run = Cli.run(
+                "sweep",
+                "--out",
+                out.toString(),
+                "--arch",
+                "planted3",
+                "--data",
+                "planted:3,train=64,test=32,size=12",
+                "--batch",
+                "16",
+                "--epochs",
+                "2",
+                "--precision",
+                "fp32",
+                "--budget",
+                "k5",
+                "--seed",
+                "1",
+                "--methods",
+                "mixed,learned,effconv-paper",
+                "--match",
+                "work");
         assertEquals(0, run.exitCode(), run.err());
         Map<String, Double> epochs = new TreeMap<>();
         for (ObjectNode row : rows(out)) {
-            epochs.put(row.path("method").asText(row.path("kind").asText()), row.at("/work/uniformEpochs").asDouble());
+            epochs.put(
+                    row.path("method").asText(row.path("kind").asText()),
+                    row.at("/work/uniformEpochs").asDouble());
             if (row.path("method").asText().equals("mixed")) {
-                assertEquals(row.path("epochs").asDouble(), row.at("/work/uniformEpochs").asDouble(), 1e-9);
+                assertEquals(
+                        row.path("epochs").asDouble(),
+                        row.at("/work/uniformEpochs").asDouble(),
+                        1e-9);
             }
         }
         assertTrue(epochs.get("learned") > 2, epochs.toString()); // the search is counted
         assertEquals(Math.ceil(epochs.get("learned") - 1e-9), epochs.get("mixed"), 1e-9);
         Cli compared = Cli.run("compare", out.resolve("results.jsonl").toString());
-        assertTrue(compared.out().contains(", at equal work") && compared.out().contains("work-planted3-"), compared.out() + compared.err());
+        assertTrue(
+                compared.out().contains(", at equal work") && compared.out().contains("work-planted3-"),
+                compared.out() + compared.err());
     }
 
     @Test
@@ -143,8 +242,19 @@ class SweepTest {
     void whatMayBeListedIsTakenFromSystemPropertiesToo() {
         System.setProperty("effconv.seed", "7");
         try {
-            Cli run = Cli.run("sweep", "--out", folder.resolve("dry").toString(), "--arch", "planted3", "--data",
-                    "planted:3,train=64,test=32,size=12", "--budget", "k3", "--methods", "uniform", "--dry-run");
+            Cli run = Cli.run(
+                    "sweep",
+                    "--out",
+                    folder.resolve("dry").toString(),
+                    "--arch",
+                    "planted3",
+                    "--data",
+                    "planted:3,train=64,test=32,size=12",
+                    "--budget",
+                    "k3",
+                    "--methods",
+                    "uniform",
+                    "--dry-run");
             assertEquals(0, run.exitCode(), run.err());
             assertTrue(run.out().contains("uniform-k3/seed7"), run.out());
             assertEquals(2, run.out().lines().count(), run.out());
@@ -158,7 +268,9 @@ class SweepTest {
         Path out = folder.resolve("failing");
         Cli run = Cli.run(into(out, "--optimizer", "sgd", "--lr", "1e30"));
         assertEquals(1, run.exitCode(), run.out());
-        assertTrue(run.err().contains("7 of 7 runs have no row") && run.err().contains("a smaller learning rate"), run.err());
+        assertTrue(
+                run.err().contains("7 of 7 runs have no row") && run.err().contains("a smaller learning rate"),
+                run.err());
         assertTrue(run.err().contains("learned/seed1: its search failed"), run.err());
         assertTrue(run.out().contains("FAILED: the loss is"), run.out());
         assertEquals(List.of(), rows(out));
@@ -172,7 +284,8 @@ class SweepTest {
     private static Map<String, String> outcomes(Path sweep) {
         Map<String, String> outcomes = new TreeMap<>();
         for (ObjectNode row : rows(sweep)) {
-            row.remove(List.of("environment", "sameTrainingAs")); // which of two equal trainings ran depends on who came first
+            row.remove(List.of(
+                    "environment", "sameTrainingAs")); // which of two equal trainings ran depends on who came first
             for (String part : List.of("result", "search")) {
                 if (row.path(part) instanceof ObjectNode o) {
                     o.remove(List.of("seconds", "stepMillis"));
@@ -201,7 +314,8 @@ class SweepTest {
         }
     }
 
-    private void killWhen(List<String> arguments, Condition condition, Consumer<Process> kill) throws IOException, InterruptedException {
+    private void killWhen(List<String> arguments, Condition condition, Consumer<Process> kill)
+            throws IOException, InterruptedException {
         Process process = CliProcess.start(arguments, folder.resolve("output.txt"));
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
         while (!condition.holds()) {

@@ -6,10 +6,16 @@ import org.bytedeco.javacpp.tools.Info;
 import org.bytedeco.javacpp.tools.InfoMap;
 import org.bytedeco.javacpp.tools.InfoMapper;
 
-/** Tells JavaCPP how to generate {@code NativeLibrary} and its JNI bridge from native/effconv.h and native/effconv_launch.h. */
+/**
+ * Tells JavaCPP how to generate {@code NativeLibrary} and its JNI bridge from native/effconv.h and
+ * native/effconv_launch.h.
+ */
 @Properties(
         target = "org.effconv.backend.bridge.NativeLibrary",
-        value = @Platform(include = {"effconv.h", "effconv_launch.h"}, link = "effconv"))
+        value =
+                @Platform(
+                        include = {"effconv.h", "effconv_launch.h"},
+                        link = "effconv"))
 public class NativeLibraryConfig implements InfoMapper {
     @Override
     public void map(InfoMap infoMap) {

@@ -13,13 +13,17 @@ import org.effconv.backend.LibraryFolder;
 import org.effconv.error.EffconvException;
 
 /**
- * Loads the native library when it is first needed and checks that it was built together with this jar. The first failure
- * is kept: the class loader reports later attempts only as "could not initialize class", without the cause.
+ * Loads the native library when it is first needed and checks that it was built together with this jar. The first
+ * failure is kept: the class loader reports later attempts only as "could not initialize class", without the cause.
  */
 public final class NativeLoader {
     static final String VERSION_RESOURCE = "/org/effconv/version.properties";
-    /** {@code -Deffconv.memory=guarded}: every block of host memory stands alone between guard pages ({@code ec_guard_memory}). */
+    /**
+     * {@code -Deffconv.memory=guarded}: every block of host memory stands alone between guard pages
+     * ({@code ec_guard_memory}).
+     */
     public static final String MEMORY = "effconv.memory";
+
     private static final String GUARDED = "guarded";
     private static final String KIND = System.getProperty(MEMORY); // null: plain
 
@@ -29,8 +33,8 @@ public final class NativeLoader {
     private NativeLoader() {}
 
     /**
-     * To be called before the first class of JavaCPP is used, which reads it then: by itself it refuses to go on once the process has four
-     * times the Java heap, whatever the machine has.
+     * To be called before the first class of JavaCPP is used, which reads it then: by itself it refuses to go on once
+     * the process has four times the Java heap, whatever the machine has.
      */
     public static void prepare() {
         System.getProperties().putIfAbsent("org.bytedeco.javacpp.maxPhysicalBytes", "0");
@@ -38,11 +42,12 @@ public final class NativeLoader {
 
     /**
      * @throws EffconvException.MissingNative every time, if the library does not load or is of another version
-     * @throws EffconvException.InvalidInput  if {@value #MEMORY} is set to something unknown
+     * @throws EffconvException.InvalidInput if {@value #MEMORY} is set to something unknown
      */
     public static void load() {
         if (KIND != null && !guarded()) {
-            throw new EffconvException.InvalidInput("-D" + MEMORY + "=" + KIND + ": expected " + GUARDED + ", or nothing");
+            throw new EffconvException.InvalidInput(
+                    "-D" + MEMORY + "=" + KIND + ": expected " + GUARDED + ", or nothing");
         }
         if (FirstAttempt.FAILURE != null) {
             throw new EffconvException.MissingNative(FirstAttempt.FAILURE.getMessage(), FirstAttempt.FAILURE);
@@ -72,23 +77,29 @@ public final class NativeLoader {
         if (!jar.equals(library)) {
             throw new EffconvException.MissingNative(
                     "the native library is version " + library + " but this jar is version " + jar
-                            + "; put the classifier jar of version " + jar + " on the class path, or rebuild both with: mvn verify",
+                            + "; put the classifier jar of version " + jar
+                            + " on the class path, or rebuild both with: mvn verify",
                     null);
         }
     }
 
     /**
-     * Explains why libraries could not be loaded: by the folder that JavaCPP unpacks them into, if that cannot be used, else by {@code otherwise}
-     * and by what the loader says.
+     * Explains why libraries could not be loaded: by the folder that JavaCPP unpacks them into, if that cannot be used,
+     * else by {@code otherwise} and by what the loader says.
      *
-     * @param what      could not be loaded
+     * @param what could not be loaded
      * @param otherwise what else may be missing, and the way out
      */
     public static EffconvException.MissingNative missing(String what, String otherwise, Throwable cause) {
         boolean writing = causes(cause).anyMatch(IOException.class::isInstance);
-        return new EffconvException.MissingNative(what + " could not be loaded: " + folderProblem(writing ? UNPACKED : 0)
-                .map(problem -> problem + "; name another folder with -D" + CACHE + "=DIR (for ./effconv: EFFCONV_JAVA_OPTS=-D" + CACHE + "=DIR)")
-                .orElseGet(() -> otherwise + ". Cause: " + causes(cause).map(Throwable::toString).collect(Collectors.joining("; "))), cause);
+        return new EffconvException.MissingNative(
+                what + " could not be loaded: "
+                        + folderProblem(writing ? UNPACKED : 0)
+                                .map(problem -> problem + "; name another folder with -D" + CACHE
+                                        + "=DIR (for ./effconv: EFFCONV_JAVA_OPTS=-D" + CACHE + "=DIR)")
+                                .orElseGet(() -> otherwise + ". Cause: "
+                                        + causes(cause).map(Throwable::toString).collect(Collectors.joining("; "))),
+                cause);
     }
 
     private static Stream<Throwable> causes(Throwable first) {
@@ -99,11 +110,16 @@ public final class NativeLoader {
         try {
             return LibraryFolder.problem(Loader.getCacheDir().toPath(), bytes);
         } catch (IOException e) { // JavaCPP has tried these and can use none
-            return Optional.of("there is no folder to unpack it into: " + Stream.of(
-                            System.getProperty(CACHE), System.getProperty("user.home") + "/.javacpp/cache",
-                            System.getProperty("java.io.tmpdir") + "/.javacpp-" + System.getProperty("user.name") + "/cache")
-                    .filter(Objects::nonNull).map(folder -> LibraryFolder.problem(Path.of(folder), bytes).orElse(folder + " cannot be created"))
-                    .collect(Collectors.joining("; ")));
+            return Optional.of("there is no folder to unpack it into: "
+                    + Stream.of(
+                                    System.getProperty(CACHE),
+                                    System.getProperty("user.home") + "/.javacpp/cache",
+                                    System.getProperty("java.io.tmpdir") + "/.javacpp-"
+                                            + System.getProperty("user.name") + "/cache")
+                            .filter(Objects::nonNull)
+                            .map(folder -> LibraryFolder.problem(Path.of(folder), bytes)
+                                    .orElse(folder + " cannot be created"))
+                            .collect(Collectors.joining("; ")));
         }
     }
 
@@ -111,9 +127,13 @@ public final class NativeLoader {
         String platform = Loader.getPlatform();
         String resource = "/org/effconv/backend/bridge/" + platform + "/libjniNativeLibrary.so";
         boolean bundled = NativeLoader.class.getResource(resource) != null;
-        return "platform " + platform + ", " + resource + (bundled ? " is" : " is not") + " on the class path, java.library.path="
+        return "platform " + platform + ", " + resource + (bundled ? " is" : " is not")
+                + " on the class path, java.library.path="
                 + System.getProperty("java.library.path", "")
-                + (bundled ? "" : "; add the effconv-core jar with classifier " + platform + " of the same version, or build it with: mvn verify");
+                + (bundled
+                        ? ""
+                        : "; add the effconv-core jar with classifier " + platform
+                                + " of the same version, or build it with: mvn verify");
     }
 
     /** Runs once, when first asked for. */

@@ -108,7 +108,8 @@ public final class SynthesisTables {
     }
 
     /** @param dhead null outside a gradient */
-    public static ec_size_head describe(SizeHead head, SizeHead dhead, Tensor h, DoublePointer kmin, DoublePointer kmax) {
+    public static ec_size_head describe(
+            SizeHead head, SizeHead dhead, Tensor h, DoublePointer kmin, DoublePointer kmax) {
         expectHead(head, h);
         ec_size_head table = new ec_size_head();
         table.layers(h.shape().dim(0))
@@ -140,14 +141,16 @@ public final class SynthesisTables {
         expect(head.g(), "g", h.type(), Shape.of(layers));
         expect(head.b(), "b", h.type(), Shape.of(layers));
         if (head.kmin().length != layers || head.kmax().length != layers) {
-            throw new IllegalArgumentException("size head: bounds for " + head.kmin().length + " layers; expected " + layers);
+            throw new IllegalArgumentException(
+                    "size head: bounds for " + head.kmin().length + " layers; expected " + layers);
         }
     }
 
     /** Refuses a tensor of another type or shape. */
     public static void expect(Tensor t, String name, DataType type, Shape shape) {
         if (t.type() != type || !t.shape().equals(shape)) {
-            throw new IllegalArgumentException(name + " is " + t.type() + " " + t.shape() + "; expected " + type + " " + shape);
+            throw new IllegalArgumentException(
+                    name + " is " + t.type() + " " + t.shape() + "; expected " + type + " " + shape);
         }
     }
 }

@@ -9,8 +9,8 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * Weight gradients on the processor's matrix unit, native/cpu/amx_weight_gradient.cpp. Milliseconds of oneDNN 3.11 and of
- * this code (Xeon with AMX, one thread, 32 images, 2026-11-23):
+ * Weight gradients on the processor's matrix unit, native/cpu/amx_weight_gradient.cpp. Milliseconds of oneDNN 3.11 and
+ * of this code (Xeon with AMX, one thread, 32 images, 2026-11-23):
  *
  * <pre>
  *                       k = 3         7           11          15
@@ -49,14 +49,32 @@ final class AmxWeightGradient {
             long bytes = workspace(c, x, dw);
             HostPointer workspace = HostPointer.at(owner.oneDnn().scratch(bytes), bytes);
             NativeStatus.check(NativeLibrary.ec_amx_weight_gradient(
-                    x.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), dw.shape().dim(0), dw.shape().dim(1), c.stride(),
-                    HostPointer.of(x), HostPointer.of(dy), HostPointer.of(dw), HostPointer.of(dbias), workspace));
+                    x.type().ordinal(),
+                    s.dim(0),
+                    s.dim(1),
+                    s.dim(2),
+                    s.dim(3),
+                    dw.shape().dim(0),
+                    dw.shape().dim(1),
+                    c.stride(),
+                    HostPointer.of(x),
+                    HostPointer.of(dy),
+                    HostPointer.of(dw),
+                    HostPointer.of(dbias),
+                    workspace));
         });
     }
 
     private static long workspace(Convolution c, Tensor x, Tensor dw) {
         Shape s = x.shape();
         return NativeLibrary.ec_amx_weight_gradient_workspace(
-                x.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), dw.shape().dim(0), dw.shape().dim(1), c.stride());
+                x.type().ordinal(),
+                s.dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                dw.shape().dim(0),
+                dw.shape().dim(1),
+                c.stride());
     }
 }

@@ -18,9 +18,9 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * The processor: the project's own operations (native/effconv.h), and oneDNN for convolutions and linear layers. Used by one
- * thread at a time; it may pass from one thread to another between operations. Memory may be allocated and freed from any
- * thread. Results are the same bit for bit with the same number of threads.
+ * The processor: the project's own operations (native/effconv.h), and oneDNN for convolutions and linear layers. Used
+ * by one thread at a time; it may pass from one thread to another between operations. Memory may be allocated and freed
+ * from any thread. Results are the same bit for bit with the same number of threads.
  */
 public final class CpuBackend implements Backend {
     private final int threads;
@@ -41,7 +41,8 @@ public final class CpuBackend implements Backend {
 
     /**
      * @param threads threads of each operation, at least 1
-     * @throws org.effconv.error.EffconvException.MissingNative if the native library cannot be loaded or is of another version
+     * @throws org.effconv.error.EffconvException.MissingNative if the native library cannot be loaded or is of another
+     *     version
      */
     public static CpuBackend open(int threads) {
         Operands.require(threads >= 1, "threads is " + threads + "; expected at least 1");
@@ -115,7 +116,9 @@ public final class CpuBackend implements Backend {
         use(() -> NativeStatus.check(nativeCall.getAsInt()));
     }
 
-    /** Runs an operation under the rules of this backend: not closed, one thread at a time, its number of threads set. */
+    /**
+     * Runs an operation under the rules of this backend: not closed, one thread at a time, its number of threads set.
+     */
     void use(Runnable operation) {
         if (closed) {
             throw new IllegalStateException("use after close: CpuBackend");
@@ -207,7 +210,8 @@ public final class CpuBackend implements Backend {
     public void augment(Tensor images, Tensor draws, float[] mean, float[] std, Tensor y) {
         Operands.augment(images, draws, mean, std, y);
         Shape s = images.shape();
-        call(() -> ec_augment(type(y), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(images), at(draws), mean, std, at(y)));
+        call(() ->
+                ec_augment(type(y), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(images), at(draws), mean, std, at(y)));
     }
 
     // ---- convolution and linear -------------------------------------------------------------------------------
@@ -256,32 +260,93 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void batchNorm(
-            Tensor x, Tensor scale, Tensor shift, Tensor residual, Activation act, double epsilon, double momentum,
-            Tensor runningMean, Tensor runningVariance, Tensor mean, Tensor invStd, Tensor y) {
+            Tensor x,
+            Tensor scale,
+            Tensor shift,
+            Tensor residual,
+            Activation act,
+            double epsilon,
+            double momentum,
+            Tensor runningMean,
+            Tensor runningVariance,
+            Tensor mean,
+            Tensor invStd,
+            Tensor y) {
         Operands.batchNorm(x, residual, act, y, scale, shift, runningMean, runningVariance, mean, invStd);
         call(() -> ec_batch_norm(
-                type(x), act.ordinal(), rows(x), x.shape().dim(3), at(x), at(scale), at(shift), at(residual), epsilon, momentum,
-                at(runningMean), at(runningVariance), at(mean), at(invStd), at(y)));
+                type(x),
+                act.ordinal(),
+                rows(x),
+                x.shape().dim(3),
+                at(x),
+                at(scale),
+                at(shift),
+                at(residual),
+                epsilon,
+                momentum,
+                at(runningMean),
+                at(runningVariance),
+                at(mean),
+                at(invStd),
+                at(y)));
     }
 
     @Override
     public void batchNormGradient(
-            Tensor x, Tensor y, Tensor dy, Tensor scale, Tensor mean, Tensor invStd, Activation act,
-            Tensor dx, Tensor dscale, Tensor dshift, Tensor dresidual) {
+            Tensor x,
+            Tensor y,
+            Tensor dy,
+            Tensor scale,
+            Tensor mean,
+            Tensor invStd,
+            Activation act,
+            Tensor dx,
+            Tensor dscale,
+            Tensor dshift,
+            Tensor dresidual) {
         Operands.batchNormGradient(x, y, dy, act, dx, dresidual, scale, mean, invStd, dscale, dshift);
         call(() -> ec_batch_norm_gradient(
-                type(x), act.ordinal(), rows(x), x.shape().dim(3), at(x), at(y), at(dy), at(scale), at(mean), at(invStd), at(dx),
-                at(dscale), at(dshift), at(dresidual)));
+                type(x),
+                act.ordinal(),
+                rows(x),
+                x.shape().dim(3),
+                at(x),
+                at(y),
+                at(dy),
+                at(scale),
+                at(mean),
+                at(invStd),
+                at(dx),
+                at(dscale),
+                at(dshift),
+                at(dresidual)));
     }
 
     @Override
     public void batchNormInference(
-            Tensor x, Tensor scale, Tensor shift, Tensor residual, Activation act, double epsilon,
-            Tensor runningMean, Tensor runningVariance, Tensor y) {
+            Tensor x,
+            Tensor scale,
+            Tensor shift,
+            Tensor residual,
+            Activation act,
+            double epsilon,
+            Tensor runningMean,
+            Tensor runningVariance,
+            Tensor y) {
         Operands.batchNorm(x, residual, act, y, scale, shift, runningMean, runningVariance);
         call(() -> ec_batch_norm_inference(
-                type(x), act.ordinal(), rows(x), x.shape().dim(3), at(x), at(scale), at(shift), at(residual), epsilon,
-                at(runningMean), at(runningVariance), at(y)));
+                type(x),
+                act.ordinal(),
+                rows(x),
+                x.shape().dim(3),
+                at(x),
+                at(scale),
+                at(shift),
+                at(residual),
+                epsilon,
+                at(runningMean),
+                at(runningVariance),
+                at(y)));
     }
 
     @Override
@@ -298,7 +363,17 @@ public final class CpuBackend implements Backend {
         int rows = Operands.layerNorm(x, scale, mean, invStd, dscale, dshift);
         Operands.elementwise(x, dy, dx);
         call(() -> ec_layer_norm_gradient(
-                type(x), rows, x.shape().dim(-1), at(x), at(dy), at(scale), at(mean), at(invStd), at(dx), at(dscale), at(dshift)));
+                type(x),
+                rows,
+                x.shape().dim(-1),
+                at(x),
+                at(dy),
+                at(scale),
+                at(mean),
+                at(invStd),
+                at(dx),
+                at(dscale),
+                at(dshift)));
     }
 
     // ---- elementwise and pooling ------------------------------------------------------------------------------
@@ -326,7 +401,17 @@ public final class CpuBackend implements Backend {
         Operands.pool(p, x, y);
         Shape s = x.shape();
         call(() -> ec_pool(
-                type(x), p.kind().ordinal(), p.size(), p.stride(), p.padding(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(x), at(y)));
+                type(x),
+                p.kind().ordinal(),
+                p.size(),
+                p.stride(),
+                p.padding(),
+                s.dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                at(x),
+                at(y)));
     }
 
     @Override
@@ -335,7 +420,17 @@ public final class CpuBackend implements Backend {
         Operands.like(dx, "dx", x);
         Shape s = x.shape();
         call(() -> ec_pool_gradient(
-                type(x), p.kind().ordinal(), p.size(), p.stride(), p.padding(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(x), at(dy),
+                type(x),
+                p.kind().ordinal(),
+                p.size(),
+                p.stride(),
+                p.padding(),
+                s.dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                at(x),
+                at(dy),
                 at(dx)));
     }
 
@@ -350,7 +445,8 @@ public final class CpuBackend implements Backend {
     public void globalAveragePoolGradient(Tensor dy, Tensor dx) {
         Operands.globalAveragePool(dx, dy);
         Shape s = dx.shape();
-        call(() -> ec_global_average_pool_gradient(type(dx), s.dim(0), (long) s.dim(1) * s.dim(2), s.dim(3), at(dy), at(dx)));
+        call(() -> ec_global_average_pool_gradient(
+                type(dx), s.dim(0), (long) s.dim(1) * s.dim(2), s.dim(3), at(dy), at(dx)));
     }
 
     @Override
@@ -362,10 +458,18 @@ public final class CpuBackend implements Backend {
     // ---- loss, recurrent, optimiser ---------------------------------------------------------------------------
 
     @Override
-    public void softmaxCrossEntropy(Tensor logits, Tensor labels, double smoothing, Tensor loss, Tensor correct, Tensor dlogits) {
+    public void softmaxCrossEntropy(
+            Tensor logits, Tensor labels, double smoothing, Tensor loss, Tensor correct, Tensor dlogits) {
         Operands.softmaxCrossEntropy(logits, labels, smoothing, loss, correct, dlogits);
         call(() -> ec_softmax_cross_entropy(
-                type(logits), logits.shape().dim(0), logits.shape().dim(1), at(logits), at(labels), smoothing, at(loss), at(correct),
+                type(logits),
+                logits.shape().dim(0),
+                logits.shape().dim(1),
+                at(logits),
+                at(labels),
+                smoothing,
+                at(loss),
+                at(correct),
                 at(dlogits)));
     }
 
@@ -373,19 +477,42 @@ public final class CpuBackend implements Backend {
     public void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
         int hidden = Operands.gru(x, forward, reverse, h, tape);
         call(() -> ec_gru(
-                type(x), x.shape().dim(0), x.shape().dim(1), hidden, at(x), GruDirection.addresses(forward, reverse), at(h), at(tape)));
+                type(x),
+                x.shape().dim(0),
+                x.shape().dim(1),
+                hidden,
+                at(x),
+                GruDirection.addresses(forward, reverse),
+                at(h),
+                at(tape)));
     }
 
     @Override
     public void gruGradient(
-            Tensor x, Tensor h, Tensor tape, Tensor dh, GruDirection forward, GruDirection reverse,
-            GruDirection dforward, GruDirection dreverse, Tensor dx) {
+            Tensor x,
+            Tensor h,
+            Tensor tape,
+            Tensor dh,
+            GruDirection forward,
+            GruDirection reverse,
+            GruDirection dforward,
+            GruDirection dreverse,
+            Tensor dx) {
         int hidden = Operands.gru(x, forward, reverse, h, tape);
         Operands.gru(x, dforward, dreverse, dh, tape);
         Operands.likeOrNull(dx, "dx", x);
         call(() -> ec_gru_gradient(
-                type(x), x.shape().dim(0), x.shape().dim(1), hidden, at(x), GruDirection.addresses(forward, reverse), at(h), at(tape), at(dh),
-                GruDirection.addresses(dforward, dreverse), at(dx)));
+                type(x),
+                x.shape().dim(0),
+                x.shape().dim(1),
+                hidden,
+                at(x),
+                GruDirection.addresses(forward, reverse),
+                at(h),
+                at(tape),
+                at(dh),
+                GruDirection.addresses(dforward, dreverse),
+                at(dx)));
     }
 
     @Override
@@ -394,8 +521,20 @@ public final class CpuBackend implements Backend {
         OptimizerTable t = OptimizerTable.of(rule, type, slots);
         double[] norm = new double[1];
         call(() -> ec_optimizer_step(
-                type.ordinal(), rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0,
-                rule.clipNorm(), step, slots.size(), t.addresses(), t.counts(), t.rates(), t.decays(), norm));
+                type.ordinal(),
+                rule.kind().ordinal(),
+                rule.beta1(),
+                rule.beta2(),
+                rule.epsilon(),
+                rule.nesterov() ? 1 : 0,
+                rule.clipNorm(),
+                step,
+                slots.size(),
+                t.addresses(),
+                t.counts(),
+                t.rates(),
+                t.decays(),
+                norm));
         return () -> norm[0];
     }
 
@@ -407,7 +546,8 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+    public void synthesisGradient(
+            MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
         use(() -> synthesis.synthesisGradient(mask, v, layers, dlayers, dv));
     }
 

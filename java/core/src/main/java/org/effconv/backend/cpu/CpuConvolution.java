@@ -10,12 +10,13 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * Convolutions: oneDNN in F32 and BF16, but for weight gradients that our own code does faster; their definition in F64.
- * Operands are checked by the caller.
+ * Convolutions: oneDNN in F32 and BF16, but for weight gradients that our own code does faster; their definition in
+ * F64. Operands are checked by the caller.
  */
 final class CpuConvolution {
     private static final int SMALLEST_DEPTHWISE = 5; // kernels that our own code is faster for
-    private static final int SMALLEST_GROUP = 4; // input channels with which oneDNN has code for strided data gradients in bf16
+    private static final int SMALLEST_GROUP =
+            4; // input channels with which oneDNN has code for strided data gradients in bf16
 
     private final CpuBackend owner;
 
@@ -34,13 +35,25 @@ final class CpuConvolution {
         }
         Shape s = x.shape();
         owner.call(() -> ec_naive_convolution(
-                x.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(),
-                c.groups(), HostPointer.of(x), HostPointer.of(w), HostPointer.of(bias), HostPointer.of(y)));
+                x.type().ordinal(),
+                s.dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                w.shape().dim(0),
+                w.shape().dim(1),
+                c.stride(),
+                c.groups(),
+                HostPointer.of(x),
+                HostPointer.of(w),
+                HostPointer.of(bias),
+                HostPointer.of(y)));
     }
 
     void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
         if (WidenedBf16.needed(dy) || slowInBf16(c, dy, w)) {
-            WidenedBf16.product(owner, dy, w, dx, (wideDy, wideW, wideDx) -> convolutionDataGradient(c, wideDy, wideW, wideDx));
+            WidenedBf16.product(
+                    owner, dy, w, dx, (wideDy, wideW, wideDx) -> convolutionDataGradient(c, wideDy, wideW, wideDx));
             return;
         }
         if (dy.type() != DataType.F64) {
@@ -49,13 +62,27 @@ final class CpuConvolution {
         }
         Shape s = dx.shape();
         owner.call(() -> ec_naive_convolution_data_gradient(
-                dx.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(),
-                c.groups(), HostPointer.of(dy), HostPointer.of(w), HostPointer.of(dx)));
+                dx.type().ordinal(),
+                s.dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                w.shape().dim(0),
+                w.shape().dim(1),
+                c.stride(),
+                c.groups(),
+                HostPointer.of(dy),
+                HostPointer.of(w),
+                HostPointer.of(dx)));
     }
 
-    // oneDNN 3.11 runs plain loops there, 60 to 400 times as long as it takes in F32 (depthwise, 8 x 8 to 32 x 32, k = 3 to 15).
+    // oneDNN 3.11 runs plain loops there, 60 to 400 times as long as it takes in F32 (depthwise, 8 x 8 to 32 x 32, k =
+    // 3 to 15).
     private static boolean slowInBf16(Convolution c, Tensor dy, Tensor w) {
-        return dy.type() == DataType.BF16 && c.stride() > 1 && c.groups() > 1 && w.shape().dim(3) < SMALLEST_GROUP;
+        return dy.type() == DataType.BF16
+                && c.stride() > 1
+                && c.groups() > 1
+                && w.shape().dim(3) < SMALLEST_GROUP;
     }
 
     void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
@@ -64,7 +91,8 @@ final class CpuConvolution {
             return;
         }
         if (WidenedBf16.needed(x)) {
-            WidenedBf16.weightGradient(owner, x, dy, (wideX, wideDy) -> convolutionWeightGradient(c, wideX, wideDy, dw, dbias));
+            WidenedBf16.weightGradient(
+                    owner, x, dy, (wideX, wideDy) -> convolutionWeightGradient(c, wideX, wideDy, dw, dbias));
             return;
         }
         if (x.type() != DataType.F64) {
@@ -79,14 +107,28 @@ final class CpuConvolution {
         }
         Shape s = x.shape();
         owner.call(() -> ec_naive_convolution_weight_gradient(
-                x.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), dw.shape().dim(0), dw.shape().dim(1), c.stride(),
-                c.groups(), HostPointer.of(x), HostPointer.of(dy), HostPointer.of(dw), HostPointer.of(dbias)));
+                x.type().ordinal(),
+                s.dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                dw.shape().dim(0),
+                dw.shape().dim(1),
+                c.stride(),
+                c.groups(),
+                HostPointer.of(x),
+                HostPointer.of(dy),
+                HostPointer.of(dw),
+                HostPointer.of(dbias)));
     }
 
     /** Of kernels of one pixel: the pixels that the stride leaves out are left out first. */
     private void pointwiseWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Shape out = dy.shape();
-        try (Tensor inUse = Tensor.allocate(owner.memory(), x.type(), Shape.of(out.dim(0), out.dim(1), out.dim(2), x.shape().dim(3)))) {
+        try (Tensor inUse = Tensor.allocate(
+                owner.memory(),
+                x.type(),
+                Shape.of(out.dim(0), out.dim(1), out.dim(2), x.shape().dim(3)))) {
             owner.pool(new Pooling(Pooling.Kind.AVERAGE, 1, c.stride(), 0), x, inUse);
             convolutionWeightGradient(new Convolution(1, c.groups()), inUse, dy, dw, dbias);
         }
@@ -94,13 +136,16 @@ final class CpuConvolution {
 
     private static boolean depthwiseSuits(Convolution c, Tensor x, Tensor dw) {
         int channels = x.shape().dim(3);
-        return x.type() != DataType.F64 && c.groups() == channels && dw.shape().dim(0) == channels && dw.shape().dim(1) >= SMALLEST_DEPTHWISE;
+        return x.type() != DataType.F64
+                && c.groups() == channels
+                && dw.shape().dim(0) == channels
+                && dw.shape().dim(1) >= SMALLEST_DEPTHWISE;
     }
 
     /**
-     * Weight gradient with as many groups as input and output channels, native/cpu/depthwise_weight_gradient.cpp, of F32 or BF16
-     * operands; {@code dbias} may be null. Milliseconds of oneDNN 3.11 and of this code (AMD EPYC with AVX-512, one thread, 32 images,
-     * 2026-11-27):
+     * Weight gradient with as many groups as input and output channels, native/cpu/depthwise_weight_gradient.cpp, of
+     * F32 or BF16 operands; {@code dbias} may be null. Milliseconds of oneDNN 3.11 and of this code (AMD EPYC with
+     * AVX-512, one thread, 32 images, 2026-11-27):
      *
      * <pre>
      *                       k = 3         5            7            11          15
@@ -112,7 +157,16 @@ final class CpuConvolution {
     static void depthwiseWeightGradient(CpuBackend owner, Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         Shape s = x.shape();
         owner.call(() -> ec_depthwise_weight_gradient(
-                x.type().ordinal(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), dw.shape().dim(1), c.stride(), HostPointer.of(x),
-                HostPointer.of(dy), HostPointer.of(dw), HostPointer.of(dbias)));
+                x.type().ordinal(),
+                s.dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                dw.shape().dim(1),
+                c.stride(),
+                HostPointer.of(x),
+                HostPointer.of(dy),
+                HostPointer.of(dw),
+                HostPointer.of(dbias)));
     }
 }

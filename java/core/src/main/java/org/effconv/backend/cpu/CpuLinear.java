@@ -6,7 +6,8 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * Linear layers: oneDNN in F32 and BF16, 1 x 1 convolutions of one-pixel images in F64; operands are checked by the caller.
+ * Linear layers: oneDNN in F32 and BF16, 1 x 1 convolutions of one-pixel images in F64; operands are checked by the
+ * caller.
  */
 final class CpuLinear {
     private final CpuBackend owner;

@@ -11,7 +11,8 @@ import org.effconv.tensor.Allocator;
 
 /** Host memory of one backend, counted; may be used from any thread. */
 final class CpuMemory implements Allocator {
-    private static final long LARGE = 64 << 20; // bytes from which on a request is held to what the machine has at the moment
+    private static final long LARGE =
+            64 << 20; // bytes from which on a request is held to what the machine has at the moment
 
     private final LongSupplier room;
     private final AtomicLong live = new AtomicLong();
@@ -33,14 +34,14 @@ final class CpuMemory implements Allocator {
     @Override
     public long allocate(long bytes) {
         if (bytes >= LARGE && bytes > room()) { // the system would grant it, and kill the process when it is used
-            throw new EffconvException.OutOfDeviceMemory("cpu: no memory for " + bytes + " bytes; this machine has " + room()
-                    + " bytes left; this backend holds " + live.get() + " bytes, all backends " + NativeLibrary.ec_live_bytes());
+            throw new EffconvException.OutOfDeviceMemory("cpu: no memory for " + bytes + " bytes; this machine has "
+                    + room() + " bytes left; this backend holds " + live.get() + " bytes, all backends "
+                    + NativeLibrary.ec_live_bytes());
         }
         Pointer block = NativeLibrary.ec_allocate(bytes);
         if (block == null || block.isNull()) {
-            throw new EffconvException.OutOfDeviceMemory(
-                    "cpu: no memory for " + bytes + " bytes; this backend holds " + live.get() + " bytes, all backends "
-                            + NativeLibrary.ec_live_bytes());
+            throw new EffconvException.OutOfDeviceMemory("cpu: no memory for " + bytes + " bytes; this backend holds "
+                    + live.get() + " bytes, all backends " + NativeLibrary.ec_live_bytes());
         }
         live.addAndGet(bytes);
         return block.address();

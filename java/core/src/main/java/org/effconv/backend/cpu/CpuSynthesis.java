@@ -23,11 +23,18 @@ final class CpuSynthesis {
         }
     }
 
-    void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+    void synthesisGradient(
+            MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
         expect(dv, "dv", v.type(), v.shape());
         try (ec_synthesis_layer table = describe(v, layers, dlayers)) {
             check(ec_synthesis_gradient(
-                    mask.ordinal(), v.type().ordinal(), HostPointer.of(v), (int) v.count(), table, layers.size(), HostPointer.of(dv)));
+                    mask.ordinal(),
+                    v.type().ordinal(),
+                    HostPointer.of(v),
+                    (int) v.count(),
+                    table,
+                    layers.size(),
+                    HostPointer.of(dv)));
         }
     }
 
@@ -55,7 +62,8 @@ final class CpuSynthesis {
         try (DoublePointer kmin = new DoublePointer(head.kmin());
                 DoublePointer kmax = new DoublePointer(head.kmax());
                 ec_size_head table = describe(head, null, h, kmin, kmax)) {
-            check(ec_size_head_forward(h.type().ordinal(), table, HostPointer.of(h), HostPointer.of(u), HostPointer.of(v)));
+            check(ec_size_head_forward(
+                    h.type().ordinal(), table, HostPointer.of(h), HostPointer.of(u), HostPointer.of(v)));
         }
     }
 
@@ -65,7 +73,8 @@ final class CpuSynthesis {
         try (DoublePointer kmin = new DoublePointer(head.kmin());
                 DoublePointer kmax = new DoublePointer(head.kmax());
                 ec_size_head table = describe(head, dhead, h, kmin, kmax)) {
-            check(ec_size_head_gradient(h.type().ordinal(), table, HostPointer.of(h), HostPointer.of(dv), HostPointer.of(dh)));
+            check(ec_size_head_gradient(
+                    h.type().ordinal(), table, HostPointer.of(h), HostPointer.of(dv), HostPointer.of(dh)));
         }
     }
 }

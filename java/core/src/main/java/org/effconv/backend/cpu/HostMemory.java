@@ -14,7 +14,10 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What the machine, or the container that this process runs in, has of memory. The system grants more than that, and later kills who uses it. */
+/**
+ * What the machine, or the container that this process runs in, has of memory. The system grants more than that, and
+ * later kills who uses it.
+ */
 final class HostMemory {
     private static final Logger LOG = LoggerFactory.getLogger(HostMemory.class);
     private static final Path MEMINFO = Path.of("/proc/meminfo");
@@ -29,7 +32,10 @@ final class HostMemory {
         return system.getTotalMemorySize() + Math.max(0, system.getTotalSwapSpaceSize());
     }
 
-    /** Bytes that nobody uses now, or that the system would give up for others; {@link #total} where the system does not tell, which is warned of. */
+    /**
+     * Bytes that nobody uses now, or that the system would give up for others; {@link #total} where the system does not
+     * tell, which is warned of.
+     */
     static long available() {
         List<String> lines;
         try {
@@ -39,7 +45,10 @@ final class HostMemory {
         }
         OptionalLong bytes = available(lines);
         if (bytes.isEmpty() && !TOLD.getAndSet(true)) {
-            LOG.warn("{} does not tell what memory is available; requests are held to all that there is, {} bytes", MEMINFO, total());
+            LOG.warn(
+                    "{} does not tell what memory is available; requests are held to all that there is, {} bytes",
+                    MEMINFO,
+                    total());
         }
         return bytes.orElseGet(HostMemory::total);
     }
@@ -51,7 +60,9 @@ final class HostMemory {
         for (String line : lines) {
             String field = line.split("\\s+", 2)[0];
             if (AVAILABLE.contains(field)) {
-                bytes += 1024 * Long.parseLong(line.substring(field.length()).replace("kB", "").strip());
+                bytes += 1024
+                        * Long.parseLong(
+                                line.substring(field.length()).replace("kB", "").strip());
                 found.add(field);
             }
         }

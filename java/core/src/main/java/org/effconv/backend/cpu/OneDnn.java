@@ -14,14 +14,17 @@ import org.effconv.tensor.Allocator;
 import org.effconv.tensor.DataType;
 
 /**
- * oneDNN as one backend uses it: its engine and stream, the operations built so far and the scratch memory that all of them
- * share (they run one after another). Belongs to the backend's thread.
+ * oneDNN as one backend uses it: its engine and stream, the operations built so far and the scratch memory that all of
+ * them share (they run one after another). Belongs to the backend's thread.
  */
 final class OneDnn implements AutoCloseable {
-    /** Operations kept. A search visits a few sizes per layer and three operations per size; an entry costs some 10 KB. */
+    /**
+     * Operations kept. A search visits a few sizes per layer and three operations per size; an entry costs some 10 KB.
+     */
     static final int OPERATIONS = 1024;
 
-    // Of dnnl_cpu_isa_t, whose every later set contains the bits of the earlier ones: AVX-512 with bf16 dot products, AMX
+    // Of dnnl_cpu_isa_t, whose every later set contains the bits of the earlier ones: AVX-512 with bf16 dot products,
+    // AMX
     // included; plain AVX-512, where oneDNN emulates bf16; AVX2 with bf16 conversions. Below these it refuses bf16.
     private static final int AVX512_CORE_BF16 = 0xe7;
     private static final int AVX512_CORE = 0x27;
@@ -37,9 +40,7 @@ final class OneDnn implements AutoCloseable {
     private int built;
     private boolean closed;
 
-    /**
-     * @throws EffconvException.MissingNative if oneDNN or the OpenCL loader it is linked against cannot be loaded
-     */
+    /** @throws EffconvException.MissingNative if oneDNN or the OpenCL loader it is linked against cannot be loaded */
     OneDnn(Allocator allocator, int capacity) {
         scratch = new ScratchBlock(allocator);
         staged = new ScratchBlock(allocator);
@@ -47,7 +48,8 @@ final class OneDnn implements AutoCloseable {
         engine = new engine(org.bytedeco.dnnl.engine.kind.cpu, 0);
         stream = new stream(engine);
         attributes = new primitive_attr();
-        for (Pointer p : new Pointer[] {engine, stream, attributes}) { // which a PointerScope of the caller's must not end
+        for (Pointer p :
+                new Pointer[] {engine, stream, attributes}) { // which a PointerScope of the caller's must not end
             p.retainReference();
         }
         attributes.set_scratchpad_mode(dnnl.scratchpad_mode.user);
@@ -95,8 +97,11 @@ final class OneDnn implements AutoCloseable {
                 dnnl.dnnl_version();
                 return null;
             } catch (LinkageError e) {
-                return NativeLoader.missing("oneDNN", "org.bytedeco:dnnl and org.bytedeco:opencl must both be on the class path, each with"
-                        + " its natives (classifier linux-x86_64); OpenCL's loader is needed even for CPU work", e);
+                return NativeLoader.missing(
+                        "oneDNN",
+                        "org.bytedeco:dnnl and org.bytedeco:opencl must both be on the class path, each with"
+                                + " its natives (classifier linux-x86_64); OpenCL's loader is needed even for CPU work",
+                        e);
             }
         }
     }
@@ -141,7 +146,10 @@ final class OneDnn implements AutoCloseable {
         return operations.size();
     }
 
-    /** At least so many bytes for one primitive's scratchpad, 64-byte aligned, contents undefined; void at the next call. */
+    /**
+     * At least so many bytes for one primitive's scratchpad, 64-byte aligned, contents undefined; void at the next
+     * call.
+     */
     long scratch(long bytes) {
         return scratch.of(bytes);
     }
@@ -151,13 +159,17 @@ final class OneDnn implements AutoCloseable {
         return staged.of(bytes);
     }
 
-    /** A tensor of these dimensions, in oneDNN's order of them (N, C, H, W; O, I, H, W), laid out as {@code layout} says. */
+    /**
+     * A tensor of these dimensions, in oneDNN's order of them (N, C, H, W; O, I, H, W), laid out as {@code layout}
+     * says.
+     */
     static memory.desc description(DataType type, memory.format_tag layout, long... dims) {
         memory.data_type t =
                 switch (type) {
                     case F32 -> memory.data_type.f32;
                     case BF16 -> memory.data_type.bf16;
-                    default -> throw new IllegalArgumentException("oneDNN computes in F32 and BF16 here, not in " + type);
+                    default -> throw new IllegalArgumentException(
+                            "oneDNN computes in F32 and BF16 here, not in " + type);
                 };
         return new memory.desc(dims, t, layout);
     }

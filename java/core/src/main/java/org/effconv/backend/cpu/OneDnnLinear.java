@@ -53,26 +53,52 @@ final class OneDnnLinear {
         var hint = forwardDescription(g);
         var pd = g.bias
                 ? new inner_product_backward_weights.primitive_desc(
-                        dnn.engine(), g.input(), g.weights(DataType.F32), g.biasVector(), g.output(), hint, dnn.attributes(), false)
+                        dnn.engine(),
+                        g.input(),
+                        g.weights(DataType.F32),
+                        g.biasVector(),
+                        g.output(),
+                        hint,
+                        dnn.attributes(),
+                        false)
                 : new inner_product_backward_weights.primitive_desc(
                         dnn.engine(), g.input(), g.weights(DataType.F32), g.output(), hint, dnn.attributes(), false);
-        return new OneDnnOperation(dnn, g.pass, pd, new inner_product_backward_weights(pd), pd.diff_weights_desc(), g.layout());
+        return new OneDnnOperation(
+                dnn, g.pass, pd, new inner_product_backward_weights(pd), pd.diff_weights_desc(), g.layout());
     }
 
     private inner_product_forward.primitive_desc forwardDescription(Geometry g) {
         return g.bias
                 ? new inner_product_forward.primitive_desc(
-                        dnn.engine(), dnnl.prop_kind.forward_training, g.input(), g.weights(g.type), g.biasVector(), g.output(),
-                        dnn.attributes(), false)
+                        dnn.engine(),
+                        dnnl.prop_kind.forward_training,
+                        g.input(),
+                        g.weights(g.type),
+                        g.biasVector(),
+                        g.output(),
+                        dnn.attributes(),
+                        false)
                 : new inner_product_forward.primitive_desc(
-                        dnn.engine(), dnnl.prop_kind.forward_training, g.input(), g.weights(g.type), g.output(), dnn.attributes(), false);
+                        dnn.engine(),
+                        dnnl.prop_kind.forward_training,
+                        g.input(),
+                        g.weights(g.type),
+                        g.output(),
+                        dnn.attributes(),
+                        false);
     }
 
     private record Geometry(Pass pass, DataType type, int n, int inputs, int outputs, boolean bias, int threads) {
         /** {@code weights} and {@code bias} stand for their gradients as well. */
         static Geometry of(Pass pass, Tensor x, Tensor weights, Tensor bias) {
             return new Geometry(
-                    pass, x.type(), x.shape().dim(0), x.shape().dim(1), weights.shape().dim(0), bias != null, NativeLibrary.ec_threads());
+                    pass,
+                    x.type(),
+                    x.shape().dim(0),
+                    x.shape().dim(1),
+                    weights.shape().dim(0),
+                    bias != null,
+                    NativeLibrary.ec_threads());
         }
 
         OneDnnOperation.Layout layout() {

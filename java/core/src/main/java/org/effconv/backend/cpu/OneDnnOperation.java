@@ -9,9 +9,9 @@ import org.bytedeco.javacpp.PointerScope;
 import org.effconv.tensor.Tensor;
 
 /**
- * One pass of a layer with weights (a convolution, a linear layer). oneDNN may want the weights, or give their gradient,
- * in another layout or type than ours: they then pass through a reorder into, or out of, scratch memory. Reorders cost 0.1
- * to 1 ns per weight (seen for k = 3 and 11 with 3 to 64 channels), so they are done at every call.
+ * One pass of a layer with weights (a convolution, a linear layer). oneDNN may want the weights, or give their
+ * gradient, in another layout or type than ours: they then pass through a reorder into, or out of, scratch memory.
+ * Reorders cost 0.1 to 1 ns per weight (seen for k = 3 and 11 with 3 to 64 channels), so they are done at every call.
  */
 final class OneDnnOperation implements AutoCloseable {
     /** Which of a layer's three computations. */
@@ -36,7 +36,12 @@ final class OneDnnOperation implements AutoCloseable {
      * @param chosen the primitive's layout of the weights, or of their gradient
      */
     OneDnnOperation(
-            OneDnn dnn, Pass pass, primitive_desc_base description, primitive primitive, memory.desc chosen, Layout ours) {
+            OneDnn dnn,
+            Pass pass,
+            primitive_desc_base description,
+            primitive primitive,
+            memory.desc chosen,
+            Layout ours) {
         this.dnn = dnn;
         this.pass = pass;
         main = new OneDnnPrimitive(dnn, description, primitive);

@@ -10,7 +10,9 @@ import org.bytedeco.dnnl.primitive_desc_base;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
 
-/** A oneDNN primitive and its argument set, built once; a call only changes addresses (0.3 us beside the work itself). */
+/**
+ * A oneDNN primitive and its argument set, built once; a call only changes addresses (0.3 us beside the work itself).
+ */
 final class OneDnnPrimitive implements AutoCloseable {
     private final OneDnn dnn;
     private final primitive primitive;

@@ -4,9 +4,9 @@ import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 
 /**
- * Products in BF16 where oneDNN has no bf16 code (on processors below AVX-512), or plain loops (see its callers): operands are widened to
- * F32 for the call, weights rounded to bf16 first, and the result is rounded. The same arithmetic as elsewhere, at the speed of F32 and two
- * more passes over the activations.
+ * Products in BF16 where oneDNN has no bf16 code (on processors below AVX-512), or plain loops (see its callers):
+ * operands are widened to F32 for the call, weights rounded to bf16 first, and the result is rounded. The same
+ * arithmetic as elsewhere, at the speed of F32 and two more passes over the activations.
  */
 final class WidenedBf16 {
     private WidenedBf16() {}

@@ -10,6 +10,8 @@ final class Bytes {
     private Bytes() {}
 
     static String text(long bytes) {
-        return bytes >= GIB ? String.format(Locale.ROOT, "%.1f GiB", bytes / GIB) : String.format(Locale.ROOT, "%.0f MiB", bytes / MIB);
+        return bytes >= GIB
+                ? String.format(Locale.ROOT, "%.1f GiB", bytes / GIB)
+                : String.format(Locale.ROOT, "%.0f MiB", bytes / MIB);
     }
 }

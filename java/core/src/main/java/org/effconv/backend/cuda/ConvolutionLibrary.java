@@ -3,13 +3,13 @@ package org.effconv.backend.cuda;
 import java.util.Optional;
 
 /**
- * A library that computes convolutions beside the project's own kernels, on one card and in the order of one stream. Everything
- * up to here can be tested without a card, by a double. Calls need the card to be current for the thread, and come from one
- * thread at a time.
+ * A library that computes convolutions beside the project's own kernels, on one card and in the order of one stream.
+ * Everything up to here can be tested without a card, by a double. Calls need the card to be current for the thread,
+ * and come from one thread at a time.
  *
  * <p>A call fails with {@link org.effconv.error.EffconvException.OutOfDeviceMemory} or with a plain
- * {@link org.effconv.error.EffconvException} that names the library's function; whether the card is lost is asked of the
- * {@link Driver}.
+ * {@link org.effconv.error.EffconvException} that names the library's function; whether the card is lost is asked of
+ * the {@link Driver}.
  */
 interface ConvolutionLibrary extends AutoCloseable {
     /** "cuDNN 9.19.0". */
@@ -30,10 +30,13 @@ interface ConvolutionLibrary extends AutoCloseable {
         /**
          * Puts the pass into the stream. Waits for nothing, allocates nothing, and may be recorded as part of a graph.
          *
-         * @param x         device address of the activations (N, H, W, C), or of their gradient, which a data gradient overwrites
-         * @param w         of the weights in the type of the activations, or of their gradient in F32, which a weight gradient overwrites
-         * @param bias      of K numbers in F32: added by a forward pass, overwritten by a weight gradient; 0 if there is none
-         * @param y         of the result (N, Ho, Wo, K), overwritten by a forward pass, or of its gradient
+         * @param x device address of the activations (N, H, W, C), or of their gradient, which a data gradient
+         *     overwrites
+         * @param w of the weights in the type of the activations, or of their gradient in F32, which a weight gradient
+         *     overwrites
+         * @param bias of K numbers in F32: added by a forward pass, overwritten by a weight gradient; 0 if there is
+         *     none
+         * @param y of the result (N, Ho, Wo, K), overwritten by a forward pass, or of its gradient
          * @param workspace of {@link #workspaceBytes}, aligned to 256
          */
         void run(long x, long w, long bias, long y, long workspace);

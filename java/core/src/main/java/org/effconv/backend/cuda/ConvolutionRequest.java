@@ -6,15 +6,25 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * One pass of a convolution, as a library is asked for it: activations (N, H, W, C) and (N, Ho, Wo, K), weights
- * (K, k, k, C / groups), all packed in that order. A linear layer is the convolution of one pixel.
+ * One pass of a convolution, as a library is asked for it: activations (N, H, W, C) and (N, Ho, Wo, K), weights (K, k,
+ * k, C / groups), all packed in that order. A linear layer is the convolution of one pixel.
  *
- * @param type   of the activations, F32 or BF16; the Backend's weights, biases and their gradients are F32 beside both
+ * @param type of the activations, F32 or BF16; the Backend's weights, biases and their gradients are F32 beside both
  * @param kernel k, odd
- * @param bias   whether the forward pass adds one, or the weight gradient gives its gradient
+ * @param bias whether the forward pass adds one, or the weight gradient gives its gradient
  */
 record ConvolutionRequest(
-        Pass pass, DataType type, int batch, int height, int width, int inputs, int outputs, int kernel, int stride, int groups, boolean bias) {
+        Pass pass,
+        DataType type,
+        int batch,
+        int height,
+        int width,
+        int inputs,
+        int outputs,
+        int kernel,
+        int stride,
+        int groups,
+        boolean bias) {
     /** Which of x, w, y is computed from the other two: y, x, w. */
     enum Pass {
         FORWARD,
@@ -25,13 +35,33 @@ record ConvolutionRequest(
     static ConvolutionRequest of(Pass pass, Convolution c, Tensor x, Tensor w, Tensor bias) {
         Shape s = x.shape();
         return new ConvolutionRequest(
-                pass, x.type(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1), c.stride(), c.groups(), bias != null);
+                pass,
+                x.type(),
+                s.dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                w.shape().dim(0),
+                w.shape().dim(1),
+                c.stride(),
+                c.groups(),
+                bias != null);
     }
 
     /** @param x (N, D), @param w (O, D) */
     static ConvolutionRequest linear(Pass pass, Tensor x, Tensor w, Tensor bias) {
         return new ConvolutionRequest(
-                pass, x.type(), x.shape().dim(0), 1, 1, x.shape().dim(1), w.shape().dim(0), 1, 1, 1, bias != null);
+                pass,
+                x.type(),
+                x.shape().dim(0),
+                1,
+                1,
+                x.shape().dim(1),
+                w.shape().dim(0),
+                1,
+                1,
+                1,
+                bias != null);
     }
 
     /** Whether this is a product of two matrices. */
@@ -79,7 +109,8 @@ record ConvolutionRequest(
 
     @Override
     public String toString() {
-        return pass.name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ') + " " + type + " (" + batch + ", " + height + ", " + width + ", "
-                + inputs + ") -> " + outputs + " channels, k " + kernel + ", stride " + stride + ", groups " + groups + (bias ? ", bias" : "");
+        return pass.name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ') + " " + type + " (" + batch + ", "
+                + height + ", " + width + ", " + inputs + ") -> " + outputs + " channels, k " + kernel + ", stride "
+                + stride + ", groups " + groups + (bias ? ", bias" : "");
     }
 }

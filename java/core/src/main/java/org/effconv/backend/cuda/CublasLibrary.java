@@ -19,9 +19,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Matrix products by cuBLAS: sums in fp32, fp32 data without tensor units, no atomics (its default), in a workspace of the
- * caller's, so that it can be part of a recorded step and two runs give the same bits. Like {@link CudnnLibrary}, by which alone it is
- * reached, it touches the preset's classes.
+ * Matrix products by cuBLAS: sums in fp32, fp32 data without tensor units, no atomics (its default), in a workspace of
+ * the caller's, so that it can be part of a recorded step and two runs give the same bits. Like {@link CudnnLibrary},
+ * by which alone it is reached, it touches the preset's classes.
  */
 final class CublasLibrary implements AutoCloseable {
     /** What its makers recommend for the cards that want most. */
@@ -48,7 +48,9 @@ final class CublasLibrary implements AutoCloseable {
         CublasLibrary library = new CublasLibrary(device);
         library.call("cublasCreate", () -> cublasCreate_v2(library.handle));
         try {
-            library.call("cublasSetStream", () -> cublasSetStream_v2(library.handle, new CUstream_st(HostPointer.at(stream, 0))));
+            library.call(
+                    "cublasSetStream",
+                    () -> cublasSetStream_v2(library.handle, new CUstream_st(HostPointer.at(stream, 0))));
             return library;
         } catch (Throwable e) {
             library.close();
@@ -68,7 +70,8 @@ final class CublasLibrary implements AutoCloseable {
         if (status == CUBLAS_STATUS_SUCCESS) {
             return;
         }
-        String sentence = device + ": " + call + " failed: " + cublasGetStatusString(status).getString() + " (" + status + ")";
+        String sentence = device + ": " + call + " failed: "
+                + cublasGetStatusString(status).getString() + " (" + status + ")";
         if (status == CUBLAS_STATUS_ALLOC_FAILED) {
             throw new OutOfDeviceMemory(sentence);
         }
@@ -78,7 +81,7 @@ final class CublasLibrary implements AutoCloseable {
     /**
      * Puts a product into the stream.
      *
-     * @param type      of x and y, and of w unless it is what is computed, which is fp32
+     * @param type of x and y, and of w unless it is what is computed, which is fp32
      * @param workspace of {@link #WORKSPACE_BYTES}
      */
     void run(LinearProduct p, DataType type, long x, long w, long y, long workspace) {
@@ -86,9 +89,28 @@ final class CublasLibrary implements AutoCloseable {
         int operands = type == DataType.BF16 ? CUDA_R_16BF : CUDA_R_32F;
         int result = p.c() == Operand.W ? CUDA_R_32F : operands;
         int compute = type == DataType.BF16 ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_32F_PEDANTIC;
-        call("cublasGemmEx", () -> cublasGemmEx(
-                handle, operation(p.transposeA()), operation(p.transposeB()), p.m(), p.n(), p.k(), one, at(p.a(), x, w, y), operands, p.lda(),
-                at(p.b(), x, w, y), operands, p.ldb(), zero, at(p.c(), x, w, y), result, p.ldc(), compute, CUBLAS_GEMM_DEFAULT));
+        call(
+                "cublasGemmEx",
+                () -> cublasGemmEx(
+                        handle,
+                        operation(p.transposeA()),
+                        operation(p.transposeB()),
+                        p.m(),
+                        p.n(),
+                        p.k(),
+                        one,
+                        at(p.a(), x, w, y),
+                        operands,
+                        p.lda(),
+                        at(p.b(), x, w, y),
+                        operands,
+                        p.ldb(),
+                        zero,
+                        at(p.c(), x, w, y),
+                        result,
+                        p.ldc(),
+                        compute,
+                        CUBLAS_GEMM_DEFAULT));
     }
 
     private static int operation(boolean transpose) {
@@ -96,11 +118,13 @@ final class CublasLibrary implements AutoCloseable {
     }
 
     private static Pointer at(Operand operand, long x, long w, long y) {
-        return HostPointer.at(switch (operand) {
-            case X -> x;
-            case W -> w;
-            case Y -> y;
-        }, 0);
+        return HostPointer.at(
+                switch (operand) {
+                    case X -> x;
+                    case W -> w;
+                    case Y -> y;
+                },
+                0);
     }
 
     @Override
@@ -109,7 +133,10 @@ final class CublasLibrary implements AutoCloseable {
             closed = true;
             int status = cublasDestroy_v2(handle);
             if (status != CUBLAS_STATUS_SUCCESS) { // a lost card has been reported, and gives nothing back
-                LOG.warn("{}: cublasDestroy on closing: {}", device, cublasGetStatusString(status).getString());
+                LOG.warn(
+                        "{}: cublasDestroy on closing: {}",
+                        device,
+                        cublasGetStatusString(status).getString());
             }
             one.close();
             zero.close();

@@ -18,10 +18,10 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * One NVIDIA card: the project's own kernels, launched in the order of one stream. Computes in F32 and BF16; F64 is refused.
- * Operations return when they are launched, not when they are done; reading waits. Used by one thread at a time; it may pass
- * from one thread to another between operations. Memory may be allocated and freed from any thread. Two runs give the same
- * bits.
+ * One NVIDIA card: the project's own kernels, launched in the order of one stream. Computes in F32 and BF16; F64 is
+ * refused. Operations return when they are launched, not when they are done; reading waits. Used by one thread at a
+ * time; it may pass from one thread to another between operations. Memory may be allocated and freed from any thread.
+ * Two runs give the same bits.
  */
 public final class CudaBackend implements Backend {
     private final CudaSession session;
@@ -33,8 +33,8 @@ public final class CudaBackend implements Backend {
     /**
      * Opens a card.
      *
-     * @throws org.effconv.error.EffconvException what {@link CudaProbe#problem} finds: driver, card, native library or device code are
-     *     missing or do not fit, with the way out
+     * @throws org.effconv.error.EffconvException what {@link CudaProbe#problem} finds: driver, card, native library or
+     *     device code are missing or do not fit, with the way out
      */
     public static CudaBackend open(CudaOptions options) {
         CudaProbe.ofThisMachine().problem(options).ifPresent(problem -> {
@@ -78,7 +78,10 @@ public final class CudaBackend implements Backend {
         return session.memory().peakBytes();
     }
 
-    /** Convolution and linear passes that a library beside our kernels was given; 0 where there is none. Tells who computed. */
+    /**
+     * Convolution and linear passes that a library beside our kernels was given; 0 where there is none. Tells who
+     * computed.
+     */
     public long libraryPasses() {
         return session.products().libraryPasses();
     }
@@ -89,8 +92,8 @@ public final class CudaBackend implements Backend {
     }
 
     /**
-     * By events of the stream, one before and one after the work. Where the card is still busy with what came before, the time
-     * the host takes to put the work into the stream is not in it; where it waits for the host, it is.
+     * By events of the stream, one before and one after the work. Where the card is still busy with what came before,
+     * the time the host takes to put the work into the stream is not in it; where it waits for the host, it is.
      */
     @Override
     public double seconds(Runnable work) {
@@ -138,7 +141,8 @@ public final class CudaBackend implements Backend {
 
     private Tensor served(Tensor t) {
         if (t.type() == DataType.F64) {
-            throw new IllegalArgumentException(t + " on " + name() + ": a card computes in F32 or BF16; F64 is for the CPU");
+            throw new IllegalArgumentException(
+                    t + " on " + name() + ": a card computes in F32 or BF16; F64 is for the CPU");
         }
         return t;
     }
@@ -233,7 +237,18 @@ public final class CudaBackend implements Backend {
     void images(Tensor images, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
         Shape s = images.shape();
         launch(() -> ec_plan_augment(
-                plan(), type(y), s.dim(0), y.shape().dim(0), s.dim(1), s.dim(2), s.dim(3), at(images), at(numbers), at(draws), mean, std,
+                plan(),
+                type(y),
+                s.dim(0),
+                y.shape().dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                at(images),
+                at(numbers),
+                at(draws),
+                mean,
+                std,
                 at(y)));
     }
 
@@ -288,32 +303,96 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void batchNorm(
-            Tensor x, Tensor scale, Tensor shift, Tensor residual, Activation act, double epsilon, double momentum,
-            Tensor runningMean, Tensor runningVariance, Tensor mean, Tensor invStd, Tensor y) {
+            Tensor x,
+            Tensor scale,
+            Tensor shift,
+            Tensor residual,
+            Activation act,
+            double epsilon,
+            double momentum,
+            Tensor runningMean,
+            Tensor runningVariance,
+            Tensor mean,
+            Tensor invStd,
+            Tensor y) {
         Operands.batchNorm(x, residual, act, y, scale, shift, runningMean, runningVariance, mean, invStd);
         launch(() -> ec_plan_batch_norm(
-                plan(), type(x), act.ordinal(), rows(x), x.shape().dim(3), at(x), at(scale), at(shift), at(residual), epsilon, momentum,
-                at(runningMean), at(runningVariance), at(mean), at(invStd), at(y)));
+                plan(),
+                type(x),
+                act.ordinal(),
+                rows(x),
+                x.shape().dim(3),
+                at(x),
+                at(scale),
+                at(shift),
+                at(residual),
+                epsilon,
+                momentum,
+                at(runningMean),
+                at(runningVariance),
+                at(mean),
+                at(invStd),
+                at(y)));
     }
 
     @Override
     public void batchNormGradient(
-            Tensor x, Tensor y, Tensor dy, Tensor scale, Tensor mean, Tensor invStd, Activation act,
-            Tensor dx, Tensor dscale, Tensor dshift, Tensor dresidual) {
+            Tensor x,
+            Tensor y,
+            Tensor dy,
+            Tensor scale,
+            Tensor mean,
+            Tensor invStd,
+            Activation act,
+            Tensor dx,
+            Tensor dscale,
+            Tensor dshift,
+            Tensor dresidual) {
         Operands.batchNormGradient(x, y, dy, act, dx, dresidual, scale, mean, invStd, dscale, dshift);
         launch(() -> ec_plan_batch_norm_gradient(
-                plan(), type(x), act.ordinal(), rows(x), x.shape().dim(3), at(x), at(y), at(dy), at(scale), at(mean), at(invStd), at(dx),
-                at(dscale), at(dshift), at(dresidual)));
+                plan(),
+                type(x),
+                act.ordinal(),
+                rows(x),
+                x.shape().dim(3),
+                at(x),
+                at(y),
+                at(dy),
+                at(scale),
+                at(mean),
+                at(invStd),
+                at(dx),
+                at(dscale),
+                at(dshift),
+                at(dresidual)));
     }
 
     @Override
     public void batchNormInference(
-            Tensor x, Tensor scale, Tensor shift, Tensor residual, Activation act, double epsilon,
-            Tensor runningMean, Tensor runningVariance, Tensor y) {
+            Tensor x,
+            Tensor scale,
+            Tensor shift,
+            Tensor residual,
+            Activation act,
+            double epsilon,
+            Tensor runningMean,
+            Tensor runningVariance,
+            Tensor y) {
         Operands.batchNorm(x, residual, act, y, scale, shift, runningMean, runningVariance);
         launch(() -> ec_plan_batch_norm_inference(
-                plan(), type(x), act.ordinal(), rows(x), x.shape().dim(3), at(x), at(scale), at(shift), at(residual), epsilon,
-                at(runningMean), at(runningVariance), at(y)));
+                plan(),
+                type(x),
+                act.ordinal(),
+                rows(x),
+                x.shape().dim(3),
+                at(x),
+                at(scale),
+                at(shift),
+                at(residual),
+                epsilon,
+                at(runningMean),
+                at(runningVariance),
+                at(y)));
     }
 
     @Override
@@ -321,7 +400,17 @@ public final class CudaBackend implements Backend {
         int rows = Operands.layerNorm(x, scale, mean, invStd, shift);
         Operands.like(y, "y", x);
         launch(() -> ec_plan_layer_norm(
-                plan(), type(x), rows, x.shape().dim(-1), at(x), at(scale), at(shift), epsilon, at(mean), at(invStd), at(y)));
+                plan(),
+                type(x),
+                rows,
+                x.shape().dim(-1),
+                at(x),
+                at(scale),
+                at(shift),
+                epsilon,
+                at(mean),
+                at(invStd),
+                at(y)));
     }
 
     @Override
@@ -330,7 +419,18 @@ public final class CudaBackend implements Backend {
         int rows = Operands.layerNorm(x, scale, mean, invStd, dscale, dshift);
         Operands.elementwise(x, dy, dx);
         launch(() -> ec_plan_layer_norm_gradient(
-                plan(), type(x), rows, x.shape().dim(-1), at(x), at(dy), at(scale), at(mean), at(invStd), at(dx), at(dscale), at(dshift)));
+                plan(),
+                type(x),
+                rows,
+                x.shape().dim(-1),
+                at(x),
+                at(dy),
+                at(scale),
+                at(mean),
+                at(invStd),
+                at(dx),
+                at(dscale),
+                at(dshift)));
     }
 
     // ---- elementwise and pooling ------------------------------------------------------------------------------
@@ -358,7 +458,17 @@ public final class CudaBackend implements Backend {
         Operands.pool(p, x, y);
         Shape s = x.shape();
         launch(() -> ec_plan_pool(
-                plan(), type(x), p.kind().ordinal(), p.size(), p.stride(), p.padding(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(x),
+                plan(),
+                type(x),
+                p.kind().ordinal(),
+                p.size(),
+                p.stride(),
+                p.padding(),
+                s.dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                at(x),
                 at(y)));
     }
 
@@ -368,22 +478,35 @@ public final class CudaBackend implements Backend {
         Operands.like(dx, "dx", x);
         Shape s = x.shape();
         launch(() -> ec_plan_pool_gradient(
-                plan(), type(x), p.kind().ordinal(), p.size(), p.stride(), p.padding(), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(x),
-                at(dy), at(dx)));
+                plan(),
+                type(x),
+                p.kind().ordinal(),
+                p.size(),
+                p.stride(),
+                p.padding(),
+                s.dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                at(x),
+                at(dy),
+                at(dx)));
     }
 
     @Override
     public void globalAveragePool(Tensor x, Tensor y) {
         Operands.globalAveragePool(x, y);
         Shape s = x.shape();
-        launch(() -> ec_plan_global_average_pool(plan(), type(x), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(x), at(y)));
+        launch(() ->
+                ec_plan_global_average_pool(plan(), type(x), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(x), at(y)));
     }
 
     @Override
     public void globalAveragePoolGradient(Tensor dy, Tensor dx) {
         Operands.globalAveragePool(dx, dy);
         Shape s = dx.shape();
-        launch(() -> ec_plan_global_average_pool_gradient(plan(), type(dx), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(dy), at(dx)));
+        launch(() -> ec_plan_global_average_pool_gradient(
+                plan(), type(dx), s.dim(0), s.dim(1), s.dim(2), s.dim(3), at(dy), at(dx)));
     }
 
     @Override
@@ -395,17 +518,34 @@ public final class CudaBackend implements Backend {
     @Override
     public void dropout(Tensor x, double rate, LongSupplier seed, Tensor y) {
         Operands.dropout(x, rate, y);
-        launch(() -> ec_plan_dropout(plan(), type(x), x.count(), at(x), rate, seed.getAsLong(), session.launcher().value(seed), at(y)));
+        launch(() -> ec_plan_dropout(
+                plan(),
+                type(x),
+                x.count(),
+                at(x),
+                rate,
+                seed.getAsLong(),
+                session.launcher().value(seed),
+                at(y)));
     }
 
     // ---- loss, recurrent, optimiser ---------------------------------------------------------------------------
 
     @Override
-    public void softmaxCrossEntropy(Tensor logits, Tensor labels, double smoothing, Tensor loss, Tensor correct, Tensor dlogits) {
+    public void softmaxCrossEntropy(
+            Tensor logits, Tensor labels, double smoothing, Tensor loss, Tensor correct, Tensor dlogits) {
         Operands.softmaxCrossEntropy(logits, labels, smoothing, loss, correct, dlogits);
         launch(() -> ec_plan_softmax_cross_entropy(
-                plan(), type(logits), logits.shape().dim(0), logits.shape().dim(1), at(logits), at(labels), smoothing, at(loss),
-                at(correct), at(dlogits)));
+                plan(),
+                type(logits),
+                logits.shape().dim(0),
+                logits.shape().dim(1),
+                at(logits),
+                at(labels),
+                smoothing,
+                at(loss),
+                at(correct),
+                at(dlogits)));
     }
 
     @Override
@@ -415,8 +555,15 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void gruGradient(
-            Tensor x, Tensor h, Tensor tape, Tensor dh, GruDirection forward, GruDirection reverse,
-            GruDirection dforward, GruDirection dreverse, Tensor dx) {
+            Tensor x,
+            Tensor h,
+            Tensor tape,
+            Tensor dh,
+            GruDirection forward,
+            GruDirection reverse,
+            GruDirection dforward,
+            GruDirection dreverse,
+            Tensor dx) {
         use(() -> method().gruGradient(served(x), h, tape, dh, forward, reverse, dforward, dreverse, dx));
     }
 
@@ -427,7 +574,8 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public Supplier<DoubleSupplier> update(OptimizerRule rule, Supplier<OptimizerRates> now, List<OptimizerSlot> slots) {
+    public Supplier<DoubleSupplier> update(
+            OptimizerRule rule, Supplier<OptimizerRates> now, List<OptimizerSlot> slots) {
         Supplier<Supplier<double[]>> norm = get(() -> method().update(rule, now, slots));
         return () -> {
             Supplier<double[]> later = get(norm);
@@ -465,13 +613,19 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public void synthesisGradient(MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+    public void synthesisGradient(
+            MaskKind mask, Tensor v, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
         synthesisGradient(mask, v, null, layers, dlayers, dv);
     }
 
     @Override
     public void synthesisGradient(
-            MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+            MaskKind mask,
+            Tensor v,
+            Tensor scales,
+            List<SynthesisLayer> layers,
+            List<SynthesisLayer> dlayers,
+            Tensor dv) {
         use(() -> method().synthesisGradient(mask, served(v), scales, layers, dlayers, dv));
     }
 

@@ -81,7 +81,8 @@ final class CudaData {
 
     /** Starts a copy of a few values to the host; asking for them waits for them alone. */
     Supplier<double[]> readLater(Tensor t) {
-        Operands.require(t.bytes() <= Transfers.SLOT,
+        Operands.require(
+                t.bytes() <= Transfers.SLOT,
                 t + " has more than " + Transfers.SLOT + " bytes; read later are a loss, a count, sizes");
         return later(t.address(), t.type(), (int) t.count());
     }

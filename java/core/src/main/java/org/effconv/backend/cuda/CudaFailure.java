@@ -44,8 +44,8 @@ enum CudaFailure {
     }
 
     /**
-     * @param device  "cuda:0"
-     * @param call    of the driver
+     * @param device "cuda:0"
+     * @param call of the driver
      * @param details what was asked for
      */
     EffconvException exception(String device, String call, String details, int result) {
@@ -56,7 +56,8 @@ enum CudaFailure {
             case FATAL -> new EffconvException.DeviceLost(
                     sentence + "; nothing runs on this card any more in this process, which must be restarted", null);
             case NO_IMAGE -> new EffconvException.MissingNative(
-                    sentence + "; the device code does not fit this card or its driver: update the driver, or build the kernels' jar for"
+                    sentence
+                            + "; the device code does not fit this card or its driver: update the driver, or build the kernels' jar for"
                             + " the card (EFFCONV_CUDA_TARGETS)",
                     null);
             case REFUSED -> new EffconvException(sentence);

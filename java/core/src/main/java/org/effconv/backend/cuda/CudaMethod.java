@@ -66,7 +66,12 @@ final class CudaMethod implements AutoCloseable {
 
     /** @param scales null: those of the layers */
     void synthesisGradient(
-            MaskKind mask, Tensor v, Tensor scales, List<SynthesisLayer> layers, List<SynthesisLayer> dlayers, Tensor dv) {
+            MaskKind mask,
+            Tensor v,
+            Tensor scales,
+            List<SynthesisLayer> layers,
+            List<SynthesisLayer> dlayers,
+            Tensor dv) {
         int sizes = elements(v, "v");
         long at = scales(v, scales);
         expect(dv, "dv", v.type(), v.shape());
@@ -107,16 +112,32 @@ final class CudaMethod implements AutoCloseable {
     }
 
     void gruGradient(
-            Tensor x, Tensor h, Tensor tape, Tensor dh, GruDirection forward, GruDirection reverse, GruDirection dforward,
-            GruDirection dreverse, Tensor dx) {
+            Tensor x,
+            Tensor h,
+            Tensor tape,
+            Tensor dh,
+            GruDirection forward,
+            GruDirection reverse,
+            GruDirection dforward,
+            GruDirection dreverse,
+            Tensor dx) {
         int hidden = Operands.gru(x, forward, reverse, h, tape);
         Operands.gru(x, dforward, dreverse, dh, tape);
         Operands.likeOrNull(dx, "dx", x);
         long[] weights = GruDirection.addresses(forward, reverse);
         long[] dweights = GruDirection.addresses(dforward, dreverse);
         launcher.run(() -> ec_plan_gru_gradient(
-                plan(), x.shape().dim(0), x.shape().dim(1), hidden, x.address(), weights, h.address(), tape.address(), dh.address(),
-                dweights, dx == null ? 0 : dx.address()));
+                plan(),
+                x.shape().dim(0),
+                x.shape().dim(1),
+                hidden,
+                x.address(),
+                weights,
+                h.address(),
+                tape.address(),
+                dh.address(),
+                dweights,
+                dx == null ? 0 : dx.address()));
     }
 
     void sizeHead(SizeHead head, Tensor h, Tensor u, Tensor v) {
@@ -162,12 +183,33 @@ final class CudaMethod implements AutoCloseable {
         long groups = launcher.live(ec_optimizer_group_bytes(count), host -> {
             OptimizerRates rates = now.get();
             NativeStatus.check(ec_optimizer_groups(
-                    rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0, rates.step(), count,
-                    rates.rates(), t.decays(), host));
+                    rule.kind().ordinal(),
+                    rule.beta1(),
+                    rule.beta2(),
+                    rule.epsilon(),
+                    rule.nesterov() ? 1 : 0,
+                    rates.step(),
+                    count,
+                    rates.rates(),
+                    t.decays(),
+                    host));
         });
         launcher.run(() -> ec_plan_optimizer_step(
-                plan(), rule.kind().ordinal(), rule.beta1(), rule.beta2(), rule.epsilon(), rule.nesterov() ? 1 : 0, rule.clipNorm(),
-                first.step(), count, t.addresses(), t.counts(), t.rates(), t.decays(), norm, groups));
+                plan(),
+                rule.kind().ordinal(),
+                rule.beta1(),
+                rule.beta2(),
+                rule.epsilon(),
+                rule.nesterov() ? 1 : 0,
+                rule.clipNorm(),
+                first.step(),
+                count,
+                t.addresses(),
+                t.counts(),
+                t.rates(),
+                t.decays(),
+                norm,
+                groups));
         return () -> data.later(norm, DataType.F32, 1);
     }
 

@@ -5,10 +5,10 @@ import org.effconv.backend.Operands;
 /**
  * How a card is used.
  *
- * @param ordinal     of the card, as CUDA counts them (CUDA_VISIBLE_DEVICES applies)
+ * @param ordinal of the card, as CUDA counts them (CUDA_VISIBLE_DEVICES applies)
  * @param memoryLimit most bytes of device memory, 0 for no limit but the card's
- * @param conv        who computes convolutions
- * @param graphs      whether steps are recorded as CUDA graphs and replayed; false runs every step launch by launch
+ * @param conv who computes convolutions
+ * @param graphs whether steps are recorded as CUDA graphs and replayed; false runs every step launch by launch
  */
 public record CudaOptions(int ordinal, long memoryLimit, ConvolutionChoice conv, boolean graphs) {
     public CudaOptions {

@@ -5,7 +5,7 @@ import org.effconv.error.EffconvException;
 /**
  * Why a card cannot be used, in three parts that every message has.
  *
- * @param found  what is there
+ * @param found what is there
  * @param needed what would have to be there
  * @param remedy the way out
  */

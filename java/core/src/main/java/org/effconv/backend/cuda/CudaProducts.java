@@ -9,7 +9,10 @@ import org.effconv.backend.cuda.ConvolutionRequest.Pass;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
-/** Convolution and linear layers, shapes checked: by the library beside our kernels where it is chosen and can, else by ours. */
+/**
+ * Convolution and linear layers, shapes checked: by the library beside our kernels where it is chosen and can, else by
+ * ours.
+ */
 final class CudaProducts {
     private final Launcher launcher;
     private final LibraryConvolutions library;
@@ -21,15 +24,48 @@ final class CudaProducts {
 
     void convolution(Pass pass, Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
         Shape s = x.shape();
-        byLibraryOr(ConvolutionRequest.of(pass, c, x, w, bias), x, w, bias, y, () -> ec_plan_convolution(
-                launcher.plan(), x.type().ordinal(), code(pass), s.dim(0), s.dim(1), s.dim(2), s.dim(3), w.shape().dim(0), w.shape().dim(1),
-                c.stride(), c.groups(), at(x), at(w), at(bias), at(y)));
+        byLibraryOr(
+                ConvolutionRequest.of(pass, c, x, w, bias),
+                x,
+                w,
+                bias,
+                y,
+                () -> ec_plan_convolution(
+                        launcher.plan(),
+                        x.type().ordinal(),
+                        code(pass),
+                        s.dim(0),
+                        s.dim(1),
+                        s.dim(2),
+                        s.dim(3),
+                        w.shape().dim(0),
+                        w.shape().dim(1),
+                        c.stride(),
+                        c.groups(),
+                        at(x),
+                        at(w),
+                        at(bias),
+                        at(y)));
     }
 
     void linear(Pass pass, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        byLibraryOr(ConvolutionRequest.linear(pass, x, w, bias), x, w, bias, y, () -> ec_plan_linear(
-                launcher.plan(), x.type().ordinal(), code(pass), x.shape().dim(0), x.shape().dim(1), w.shape().dim(0), at(x), at(w), at(bias),
-                at(y)));
+        byLibraryOr(
+                ConvolutionRequest.linear(pass, x, w, bias),
+                x,
+                w,
+                bias,
+                y,
+                () -> ec_plan_linear(
+                        launcher.plan(),
+                        x.type().ordinal(),
+                        code(pass),
+                        x.shape().dim(0),
+                        x.shape().dim(1),
+                        w.shape().dim(0),
+                        at(x),
+                        at(w),
+                        at(bias),
+                        at(y)));
     }
 
     private static int code(Pass pass) {

@@ -95,8 +95,8 @@ final class CudaSession implements AutoCloseable {
     }
 
     /**
-     * Memory that the pool keeps goes back to the card, once the stream has freed it. What a job has found must not be lost over this: a failure is
-     * logged, and a card that is lost by now throws at its next use.
+     * Memory that the pool keeps goes back to the card, once the stream has freed it. What a job has found must not be
+     * lost over this: a failure is logged, and a card that is lost by now throws at its next use.
      */
     void trim() {
         if (lost.get() != null) {
@@ -168,7 +168,9 @@ final class CudaSession implements AutoCloseable {
         use(() -> launcher.run(plan));
     }
 
-    /** Runs an operation under the rules of the backend: not closed, one thread at a time, the card current and alive. */
+    /**
+     * Runs an operation under the rules of the backend: not closed, one thread at a time, the card current and alive.
+     */
     void use(Runnable operation) {
         get(() -> {
             operation.run();

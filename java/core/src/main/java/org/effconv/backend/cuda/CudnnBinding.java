@@ -4,8 +4,9 @@ import java.util.Optional;
 import org.effconv.error.EffconvException.MissingNative;
 
 /**
- * The door to {@link CudnnLibrary}, which with {@link CublasLibrary} needs the JavaCPP preset's jars: says what is missing where they
- * cannot be loaded, and keeps that. To be asked once cuDNN's and cuBLAS's own libraries are known to be there.
+ * The door to {@link CudnnLibrary}, which with {@link CublasLibrary} needs the JavaCPP preset's jars: says what is
+ * missing where they cannot be loaded, and keeps that. To be asked once cuDNN's and cuBLAS's own libraries are known to
+ * be there.
  */
 final class CudnnBinding {
     /** Version of org.bytedeco:cuda that the library was compiled with: CUDA, cuDNN, JavaCPP. */
@@ -47,8 +48,10 @@ final class CudnnBinding {
      * @param version as cudnnGetVersion gives it: 91900 for 9.19.0, 8907 for 8.9.7
      */
     static Optional<String> wrongMajor(long version) {
-        return major(version) == CudaProbe.CUDNN ? Optional.empty()
-                : Optional.of("the cuDNN that was loaded is " + text(version) + ", and org.bytedeco:cuda:" + PRESET + " needs cuDNN " + CudaProbe.CUDNN);
+        return major(version) == CudaProbe.CUDNN
+                ? Optional.empty()
+                : Optional.of("the cuDNN that was loaded is " + text(version) + ", and org.bytedeco:cuda:" + PRESET
+                        + " needs cuDNN " + CudaProbe.CUDNN);
     }
 
     // Since version 9 the major number counts ten thousands.

@@ -29,10 +29,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * cuDNN 9 through its classic interface. Activations and filters are NHWC (KRSC); sums are fp32, fp32 data is multiplied
- * without tensor units, and only algorithms that the library calls deterministic are taken. The library works in the card's
- * primary context, which the driver has made current. Products of linear layers are cuBLAS's ({@link CublasLibrary}), their biases
- * cuDNN's.
+ * cuDNN 9 through its classic interface. Activations and filters are NHWC (KRSC); sums are fp32, fp32 data is
+ * multiplied without tensor units, and only algorithms that the library calls deterministic are taken. The library
+ * works in the card's primary context, which the driver has made current. Products of linear layers are cuBLAS's
+ * ({@link CublasLibrary}), their biases cuDNN's.
  *
  * <p>With that one, the class that touches the preset's classes: reached through {@link CudnnBinding} alone.
  */
@@ -66,7 +66,8 @@ final class CudnnLibrary implements ConvolutionLibrary {
         CudnnLibrary library = new CudnnLibrary(device);
         library.call("cudnnCreate", () -> cudnnCreate(library.handle));
         try {
-            library.call("cudnnSetStream", () -> cudnnSetStream(library.handle, new CUstream_st(HostPointer.at(stream, 0))));
+            library.call(
+                    "cudnnSetStream", () -> cudnnSetStream(library.handle, new CUstream_st(HostPointer.at(stream, 0))));
             library.products = CublasLibrary.open(device, stream);
             return library;
         } catch (Throwable e) {
@@ -77,7 +78,8 @@ final class CudnnLibrary implements ConvolutionLibrary {
 
     @Override
     public String description() {
-        return "cuDNN " + CudnnBinding.text(cudnnGetVersion()) + " with cuBLAS " + CudnnBinding.text(products.version());
+        return "cuDNN " + CudnnBinding.text(cudnnGetVersion()) + " with cuBLAS "
+                + CudnnBinding.text(products.version());
     }
 
     private void call(String call, IntSupplier function) {
@@ -85,7 +87,8 @@ final class CudnnLibrary implements ConvolutionLibrary {
         if (status == CUDNN_STATUS_SUCCESS) {
             return;
         }
-        String sentence = device + ": " + call + " failed: " + cudnnGetErrorString(status).getString() + " (" + status + ")";
+        String sentence =
+                device + ": " + call + " failed: " + cudnnGetErrorString(status).getString() + " (" + status + ")";
         if (status == CUDNN_STATUS_ALLOC_FAILED || status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED) {
             throw new OutOfDeviceMemory(sentence);
         }
@@ -124,7 +127,11 @@ final class CudnnLibrary implements ConvolutionLibrary {
     private void giveBack(String call, IntSupplier function) {
         int status = function.getAsInt();
         if (status != CUDNN_STATUS_SUCCESS) {
-            LOG.warn("{}: {} on closing: {}", device, call, cudnnGetErrorString(status).getString());
+            LOG.warn(
+                    "{}: {} on closing: {}",
+                    device,
+                    call,
+                    cudnnGetErrorString(status).getString());
         }
     }
 
@@ -133,7 +140,9 @@ final class CudnnLibrary implements ConvolutionLibrary {
 
     /** The first that can run and gives the same bits in every run; the library puts the fastest first. */
     static Optional<Candidate> firstDeterministic(List<Candidate> candidates) {
-        return candidates.stream().filter(c -> c.status == CUDNN_STATUS_SUCCESS && c.determinism == CUDNN_DETERMINISTIC).findFirst();
+        return candidates.stream()
+                .filter(c -> c.status == CUDNN_STATUS_SUCCESS && c.determinism == CUDNN_DETERMINISTIC)
+                .findFirst();
     }
 
     // Read out at once: the library's list is gone after that.
@@ -166,13 +175,26 @@ final class CudnnLibrary implements ConvolutionLibrary {
             call("cudnnCreateFilterDescriptor", () -> cudnnCreateFilterDescriptor(w));
             toClose.push(() -> giveBack("cudnnDestroyFilterDescriptor", () -> cudnnDestroyFilterDescriptor(w)));
             int[] e = request.wExtents();
-            call("cudnnSetFilter4dDescriptor", () -> cudnnSetFilter4dDescriptor(w, type, CUDNN_TENSOR_NHWC, e[0], e[1], e[2], e[3]));
+            call(
+                    "cudnnSetFilter4dDescriptor",
+                    () -> cudnnSetFilter4dDescriptor(w, type, CUDNN_TENSOR_NHWC, e[0], e[1], e[2], e[3]));
             call("cudnnCreateConvolutionDescriptor", () -> cudnnCreateConvolutionDescriptor(convolution));
-            toClose.push(() -> giveBack("cudnnDestroyConvolutionDescriptor", () -> cudnnDestroyConvolutionDescriptor(convolution)));
+            toClose.push(() -> giveBack(
+                    "cudnnDestroyConvolutionDescriptor", () -> cudnnDestroyConvolutionDescriptor(convolution)));
             int padding = request.padding();
             int stride = request.stride();
-            call("cudnnSetConvolution2dDescriptor", () -> cudnnSetConvolution2dDescriptor(
-                    convolution, padding, padding, stride, stride, 1, 1, CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT));
+            call(
+                    "cudnnSetConvolution2dDescriptor",
+                    () -> cudnnSetConvolution2dDescriptor(
+                            convolution,
+                            padding,
+                            padding,
+                            stride,
+                            stride,
+                            1,
+                            1,
+                            CUDNN_CROSS_CORRELATION,
+                            CUDNN_DATA_FLOAT));
             call("cudnnSetConvolutionGroupCount", () -> cudnnSetConvolutionGroupCount(convolution, request.groups()));
             setMath(type == CUDNN_DATA_FLOAT ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH);
             requireSameOutput();
@@ -180,8 +202,10 @@ final class CudnnLibrary implements ConvolutionLibrary {
 
         private void tensor(cudnnTensorStruct descriptor, int of, int[] e) {
             call("cudnnCreateTensorDescriptor", () -> cudnnCreateTensorDescriptor(descriptor));
-            toClose.push(() -> giveBack("cudnnDestroyTensorDescriptor", () -> cudnnDestroyTensorDescriptor(descriptor)));
-            call("cudnnSetTensor4dDescriptor",
+            toClose.push(
+                    () -> giveBack("cudnnDestroyTensorDescriptor", () -> cudnnDestroyTensorDescriptor(descriptor)));
+            call(
+                    "cudnnSetTensor4dDescriptor",
                     () -> cudnnSetTensor4dDescriptor(descriptor, CUDNN_TENSOR_NHWC, of, e[0], e[1], e[2], e[3]));
         }
 
@@ -192,13 +216,14 @@ final class CudnnLibrary implements ConvolutionLibrary {
         // Two who reckon a shape must agree before one of them writes it.
         private void requireSameOutput() {
             int[][] out = new int[4][1];
-            call("cudnnGetConvolution2dForwardOutputDim",
+            call(
+                    "cudnnGetConvolution2dForwardOutputDim",
                     () -> cudnnGetConvolution2dForwardOutputDim(convolution, x, w, out[0], out[1], out[2], out[3]));
             int[] expected = request.yExtents();
             for (int i = 0; i < expected.length; i++) {
                 if (out[i][0] != expected[i]) {
-                    throw new EffconvException(device + ": cuDNN reckons another output for " + request + ": extent " + i + " is "
-                            + out[i][0] + ", expected " + expected[i]);
+                    throw new EffconvException(device + ": cuDNN reckons another output for " + request + ": extent "
+                            + i + " is " + out[i][0] + ", expected " + expected[i]);
                 }
             }
         }
@@ -209,11 +234,12 @@ final class CudnnLibrary implements ConvolutionLibrary {
                 workspaceBytes = CublasLibrary.WORKSPACE_BYTES;
                 return true;
             }
-            Optional<Candidate> best = firstDeterministic(switch (request.pass()) {
-                case FORWARD -> forwardAlgorithms();
-                case DATA_GRADIENT -> dataGradientAlgorithms();
-                case WEIGHT_GRADIENT -> weightGradientAlgorithms();
-            });
+            Optional<Candidate> best = firstDeterministic(
+                    switch (request.pass()) {
+                        case FORWARD -> forwardAlgorithms();
+                        case DATA_GRADIENT -> dataGradientAlgorithms();
+                        case WEIGHT_GRADIENT -> weightGradientAlgorithms();
+                    });
             best.ifPresent(this::take);
             return best.isPresent();
         }
@@ -225,9 +251,12 @@ final class CudnnLibrary implements ConvolutionLibrary {
             }
             try (SizeTPointer bytes = new SizeTPointer(1)) {
                 call("cudnnGetConvolution...WorkspaceSize", () -> switch (request.pass()) {
-                    case FORWARD -> cudnnGetConvolutionForwardWorkspaceSize(handle, x, w, convolution, y, algorithm, bytes);
-                    case DATA_GRADIENT -> cudnnGetConvolutionBackwardDataWorkspaceSize(handle, w, y, convolution, x, algorithm, bytes);
-                    case WEIGHT_GRADIENT -> cudnnGetConvolutionBackwardFilterWorkspaceSize(handle, x, y, convolution, w, algorithm, bytes);
+                    case FORWARD -> cudnnGetConvolutionForwardWorkspaceSize(
+                            handle, x, w, convolution, y, algorithm, bytes);
+                    case DATA_GRADIENT -> cudnnGetConvolutionBackwardDataWorkspaceSize(
+                            handle, w, y, convolution, x, algorithm, bytes);
+                    case WEIGHT_GRADIENT -> cudnnGetConvolutionBackwardFilterWorkspaceSize(
+                            handle, x, y, convolution, w, algorithm, bytes);
                 });
                 workspaceBytes = bytes.get();
             }
@@ -235,9 +264,12 @@ final class CudnnLibrary implements ConvolutionLibrary {
 
         private List<Candidate> forwardAlgorithms() {
             int[] found = new int[1];
-            try (cudnnConvolutionFwdAlgoPerf_t list = new cudnnConvolutionFwdAlgoPerf_t(CUDNN_CONVOLUTION_FWD_ALGO_COUNT)) {
-                call("cudnnGetConvolutionForwardAlgorithm_v7", () -> cudnnGetConvolutionForwardAlgorithm_v7(
-                        handle, x, w, convolution, y, CUDNN_CONVOLUTION_FWD_ALGO_COUNT, found, list));
+            try (cudnnConvolutionFwdAlgoPerf_t list =
+                    new cudnnConvolutionFwdAlgoPerf_t(CUDNN_CONVOLUTION_FWD_ALGO_COUNT)) {
+                call(
+                        "cudnnGetConvolutionForwardAlgorithm_v7",
+                        () -> cudnnGetConvolutionForwardAlgorithm_v7(
+                                handle, x, w, convolution, y, CUDNN_CONVOLUTION_FWD_ALGO_COUNT, found, list));
                 return candidates(found[0], i -> {
                     cudnnConvolutionFwdAlgoPerf_t p = list.getPointer(i);
                     return new Candidate(p.algo(), p.status(), p.determinism(), p.mathType());
@@ -247,9 +279,12 @@ final class CudnnLibrary implements ConvolutionLibrary {
 
         private List<Candidate> dataGradientAlgorithms() {
             int[] found = new int[1];
-            try (cudnnConvolutionBwdDataAlgoPerf_t list = new cudnnConvolutionBwdDataAlgoPerf_t(CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT)) {
-                call("cudnnGetConvolutionBackwardDataAlgorithm_v7", () -> cudnnGetConvolutionBackwardDataAlgorithm_v7(
-                        handle, w, y, convolution, x, CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT, found, list));
+            try (cudnnConvolutionBwdDataAlgoPerf_t list =
+                    new cudnnConvolutionBwdDataAlgoPerf_t(CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT)) {
+                call(
+                        "cudnnGetConvolutionBackwardDataAlgorithm_v7",
+                        () -> cudnnGetConvolutionBackwardDataAlgorithm_v7(
+                                handle, w, y, convolution, x, CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT, found, list));
                 return candidates(found[0], i -> {
                     cudnnConvolutionBwdDataAlgoPerf_t p = list.getPointer(i);
                     return new Candidate(p.algo(), p.status(), p.determinism(), p.mathType());
@@ -259,9 +294,12 @@ final class CudnnLibrary implements ConvolutionLibrary {
 
         private List<Candidate> weightGradientAlgorithms() {
             int[] found = new int[1];
-            try (cudnnConvolutionBwdFilterAlgoPerf_t list = new cudnnConvolutionBwdFilterAlgoPerf_t(CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT)) {
-                call("cudnnGetConvolutionBackwardFilterAlgorithm_v7", () -> cudnnGetConvolutionBackwardFilterAlgorithm_v7(
-                        handle, x, y, convolution, w, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT, found, list));
+            try (cudnnConvolutionBwdFilterAlgoPerf_t list =
+                    new cudnnConvolutionBwdFilterAlgoPerf_t(CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT)) {
+                call(
+                        "cudnnGetConvolutionBackwardFilterAlgorithm_v7",
+                        () -> cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+                                handle, x, y, convolution, w, CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT, found, list));
                 return candidates(found[0], i -> {
                     cudnnConvolutionBwdFilterAlgoPerf_t p = list.getPointer(i);
                     return new Candidate(p.algo(), p.status(), p.determinism(), p.mathType());
@@ -289,18 +327,26 @@ final class CudnnLibrary implements ConvolutionLibrary {
             if (biasAt != 0 && request.pass() == ConvolutionRequest.Pass.FORWARD) {
                 call("cudnnAddTensor", () -> cudnnAddTensor(handle, one, bias, pb, one, y, py));
             } else if (biasAt != 0) {
-                call("cudnnConvolutionBackwardBias", () -> cudnnConvolutionBackwardBias(handle, one, y, py, zero, bias, pb));
+                call(
+                        "cudnnConvolutionBackwardBias",
+                        () -> cudnnConvolutionBackwardBias(handle, one, y, py, zero, bias, pb));
             }
         }
 
         private void convolve(Pointer px, Pointer pw, Pointer py, Pointer room) {
             switch (request.pass()) {
-                case FORWARD -> call("cudnnConvolutionForward", () -> cudnnConvolutionForward(
-                        handle, one, x, px, w, pw, convolution, algorithm, room, workspaceBytes, zero, y, py));
-                case DATA_GRADIENT -> call("cudnnConvolutionBackwardData", () -> cudnnConvolutionBackwardData(
-                        handle, one, w, pw, y, py, convolution, algorithm, room, workspaceBytes, zero, x, px));
-                case WEIGHT_GRADIENT -> call("cudnnConvolutionBackwardFilter", () -> cudnnConvolutionBackwardFilter(
-                        handle, one, x, px, y, py, convolution, algorithm, room, workspaceBytes, zero, w, pw));
+                case FORWARD -> call(
+                        "cudnnConvolutionForward",
+                        () -> cudnnConvolutionForward(
+                                handle, one, x, px, w, pw, convolution, algorithm, room, workspaceBytes, zero, y, py));
+                case DATA_GRADIENT -> call(
+                        "cudnnConvolutionBackwardData",
+                        () -> cudnnConvolutionBackwardData(
+                                handle, one, w, pw, y, py, convolution, algorithm, room, workspaceBytes, zero, x, px));
+                case WEIGHT_GRADIENT -> call(
+                        "cudnnConvolutionBackwardFilter",
+                        () -> cudnnConvolutionBackwardFilter(
+                                handle, one, x, px, y, py, convolution, algorithm, room, workspaceBytes, zero, w, pw));
             }
         }
 

@@ -8,8 +8,8 @@ import org.effconv.error.EffconvException.OutOfDeviceMemory;
 import org.effconv.tensor.Allocator;
 
 /**
- * Device memory of one backend, taken from the driver's pool in the order of the backend's stream: counted, with a hard limit
- * and a peak. May be used from any thread.
+ * Device memory of one backend, taken from the driver's pool in the order of the backend's stream: counted, with a hard
+ * limit and a peak. May be used from any thread.
  */
 final class DeviceMemory implements Allocator {
     /** What memory is for, to name the largest consumer. */
@@ -115,10 +115,11 @@ final class DeviceMemory implements Allocator {
         } catch (DeviceLost e) {
             free = "the card does not say how much is free";
         }
-        OutOfDeviceMemory e = new OutOfDeviceMemory(driver.name() + ": no memory for " + words(asked) + ": " + why + ", " + free
-                + ", this backend holds " + words(total)
-                + (total == 0 ? "" : ", most of it " + largest.words + " (" + words(live.get(largest)) + ")")
-                + "; a smaller batch, or a larger limit, may help");
+        OutOfDeviceMemory e =
+                new OutOfDeviceMemory(driver.name() + ": no memory for " + words(asked) + ": " + why + ", " + free
+                        + ", this backend holds " + words(total)
+                        + (total == 0 ? "" : ", most of it " + largest.words + " (" + words(live.get(largest)) + ")")
+                        + "; a smaller batch, or a larger limit, may help");
         if (cause != null) {
             e.initCause(cause);
         }
@@ -133,7 +134,8 @@ final class DeviceMemory implements Allocator {
     public synchronized void free(long address, long bytes) {
         Block block = blocks.get(address);
         if (block == null) {
-            throw new IllegalStateException("freed twice, or never allocated: " + bytes + " bytes at " + Long.toHexString(address));
+            throw new IllegalStateException(
+                    "freed twice, or never allocated: " + bytes + " bytes at " + Long.toHexString(address));
         }
         requireUnsealed("the freeing of " + bytes + " bytes");
         onFree.accept(block.number);
@@ -180,7 +182,10 @@ final class DeviceMemory implements Allocator {
         return allocations;
     }
 
-    /** While sealed, what the sealing thread allocates or frees throws {@link Sealed}, and what others do waits for the end of that. */
+    /**
+     * While sealed, what the sealing thread allocates or frees throws {@link Sealed}, and what others do waits for the
+     * end of that.
+     */
     synchronized void seal(boolean on) {
         sealedBy = on ? Thread.currentThread() : null;
         notifyAll();

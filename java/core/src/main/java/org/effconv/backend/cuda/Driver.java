@@ -1,13 +1,14 @@
 package org.effconv.backend.cuda;
 
 /**
- * What the backend asks of one card: everything up to here can be tested without one, by a driver that records, or by one
- * that runs the kernels on the host. Handles and addresses are plain numbers; the driver that gave them out takes them
- * back. Except for {@link #enter}, {@link #name} and {@link #limits}, calls need the card to be current for the thread.
+ * What the backend asks of one card: everything up to here can be tested without one, by a driver that records, or by
+ * one that runs the kernels on the host. Handles and addresses are plain numbers; the driver that gave them out takes
+ * them back. Except for {@link #enter}, {@link #name} and {@link #limits}, calls need the card to be current for the
+ * thread.
  *
  * <p>A call fails with {@link org.effconv.error.EffconvException.OutOfDeviceMemory} (the card stays usable), with
- * {@link org.effconv.error.EffconvException.DeviceLost} (nothing on this card works any more in this process), or with a plain
- * {@link org.effconv.error.EffconvException} that names the call.
+ * {@link org.effconv.error.EffconvException.DeviceLost} (nothing on this card works any more in this process), or with
+ * a plain {@link org.effconv.error.EffconvException} that names the call.
  */
 interface Driver extends AutoCloseable {
     /** "cuda:0". */
@@ -20,7 +21,7 @@ interface Driver extends AutoCloseable {
      * What one launch may ask for.
      *
      * @param sharedBytesPerBlock with the opt-in of newer cards
-     * @param gridX               most blocks
+     * @param gridX most blocks
      */
     record Limits(long sharedBytesPerBlock, long gridX, int multiprocessors) {}
 
@@ -44,7 +45,10 @@ interface Driver extends AutoCloseable {
 
     void free(long address, long stream);
 
-    /** Gives memory that was freed, but is still held for later allocations, back to the card; what freed it must be done. */
+    /**
+     * Gives memory that was freed, but is still held for later allocations, back to the card; what freed it must be
+     * done.
+     */
     void trim();
 
     /** Page-locked host memory that the card reaches by itself. */
@@ -86,7 +90,9 @@ interface Driver extends AutoCloseable {
     /** An event that also notes when the card reaches it. */
     long createTimedEvent();
 
-    /** Seconds on the card's clock from the last {@link #record} of one timed event to that of another; waits for both. */
+    /**
+     * Seconds on the card's clock from the last {@link #record} of one timed event to that of another; waits for both.
+     */
     double secondsBetween(long first, long second);
 
     // ---- kernels ----------------------------------------------------------------------------------------------
@@ -100,12 +106,20 @@ interface Driver extends AutoCloseable {
     long function(long module, String kernel);
 
     /** @param parameters host address of the kernel's one parameter struct, read before the call returns */
-    void launch(long function, long blocks, int threads, long sharedBytes, long parameters, long parameterBytes, long stream);
+    void launch(
+            long function,
+            long blocks,
+            int threads,
+            long sharedBytes,
+            long parameters,
+            long parameterBytes,
+            long stream);
 
     /**
      * The library that computes convolutions on this card beside our kernels, in the order of a stream of this driver.
      *
-     * @throws org.effconv.error.EffconvException.MissingNative if there is none that can be used; the message says what was looked for
+     * @throws org.effconv.error.EffconvException.MissingNative if there is none that can be used; the message says what
+     *     was looked for
      */
     ConvolutionLibrary convolutionLibrary(long stream);
 

@@ -34,8 +34,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A card through JCuda's driver API: the primary context, which libraries of the same process share, and a memory pool of
- * this backend alone. Every call goes through {@link #call}, where results become exceptions.
+ * A card through JCuda's driver API: the primary context, which libraries of the same process share, and a memory pool
+ * of this backend alone. Every call goes through {@link #call}, where results become exceptions.
  */
 final class JCudaDriver implements Driver {
     private static final Logger LOG = LoggerFactory.getLogger(JCudaDriver.class);
@@ -88,7 +88,8 @@ final class JCudaDriver implements Driver {
         call("cuMemPoolCreate", () -> cuMemPoolCreate(pool, properties));
         pooled = true;
         limits = new Limits(
-                attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN), attribute(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X),
+                attribute(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN),
+                attribute(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X),
                 attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
         description = describe();
     }
@@ -103,8 +104,10 @@ final class JCudaDriver implements Driver {
         int[] version = new int[1];
         call("cuDriverGetVersion", () -> cuDriverGetVersion(version));
         return new String(text, 0, length, StandardCharsets.UTF_8) + ", compute capability "
-                + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) + "." + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
-                + ", " + limits.multiprocessors() + " multiprocessors, driver for CUDA " + version[0] / 1000 + "." + version[0] % 1000 / 10;
+                + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) + "."
+                + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
+                + ", " + limits.multiprocessors() + " multiprocessors, driver for CUDA " + version[0] / 1000 + "."
+                + version[0] % 1000 / 10;
     }
 
     private int attribute(int which) {
@@ -114,8 +117,9 @@ final class JCudaDriver implements Driver {
     }
 
     /**
-     * The one place where a result becomes an exception. JCuda either returns results or throws them as text, as a switch says
-     * that is one for the whole process and not ours to turn: the text it would throw is that of the result's number.
+     * The one place where a result becomes an exception. JCuda either returns results or throws them as text, as a
+     * switch says that is one for the whole process and not ours to turn: the text it would throw is that of the
+     * result's number.
      */
     private void call(String call, Supplier<String> details, IntSupplier driver) {
         int result = result(driver);
@@ -124,7 +128,9 @@ final class JCudaDriver implements Driver {
         }
         CudaFailure failure = CudaFailure.of(result);
         // A result that says nothing of the card's state may still be the first sign of one that is lost.
-        if (failure == CudaFailure.REFUSED && retained && CudaFailure.of(result(() -> cuMemGetInfo(new long[1], new long[1]))) == CudaFailure.FATAL) {
+        if (failure == CudaFailure.REFUSED
+                && retained
+                && CudaFailure.of(result(() -> cuMemGetInfo(new long[1], new long[1]))) == CudaFailure.FATAL) {
             failure = CudaFailure.FATAL;
         }
         throw failure.exception(name, call, details.get(), result);
@@ -185,7 +191,10 @@ final class JCudaDriver implements Driver {
     @Override
     public long allocate(long bytes, long stream) {
         Device address = new Device();
-        call("cuMemAllocFromPoolAsync", () -> bytes + " bytes", () -> cuMemAllocFromPoolAsync(address, bytes, pool, streams.get(stream)));
+        call(
+                "cuMemAllocFromPoolAsync",
+                () -> bytes + " bytes",
+                () -> cuMemAllocFromPoolAsync(address, bytes, pool, streams.get(stream)));
         return address.address();
     }
 
@@ -213,17 +222,26 @@ final class JCudaDriver implements Driver {
 
     @Override
     public void copyToDevice(long to, long pinned, long bytes, long stream) {
-        call("cuMemcpyHtoDAsync", () -> bytes + " bytes", () -> cuMemcpyHtoDAsync(new Device(to), new Host(pinned), bytes, streams.get(stream)));
+        call(
+                "cuMemcpyHtoDAsync",
+                () -> bytes + " bytes",
+                () -> cuMemcpyHtoDAsync(new Device(to), new Host(pinned), bytes, streams.get(stream)));
     }
 
     @Override
     public void copyToHost(long pinned, long from, long bytes, long stream) {
-        call("cuMemcpyDtoHAsync", () -> bytes + " bytes", () -> cuMemcpyDtoHAsync(new Host(pinned), new Device(from), bytes, streams.get(stream)));
+        call(
+                "cuMemcpyDtoHAsync",
+                () -> bytes + " bytes",
+                () -> cuMemcpyDtoHAsync(new Host(pinned), new Device(from), bytes, streams.get(stream)));
     }
 
     @Override
     public void copyOnDevice(long to, long from, long bytes, long stream) {
-        call("cuMemcpyDtoDAsync", () -> bytes + " bytes", () -> cuMemcpyDtoDAsync(new Device(to), new Device(from), bytes, streams.get(stream)));
+        call(
+                "cuMemcpyDtoDAsync",
+                () -> bytes + " bytes",
+                () -> cuMemcpyDtoDAsync(new Device(to), new Device(from), bytes, streams.get(stream)));
     }
 
     @Override
@@ -231,9 +249,14 @@ final class JCudaDriver implements Driver {
         CUstream in = streams.get(stream);
         Device to = new Device(address);
         switch (width) {
-            case 1 -> call("cuMemsetD8Async", () -> count + " elements", () -> cuMemsetD8Async(to, (byte) pattern, count, in));
-            case 2 -> call("cuMemsetD16Async", () -> count + " elements", () -> cuMemsetD16Async(to, (short) pattern, count, in));
-            case 4 -> call("cuMemsetD32Async", () -> count + " elements", () -> cuMemsetD32Async(to, pattern, count, in));
+            case 1 -> call(
+                    "cuMemsetD8Async", () -> count + " elements", () -> cuMemsetD8Async(to, (byte) pattern, count, in));
+            case 2 -> call(
+                    "cuMemsetD16Async",
+                    () -> count + " elements",
+                    () -> cuMemsetD16Async(to, (short) pattern, count, in));
+            case 4 -> call(
+                    "cuMemsetD32Async", () -> count + " elements", () -> cuMemsetD32Async(to, pattern, count, in));
             default -> throw new IllegalArgumentException("a pattern of " + width + " bytes; expected 1, 2 or 4");
         }
     }
@@ -313,20 +336,42 @@ final class JCudaDriver implements Driver {
         CUfunction function = new CUfunction();
         call("cuModuleGetFunction", () -> kernel, () -> cuModuleGetFunction(function, modules.get(module), kernel));
         int most = Math.toIntExact(limits.sharedBytesPerBlock());
-        call("cuFuncSetAttribute", () -> kernel + ", " + most + " bytes of shared memory",
-                () -> cuFuncSetAttribute(function, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, most));
+        call(
+                "cuFuncSetAttribute",
+                () -> kernel + ", " + most + " bytes of shared memory",
+                () -> cuFuncSetAttribute(
+                        function, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, most));
         return functions.add(function);
     }
 
     @Override
-    public void launch(long function, long blocks, int threads, long sharedBytes, long parameters, long parameterBytes, long stream) {
-        call("cuLaunchKernel", () -> blocks + " blocks of " + threads + " threads, " + sharedBytes + " bytes of shared memory",
+    public void launch(
+            long function,
+            long blocks,
+            int threads,
+            long sharedBytes,
+            long parameters,
+            long parameterBytes,
+            long stream) {
+        call(
+                "cuLaunchKernel",
+                () -> blocks + " blocks of " + threads + " threads, " + sharedBytes + " bytes of shared memory",
                 () -> cuLaunchKernel(
-                        functions.get(function), Math.toIntExact(blocks), 1, 1, threads, 1, 1, Math.toIntExact(sharedBytes),
-                        streams.get(stream), Pointer.to(new Host(parameters)), null));
+                        functions.get(function),
+                        Math.toIntExact(blocks),
+                        1,
+                        1,
+                        threads,
+                        1,
+                        1,
+                        Math.toIntExact(sharedBytes),
+                        streams.get(stream),
+                        Pointer.to(new Host(parameters)),
+                        null));
     }
 
-    // The stream is non-blocking and the context the primary one, which is what libraries over CUDA's runtime work in, too.
+    // The stream is non-blocking and the context the primary one, which is what libraries over CUDA's runtime work in,
+    // too.
     @Override
     public ConvolutionLibrary convolutionLibrary(long stream) {
         CudaProbe.ofThisMachine().libraryProblem().ifPresent(problem -> {
@@ -339,7 +384,10 @@ final class JCudaDriver implements Driver {
 
     @Override
     public void beginCapture(long stream) {
-        call("cuStreamBeginCapture", () -> cuStreamBeginCapture(streams.get(stream), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+        call(
+                "cuStreamBeginCapture",
+                () -> cuStreamBeginCapture(
+                        streams.get(stream), CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
     }
 
     @Override
@@ -390,7 +438,11 @@ final class JCudaDriver implements Driver {
     private void gone(String call, IntSupplier driver) {
         int result = result(driver);
         if (result != CUresult.CUDA_SUCCESS) {
-            LOG.warn("{}", CudaFailure.of(result).exception(name, call, "on closing", result).getMessage());
+            LOG.warn(
+                    "{}",
+                    CudaFailure.of(result)
+                            .exception(name, call, "on closing", result)
+                            .getMessage());
         }
     }
 }

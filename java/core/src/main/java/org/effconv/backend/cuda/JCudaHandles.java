@@ -47,9 +47,10 @@ final class JCudaHandles {
     }
 
     /**
-     * A memory pool. JCuda 12.6.0's cuMemPoolCreate fills its handle as it fills a {@link Pointer}: behind the address it writes a
-     * byte offset, for which a {@link CUmemoryPool} has no field, so that the zero lands in the header of the next object of
-     * Java's heap, and whoever locks that object waits for ever. The field here stands where a Pointer has its own.
+     * A memory pool. JCuda 12.6.0's cuMemPoolCreate fills its handle as it fills a {@link Pointer}: behind the address
+     * it writes a byte offset, for which a {@link CUmemoryPool} has no field, so that the zero lands in the header of
+     * the next object of Java's heap, and whoever locks that object waits for ever. The field here stands where a
+     * Pointer has its own.
      */
     static final class Pool extends CUmemoryPool {
         private long byteOffset = UNTOUCHED;

@@ -12,9 +12,9 @@ import jcuda.driver.JCudaDriver;
 import org.effconv.backend.LibraryFolder;
 
 /**
- * Loads JCuda's native half when it is first needed, and keeps the first failure. JCuda itself would load a file of a fixed
- * name from the common temporary folder, whoever put it there, and cannot find its own natives on the module path: so it is
- * given a folder of this process alone with the file in it. Call after the driver's library is loaded.
+ * Loads JCuda's native half when it is first needed, and keeps the first failure. JCuda itself would load a file of a
+ * fixed name from the common temporary folder, whoever put it there, and cannot find its own natives on the module
+ * path: so it is given a folder of this process alone with the file in it. Call after the driver's library is loaded.
  */
 final class JCudaLibrary {
     private static final String TEMPORARY = "java.io.tmpdir";
@@ -49,7 +49,8 @@ final class JCudaLibrary {
         }
 
         private static void load() throws IOException {
-            String name = LibUtils.createLibraryFileName(LibUtils.createPlatformLibraryName("JCudaDriver-" + JCudaVersion.get()));
+            String name = LibUtils.createLibraryFileName(
+                    LibUtils.createPlatformLibraryName("JCudaDriver-" + JCudaVersion.get()));
             Path folder = Files.createTempDirectory("effconv-jcuda"); // for this user alone
             Path file = folder.resolve(name);
             try {

@@ -86,9 +86,11 @@ final class JCudaSystem implements CudaSystem {
         require("cuDeviceGetName", () -> JCudaDriver.cuDeviceGetName(name, name.length, device));
         int[] major = new int[1];
         int[] minor = new int[1];
-        require("cuDeviceGetAttribute",
+        require(
+                "cuDeviceGetAttribute",
                 () -> JCudaDriver.cuDeviceGetAttribute(major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device));
-        require("cuDeviceGetAttribute",
+        require(
+                "cuDeviceGetAttribute",
                 () -> JCudaDriver.cuDeviceGetAttribute(minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device));
         long[] memory = new long[1];
         require("cuDeviceTotalMem", () -> JCudaDriver.cuDeviceTotalMem(memory, device));
@@ -96,7 +98,8 @@ final class JCudaSystem implements CudaSystem {
         while (length < name.length && name[length] != 0) {
             length++;
         }
-        return new Card(ordinal, new String(name, 0, length, StandardCharsets.UTF_8), 10 * major[0] + minor[0], memory[0]);
+        return new Card(
+                ordinal, new String(name, 0, length, StandardCharsets.UTF_8), 10 * major[0] + minor[0], memory[0]);
     }
 
     @Override
@@ -120,7 +123,10 @@ final class JCudaSystem implements CudaSystem {
     private static String place(String soname) {
         String stem = soname.substring(0, soname.indexOf(".so"));
         try (Stream<String> maps = Files.lines(Path.of("/proc/self/maps"))) {
-            return maps.filter(l -> l.contains("/" + stem + ".so")).map(l -> l.substring(l.indexOf('/'))).findFirst().orElse(soname);
+            return maps.filter(l -> l.contains("/" + stem + ".so"))
+                    .map(l -> l.substring(l.indexOf('/')))
+                    .findFirst()
+                    .orElse(soname);
         } catch (IOException e) {
             throw new UncheckedIOException("/proc/self/maps cannot be read", e);
         }

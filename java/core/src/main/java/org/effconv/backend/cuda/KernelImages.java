@@ -29,13 +29,15 @@ interface KernelImages {
                 try (InputStream in = KernelImages.class.getResourceAsStream(file)) {
                     if (in == null) {
                         throw new EffconvException.MissingNative(
-                                "device code " + file + " is not on the class path; add the jar effconv-cuda-kernels with"
+                                "device code " + file
+                                        + " is not on the class path; add the jar effconv-cuda-kernels with"
                                         + " classifier linux-x86_64-cuda13, or build it with: mvn -Pcuda -pl java/cuda package",
                                 null);
                     }
                     return in.readAllBytes();
                 } catch (IOException e) {
-                    throw new EffconvException.MissingNative("device code " + file + " cannot be read: " + e.getMessage(), e);
+                    throw new EffconvException.MissingNative(
+                            "device code " + file + " cannot be read: " + e.getMessage(), e);
                 }
             }
         };

@@ -11,8 +11,8 @@ import org.effconv.backend.bridge.NativeStatus;
 import org.effconv.error.EffconvException;
 
 /**
- * From an operation to launches: asks the native library for a plan (native/effconv_launch.h), finds room for its workspace
- * and its table, and launches. All operations run on one stream and share one workspace.
+ * From an operation to launches: asks the native library for a plan (native/effconv_launch.h), finds room for its
+ * workspace and its table, and launches. All operations run on one stream and share one workspace.
  */
 final class Launcher implements AutoCloseable {
     private static final long WORKSPACE_STEP = 1 << 20;
@@ -75,8 +75,13 @@ final class Launcher implements AutoCloseable {
         for (int i = 0; i < launches; i++) {
             NativeStatus.check(ec_plan_launch(plan, i, launch));
             driver.launch(
-                    modules.function(launch.kernel()), launch.blocks(), launch.threads(), launch.shared_bytes(), launch.parameters(),
-                    launch.parameter_bytes(), stream);
+                    modules.function(launch.kernel()),
+                    launch.blocks(),
+                    launch.threads(),
+                    launch.shared_bytes(),
+                    launch.parameters(),
+                    launch.parameter_bytes(),
+                    stream);
         }
         if (passing != 0) {
             memory.release(passing);
@@ -84,8 +89,8 @@ final class Launcher implements AutoCloseable {
     }
 
     /**
-     * The workspace that all operations share, at least that large: for whoever puts work into the stream that no plan of the
-     * native library describes. A step that is being recorded finds the workspace that its warm-up grew.
+     * The workspace that all operations share, at least that large: for whoever puts work into the stream that no plan
+     * of the native library describes. A step that is being recorded finds the workspace that its warm-up grew.
      */
     long workspace(long bytes) {
         if (bytes > workspaceBytes) {
@@ -101,16 +106,16 @@ final class Launcher implements AutoCloseable {
     }
 
     /**
-     * Where a number stands on the card that may be another one each time a recorded step is replayed; 0 outside a recording,
-     * where the number itself is a parameter.
+     * Where a number stands on the card that may be another one each time a recorded step is replayed; 0 outside a
+     * recording, where the number itself is a parameter.
      */
     long value(LongSupplier source) {
         return live(Long.BYTES, host -> new LongPointer(host).put(source.getAsLong()));
     }
 
     /**
-     * Where bytes stand on the card, aligned to 64 if there are more than 8, that {@code fill} writes anew each time a recorded
-     * step is replayed; 0 outside a recording, where the launch's table or parameters hold them.
+     * Where bytes stand on the card, aligned to 64 if there are more than 8, that {@code fill} writes anew each time a
+     * recorded step is replayed; 0 outside a recording, where the launch's table or parameters hold them.
      */
     long live(long bytes, Consumer<Pointer> fill) {
         liveBytes = Recording.aligned(liveBytes, bytes) + bytes;

@@ -14,8 +14,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The passes that a library computes, as a table says: their plans, kept by shape, and their place in the shared workspace. In
- * bf16 a pass begins, as our own kernels' do, with a bf16 copy of the fp32 weights.
+ * The passes that a library computes, as a table says: their plans, kept by shape, and their place in the shared
+ * workspace. In bf16 a pass begins, as our own kernels' do, with a bf16 copy of the fp32 weights.
  */
 final class LibraryConvolutions implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LibraryConvolutions.class);
@@ -31,7 +31,8 @@ final class LibraryConvolutions implements AutoCloseable {
     private final ConvolutionTable table;
     private final ConvolutionLibrary library; // null: our own kernels compute everything
     private long passes;
-    private final Map<ConvolutionRequest, Optional<ConvolutionLibrary.Plan>> plans = new LinkedHashMap<>(16, 0.75f, true);
+    private final Map<ConvolutionRequest, Optional<ConvolutionLibrary.Plan>> plans =
+            new LinkedHashMap<>(16, 0.75f, true);
 
     /** @throws MissingNative if the table needs a library and there is none that can be used */
     LibraryConvolutions(Driver driver, DeviceMemory memory, Launcher launcher, ConvolutionTable table, long stream) {
@@ -45,8 +46,12 @@ final class LibraryConvolutions implements AutoCloseable {
     private ConvolutionLibrary open(long stream) {
         try {
             ConvolutionLibrary opened = driver.convolutionLibrary(stream);
-            LOG.info("{}: {} computes convolutions and linear layers{}; left to the project's kernels: bf16 weight gradients of"
-                            + " convolutions, and what of bf16 layers has to do with a bias", driver.name(), opened.description(), table.needsLibrary() ? "" : " of some shapes");
+            LOG.info(
+                    "{}: {} computes convolutions and linear layers{}; left to the project's kernels: bf16 weight gradients of"
+                            + " convolutions, and what of bf16 layers has to do with a bias",
+                    driver.name(),
+                    opened.description(),
+                    table.needsLibrary() ? "" : " of some shapes");
             return opened;
         } catch (MissingNative e) {
             if (table.needsLibrary()) {
@@ -113,11 +118,15 @@ final class LibraryConvolutions implements AutoCloseable {
     private Optional<ConvolutionLibrary.Plan> plan(ConvolutionRequest request) {
         Optional<ConvolutionLibrary.Plan> plan = plans.get(request);
         if (plan == null) {
-            // It may load code onto the card, which a capture forbids; the step's run before has made it, unless it was evicted since.
+            // It may load code onto the card, which a capture forbids; the step's run before has made it, unless it was
+            // evicted since.
             memory.requireUnsealed("a plan of " + library.description() + " for " + request);
             plan = library.plan(request);
             if (plan.isEmpty()) {
-                LOG.warn("{} has no deterministic way to compute {}; the project's kernels do", library.description(), request);
+                LOG.warn(
+                        "{} has no deterministic way to compute {}; the project's kernels do",
+                        library.description(),
+                        request);
             }
             plans.put(request, plan);
             evict();

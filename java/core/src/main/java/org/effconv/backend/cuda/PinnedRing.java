@@ -1,8 +1,8 @@
 package org.effconv.backend.cuda;
 
 /**
- * Page-locked host memory through which bytes go to the card without stalling the stream: two halves, filled in turn. A half
- * is written again only after the copies out of it are done.
+ * Page-locked host memory through which bytes go to the card without stalling the stream: two halves, filled in turn. A
+ * half is written again only after the copies out of it are done.
  */
 final class PinnedRing implements AutoCloseable {
     /** Bytes of one half. */

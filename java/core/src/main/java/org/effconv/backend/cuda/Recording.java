@@ -8,8 +8,8 @@ import org.bytedeco.javacpp.Pointer;
 import org.effconv.backend.bridge.HostPointer;
 
 /**
- * Device memory of one recorded step, beside tensors and workspace: first what changes from replay to replay, then
- * the tables of its launches. The tables are gathered on the host while the step is recorded and go over once.
+ * Device memory of one recorded step, beside tensors and workspace: first what changes from replay to replay, then the
+ * tables of its launches. The tables are gathered on the host while the step is recorded and go over once.
  */
 final class Recording {
     private final DeviceMemory memory;
@@ -81,7 +81,10 @@ final class Recording {
     /** Sends over what changes, as it is now. */
     void sendLive(Transfers transfers) {
         if (liveUsed > 0) {
-            transfers.upload(region, liveUsed, host -> live.forEach(l -> l.fill.accept(HostPointer.at(host.address() + l.start, l.size))));
+            transfers.upload(
+                    region,
+                    liveUsed,
+                    host -> live.forEach(l -> l.fill.accept(HostPointer.at(host.address() + l.start, l.size))));
         }
     }
 

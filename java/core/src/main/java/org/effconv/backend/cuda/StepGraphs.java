@@ -10,10 +10,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Steps as CUDA graphs. The first step under a key runs launch by launch: it allocates what the step needs, and shows how
- * much its tables take. The second is recorded, and from then on the recording is replayed. At most {@link #MOST} recordings
- * are kept, those used last. A recording refers to memory by address: when memory that was there at its time is freed, it is
- * dropped, and made anew.
+ * Steps as CUDA graphs. The first step under a key runs launch by launch: it allocates what the step needs, and shows
+ * how much its tables take. The second is recorded, and from then on the recording is replayed. At most {@link #MOST}
+ * recordings are kept, those used last. A recording refers to memory by address: when memory that was there at its time
+ * is freed, it is dropped, and made anew.
  */
 final class StepGraphs implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(StepGraphs.class);
@@ -125,7 +125,10 @@ final class StepGraphs implements AutoCloseable {
     private static void giveUp(Object key, Entry entry, String why) {
         entry.failures++;
         entry.result = null;
-        LOG.warn("step {} not recorded as a graph: {}{}", key, why,
+        LOG.warn(
+                "step {} not recorded as a graph: {}{}",
+                key,
+                why,
                 entry.failures < ATTEMPTS ? "; tried again at its next run" : "; it runs launch by launch from now on");
     }
 

@@ -12,8 +12,8 @@ import org.effconv.backend.bridge.HostPointer;
 import org.effconv.error.EffconvException.OutOfDeviceMemory;
 
 /**
- * Bytes between host and card, through page-locked memory. What goes to the card is copied at once and arrives in the order
- * of the stream; what comes from it either stalls the caller, or is picked up later.
+ * Bytes between host and card, through page-locked memory. What goes to the card is copied at once and arrives in the
+ * order of the stream; what comes from it either stalls the caller, or is picked up later.
  */
 final class Transfers implements AutoCloseable {
     private final Driver driver;
@@ -32,8 +32,8 @@ final class Transfers implements AutoCloseable {
     }
 
     /**
-     * Puts host bytes that one operation needs on the card. They stay there until 4 MiB of others have followed; the device
-     * memory is reused in the order of the stream, so operations put there before read what they were meant to.
+     * Puts host bytes that one operation needs on the card. They stay there until 4 MiB of others have followed; the
+     * device memory is reused in the order of the stream, so operations put there before read what they were meant to.
      *
      * @return device address, aligned to 64, or 0 if {@code bytes} exceeds what fits
      */

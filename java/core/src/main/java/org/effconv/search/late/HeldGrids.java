@@ -4,14 +4,18 @@ import java.util.List;
 import org.effconv.nn.SizedLayer;
 
 /**
- * Support grids that stay the same from step to step, for a device that repeats recorded steps: each holds whatever size may be
- * drawn around a layer's soft size, and is given up for a smaller one only when that size has fallen clearly below the ring's
- * edge. Taps beyond the drawn size have mask 0, so that a larger grid computes the same, with more work.
+ * Support grids that stay the same from step to step, for a device that repeats recorded steps: each holds whatever
+ * size may be drawn around a layer's soft size, and is given up for a smaller one only when that size has fallen
+ * clearly below the ring's edge. Taps beyond the drawn size have mask 0, so that a larger grid computes the same, with
+ * more work.
  */
 public final class HeldGrids {
     /** Pixels by which a size must have fallen below a ring's edge before the ring is given up. */
     static final double MARGIN = 0.5;
-    /** Most multiply-adds of all grids, in those of the drawn sizes' own: beyond, a step keeps to its own. Not measured on a card yet. */
+    /**
+     * Most multiply-adds of all grids, in those of the drawn sizes' own: beyond, a step keeps to its own. Not measured
+     * on a card yet.
+     */
     static final double MOST_WORK = 4;
 
     private final List<SizedLayer> layers;
@@ -28,7 +32,7 @@ public final class HeldGrids {
     }
 
     /**
-     * @param grids  one per layer, none smaller than that of its drawn size
+     * @param grids one per layer, none smaller than that of its drawn size
      * @param shared whether they are those of the steps before and after
      */
     record Choice(int[] grids, boolean shared) {}

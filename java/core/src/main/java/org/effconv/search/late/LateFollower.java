@@ -18,9 +18,9 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * {@link SizeFollower}'s step on a device that hands values over late: the same step, which such a device can record, followed by
- * runs of the predictor whose sizes are on their way to the host when {@link #moveTo} returns. With a range of budgets it is moved at one
- * and then asked at two others, those of steps to come.
+ * {@link SizeFollower}'s step on a device that hands values over late: the same step, which such a device can record,
+ * followed by runs of the predictor whose sizes are on their way to the host when {@link #moveTo} returns. With a range
+ * of budgets it is moved at one and then asked at two others, those of steps to come.
  */
 final class LateFollower implements AutoCloseable {
     private static final int ALIGNED = 16; // numbers: 64 bytes and more
@@ -56,7 +56,9 @@ final class LateFollower implements AutoCloseable {
         boolean range = budgets > 1;
         Shape ofStates = Shape.of(layers, 2 * SizePredictor.HIDDEN);
         try (Construction construction = new Construction()) {
-            codes = range ? tensors(budgets, g -> construction.own(predictor.codesAt(BudgetGrid.position(g)))) : new Tensor[0];
+            codes = range
+                    ? tensors(budgets, g -> construction.own(predictor.codesAt(BudgetGrid.position(g))))
+                    : new Tensor[0];
             told = range ? construction.own(predictor.codesAt(0)) : predictor.codes();
             asked = range ? tensors(2, i -> construction.own(predictor.codesAt(0))) : new Tensor[] {told};
             sizes = construction.own(Tensor.allocate(backend.memory(), type, Shape.of(asked.length, row)));
@@ -76,7 +78,8 @@ final class LateFollower implements AutoCloseable {
 
     /** Takes what the predictor, as it is now, says at a budget. */
     void start(int budget, SizePredictor.Sizes predicted) {
-        known[budget] = predictor.requireFinite(backend.readDoubles(predicted.v().value()));
+        known[budget] =
+                predictor.requireFinite(backend.readDoubles(predicted.v().value()));
         backend.copy(predicted.u(), states[budget]);
     }
 
@@ -88,7 +91,8 @@ final class LateFollower implements AutoCloseable {
         double[] rows = read.get();
         read = null;
         for (int i = 0; i < askedOf.length; i++) {
-            known[askedOf[i]] = predictor.requireFinite(Arrays.copyOfRange(rows, i * row, i * row + known[askedOf[i]].length));
+            known[askedOf[i]] =
+                    predictor.requireFinite(Arrays.copyOfRange(rows, i * row, i * row + known[askedOf[i]].length));
             backend.copy(said[i], states[askedOf[i]]);
         }
     }
@@ -106,7 +110,7 @@ final class LateFollower implements AutoCloseable {
     /**
      * One step of the predictor towards the sizes wanted at a budget; then it is asked at two budgets.
      *
-     * @param next  whose step towards its wanted sizes comes next
+     * @param next whose step towards its wanted sizes comes next
      * @param later whose sizes are needed then
      */
     void moveTo(int budget, double[] wanted, int next, int later) {
@@ -133,10 +137,12 @@ final class LateFollower implements AutoCloseable {
 
     private void move() {
         Tape tape = arena.tape(true);
-        SizeFollower.step(predictor, tape, predictor.sizes(tape, told).v(), dv -> backend.copy(gradient, dv), () -> factor);
+        SizeFollower.step(
+                predictor, tape, predictor.sizes(tape, told).v(), dv -> backend.copy(gradient, dv), () -> factor);
         for (int i = 0; i < asked.length; i++) {
             SizePredictor.Sizes moved = predictor.sizes(arena.tape(false), asked[i]);
-            backend.copy(moved.v().value(), sizes.slice((long) i * row, moved.v().shape()));
+            backend.copy(
+                    moved.v().value(), sizes.slice((long) i * row, moved.v().shape()));
             backend.copy(moved.u(), said[i]);
         }
     }
@@ -144,7 +150,11 @@ final class LateFollower implements AutoCloseable {
     @Override
     public void close() {
         arena.close();
-        Stream<Tensor> ofRange = codes.length == 0 ? Stream.empty() : Stream.of(List.of(codes), List.of(asked), List.of(told)).flatMap(List::stream);
-        Stream.of(ofRange, Stream.of(said), Stream.of(states), Stream.of(sizes, gradient)).flatMap(s -> s).forEach(Tensor::close);
+        Stream<Tensor> ofRange = codes.length == 0
+                ? Stream.empty()
+                : Stream.of(List.of(codes), List.of(asked), List.of(told)).flatMap(List::stream);
+        Stream.of(ofRange, Stream.of(said), Stream.of(states), Stream.of(sizes, gradient))
+                .flatMap(s -> s)
+                .forEach(Tensor::close);
     }
 }

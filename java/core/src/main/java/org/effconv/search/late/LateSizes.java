@@ -22,18 +22,19 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * The steady update on a device that hands values over late ({@link Backend#readsLate}), so that no step waits for the one
- * before: once a step is under way, the update takes the gradient of the step before it and the predictor moves; the sizes that
- * it then says are on their way during the next step, and those of the step after it. So the gradient of step i shows in the
- * sizes of step i + 3, where values that are read at once show in step i + 1; with a range of budgets, in the next step of that budget from
- * there on. At the end of an epoch nothing is left open.
+ * The steady update on a device that hands values over late ({@link Backend#readsLate}), so that no step waits for the
+ * one before: once a step is under way, the update takes the gradient of the step before it and the predictor moves;
+ * the sizes that it then says are on their way during the next step, and those of the step after it. So the gradient of
+ * step i shows in the sizes of step i + 3, where values that are read at once show in step i + 1; with a range of
+ * budgets, in the next step of that budget from there on. At the end of an epoch nothing is left open.
  *
- * <p>What a step draws stands in tensors that are written before it, on grids that are {@linkplain HeldGrids held}: such
- * steps can be recorded and repeated.
+ * <p>What a step draws stands in tensors that are written before it, on grids that are {@linkplain HeldGrids held}:
+ * such steps can be recorded and repeated.
  */
 public final class LateSizes implements AutoCloseable {
     private static final int ROWS = 3;
-    // Standard deviations of a draw that held grids have room for. The more, the more steps are repeated, and the more work each is, until
+    // Standard deviations of a draw that held grids have room for. The more, the more steps are repeated, and the more
+    // work each is, until
     // it is too much. Odd draws, where sizes do not learn, need smaller grids.
     static final double REACH = 1.5;
     static final double ODD_REACH = 1;
@@ -57,13 +58,20 @@ public final class LateSizes implements AutoCloseable {
     /** What is prepared. */
     private record Step(long number, double[] sizes, double[] drawn, boolean learning, HeldGrids.Choice choice) {}
 
-    private record Pending(long number, double[] sizes, double[] drawn, Supplier<double[]> gradient, double fraction, double steps) {}
+    private record Pending(
+            long number, double[] sizes, double[] drawn, Supplier<double[]> gradient, double fraction, double steps) {}
 
     /** Equal for steps that ask for the same operations. */
     private record Key(int budget, boolean learning, List<Integer> grids) {}
 
-    public LateSizes(Backend backend, DataType type, List<SizedLayer> layers, SearchSettings settings, SizePredictor predictor,
-            SizeFollower eager, SizeUpdate steady) {
+    public LateSizes(
+            Backend backend,
+            DataType type,
+            List<SizedLayer> layers,
+            SearchSettings settings,
+            SizePredictor predictor,
+            SizeFollower eager,
+            SizeUpdate steady) {
         this.backend = backend;
         this.type = type;
         this.layers = layers;
@@ -110,16 +118,23 @@ public final class LateSizes implements AutoCloseable {
     /**
      * Writes what the next step draws.
      *
-     * @param number   the step's
-     * @param sizes    soft sizes, as predicted
-     * @param drawn    around them
+     * @param number the step's
+     * @param sizes soft sizes, as predicted
+     * @param drawn around them
      * @param learning whether sizes learn in that step
      */
     public void prepare(long number, double[] sizes, double[] drawn, boolean learning) {
         Support support = learning && settings.spareRing() ? Support.SIGNAL : Support.MASK;
-        HeldGrids.Choice choice = (learning ? wide : narrow)[steady.budget(number)].next(sizes, drawn, reach(sizes, learning ? REACH : ODD_REACH),
-                (l, v) -> backend.supportGrid(settings.mask(), type, v, layers.get(l).kmax(), support));
-        double[][] rows = {drawn, CoordinateNetwork.relative(layers, sizes), WeightSynthesis.scales(backend, layers, sizes)};
+        HeldGrids.Choice choice = (learning ? wide : narrow)
+                [steady.budget(number)].next(
+                        sizes,
+                        drawn,
+                        reach(sizes, learning ? REACH : ODD_REACH),
+                        (l, v) -> backend.supportGrid(
+                                settings.mask(), type, v, layers.get(l).kmax(), support));
+        double[][] rows = {
+            drawn, CoordinateNetwork.relative(layers, sizes), WeightSynthesis.scales(backend, layers, sizes)
+        };
         double[] all = new double[ROWS * row()];
         for (int r = 0; r < ROWS; r++) {
             System.arraycopy(rows[r], 0, all, r * row(), sizes.length);
@@ -147,7 +162,12 @@ public final class LateSizes implements AutoCloseable {
     }
 
     public Object key() {
-        return step.choice.shared() ? new Key(steady.budget(step.number), step.learning, Arrays.stream(grids()).boxed().toList()) : null;
+        return step.choice.shared()
+                ? new Key(
+                        steady.budget(step.number),
+                        step.learning,
+                        Arrays.stream(grids()).boxed().toList())
+                : null;
     }
 
     /** Drawn sizes (L), where the gradient is taken. */
@@ -161,7 +181,8 @@ public final class LateSizes implements AutoCloseable {
     }
 
     public KernelPredictor.Condition condition() {
-        return new KernelPredictor.Condition(step.sizes, follower.states(steady.budget(step.number)), numbers(1, Shape.of(layers.size(), 1)));
+        return new KernelPredictor.Condition(
+                step.sizes, follower.states(steady.budget(step.number)), numbers(1, Shape.of(layers.size(), 1)));
     }
 
     /** Where the prepared step has to leave dL/dv (L). */
@@ -173,13 +194,15 @@ public final class LateSizes implements AutoCloseable {
      * The prepared step is under way: takes up the one before.
      *
      * @param fraction how far the steps with moving sizes have come
-     * @param steps    how many of them there are
+     * @param steps how many of them there are
      */
     public void afterStep(double fraction, double steps) {
         Step issued = step;
         step = null;
         Pending before = pending;
-        pending = issued.learning ? new Pending(issued.number, issued.sizes, issued.drawn, backend.readLater(gradient), fraction, steps) : null;
+        pending = issued.learning
+                ? new Pending(issued.number, issued.sizes, issued.drawn, backend.readLater(gradient), fraction, steps)
+                : null;
         if (before != null) {
             update(before);
         } else {
@@ -189,10 +212,12 @@ public final class LateSizes implements AutoCloseable {
 
     private void update(Pending p) {
         steady.at(p.number);
-        steady.update(p.sizes, SizeDraws.times(p.gradient.get(), SizeDraws.factors(p.sizes, p.drawn)), p.fraction, p.steps);
+        steady.update(
+                p.sizes, SizeDraws.times(p.gradient.get(), SizeDraws.factors(p.sizes, p.drawn)), p.fraction, p.steps);
         follower.takeIn();
         // The gradient of the next step moves the predictor next; before that the step two later is prepared.
-        follower.moveTo(steady.budget(p.number), steady.sizes(), steady.budget(p.number + 1), steady.budget(p.number + 3));
+        follower.moveTo(
+                steady.budget(p.number), steady.sizes(), steady.budget(p.number + 1), steady.budget(p.number + 3));
         eager.invalidate();
     }
 

@@ -5,20 +5,21 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.effconv.cost.EqualCost;
 import org.effconv.cost.Cost;
+import org.effconv.cost.EqualCost;
 import org.effconv.predict.SearchSettings;
 
 /**
- * The steady update for a range of budgets: a few of them, spaced evenly in log P, each with its own steady sizes. A step
- * works at one of them (two steps in a row, which share their draws, at the same), in turn. What pulls on sizes there moves
- * that budget's, and in every second round those of the neighbouring budgets, too: a pull q_l = v_l dL/dv_l is one on log v,
- * and changes slowly along the range. So a budget's pulls are averaged over a quarter, a half and a quarter of it and its
- * neighbours, which keeps the noise of each nearer to that of a search for one budget.
+ * The steady update for a range of budgets: a few of them, spaced evenly in log P, each with its own steady sizes. A
+ * step works at one of them (two steps in a row, which share their draws, at the same), in turn. What pulls on sizes
+ * there moves that budget's, and in every second round those of the neighbouring budgets, too: a pull q_l = v_l dL/dv_l
+ * is one on log v, and changes slowly along the range. So a budget's pulls are averaged over a quarter, a half and a
+ * quarter of it and its neighbours, which keeps the noise of each nearer to that of a search for one budget.
  */
 public final class BudgetGrid implements SizeUpdate {
     /** Budgets of a range. */
     public static final int COUNT = 5;
+
     private static final int STRIDE = 2; // coprime to COUNT: neighbours do not follow each other
 
     private final double[] targets = new double[COUNT];
@@ -31,7 +32,9 @@ public final class BudgetGrid implements SizeUpdate {
         for (int g = 0; g < COUNT; g++) {
             targets[g] = g == COUNT - 1 ? high : low * Math.pow(high / low, position(g));
             double uniform = EqualCost.uniform(cost, targets[g]);
-            starts[g] = cost.layers().stream().mapToDouble(layer -> Math.min(uniform, layer.kmax())).toArray();
+            starts[g] = cost.layers().stream()
+                    .mapToDouble(layer -> Math.min(uniform, layer.kmax()))
+                    .toArray();
             steady[g] = new SteadySizes(settings, cost, targets[g], starts[g]);
         }
     }

@@ -9,14 +9,14 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * The budget's term of the loss: price * |log(P(v) / P*)|, price * max(0, log(P(v) / P*)) for a ceiling, price * log P(v)
- * without a target.
+ * The budget's term of the loss: price * |log(P(v) / P*)|, price * max(0, log(P(v) / P*)) for a ceiling, price * log
+ * P(v) without a target.
  */
 public final class BudgetPenalty {
     private BudgetPenalty() {}
 
     /**
-     * @param v     soft sizes (L)
+     * @param v soft sizes (L)
      * @param sizes their values
      */
     public static Variable record(

@@ -4,9 +4,11 @@ import org.effconv.nn.WeightSource.Progress;
 import org.effconv.predict.SearchSettings;
 
 /**
- * The three parts of a search: sizes stand at their start, then they move, then they stand at what was found. Kernels learn in all.
+ * The three parts of a search: sizes stand at their start, then they move, then they stand at what was found. Kernels
+ * learn in all.
  *
- * <p>While they move, every second pair of steps leaves them alone, so that kernels go on learning at odd sizes, on smaller grids.
+ * <p>While they move, every second pair of steps leaves them alone, so that kernels go on learning at odd sizes, on
+ * smaller grids.
  */
 public final class SearchParts {
     private final double frozen;
@@ -14,8 +16,8 @@ public final class SearchParts {
     private final boolean alternating;
 
     /**
-     * @param plain whether one budget is searched by the steady update. Where not, the answer is not chosen by the kernels in the end, so
-     *              that there is no last part, and sizes move in every step of theirs
+     * @param plain whether one budget is searched by the steady update. Where not, the answer is not chosen by the
+     *     kernels in the end, so that there is no last part, and sizes move in every step of theirs
      */
     public SearchParts(SearchSettings settings, boolean plain) {
         frozen = settings.frozen();

@@ -9,16 +9,18 @@ import org.effconv.predict.SearchSettings;
 import org.effconv.search.late.HeldGrids;
 
 /**
- * The sizes that each step of a search draws around the predicted ones, at the same cost where there is a budget. Two steps share
- * their draws with opposite signs, so that what a draw of all layers does to a gradient cancels.
+ * The sizes that each step of a search draws around the predicted ones, at the same cost where there is a budget. Two
+ * steps share their draws with opposite signs, so that what a draw of all layers does to a gradient cancels.
  *
- * <p>Draws of equal cost differ in what they take to compute: a budget of parameters lets early layers grow, whose kernels are cheap and
- * whose images are large. So of a few pairs of draws the one is taken whose two steps multiply least. A pair counts as a whole, hence no layer
- * is drawn smaller, or larger, than the others on average. Soft sizes count by their own taps, not by those of the grid they lie on: else
- * masks would be drawn where grids are well used, and the loss be felt there alone.
+ * <p>Draws of equal cost differ in what they take to compute: a budget of parameters lets early layers grow, whose
+ * kernels are cheap and whose images are large. So of a few pairs of draws the one is taken whose two steps multiply
+ * least. A pair counts as a whole, hence no layer is drawn smaller, or larger, than the others on average. Soft sizes
+ * count by their own taps, not by those of the grid they lie on: else masks would be drawn where grids are well used,
+ * and the loss be felt there alone.
  */
 public final class SizeDraws {
-    // Of the spread, without a budget: nothing makes up there for a layer that is drawn too small for its task, and wide draws
+    // Of the spread, without a budget: nothing makes up there for a layer that is drawn too small for its task, and
+    // wide draws
     // end below what the task needs.
     private static final double FREE_SHARE = 0.375;
     // Pairs to choose from. More save less and less, and take the spread from the layers that multiply most.
@@ -32,7 +34,8 @@ public final class SizeDraws {
     private double[] held; // factors in place of draws; null: none
 
     /**
-     * That takes pairs as they come: for grids that are {@linkplain HeldGrids held}, of which a draw's own work says nothing.
+     * That takes pairs as they come: for grids that are {@linkplain HeldGrids held}, of which a draw's own work says
+     * nothing.
      *
      * @param free whether there is no budget
      */
@@ -55,12 +58,12 @@ public final class SizeDraws {
     /**
      * Sizes of a step.
      *
-     * @param learning whether sizes learn in that step. Where they do not, and there is a budget, they are odd: what networks have
-     *                 in the end, on grids no larger than the budget pays for
+     * @param learning whether sizes learn in that step. Where they do not, and there is a budget, they are odd: what
+     *     networks have in the end, on grids no larger than the budget pays for
      */
     public double[] drawn(double[] predicted, long step, boolean learning) {
         if (held != null) {
-        return times(predicted, held);
+            return times(predicted, held);
         }
         if (spread == 0) {
             return predicted;
@@ -72,16 +75,20 @@ public final class SizeDraws {
 
     private double[][] pair(double[] predicted, long index) {
         double[] z = EqualCost.normals(predicted.length, seed, index);
-        return new double[][] {EqualCost.drawn(predicted, spread, z, cost, free), EqualCost.drawn(predicted, -spread, z, cost, free)};
+        return new double[][] {
+            EqualCost.drawn(predicted, spread, z, cost, free), EqualCost.drawn(predicted, -spread, z, cost, free)
+        };
     }
 
-    // By the sizes of now: where they move, the second step of a pair may find another one cheaper, and then two halves stand alone.
+    // By the sizes of now: where they move, the second step of a pair may find another one cheaper, and then two halves
+    // stand alone.
     private double[][] cheapest(double[] predicted, long pair) {
         double[][] best = null;
         double least = Double.POSITIVE_INFINITY;
         for (int i = 0; i < PAIRS; i++) {
             double[][] drawn = pair(predicted, pair * PAIRS + i);
-            double both = work.soft(drawn[0]).total() + work.soft(drawn[1]).total(); // of odd ones, too: rounding keeps the mean of their taps
+            double both = work.soft(drawn[0]).total()
+                    + work.soft(drawn[1]).total(); // of odd ones, too: rounding keeps the mean of their taps
             if (best == null || both < least) {
                 best = drawn;
                 least = both;
@@ -90,10 +97,13 @@ public final class SizeDraws {
         return best;
     }
 
-    /** Odd sizes of a step, around those that were found; without a budget each layer's one of the two beside and the next smaller one. */
+    /**
+     * Odd sizes of a step, around those that were found; without a budget each layer's one of the two beside and the
+     * next smaller one.
+     */
     public double[] closing(double[] found, long step) {
         if (!free) {
-        return drawn(found, step, false);
+            return drawn(found, step, false);
         }
         SplittableRandom random = EqualCost.mixed(~seed, step);
         double[] odd = new double[found.length];

@@ -13,9 +13,10 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * Moves the size predictor to wanted sizes. The error e of the logits goes back through the predictor as gradient
- * g = J^T e; the step e.e / g.g * g cancels the error's own component to first order, and is nothing where there is no
- * error: the predictor keeps the steadiness of the sizes it follows, which an optimiser with normalised steps would lose.
+ * Moves the size predictor to wanted sizes. The error e of the logits goes back through the predictor as gradient g =
+ * J^T e; the step e.e / g.g * g cancels the error's own component to first order, and is nothing where there is no
+ * error: the predictor keeps the steadiness of the sizes it follows, which an optimiser with normalised steps would
+ * lose.
  */
 public final class SizeFollower implements AutoCloseable {
     private static final double LARGEST_STEP = 1; // of a logit error, so that the linear model holds
@@ -35,7 +36,7 @@ public final class SizeFollower implements AutoCloseable {
     /** Turns to a budget of the range, 0 to 1 in log P; only with a predictor that takes one. */
     public void at(double position) {
         if (predictor.setBudget(position)) {
-        invalidate();
+            invalidate();
         }
     }
 
@@ -58,7 +59,7 @@ public final class SizeFollower implements AutoCloseable {
         Error error = error(predictor, backend.readDoubles(predicted.v().value()), wanted);
         if (error.square != 0) {
             step(predictor, tape, predicted.v(), dv -> backend.write(dv, error.gradient), () -> -error.square);
-        invalidate();
+            invalidate();
         }
     }
 
@@ -66,7 +67,7 @@ public final class SizeFollower implements AutoCloseable {
      * How far predicted sizes are from wanted ones.
      *
      * @param gradient by the sizes, of half the squared error of the logits
-     * @param square   e.e
+     * @param square e.e
      */
     public record Error(double[] gradient, double square) {}
 
@@ -86,11 +87,12 @@ public final class SizeFollower implements AutoCloseable {
     /**
      * The step.
      *
-     * @param v        what the predictor said, on {@code tape}
+     * @param v what the predictor said, on {@code tape}
      * @param gradient puts {@link Error#gradient} into a tensor
-     * @param factor   -{@link Error#square}
+     * @param factor -{@link Error#square}
      */
-    public static void step(SizePredictor predictor, Tape tape, Variable v, Consumer<Tensor> gradient, DoubleSupplier factor) {
+    public static void step(
+            SizePredictor predictor, Tape tape, Variable v, Consumer<Tensor> gradient, DoubleSupplier factor) {
         Tensor scalar = tape.allocate(v.value().type(), Shape.of(1)); // its gradient by v is the given one
         tape.backward(tape.record(scalar, true, ignored -> {
             Tensor dv = tape.allocate(v.value().type(), v.shape());
@@ -98,8 +100,11 @@ public final class SizeFollower implements AutoCloseable {
             tape.addGradient(v, dv);
         }));
         List<Parameter> parameters = predictor.parameters();
-        tape.backend().accumulateNormalised(
-                parameters.stream().map(tape::gradient).toList(), factor, parameters.stream().map(Parameter::value).toList());
+        tape.backend()
+                .accumulateNormalised(
+                        parameters.stream().map(tape::gradient).toList(),
+                        factor,
+                        parameters.stream().map(Parameter::value).toList());
     }
 
     @Override

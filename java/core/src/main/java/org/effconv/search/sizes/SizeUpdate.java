@@ -26,10 +26,10 @@ public interface SizeUpdate {
     /**
      * One step.
      *
-     * @param v        predicted sizes, around which those were drawn that the gradient was taken at
+     * @param v predicted sizes, around which those were drawn that the gradient was taken at
      * @param gradient dL/dv of the class loss by these
      * @param fraction how far the steps with moving sizes have come, 0 to 1
-     * @param steps    how many of them there are
+     * @param steps how many of them there are
      */
     void update(double[] v, double[] gradient, double fraction, double steps);
 

@@ -12,22 +12,27 @@ import org.effconv.predict.SearchSettings;
 /**
  * Where the sizes should go: the steady update of x = log v under a budget.
  *
- * <p>Each step brings the pulls q_l = v_l dL/dv_l of the class loss. Their running mean, as far as it stands out of the noise, less its
- * component along n_l = d log P / d log v_l where a budget is met, plus the price times n where there is none, over the running root mean
- * square of all pulls, times a step that falls along half a cosine, moves x; then one common factor on all sizes restores the budget. One
- * scale for all layers keeps the pulls' proportions: a layer that the loss does not care for hardly moves, where Adam's normalised steps
- * would let it drift with the noise. The mean of x over the last part of the search is the answer.
+ * <p>Each step brings the pulls q_l = v_l dL/dv_l of the class loss. Their running mean, as far as it stands out of the
+ * noise, less its component along n_l = d log P / d log v_l where a budget is met, plus the price times n where there
+ * is none, over the running root mean square of all pulls, times a step that falls along half a cosine, moves x; then
+ * one common factor on all sizes restores the budget. One scale for all layers keeps the pulls' proportions: a layer
+ * that the loss does not care for hardly moves, where Adam's normalised steps would let it drift with the noise. The
+ * mean of x over the last part of the search is the answer.
  */
 public final class SteadySizes implements SizeUpdate {
     private static final double LARGEST_PULL = 3; // of a layer's mean pull, in root mean squares
-    // A search of fewer moving steps travels less, in steps no longer than these: so few pulls say little, and long steps threw sizes about.
+    // A search of fewer moving steps travels less, in steps no longer than these: so few pulls say little, and long
+    // steps threw sizes about.
     private static final double FEWEST_STEPS = 80;
-    // Fraction of the moving steps over which the price rises to its full height. One that is there before the kernels serve
+    // Fraction of the moving steps over which the price rises to its full height. One that is there before the kernels
+    // serve
     // their sizes shrinks what the task would need, for good.
     private static final double ANNEALED_BY = 0.5;
-    // Nor may it push before the network has learned anything: it is in full only where this part of the loss of a blind guess is gone.
+    // Nor may it push before the network has learned anything: it is in full only where this part of the loss of a
+    // blind guess is gone.
     private static final double LEARNED = 0.25;
-    // Of travel and horizon, under a price: what it takes away too much is not given back, as kernels soon forget what they are no longer
+    // Of travel and horizon, under a price: what it takes away too much is not given back, as kernels soon forget what
+    // they are no longer
     // drawn at. So it goes slowly, and the mean pull turns round soon.
     private static final double CAREFUL = 0.5;
 
@@ -50,7 +55,7 @@ public final class SteadySizes implements SizeUpdate {
     private double lossWeight;
 
     /**
-     * @param start  sizes that the search starts at; with a budget, a multiple of them that meets it
+     * @param start sizes that the search starts at; with a budget, a multiple of them that meets it
      * @param target P*, or NaN
      */
     public SteadySizes(SearchSettings settings, Cost cost, double target, double[] start) {
@@ -75,7 +80,10 @@ public final class SteadySizes implements SizeUpdate {
         return exponential(x);
     }
 
-    /** The answer: the mean over the last part, meeting the budget again (below a ceiling: as it is); the wanted sizes before that part. */
+    /**
+     * The answer: the mean over the last part, meeting the budget again (below a ceiling: as it is); the wanted sizes
+     * before that part.
+     */
     @Override
     public double[] answer() {
         if (settledSteps == 0) {
@@ -105,7 +113,8 @@ public final class SteadySizes implements SizeUpdate {
             if (onBudget(direction, normal)) {
                 removeComponent(direction, normal);
             }
-            double step = pace * settings.travel() / Math.max(steps, FEWEST_STEPS) * 0.5 * (1 + Math.cos(Math.PI * fraction));
+            double step =
+                    pace * settings.travel() / Math.max(steps, FEWEST_STEPS) * 0.5 * (1 + Math.cos(Math.PI * fraction));
             for (int l = 0; l < x.length; l++) {
                 double relative = Math.max(-LARGEST_PULL, Math.min(LARGEST_PULL, direction[l] / rms));
                 x[l] = clamp(x[l] - step * relative, l);
@@ -170,8 +179,10 @@ public final class SteadySizes implements SizeUpdate {
         squareWeight = keepSquare * squareWeight + (1 - keepSquare);
     }
 
-    // The running mean, each layer's shrunk by how much of it is noise: m (1 - s^2 / m^2), at least 0, with s^2 the variance
-    // of the mean (James and Stein's positive part). Layers without a clear pull stay where they are, and none drifts while
+    // The running mean, each layer's shrunk by how much of it is noise: m (1 - s^2 / m^2), at least 0, with s^2 the
+    // variance
+    // of the mean (James and Stein's positive part). Layers without a clear pull stay where they are, and none drifts
+    // while
     // its kernels have learned nothing yet.
     private double[] significantPulls() {
         double[] pulls = new double[mean.length];
@@ -204,7 +215,8 @@ public final class SteadySizes implements SizeUpdate {
         }
     }
 
-    // Back onto the budget, or from above a ceiling down to it, by one common factor on all sizes; a layer at the end of its range stays there.
+    // Back onto the budget, or from above a ceiling down to it, by one common factor on all sizes; a layer at the end
+    // of its range stays there.
     private void restore(double[] logs) {
         if (hasBudget() && (!settings.ceiling() || cost.soft(exponential(logs)).total() > target)) {
             double[] v = EqualCost.scaled(exponential(logs), cost, target);
@@ -235,8 +247,10 @@ public final class SteadySizes implements SizeUpdate {
                 "steady.mean", mean.clone(),
                 "steady.squares", squares.clone(),
                 "steady.settled", settled.clone(),
-                "steady.scalars", new double[] {meanWeight, squareOfWeights, square, squareWeight, settledSteps,
-                        loss, lossWeight, lastLoss});
+                "steady.scalars",
+                        new double[] {
+                            meanWeight, squareOfWeights, square, squareWeight, settledSteps, loss, lossWeight, lastLoss
+                        });
     }
 
     @Override

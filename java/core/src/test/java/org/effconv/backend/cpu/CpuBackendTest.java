@@ -71,7 +71,9 @@ class CpuBackendTest extends CpuTest {
     void anImpossibleRequestSaysWhatWasAsked() {
         Tensor kept = tensor(DataType.F32, 25);
         long tooMuch = 1L << 60;
-        String message = assertThrows(EffconvException.OutOfDeviceMemory.class, () -> backend.memory().allocate(tooMuch)).getMessage();
+        String message = assertThrows(EffconvException.OutOfDeviceMemory.class, () -> backend.memory()
+                        .allocate(tooMuch))
+                .getMessage();
         assertTrue(message.contains(Long.toString(tooMuch)) && message.contains("holds 100 bytes"), message);
         backend.fill(kept, 1);
         assertEquals(100, backend.liveBytes());
@@ -83,7 +85,8 @@ class CpuBackendTest extends CpuTest {
         other.close();
         other.close();
         Tensor t = tensor(DataType.F32, 1);
-        String message = assertThrows(IllegalStateException.class, () -> other.fill(t, 0)).getMessage();
+        String message = assertThrows(IllegalStateException.class, () -> other.fill(t, 0))
+                .getMessage();
         assertEquals("use after close: CpuBackend", message);
     }
 
@@ -103,7 +106,8 @@ class CpuBackendTest extends CpuTest {
                 }
             }));
             inside.await();
-            String message = assertThrows(IllegalStateException.class, () -> backend.fill(t, 1)).getMessage();
+            String message = assertThrows(IllegalStateException.class, () -> backend.fill(t, 1))
+                    .getMessage();
             assertTrue(message.contains("one thread at a time"), message);
             leave.countDown();
             busy.get();
@@ -138,16 +142,20 @@ class CpuBackendTest extends CpuTest {
     void versionsShakeHands() {
         assertEquals(NativeLoader.jarVersion(), NativeLibrary.ec_version().getString());
         NativeLoader.requireSameVersion("1.2.0", "1.2.0");
-        String message = assertThrows(EffconvException.MissingNative.class, () -> NativeLoader.requireSameVersion("1.2.0", "1.3.0")).getMessage();
+        String message = assertThrows(
+                        EffconvException.MissingNative.class, () -> NativeLoader.requireSameVersion("1.2.0", "1.3.0"))
+                .getMessage();
         assertTrue(message.contains("1.2.0") && message.contains("1.3.0"), message);
-        assertTrue(backend.instructionSet().startsWith("x86-64") || backend.instructionSet().equals("generic"));
+        assertTrue(backend.instructionSet().startsWith("x86-64")
+                || backend.instructionSet().equals("generic"));
     }
 
     @Test
     void everyNativeStatusIsAnException() {
         NativeStatus.check(NativeLibrary.EC_OK);
         assertThrows(IllegalArgumentException.class, () -> NativeStatus.check(NativeLibrary.EC_INVALID_ARGUMENT));
-        assertThrows(EffconvException.OutOfDeviceMemory.class, () -> NativeStatus.check(NativeLibrary.EC_OUT_OF_MEMORY));
+        assertThrows(
+                EffconvException.OutOfDeviceMemory.class, () -> NativeStatus.check(NativeLibrary.EC_OUT_OF_MEMORY));
         assertThrows(EffconvException.class, () -> NativeStatus.check(NativeLibrary.EC_INTERNAL));
         assertThrows(EffconvException.class, () -> NativeStatus.check(99));
     }
@@ -164,7 +172,10 @@ class CpuBackendTest extends CpuTest {
                 other.copy(start, value);
                 Tensor first = of(DataType.F32, new double[50_000], 50_000);
                 Tensor second = of(DataType.F32, new double[50_000], 50_000);
-                norms.add(other.optimizerStep(OptimizerRule.adamW(), 1, List.of(new OptimizerSlot(value, gradient, first, second, 0.1, 0.1))));
+                norms.add(other.optimizerStep(
+                        OptimizerRule.adamW(),
+                        1,
+                        List.of(new OptimizerSlot(value, gradient, first, second, 0.1, 0.1))));
                 results.add(values(value));
             }
         }

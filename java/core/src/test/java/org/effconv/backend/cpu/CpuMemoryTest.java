@@ -26,7 +26,9 @@ class CpuMemoryTest {
     void whatTheMachineDoesNotHaveIsRefused() {
         CpuMemory memory = new CpuMemory(() -> 100 * MIB);
         OutOfDeviceMemory e = assertThrows(OutOfDeviceMemory.class, () -> memory.allocate(101 * MIB));
-        assertTrue(e.getMessage().startsWith("cpu: no memory for 105906176 bytes; this machine has 104857600 bytes left"), e.getMessage());
+        assertTrue(
+                e.getMessage().startsWith("cpu: no memory for 105906176 bytes; this machine has 104857600 bytes left"),
+                e.getMessage());
         assertEquals(0, memory.liveBytes());
         memory.free(memory.allocate(100 * MIB), 100 * MIB);
         assertEquals(0, memory.liveBytes());
@@ -40,8 +42,13 @@ class CpuMemoryTest {
 
     @Test
     void whatIsAvailableIsFreeOrGivenUpOrSwap() {
-        List<String> lines = List.of("MemTotal:       9000 kB", "MemFree:         100 kB", "MemAvailable:   2000 kB", "SwapCached:        7 kB",
-                "SwapTotal:      5000 kB", "SwapFree:       3000 kB");
+        List<String> lines = List.of(
+                "MemTotal:       9000 kB",
+                "MemFree:         100 kB",
+                "MemAvailable:   2000 kB",
+                "SwapCached:        7 kB",
+                "SwapTotal:      5000 kB",
+                "SwapFree:       3000 kB");
         assertEquals(OptionalLong.of(5000 * 1024), HostMemory.available(lines));
         assertEquals(OptionalLong.empty(), HostMemory.available(lines.subList(0, 5)));
         assertEquals(OptionalLong.empty(), HostMemory.available(List.of()));
@@ -59,7 +66,8 @@ class CpuMemoryTest {
         CpuMemory memory = new CpuMemory();
         memory.free(memory.allocate(65 * MIB), 65 * MIB);
         long more = HostMemory.total() + MIB;
-        String message = assertThrows(OutOfDeviceMemory.class, () -> memory.allocate(more)).getMessage();
+        String message = assertThrows(OutOfDeviceMemory.class, () -> memory.allocate(more))
+                .getMessage();
         assertTrue(message.contains("; this machine has "), message);
         assertTrue(memory.room() <= HostMemory.total(), memory.room() + " of " + HostMemory.total());
     }

@@ -20,7 +20,9 @@ class DepthwiseWeightGradientTest extends CpuTest {
     @Test
     void matchesTheSum() {
         List<ConvolutionCase> cases = new ArrayList<>(BANDS);
-        ConvolutionCase.cases(600, 1_500_000).stream().filter(c -> c.groups() == c.c() && c.k() == c.c()).forEach(cases::add);
+        ConvolutionCase.cases(600, 1_500_000).stream()
+                .filter(c -> c.groups() == c.c() && c.k() == c.c())
+                .forEach(cases::add);
         assertTrue(cases.size() >= 60, cases.size() + " cases");
         for (DataType type : new DataType[] {DataType.F32, DataType.BF16}) {
             cases.forEach(c -> check(c, type));

@@ -16,7 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** What a user sees where native libraries cannot be loaded; in a process of its own, for loading happens once. */
 class MissingNativeTest {
     private static String child(String... options) throws Exception {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        List<String> command = new ArrayList<>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
         command.addAll(List.of(options));
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), MissingNativeTest.class.getName()));
         Process child = new ProcessBuilder(command).redirectErrorStream(true).start();
@@ -40,17 +41,24 @@ class MissingNativeTest {
             assertTrue(line.contains("platform linux-none") && line.contains("is not on the class path"), output);
             assertTrue(line.contains("classifier linux-none") && line.contains("mvn verify"), output);
             assertTrue(line.contains("Cause: ") && line.contains("UnsatisfiedLinkError"), output);
-            assertTrue(line(output, attempt + "oneDNN").contains("no jniOpenCL"), "the first cause, and not that a class has none: " + output);
+            assertTrue(
+                    line(output, attempt + "oneDNN").contains("no jniOpenCL"),
+                    "the first cause, and not that a class has none: " + output);
         }
     }
 
     @Test
     void whereNoFolderCanBeUsedEachIsNamedWithTheWayOut(@TempDir Path folder) throws Exception {
         Path file = Files.createFile(folder.resolve("file"));
-        String output = child("-Dorg.bytedeco.javacpp.cachedir=" + file + "/c", "-Duser.home=" + file, "-Djava.io.tmpdir=" + file);
-        for (String attempt : new String[] {"first: oneDNN", "second: oneDNN"}) { // our own library lies unpacked in target/classes
+        String output = child(
+                "-Dorg.bytedeco.javacpp.cachedir=" + file + "/c", "-Duser.home=" + file, "-Djava.io.tmpdir=" + file);
+        for (String attempt :
+                new String[] {"first: oneDNN", "second: oneDNN"}) { // our own library lies unpacked in target/classes
             String line = line(output, attempt);
-            assertTrue(line.contains(file + "/c cannot be created: " + file + " is no folder; " + file + "/.javacpp/cache cannot be created"), output);
+            assertTrue(
+                    line.contains(file + "/c cannot be created: " + file + " is no folder; " + file
+                            + "/.javacpp/cache cannot be created"),
+                    output);
             assertTrue(line.contains("EFFCONV_JAVA_OPTS=-Dorg.bytedeco.javacpp.cachedir=DIR"), output);
         }
     }

@@ -12,8 +12,13 @@ import org.junit.jupiter.api.Test;
 class NaiveConvolutionTest extends CpuTest {
     /** n, h, w, c, k, size, stride, groups. */
     private static final int[][] SHAPES = {
-        {1, 1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 3, 2, 5, 1, 1}, {2, 5, 4, 3, 4, 3, 1, 1}, {2, 5, 6, 4, 6, 3, 2, 2}, {1, 7, 7, 5, 5, 7, 2, 5},
-        {3, 4, 4, 6, 3, 1, 2, 3}, {1, 3, 9, 2, 2, 33, 1, 1}
+        {1, 1, 1, 1, 1, 1, 1, 1},
+        {1, 1, 1, 3, 2, 5, 1, 1},
+        {2, 5, 4, 3, 4, 3, 1, 1},
+        {2, 5, 6, 4, 6, 3, 2, 2},
+        {1, 7, 7, 5, 5, 7, 2, 5},
+        {3, 4, 4, 6, 3, 1, 2, 3},
+        {1, 3, 9, 2, 2, 33, 1, 1}
     };
 
     private final class Case {
@@ -38,15 +43,48 @@ class NaiveConvolutionTest extends CpuTest {
 
         void forward() {
             backend.call(() -> NativeLibrary.ec_naive_convolution(
-                    x.type().ordinal(), s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], HostPointer.of(x), HostPointer.of(w), HostPointer.of(bias),
+                    x.type().ordinal(),
+                    s[0],
+                    s[1],
+                    s[2],
+                    s[3],
+                    s[4],
+                    s[5],
+                    s[6],
+                    s[7],
+                    HostPointer.of(x),
+                    HostPointer.of(w),
+                    HostPointer.of(bias),
                     HostPointer.of(y)));
         }
 
         void backward() {
             backend.call(() -> NativeLibrary.ec_naive_convolution_data_gradient(
-                    x.type().ordinal(), s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], HostPointer.of(dy), HostPointer.of(w), HostPointer.of(dx)));
+                    x.type().ordinal(),
+                    s[0],
+                    s[1],
+                    s[2],
+                    s[3],
+                    s[4],
+                    s[5],
+                    s[6],
+                    s[7],
+                    HostPointer.of(dy),
+                    HostPointer.of(w),
+                    HostPointer.of(dx)));
             backend.call(() -> NativeLibrary.ec_naive_convolution_weight_gradient(
-                    x.type().ordinal(), s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], HostPointer.of(x), HostPointer.of(dy), HostPointer.of(dw),
+                    x.type().ordinal(),
+                    s[0],
+                    s[1],
+                    s[2],
+                    s[3],
+                    s[4],
+                    s[5],
+                    s[6],
+                    s[7],
+                    HostPointer.of(x),
+                    HostPointer.of(dy),
+                    HostPointer.of(dw),
                     HostPointer.of(dbias)));
         }
     }

@@ -18,9 +18,10 @@ import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * Checks convolutions and linear layers of one process, at the instruction set that ONEDNN_MAX_CPU_ISA leaves it, against sums in double.
- * Every operand and all scratch memory ends at a guard page, so an access past an end ends the process; {@link OneDnnCheckTest} starts it
- * again behind the shape that did. Prints the instruction set, a line for each wrong result and a last line.
+ * Checks convolutions and linear layers of one process, at the instruction set that ONEDNN_MAX_CPU_ISA leaves it,
+ * against sums in double. Every operand and all scratch memory ends at a guard page, so an access past an end ends the
+ * process; {@link OneDnnCheckTest} starts it again behind the shape that did. Prints the instruction set, a line for
+ * each wrong result and a last line.
  */
 final class OneDnnCheck {
     /** How the operations are reached. */
@@ -60,11 +61,15 @@ final class OneDnnCheck {
         Arrays.setAll(backends, i -> CpuBackend.open(i + 1));
     }
 
-    /** Arguments: the way, one in how many shapes (1: all), the first of them to run, a file that says which one is under way. */
+    /**
+     * Arguments: the way, one in how many shapes (1: all), the first of them to run, a file that says which one is
+     * under way.
+     */
     public static void main(String[] arguments) throws IOException {
         List<ConvolutionCase> cases = cases(Integer.parseInt(arguments[1]));
         if (!NativeLoader.guarded()) {
-            throw new IllegalStateException("expected -D" + NativeLoader.MEMORY + "=guarded, without which nothing beside a block is seen");
+            throw new IllegalStateException(
+                    "expected -D" + NativeLoader.MEMORY + "=guarded, without which nothing beside a block is seen");
         }
         try (RandomAccessFile progress = new RandomAccessFile(arguments[3], "rw")) {
             OneDnnCheck check = new OneDnnCheck(Way.valueOf(arguments[0]), progress);
@@ -118,10 +123,14 @@ final class OneDnnCheck {
     private Layer convolution(CpuBackend backend, Convolution c) {
         if (way == Way.LIBRARY) {
             OneDnnConvolution library = new OneDnnConvolution(backend.oneDnn());
-            return new Layer((x, w, b, y) -> library.convolution(c, x, w, b, y), (dy, w, dx) -> library.convolutionDataGradient(c, dy, w, dx),
+            return new Layer(
+                    (x, w, b, y) -> library.convolution(c, x, w, b, y),
+                    (dy, w, dx) -> library.convolutionDataGradient(c, dy, w, dx),
                     (x, dy, dw, db) -> library.convolutionWeightGradient(c, x, dy, dw, db));
         }
-        return new Layer((x, w, b, y) -> backend.convolution(c, x, w, b, y), (dy, w, dx) -> backend.convolutionDataGradient(c, dy, w, dx),
+        return new Layer(
+                (x, w, b, y) -> backend.convolution(c, x, w, b, y),
+                (dy, w, dx) -> backend.convolutionDataGradient(c, dy, w, dx),
                 (x, dy, dw, db) -> backend.convolutionWeightGradient(c, x, dy, dw, db));
     }
 
@@ -169,15 +178,18 @@ final class OneDnnCheck {
 
         void run(int[] in, int[] weights, boolean bias, int[] out) {
             int[] vector = {out[out.length - 1]};
-            try (Tensor x = of(type, values.x, in); Tensor w = of(DataType.F32, values.w, weights);
-                    Tensor b = bias ? of(DataType.F32, values.b, vector) : null; Tensor dy = of(type, values.dy, out)) {
+            try (Tensor x = of(type, values.x, in);
+                    Tensor w = of(DataType.F32, values.w, weights);
+                    Tensor b = bias ? of(DataType.F32, values.b, vector) : null;
+                    Tensor dy = of(type, values.dy, out)) {
                 try (Tensor y = output(type, out)) {
                     pass("forward", values.expected.y, y, () -> layer.forward.run(x, w, b, y));
                 }
                 try (Tensor dx = output(type, in)) {
                     pass("data gradient", values.expected.dx, dx, () -> layer.dataGradient.run(dy, w, dx));
                 }
-                try (Tensor dw = output(DataType.F32, weights); Tensor db = bias ? output(DataType.F32, vector) : null) {
+                try (Tensor dw = output(DataType.F32, weights);
+                        Tensor db = bias ? output(DataType.F32, vector) : null) {
                     pass("weight gradient", values.expected.dw, dw, () -> layer.weightGradient.run(x, dy, dw, db));
                     if (db != null) {
                         compare("bias gradient", values.expected.db, db);

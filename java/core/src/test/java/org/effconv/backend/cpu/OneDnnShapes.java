@@ -6,8 +6,8 @@ import java.util.Random;
 import org.effconv.backend.ConvolutionCase;
 
 /**
- * The shapes over which every oneDNN operation is checked: a grid of channels, of images and of groups, and drawn ones. A shape of one
- * pixel and size 1 stands for a linear layer as well.
+ * The shapes over which every oneDNN operation is checked: a grid of channels, of images and of groups, and drawn ones.
+ * A shape of one pixel and size 1 stands for a linear layer as well.
  */
 final class OneDnnShapes {
     private static final int MOST_CHANNELS = 48;
@@ -37,8 +37,8 @@ final class OneDnnShapes {
     }
 
     /**
-     * One in so many of them, and one in seven of those that strides leave much of and that have less than a vector of channels: 1 x 1
-     * kernels over images of 900 pixels and more.
+     * One in so many of them, and one in seven of those that strides leave much of and that have less than a vector of
+     * channels: 1 x 1 kernels over images of 900 pixels and more.
      *
      * @param oneIn odd, as the kernels of the grid take turns by four
      */
@@ -104,14 +104,22 @@ final class OneDnnShapes {
             int groups = random.nextInt(4) == 0 ? 1 + random.nextInt(6) : 1;
             int c = groups * (1 + random.nextInt(MOST_CHANNELS / groups));
             int k = groups * (1 + random.nextInt(MOST_CHANNELS / groups));
-            add(1 + random.nextInt(36), c, k, 1 + random.nextInt(MOST_EXTENT), 1 + random.nextInt(MOST_EXTENT),
-                    1 + 2 * random.nextInt(17), 1 + random.nextInt(2), groups);
+            add(
+                    1 + random.nextInt(36),
+                    c,
+                    k,
+                    1 + random.nextInt(MOST_EXTENT),
+                    1 + random.nextInt(MOST_EXTENT),
+                    1 + 2 * random.nextInt(17),
+                    1 + random.nextInt(2),
+                    groups);
         }
     }
 
     // Of too much work for the reference: fewer images, then smaller ones.
     private void add(int n, int c, int k, int h, int w, int size, int stride, int groups) {
-        ConvolutionCase next = new ConvolutionCase(n, c, k, h, w, size, stride, groups, random.nextBoolean(), random.nextLong());
+        ConvolutionCase next =
+                new ConvolutionCase(n, c, k, h, w, size, stride, groups, random.nextBoolean(), random.nextLong());
         if (next.work() <= MOST_WORK) {
             all.add(next);
         } else if (n > 1) {

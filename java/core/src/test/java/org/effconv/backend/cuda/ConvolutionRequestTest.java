@@ -23,7 +23,17 @@ class ConvolutionRequestTest {
                 for (int[] image : new int[][] {{1, 1}, {1, 7}, {2, 3}, {8, 5}, {33, 32}}) {
                     for (int[] channels : new int[][] {{1, 1, 1}, {3, 5, 1}, {6, 6, 6}, {6, 4, 2}}) {
                         list.add(new ConvolutionRequest(
-                                Pass.FORWARD, DataType.F32, 2, image[0], image[1], channels[0], channels[1], kernel, stride, channels[2], false));
+                                Pass.FORWARD,
+                                DataType.F32,
+                                2,
+                                image[0],
+                                image[1],
+                                channels[0],
+                                channels[1],
+                                kernel,
+                                stride,
+                                channels[2],
+                                false));
                     }
                 }
             }
@@ -51,19 +61,26 @@ class ConvolutionRequestTest {
         }
     }
 
-    /** cuDNN's own rule, floor((extent + 2 padding - k) / stride) + 1, gives the same output; every tap lies within the padded image. */
+    /**
+     * cuDNN's own rule, floor((extent + 2 padding - k) / stride) + 1, gives the same output; every tap lies within the
+     * padded image.
+     */
     @Test
     void paddingGivesTheOutputsExtentsByCudnnsRule() {
         for (ConvolutionRequest r : awkward()) {
             int[] x = r.xExtents();
             int[] y = r.yExtents();
             for (int axis = 2; axis < 4; axis++) {
-                assertEquals(Math.floorDiv(x[axis] + 2 * r.padding() - r.kernel(), r.stride()) + 1, y[axis], r.toString());
+                assertEquals(
+                        Math.floorDiv(x[axis] + 2 * r.padding() - r.kernel(), r.stride()) + 1, y[axis], r.toString());
             }
         }
     }
 
-    /** Where the padding is, no shape can tell: by a kernel whose centre alone is 1, which must give the input at every stride-th pixel. */
+    /**
+     * Where the padding is, no shape can tell: by a kernel whose centre alone is 1, which must give the input at every
+     * stride-th pixel.
+     */
     @Test
     void thePaddingIsTheCpus() {
         try (CpuBackend cpu = CpuBackend.open(1)) {
@@ -88,7 +105,10 @@ class ConvolutionRequestTest {
                     for (int n = 0, at = 0; n < r.batch(); n++) {
                         for (int i = 0; i < out[2]; i++) {
                             for (int j = 0; j < out[3]; j++) {
-                                assertEquals(pixels[(n * r.height() + i * r.stride()) * r.width() + j * r.stride()], got[at++], r.toString());
+                                assertEquals(
+                                        pixels[(n * r.height() + i * r.stride()) * r.width() + j * r.stride()],
+                                        got[at++],
+                                        r.toString());
                             }
                         }
                     }

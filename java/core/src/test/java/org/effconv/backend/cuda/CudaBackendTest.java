@@ -53,7 +53,8 @@ class CudaBackendTest {
             assertEquals(256, launch.threads());
             assertTrue(launch.blocks() >= 1);
             assertTrue(launch.names(x.address()) && launch.names(y.address()));
-            assertEquals(List.of("loadModule pool", "function ec_pool_forward_bf16", "launch ec_pool_forward_bf16"),
+            assertEquals(
+                    List.of("loadModule pool", "function ec_pool_forward_bf16", "launch ec_pool_forward_bf16"),
                     driver.calls.subList(driver.calls.size() - 3, driver.calls.size()));
         }
     }
@@ -70,9 +71,15 @@ class CudaBackendTest {
             backend.convolutionDataGradient(Convolution.PLAIN, y, w, x);
             backend.convolutionWeightGradient(Convolution.PLAIN, x, y, w, null);
             assertEquals(1, driver.count("createStream"));
-            assertEquals(1, driver.launches.stream().map(RecordingDriver.Launch::stream).distinct().count());
+            assertEquals(
+                    1,
+                    driver.launches.stream()
+                            .map(RecordingDriver.Launch::stream)
+                            .distinct()
+                            .count());
             assertEquals(0, driver.count("synchronise"));
-            assertTrue(driver.calls.indexOf("copyToDevice 192") < driver.calls.indexOf("launch " + driver.launches.get(0).kernel()));
+            assertTrue(driver.calls.indexOf("copyToDevice 192")
+                    < driver.calls.indexOf("launch " + driver.launches.get(0).kernel()));
             backend.readFloats(y);
             assertEquals(1, driver.count("synchronise"));
         }
@@ -84,11 +91,16 @@ class CudaBackendTest {
                 Tensor x = tensor(backend, DataType.F32, 8)) {
             backend.activation(Activation.RELU, x, x);
             int from = driver.calls.size();
-            assertEquals(RecordingDriver.SECONDS_BETWEEN, backend.seconds(() -> backend.activation(Activation.RELU, x, x)));
+            assertEquals(
+                    RecordingDriver.SECONDS_BETWEEN, backend.seconds(() -> backend.activation(Activation.RELU, x, x)));
             List<String> calls = driver.calls.subList(from, driver.calls.size());
-            List<String> order = calls.stream().filter(c -> c.matches("record|launch .*|secondsBetween")).map(c -> c.split(" ")[0]).toList();
+            List<String> order = calls.stream()
+                    .filter(c -> c.matches("record|launch .*|secondsBetween"))
+                    .map(c -> c.split(" ")[0])
+                    .toList();
             assertEquals(List.of("record", "launch", "record", "secondsBetween"), order);
-            assertEquals(0, calls.stream().filter(c -> c.startsWith("synchronise")).count());
+            assertEquals(
+                    0, calls.stream().filter(c -> c.startsWith("synchronise")).count());
             assertEquals(2, calls.stream().filter("destroyEvent"::equals).count());
         }
     }
@@ -126,7 +138,8 @@ class CudaBackendTest {
                 Tensor g = tensor(backend, DataType.F32, 10);
                 Tensor m = tensor(backend, DataType.F32, 10)) {
             backend.update(OptimizerRule.sgd(0.9), 1, List.of(new OptimizerSlot(p, g, m, null, 0.1, 0)));
-            assertEquals(List.of("ec_optimizer_norm", "ec_optimizer_step"),
+            assertEquals(
+                    List.of("ec_optimizer_norm", "ec_optimizer_step"),
                     driver.launches.stream().map(RecordingDriver.Launch::kernel).toList());
             assertEquals(0, driver.count("synchronise"));
         }
@@ -142,8 +155,12 @@ class CudaBackendTest {
                 Tensor m = tensor(backend, DataType.F32, count)) {
             long before = backend.liveBytes();
             backend.optimizerStep(OptimizerRule.sgd(0.9), 1, List.of(new OptimizerSlot(p, g, m, null, 0.1, 0)));
-            long table = driver.calls.stream().filter(c -> c.startsWith("allocate ")).mapToLong(c -> Long.parseLong(c.substring(9)))
-                    .filter(bytes -> bytes > 16L * (count / 2048) && bytes < 17L * (count / 2048)).findFirst().orElseThrow();
+            long table = driver.calls.stream()
+                    .filter(c -> c.startsWith("allocate "))
+                    .mapToLong(c -> Long.parseLong(c.substring(9)))
+                    .filter(bytes -> bytes > 16L * (count / 2048) && bytes < 17L * (count / 2048))
+                    .findFirst()
+                    .orElseThrow();
             assertEquals((table + PinnedRing.HALF - 1) / PinnedRing.HALF, driver.count("copyToDevice"), "pieces");
             assertEquals(1, driver.count("free"), "the table");
             assertTrue(driver.calls.lastIndexOf("free") > driver.calls.lastIndexOf("launch ec_optimizer_step"));
@@ -156,8 +173,11 @@ class CudaBackendTest {
         try (CudaBackend backend = open();
                 Tensor x = tensor(backend, DataType.F64, 4)) {
             for (org.junit.jupiter.api.function.Executable use : List.<org.junit.jupiter.api.function.Executable>of(
-                    () -> backend.activation(Activation.RELU, x, x), () -> backend.readDoubles(x), () -> backend.fill(x, 1))) {
-                String message = assertThrows(IllegalArgumentException.class, use).getMessage();
+                    () -> backend.activation(Activation.RELU, x, x),
+                    () -> backend.readDoubles(x),
+                    () -> backend.fill(x, 1))) {
+                String message =
+                        assertThrows(IllegalArgumentException.class, use).getMessage();
                 assertTrue(message.contains("F64") && message.contains("CPU"), message);
             }
             assertEquals(0, driver.launches.size());
@@ -172,8 +192,16 @@ class CudaBackendTest {
         Tensor x = tensor(backend, DataType.F32, 1, 4, 4, 3);
         Tensor y = tensor(backend, DataType.F32, 1, 2, 2, 3);
         backend.write(x, new float[48]);
-        backend.batchNormInference(x, y.slice(0, Shape.of(3)), y.slice(4, Shape.of(3)), null, Activation.NONE, 1e-5,
-                y.slice(8, Shape.of(3)), y.slice(4, Shape.of(3)), x);
+        backend.batchNormInference(
+                x,
+                y.slice(0, Shape.of(3)),
+                y.slice(4, Shape.of(3)),
+                null,
+                Activation.NONE,
+                1e-5,
+                y.slice(8, Shape.of(3)),
+                y.slice(4, Shape.of(3)),
+                x);
         backend.readLater(y);
         for (int i = 0; i < 3; i++) {
             backend.step("key", () -> {
@@ -187,7 +215,8 @@ class CudaBackendTest {
         backend.close();
         y.close();
         assertEquals(0, backend.liveBytes());
-        String message = assertThrows(IllegalStateException.class, () -> backend.fill(x, 0)).getMessage();
+        String message = assertThrows(IllegalStateException.class, () -> backend.fill(x, 0))
+                .getMessage();
         assertTrue(message.startsWith("use after close: "), message);
     }
 
@@ -201,7 +230,8 @@ class CudaBackendTest {
 
     @Test
     void aKernelOfAnotherParameterStructIsRefused() {
-        driver.manifest = driver.manifest.replaceFirst("(\"name\": \"ec_pool_forward_f32\"[^}]*\"parameterBytes\": )\\d+", "$17");
+        driver.manifest =
+                driver.manifest.replaceFirst("(\"name\": \"ec_pool_forward_f32\"[^}]*\"parameterBytes\": )\\d+", "$17");
         String message = assertThrows(MissingNative.class, this::open).getMessage();
         assertTrue(message.contains("ec_pool_forward_f32"), message);
     }
@@ -224,7 +254,8 @@ class CudaBackendTest {
                     "the first");
             first.start();
             assertTrue(inside.await(20, TimeUnit.SECONDS));
-            String message = assertThrows(IllegalStateException.class, () -> backend.fill(x, 0)).getMessage();
+            String message = assertThrows(IllegalStateException.class, () -> backend.fill(x, 0))
+                    .getMessage();
             assertTrue(message.contains("the first"), message);
             tried.countDown();
             first.join();
@@ -237,10 +268,18 @@ class CudaBackendTest {
     @Test
     void theLimitIsHardAndThePeakIsKept() {
         driver.free = 1000;
-        try (CudaBackend backend = CudaBackend.over(driver, CudaOptions.standard().withMemoryLimit(100_000))) {
+        try (CudaBackend backend =
+                CudaBackend.over(driver, CudaOptions.standard().withMemoryLimit(100_000))) {
             long first = backend.memory().allocate(60_000);
-            String message = assertThrows(OutOfDeviceMemory.class, () -> backend.memory().allocate(50_000)).getMessage();
-            for (String part : List.of("cuda:7", "50000 bytes", "limit is 100000 bytes", "tensors (60000 bytes)", "1000 bytes of the card's 2000")) {
+            String message = assertThrows(
+                            OutOfDeviceMemory.class, () -> backend.memory().allocate(50_000))
+                    .getMessage();
+            for (String part : List.of(
+                    "cuda:7",
+                    "50000 bytes",
+                    "limit is 100000 bytes",
+                    "tensors (60000 bytes)",
+                    "1000 bytes of the card's 2000")) {
                 assertTrue(message.contains(part), message);
             }
             backend.memory().free(first, 60_000);
@@ -267,8 +306,10 @@ class CudaBackendTest {
         for (long limit : new long[] {0, 5000}) {
             RecordingDriver card = new RecordingDriver();
             card.free = limit == 0 ? 5000 : 1 << 30;
-            try (Device device = Device.over(CudaBackend.over(card, CudaOptions.standard().withMemoryLimit(limit)), DataType.F32)) {
-                String message = assertThrows(InvalidInput.class, () -> training.run(device, data)).getMessage();
+            try (Device device =
+                    Device.over(CudaBackend.over(card, CudaOptions.standard().withMemoryLimit(limit)), DataType.F32)) {
+                String message = assertThrows(InvalidInput.class, () -> training.run(device, data))
+                        .getMessage();
                 assertEquals(limit > 0, message.endsWith(", or a larger --gpu-memory"), message);
             }
         }
@@ -291,7 +332,8 @@ class CudaBackendTest {
             tensor(backend, DataType.F32, 100).close();
             assertEquals(0, driver.count("trim"));
             backend.trim();
-            assertEquals(List.of("synchronise", "trim"), driver.calls.subList(driver.calls.size() - 2, driver.calls.size()));
+            assertEquals(
+                    List.of("synchronise", "trim"), driver.calls.subList(driver.calls.size() - 2, driver.calls.size()));
         }
     }
 
@@ -327,7 +369,9 @@ class CudaBackendTest {
                 fresh.failAllocation(0, 0);
                 work(backend);
             }
-            assertTrue(fresh.everythingGivenBack(), "allocation " + n + ": " + fresh.device + " " + fresh.pinned + " " + fresh.handles);
+            assertTrue(
+                    fresh.everythingGivenBack(),
+                    "allocation " + n + ": " + fresh.device + " " + fresh.pinned + " " + fresh.handles);
         }
         assertTrue(failed >= 4, "tensors, workspace, table and recording each fail once; seen: " + failed);
     }
@@ -392,7 +436,10 @@ class CudaBackendTest {
         }
         EffconvException e = CudaFailure.FATAL.exception("cuda:0", "cuLaunchKernel", "2 blocks", 719);
         assertInstanceOf(DeviceLost.class, e);
-        assertTrue(e.getMessage().contains("CUDA_ERROR_LAUNCH_FAILED (719)") && e.getMessage().contains("restarted"), e.getMessage());
+        assertTrue(
+                e.getMessage().contains("CUDA_ERROR_LAUNCH_FAILED (719)")
+                        && e.getMessage().contains("restarted"),
+                e.getMessage());
     }
 
     /** JCuda's pointer classes load without its native library, and give back the numbers they were made of. */

@@ -29,7 +29,8 @@ class CudaProbeTest {
         int driver = 13000;
         List<Card> cards = List.of(H200, OLD);
         DeviceCode code = CODE;
-        Map<String, String> libraries = Map.of("libcudnn.so.9", "/usr/lib/libcudnn.so.9.19.0", "libcublas.so.13", "/usr/lib/libcublas.so.13.1.0");
+        Map<String, String> libraries = Map.of(
+                "libcudnn.so.9", "/usr/lib/libcudnn.so.9.19.0", "libcublas.so.13", "/usr/lib/libcublas.so.13.1.0");
 
         @Override
         public Optional<String> driverLibraryFailure() {
@@ -70,7 +71,9 @@ class CudaProbeTest {
 
         @Override
         public Optional<String> cudnnBindingFailure() {
-            assertTrue(libraries.containsKey("libcudnn.so.9") && libraries.containsKey("libcublas.so.13"), "the binding needs the libraries");
+            assertTrue(
+                    libraries.containsKey("libcudnn.so.9") && libraries.containsKey("libcublas.so.13"),
+                    "the binding needs the libraries");
             return Optional.ofNullable(cudnnBindingFailure);
         }
 
@@ -106,8 +109,12 @@ class CudaProbeTest {
         assertEquals(Optional.empty(), probe.problem(new CudaOptions(0, 20L << 30, ConvolutionChoice.CUDNN, true)));
         assertEquals(List.of(H200, OLD), probe.cards());
         String text = probe.lines().stream().map(l -> l.what() + " " + l.text()).collect(Collectors.joining("\n"));
-        for (String part : List.of("cuda driver for CUDA 13.0", "cuda:0 NVIDIA H200, compute capability 9.0, 150.0 GiB\n", "libcudnn.so.9.19.0",
-                "cuda:1 Tesla V100-SXM2-16GB, compute capability 7.0, 16.0 GiB; not usable: there is no device code for this card", "sm_75, sm_80",
+        for (String part : List.of(
+                "cuda driver for CUDA 13.0",
+                "cuda:0 NVIDIA H200, compute capability 9.0, 150.0 GiB\n",
+                "libcudnn.so.9.19.0",
+                "cuda:1 Tesla V100-SXM2-16GB, compute capability 7.0, 16.0 GiB; not usable: there is no device code for this card",
+                "sm_75, sm_80",
                 "libcublas.so.13.1.0")) {
             assertTrue(text.contains(part), text);
         }
@@ -116,7 +123,12 @@ class CudaProbeTest {
     @Test
     void noDriver() {
         machine.driverFailure = "libcuda.so.1: cannot open shared object file: No such file or directory";
-        check(card(0), Kind.NO_DRIVER, EffconvException.MissingNative.class, "cannot open shared object file", "install the driver");
+        check(
+                card(0),
+                Kind.NO_DRIVER,
+                EffconvException.MissingNative.class,
+                "cannot open shared object file",
+                "install the driver");
         assertEquals(List.of(), new CudaProbe(machine).cards());
     }
 
@@ -138,32 +150,63 @@ class CudaProbeTest {
     @Test
     void aDriverThatDoesNotStart() {
         machine.initialised = "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH";
-        check(card(0), Kind.DRIVER_FAILED, EffconvException.MissingNative.class, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "restart");
+        check(
+                card(0),
+                Kind.DRIVER_FAILED,
+                EffconvException.MissingNative.class,
+                "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH",
+                "restart");
     }
 
     @Test
     void aDriverTooOldForTheFatbins() {
         machine.driver = 12080;
-        check(card(0), Kind.DRIVER_TOO_OLD, EffconvException.MissingNative.class, "a driver for CUDA 12.8", "one for CUDA 13.0 or newer", "PTX");
+        check(
+                card(0),
+                Kind.DRIVER_TOO_OLD,
+                EffconvException.MissingNative.class,
+                "a driver for CUDA 12.8",
+                "one for CUDA 13.0 or newer",
+                "PTX");
         machine.driver = 13000;
         machine.code = new DeviceCode("0.1.0", 13010, CODE.targets(), 120);
-        assertEquals(Optional.empty(), new CudaProbe(machine).problem(card(0)), "drivers take all toolkits of their major version");
+        assertEquals(
+                Optional.empty(),
+                new CudaProbe(machine).problem(card(0)),
+                "drivers take all toolkits of their major version");
     }
 
     @Test
     void noDeviceCode() {
         machine.code = null;
-        check(card(0), Kind.NO_DEVICE_CODE, EffconvException.MissingNative.class, "kernels.json", "linux-x86_64-cuda13", "mvn -Pcuda");
+        check(
+                card(0),
+                Kind.NO_DEVICE_CODE,
+                EffconvException.MissingNative.class,
+                "kernels.json",
+                "linux-x86_64-cuda13",
+                "mvn -Pcuda");
     }
 
     @Test
     void noSuchCard() {
-        check(card(2), Kind.NO_SUCH_CARD, EffconvException.InvalidInput.class, "no card 2 among 2", "0 to 1", "effconv info");
+        check(
+                card(2),
+                Kind.NO_SUCH_CARD,
+                EffconvException.InvalidInput.class,
+                "no card 2 among 2",
+                "0 to 1",
+                "effconv info");
     }
 
     @Test
     void noKernelImageForTheCard() {
-        check(card(1), Kind.NO_KERNEL_IMAGE, EffconvException.MissingNative.class, "Tesla V100-SXM2-16GB, compute capability 7.0", "sm_75");
+        check(
+                card(1),
+                Kind.NO_KERNEL_IMAGE,
+                EffconvException.MissingNative.class,
+                "Tesla V100-SXM2-16GB, compute capability 7.0",
+                "sm_75");
     }
 
     @Test
@@ -180,48 +223,77 @@ class CudaProbeTest {
     void cudnnIsNeededOnlyWhereItIsAskedFor() {
         String wayOut = "or leave convolutions to the project's kernels with --conv own";
         machine.libraries = Map.of("libcublas.so.13", "x");
-        checkForced(Kind.NO_CUDNN, "cuDNN is missing: found no loadable libcudnn.so.9; needed: libcudnn.so.9 (cuDNN 9) where the dynamic linker"
-                + " finds it; way out: install cuDNN 9 for CUDA 13, " + wayOut);
+        checkForced(
+                Kind.NO_CUDNN,
+                "cuDNN is missing: found no loadable libcudnn.so.9; needed: libcudnn.so.9 (cuDNN 9) where the dynamic linker"
+                        + " finds it; way out: install cuDNN 9 for CUDA 13, " + wayOut);
         assertEquals(Optional.empty(), new CudaProbe(machine).problem(card(0)));
         machine.libraries = Map.of("libcublas.so.13", "x", "libcudnn.so.8", "y");
-        checkForced(Kind.WRONG_CUDNN, "cuDNN is of another major version: found libcudnn.so.8 (cuDNN 8); needed: libcudnn.so.9 (cuDNN 9) where"
-                + " the dynamic linker finds it; way out: install cuDNN 9 for CUDA 13, " + wayOut);
+        checkForced(
+                Kind.WRONG_CUDNN,
+                "cuDNN is of another major version: found libcudnn.so.8 (cuDNN 8); needed: libcudnn.so.9 (cuDNN 9) where"
+                        + " the dynamic linker finds it; way out: install cuDNN 9 for CUDA 13, " + wayOut);
         machine.libraries = Map.of("libcudnn.so.9", "x");
-        checkForced(Kind.NO_CUBLAS, "cuBLAS, which cuDNN needs, is missing: found no loadable libcublas.so.13; needed: libcublas.so.13 (CUDA 13)"
-                + " where the dynamic linker finds it; way out: install cuBLAS of CUDA 13, " + wayOut);
+        checkForced(
+                Kind.NO_CUBLAS,
+                "cuBLAS, which cuDNN needs, is missing: found no loadable libcublas.so.13; needed: libcublas.so.13 (CUDA 13)"
+                        + " where the dynamic linker finds it; way out: install cuBLAS of CUDA 13, " + wayOut);
         machine.libraries = Map.of("libcudnn.so.9", "x", "libcublas.so.13", "y");
         machine.cudnnBindingFailure = "no class org.bytedeco.cuda.global.cudnn on the class path";
-        checkForced(Kind.NO_CUDNN_BINDING, "cuDNN cannot be reached from Java: found no class org.bytedeco.cuda.global.cudnn on the class path;"
-                + " needed: the jar org.bytedeco:cuda:13.1-9.19-1.5.13 and the one with its natives (classifier linux-x86_64) on the class path;"
-                + " way out: add both, " + wayOut);
+        checkForced(
+                Kind.NO_CUDNN_BINDING,
+                "cuDNN cannot be reached from Java: found no class org.bytedeco.cuda.global.cudnn on the class path;"
+                        + " needed: the jar org.bytedeco:cuda:13.1-9.19-1.5.13 and the one with its natives (classifier linux-x86_64) on the class path;"
+                        + " way out: add both, " + wayOut);
         assertEquals(Optional.empty(), new CudaProbe(machine).problem(card(0)));
     }
 
     private void checkForced(Kind kind, String message) {
         CudaOptions forced = new CudaOptions(0, 0, ConvolutionChoice.CUDNN, true);
         check(forced, kind, EffconvException.MissingNative.class);
-        assertEquals("device 'cuda:0': " + message, new CudaProbe(machine).problem(forced).orElseThrow().exception("cuda:0").getMessage());
+        assertEquals(
+                "device 'cuda:0': " + message,
+                new CudaProbe(machine)
+                        .problem(forced)
+                        .orElseThrow()
+                        .exception("cuda:0")
+                        .getMessage());
         assertTrue(line("cuDNN").endsWith("; the project's own kernels do its work"), line("cuDNN"));
     }
 
     private String line(String what) {
-        return new CudaProbe(machine).lines().stream().filter(l -> l.what().equals(what)).findFirst().orElseThrow().text();
+        return new CudaProbe(machine)
+                .lines().stream()
+                        .filter(l -> l.what().equals(what))
+                        .findFirst()
+                        .orElseThrow()
+                        .text();
     }
 
     @Test
     void theLineOfInfoSaysWhatCudnnIsUsedFor() {
-        assertEquals("/usr/lib/libcudnn.so.9.19.0; used with --conv cudnn alone: this path has never run on a card", line("cuDNN"));
+        assertEquals(
+                "/usr/lib/libcudnn.so.9.19.0; used with --conv cudnn alone: this path has never run on a card",
+                line("cuDNN"));
         machine.libraries = Map.of("libcublas.so.13", "x", "libcudnn.so.8", "y");
-        assertEquals("cuDNN is of another major version (libcudnn.so.8 (cuDNN 8)); the project's own kernels do its work", line("cuDNN"));
+        assertEquals(
+                "cuDNN is of another major version (libcudnn.so.8 (cuDNN 8)); the project's own kernels do its work",
+                line("cuDNN"));
         machine.libraries = Map.of();
-        assertEquals("cuDNN is missing (no loadable libcudnn.so.9); the project's own kernels do its work", line("cuDNN"));
+        assertEquals(
+                "cuDNN is missing (no loadable libcudnn.so.9); the project's own kernels do its work", line("cuDNN"));
         assertEquals("no loadable libcublas.so.13; only cuDNN needs it", line("cuBLAS"));
     }
 
     @Test
     void lessMemoryThanTheLimitAsksFor() {
-        check(new CudaOptions(0, 200L << 30, ConvolutionChoice.AUTO, true), Kind.OUT_OF_MEMORY, EffconvException.OutOfDeviceMemory.class,
-                "150.0 GiB on NVIDIA H200", "200.0 GiB", "--gpu-memory");
+        check(
+                new CudaOptions(0, 200L << 30, ConvolutionChoice.AUTO, true),
+                Kind.OUT_OF_MEMORY,
+                EffconvException.OutOfDeviceMemory.class,
+                "150.0 GiB on NVIDIA H200",
+                "200.0 GiB",
+                "--gpu-memory");
     }
 
     @Test

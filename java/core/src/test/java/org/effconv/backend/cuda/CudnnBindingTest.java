@@ -31,8 +31,13 @@ class CudnnBindingTest {
     }
 
     private static String presetJar() throws ReflectiveOperationException {
-        return Path.of(Class.forName("org.bytedeco.cuda.presets.cudnn").getProtectionDomain().getCodeSource().getLocation().getPath())
-                .getFileName().toString();
+        return Path.of(Class.forName("org.bytedeco.cuda.presets.cudnn")
+                        .getProtectionDomain()
+                        .getCodeSource()
+                        .getLocation()
+                        .getPath())
+                .getFileName()
+                .toString();
     }
 
     @Test
@@ -40,18 +45,23 @@ class CudnnBindingTest {
         try (URLClassLoader loader = without(presetJar());
                 Stream<Path> files = Files.walk(CLASSES.resolve("org/effconv/backend/cuda"))) {
             for (Path file : files.filter(f -> f.toString().endsWith(".class")).toList()) {
-                String name = CLASSES.relativize(file).toString().replace(".class", "").replace('/', '.');
+                String name = CLASSES.relativize(file)
+                        .toString()
+                        .replace(".class", "")
+                        .replace('/', '.');
                 if (!name.matches("org\\.effconv\\.backend\\.cuda\\.(Cudnn|Cublas)Library.*")) {
                     Class<?> loaded = Class.forName(name, true, loader); // verified and initialised
                     assertSame(loader, loaded.getClassLoader());
                     loaded.getDeclaredMethods();
                 }
             }
-            var failure = Class.forName("org.effconv.backend.cuda.CudnnBinding", true, loader).getDeclaredMethod("failure");
+            var failure = Class.forName("org.effconv.backend.cuda.CudnnBinding", true, loader)
+                    .getDeclaredMethod("failure");
             failure.setAccessible(true);
             for (int i = 0; i < 2; i++) {
                 String said = ((Optional<?>) failure.invoke(null)).orElseThrow().toString();
-                assertTrue(said.matches("no class org\\.bytedeco\\.cuda\\.[a-z]+\\.[A-Za-z_]+ on the class path"), said);
+                assertTrue(
+                        said.matches("no class org\\.bytedeco\\.cuda\\.[a-z]+\\.[A-Za-z_]+ on the class path"), said);
             }
         }
     }
@@ -68,7 +78,8 @@ class CudnnBindingTest {
     void anotherMajorVersionIsRefusedWithBoth() {
         assertEquals(Optional.empty(), CudnnBinding.wrongMajor(91900));
         assertEquals(Optional.empty(), CudnnBinding.wrongMajor(90000));
-        assertEquals("the cuDNN that was loaded is 8.9.7, and org.bytedeco:cuda:13.1-9.19-1.5.13 needs cuDNN 9",
+        assertEquals(
+                "the cuDNN that was loaded is 8.9.7, and org.bytedeco:cuda:13.1-9.19-1.5.13 needs cuDNN 9",
                 CudnnBinding.wrongMajor(8907).orElseThrow());
         assertTrue(CudnnBinding.wrongMajor(100203).orElseThrow().contains("is 10.2.3,"));
         assertEquals("9.19.1", CudnnBinding.text(91901));
@@ -76,9 +87,17 @@ class CudnnBindingTest {
 
     @Test
     void thePresetNamedInMessagesIsTheOneCompiledWith() throws IOException {
-        URL location = org.bytedeco.cuda.presets.cudnn.class.getProtectionDomain().getCodeSource().getLocation();
+        URL location = org.bytedeco
+                .cuda
+                .presets
+                .cudnn
+                .class
+                .getProtectionDomain()
+                .getCodeSource()
+                .getLocation();
         try (JarFile jar = new JarFile(location.getPath())) {
-            assertEquals(CudnnBinding.PRESET, jar.getManifest().getMainAttributes().getValue("Implementation-Version"));
+            assertEquals(
+                    CudnnBinding.PRESET, jar.getManifest().getMainAttributes().getValue("Implementation-Version"));
         }
     }
 }

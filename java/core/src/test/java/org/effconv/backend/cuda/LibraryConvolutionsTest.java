@@ -61,17 +61,22 @@ class LibraryConvolutionsTest {
         backend.convolutionWeightGradient(c, x, y, w, bias);
     }
 
-    private List<Pass> passesOfTheLibrary(DataType type, Convolution c, int inputs, int outputs, int kernel, boolean withBias) {
+    private List<Pass> passesOfTheLibrary(
+            DataType type, Convolution c, int inputs, int outputs, int kernel, boolean withBias) {
         int from = library.runs.size();
         passes(type, c, inputs, outputs, kernel, withBias);
-        return library.runs.subList(from, library.runs.size()).stream().map(r -> r.request().pass()).toList();
+        return library.runs.subList(from, library.runs.size()).stream()
+                .map(r -> r.request().pass())
+                .toList();
     }
 
     // ---- who ----------------------------------------------------------------------------------------------------
 
     @Test
     void autoKeepsToOurKernelsUntilTheLibraryHasRunOnACard() {
-        assertFalse(ConvolutionTable.LIBRARY_HAS_RUN_ON_A_CARD, "then this test's twin below holds for the default, and docs/gpu-status.md says when");
+        assertFalse(
+                ConvolutionTable.LIBRARY_HAS_RUN_ON_A_CARD,
+                "then this test's twin below holds for the default, and docs/gpu-status.md says when");
         driver.library = library;
         for (ConvolutionChoice choice : new ConvolutionChoice[] {ConvolutionChoice.AUTO, ConvolutionChoice.OWN}) {
             RecordingDriver other = new RecordingDriver();
@@ -121,18 +126,27 @@ class LibraryConvolutionsTest {
         List<Pass> all = List.of(Pass.FORWARD, Pass.DATA_GRADIENT, Pass.WEIGHT_GRADIENT);
         assertEquals(all, passesOfTheLibrary(DataType.F32, new Convolution(2, 16), 16, 16, 5, true));
         assertEquals(all, passesOfTheLibrary(DataType.F32, null, 16, 10, 0, true));
-        assertEquals(List.of(Pass.FORWARD, Pass.DATA_GRADIENT), passesOfTheLibrary(DataType.BF16, Convolution.PLAIN, 16, 16, 3, false));
-        assertEquals(List.of(Pass.DATA_GRADIENT), passesOfTheLibrary(DataType.BF16, null, 16, 10, 0, true), "the bias would be rounded");
+        assertEquals(
+                List.of(Pass.FORWARD, Pass.DATA_GRADIENT),
+                passesOfTheLibrary(DataType.BF16, Convolution.PLAIN, 16, 16, 3, false));
+        assertEquals(
+                List.of(Pass.DATA_GRADIENT),
+                passesOfTheLibrary(DataType.BF16, null, 16, 10, 0, true),
+                "the bias would be rounded");
         assertEquals(all, passesOfTheLibrary(DataType.BF16, null, 16, 10, 0, false), "a product gives fp32 gradients");
         close();
     }
 
     @Test
     void tensorsThatDoNotFitAnIntAreOurs() {
-        ConvolutionRequest fits = new ConvolutionRequest(Pass.FORWARD, DataType.F32, 1, 1 << 15, (1 << 15) - 1, 2, 2, 1, 1, 1, false);
-        ConvolutionRequest large = new ConvolutionRequest(Pass.FORWARD, DataType.F32, 1, 1 << 15, 1 << 15, 2, 1, 1, 1, 1, false);
+        ConvolutionRequest fits =
+                new ConvolutionRequest(Pass.FORWARD, DataType.F32, 1, 1 << 15, (1 << 15) - 1, 2, 2, 1, 1, 1, false);
+        ConvolutionRequest large =
+                new ConvolutionRequest(Pass.FORWARD, DataType.F32, 1, 1 << 15, 1 << 15, 2, 1, 1, 1, 1, false);
         assertTrue(ConvolutionTable.notServed(fits).isEmpty());
-        assertEquals("a tensor of 2147483648 elements", ConvolutionTable.notServed(large).orElseThrow());
+        assertEquals(
+                "a tensor of 2147483648 elements",
+                ConvolutionTable.notServed(large).orElseThrow());
     }
 
     @Test
@@ -167,10 +181,32 @@ class LibraryConvolutionsTest {
         assertEquals(0, driver.count("synchronise"));
         long room = library.runs.get(0).workspace();
         assertEquals(1 << 20, driver.device.get(room), "the workspace grows by whole steps");
-        assertEquals(List.of(
-                new RecordingLibrary.Run(request(Pass.FORWARD, true), x.address(), w.address(), bias.address(), y.address(), room, false),
-                new RecordingLibrary.Run(request(Pass.DATA_GRADIENT, false), x.address(), w.address(), 0, y.address(), room, false),
-                new RecordingLibrary.Run(request(Pass.WEIGHT_GRADIENT, false), x.address(), w.address(), 0, y.address(), room, false)),
+        assertEquals(
+                List.of(
+                        new RecordingLibrary.Run(
+                                request(Pass.FORWARD, true),
+                                x.address(),
+                                w.address(),
+                                bias.address(),
+                                y.address(),
+                                room,
+                                false),
+                        new RecordingLibrary.Run(
+                                request(Pass.DATA_GRADIENT, false),
+                                x.address(),
+                                w.address(),
+                                0,
+                                y.address(),
+                                room,
+                                false),
+                        new RecordingLibrary.Run(
+                                request(Pass.WEIGHT_GRADIENT, false),
+                                x.address(),
+                                w.address(),
+                                0,
+                                y.address(),
+                                room,
+                                false)),
                 library.runs);
         assertEquals(3, backend.libraryPasses());
         long stream = library.stream;
@@ -192,11 +228,14 @@ class LibraryConvolutionsTest {
         Tensor w = tensor(DataType.F32, 4, 3, 3, 4);
         int from = driver.calls.size();
         backend.convolution(Convolution.PLAIN, x, w, null, x);
-        List<String> order = driver.calls.subList(from, driver.calls.size()).stream().filter(c -> c.matches("(launch|library).*")).toList();
+        List<String> order = driver.calls.subList(from, driver.calls.size()).stream()
+                .filter(c -> c.matches("(launch|library).*"))
+                .toList();
         assertEquals(List.of("launch ec_copy_to_bf16", "library FORWARD"), order);
         RecordingLibrary.Run run = library.runs.get(0);
         assertEquals(run.workspace() + 1024, run.w(), "aligned, and not where the library writes");
-        assertTrue(driver.launches.get(0).names(w.address()) && driver.launches.get(0).names(run.w()));
+        assertTrue(driver.launches.get(0).names(w.address())
+                && driver.launches.get(0).names(run.w()));
         close();
     }
 
@@ -227,7 +266,9 @@ class LibraryConvolutionsTest {
     void plansAreKeptThoseUsedLast() {
         open(ConvolutionChoice.CUDNN, false);
         Tensor w = tensor(DataType.F32, 1, 1);
-        List<Tensor> batches = IntStream.rangeClosed(1, LibraryConvolutions.MOST + 1).mapToObj(n -> tensor(DataType.F32, n, 1)).toList();
+        List<Tensor> batches = IntStream.rangeClosed(1, LibraryConvolutions.MOST + 1)
+                .mapToObj(n -> tensor(DataType.F32, n, 1))
+                .toList();
         batches.forEach(x -> backend.linear(x, w, null, x));
         assertEquals(LibraryConvolutions.MOST + 1, library.planned.size());
         assertEquals(LibraryConvolutions.MOST, library.open.size());
@@ -254,7 +295,10 @@ class LibraryConvolutionsTest {
             });
         }
         assertEquals(1, library.planned.size());
-        assertEquals(List.of(false, true), library.runs.stream().map(RecordingLibrary.Run::captured).toList(), "the third was replayed");
+        assertEquals(
+                List.of(false, true),
+                library.runs.stream().map(RecordingLibrary.Run::captured).toList(),
+                "the third was replayed");
         assertEquals(library.runs.get(0).workspace(), library.runs.get(1).workspace());
         assertEquals(1, backend.recordedSteps());
         library.workspaceBytes = 3 << 20;
@@ -272,7 +316,12 @@ class LibraryConvolutionsTest {
         for (int i = 0; i < 2; i++) {
             boolean another = i == 1;
             backend.step("a", () -> {
-                backend.convolution(another ? Convolution.PLAIN : new Convolution(1, 1), x, another ? w.slice(0, Shape.of(4, 1, 1, 4)) : w, null, x);
+                backend.convolution(
+                        another ? Convolution.PLAIN : new Convolution(1, 1),
+                        x,
+                        another ? w.slice(0, Shape.of(4, 1, 1, 4)) : w,
+                        null,
+                        x);
                 return 0;
             });
         }
@@ -293,7 +342,8 @@ class LibraryConvolutionsTest {
         assertTrue(driver.everythingGivenBack());
 
         RecordingDriver other = new RecordingDriver();
-        try (CudaBackend auto = CudaBackend.over(other, CudaOptions.standard(), new ConvolutionTable(ConvolutionChoice.AUTO, true));
+        try (CudaBackend auto = CudaBackend.over(
+                        other, CudaOptions.standard(), new ConvolutionTable(ConvolutionChoice.AUTO, true));
                 Tensor x = Tensor.allocate(auto.memory(), DataType.F32, Shape.of(2, 2));
                 Tensor w = Tensor.allocate(auto.memory(), DataType.F32, Shape.of(2, 2))) {
             auto.linear(x, w, null, x);
@@ -329,7 +379,10 @@ class LibraryConvolutionsTest {
         CudnnLibrary.Candidate unable = new CudnnLibrary.Candidate(1, 3000, 1, 0);
         CudnnLibrary.Candidate good = new CudnnLibrary.Candidate(2, 0, 1, 3);
         CudnnLibrary.Candidate slower = new CudnnLibrary.Candidate(3, 0, 1, 3);
-        assertEquals(good, CudnnLibrary.firstDeterministic(List.of(random, unable, good, slower)).orElseThrow());
+        assertEquals(
+                good,
+                CudnnLibrary.firstDeterministic(List.of(random, unable, good, slower))
+                        .orElseThrow());
         assertTrue(CudnnLibrary.firstDeterministic(List.of(random, unable)).isEmpty());
     }
 }

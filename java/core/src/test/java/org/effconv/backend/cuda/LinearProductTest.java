@@ -71,6 +71,8 @@ class LinearProductTest {
         assertFalse(new ConvolutionRequest(Pass.FORWARD, DataType.F32, 3, 2, 1, 4, 5, 1, 1, 1, false).isLinear());
         assertFalse(new ConvolutionRequest(Pass.FORWARD, DataType.F32, 3, 1, 1, 4, 5, 3, 1, 1, false).isLinear());
         assertFalse(new ConvolutionRequest(Pass.FORWARD, DataType.F32, 3, 1, 1, 4, 4, 1, 1, 2, false).isLinear());
-        assertEquals(Operand.W, LinearProduct.of(request(Pass.WEIGHT_GRADIENT, 1, 1, 1)).c());
+        assertEquals(
+                Operand.W,
+                LinearProduct.of(request(Pass.WEIGHT_GRADIENT, 1, 1, 1)).c());
     }
 }

@@ -19,12 +19,18 @@ import org.effconv.error.EffconvException.OutOfDeviceMemory;
 
 /**
  * A driver that computes nothing and writes down what it was asked for; it fails where a test says so. Device memory is
- * addresses alone, pinned memory is real, what comes from the card is zero,
- * unless a test wants another byte.
+ * addresses alone, pinned memory is real, what comes from the card is zero, unless a test wants another byte.
  */
 final class RecordingDriver implements Driver {
     /** A launch as it was asked for. */
-    record Launch(String kernel, long blocks, int threads, long sharedBytes, byte[] parameters, long stream, boolean captured) {
+    record Launch(
+            String kernel,
+            long blocks,
+            int threads,
+            long sharedBytes,
+            byte[] parameters,
+            long stream,
+            boolean captured) {
         /** Whether the parameter struct holds this address. */
         boolean names(long address) {
             ByteBuffer bytes = ByteBuffer.wrap(parameters).order(ByteOrder.nativeOrder());
@@ -64,12 +70,18 @@ final class RecordingDriver implements Driver {
     int comes; // every byte that comes from the card
 
     static String validManifest() {
-        StringBuilder json = new StringBuilder("{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"sources\": \""
-                + ec_kernel_sources().getString() + "\", \"kernels\": [");
+        StringBuilder json = new StringBuilder(
+                "{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"sources\": \""
+                        + ec_kernel_sources().getString() + "\", \"kernels\": [");
         for (int k = 0; k < ec_kernel_count(); k++) {
-            json.append(k == 0 ? "\n" : ",\n").append("{\"name\": \"").append(ec_kernel_name(k).getString()).append("\", \"module\": \"")
-                    .append(ec_kernel_family(k).getString()).append(".fatbin\", \"parameterBytes\": ")
-                    .append(ec_kernel_parameter_bytes(k)).append('}');
+            json.append(k == 0 ? "\n" : ",\n")
+                    .append("{\"name\": \"")
+                    .append(ec_kernel_name(k).getString())
+                    .append("\", \"module\": \"")
+                    .append(ec_kernel_family(k).getString())
+                    .append(".fatbin\", \"parameterBytes\": ")
+                    .append(ec_kernel_parameter_bytes(k))
+                    .append('}');
         }
         return json.append("]}").toString();
     }
@@ -87,7 +99,9 @@ final class RecordingDriver implements Driver {
 
     /** How often a call was made. */
     long count(String call) {
-        return calls.stream().filter(c -> c.equals(call) || c.startsWith(call + " ")).count();
+        return calls.stream()
+                .filter(c -> c.equals(call) || c.startsWith(call + " "))
+                .count();
     }
 
     /** Loses the card from here on. */
@@ -316,7 +330,14 @@ final class RecordingDriver implements Driver {
     }
 
     @Override
-    public void launch(long function, long blocks, int threads, long sharedBytes, long parameters, long parameterBytes, long stream) {
+    public void launch(
+            long function,
+            long blocks,
+            int threads,
+            long sharedBytes,
+            long parameters,
+            long parameterBytes,
+            long stream) {
         String kernel = functions.get((int) function - 1);
         note("launch " + kernel);
         if (failingLaunch > 0 && --failingLaunch == 0) {

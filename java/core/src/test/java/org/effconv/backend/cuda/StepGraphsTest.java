@@ -192,12 +192,19 @@ class StepGraphsTest {
                 Tensor draws = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(1, 3))) {
             for (int i = 0; i < 5; i++) {
                 backend.step("a", () -> {
-                    backend.augment(images, draws, new float[] {1, 2, 3, 4}, new float[] {1, 1, 1, 1}, x.view(Shape.of(1, 4, 4, 4)));
+                    backend.augment(
+                            images,
+                            draws,
+                            new float[] {1, 2, 3, 4},
+                            new float[] {1, 1, 1, 1},
+                            x.view(Shape.of(1, 4, 4, 4)));
                     return bodies.incrementAndGet();
                 });
             }
         }
-        assertEquals(2, driver.calls.stream().filter(c -> c.startsWith("copyToDevice")).count());
+        assertEquals(
+                2,
+                driver.calls.stream().filter(c -> c.startsWith("copyToDevice")).count());
         assertNotEquals(0, driver.launches.size());
     }
 
@@ -209,7 +216,12 @@ class StepGraphsTest {
             for (int i = 0; i < 3; i++) {
                 driver.failingCopies = i == 1 ? 1 : 0;
                 assertNotNull(backend.step("a", () -> {
-                    backend.augment(images, draws, new float[] {1, 2, 3, 4}, new float[] {1, 1, 1, 1}, x.view(Shape.of(1, 4, 4, 4)));
+                    backend.augment(
+                            images,
+                            draws,
+                            new float[] {1, 2, 3, 4},
+                            new float[] {1, 1, 1, 1},
+                            x.view(Shape.of(1, 4, 4, 4)));
                     return bodies.incrementAndGet();
                 }));
                 assertEquals(i == 2 ? 1 : 0, driver.count("launchGraph"));
@@ -236,9 +248,11 @@ class StepGraphsTest {
     @Test
     void aBodyThatThrowsLeavesNoCaptureBehind() {
         step("a");
-        assertThrows(IllegalArgumentException.class, () -> backend.step("a", () -> {
-            throw new IllegalArgumentException("no");
-        }));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> backend.step("a", () -> {
+                    throw new IllegalArgumentException("no");
+                }));
         assertEquals(1, driver.count("abandonCapture"));
         backend.fill(x, 0);
         assertEquals(2, step("a"));

@@ -40,7 +40,10 @@ class HeldGridsTest {
         assertTrue(choice.shared());
         assertArrayEquals(new int[] {GRID.grid(0, 7.2), GRID.grid(1, 14.4)}, choice.grids());
         for (double drawn = 3.2; drawn <= 7.2; drawn += 0.1) {
-            assertArrayEquals(choice.grids(), grids.next(new double[] {5.2, 12.4}, new double[] {drawn, 12.4}, REACH, GRID).grids());
+            assertArrayEquals(
+                    choice.grids(),
+                    grids.next(new double[] {5.2, 12.4}, new double[] {drawn, 12.4}, REACH, GRID)
+                            .grids());
         }
     }
 
@@ -61,7 +64,8 @@ class HeldGridsTest {
 
     /** At the standard spread, around uniform sizes: a claim of the architecture's description. */
     @ParameterizedTest
-    @CsvSource({"cnn6, 3", "cnn6, 5", "resnet20, 3", "resnet20, 5", "dwnet, 3", "dwnet, 5", "flexnet7, 3", "flexnet7, 5"})
+    @CsvSource({"cnn6, 3", "cnn6, 5", "resnet20, 3", "resnet20, 5", "dwnet, 3", "dwnet, 5", "flexnet7, 3", "flexnet7, 5"
+    })
     void mostStepsOfASearchCanBeRepeated(String architecture, double k) {
         try (Backend backend = CpuBackend.open(1)) {
             Cost cost = Cost.parameters(backend, SmallSearch.plan(architecture, 32, 32, 3, 10));
@@ -82,8 +86,19 @@ class HeldGridsTest {
         int shared = 0;
         for (int step = 0; step < steps; step++) {
             double[] drawn = draws.drawn(v, step, support == Support.SIGNAL);
-            shared += held.next(v, drawn, reach, (l, size) ->
-                    backend.supportGrid(MaskKind.RAMP, DataType.F32, size, cost.layers().get(l).kmax(), support)).shared() ? 1 : 0;
+            shared += held.next(
+                                    v,
+                                    drawn,
+                                    reach,
+                                    (l, size) -> backend.supportGrid(
+                                            MaskKind.RAMP,
+                                            DataType.F32,
+                                            size,
+                                            cost.layers().get(l).kmax(),
+                                            support))
+                            .shared()
+                    ? 1
+                    : 0;
         }
         return (double) shared / steps;
     }
@@ -100,7 +115,9 @@ class HeldGridsTest {
     @Test
     void heldGridsThatMultiplyTheWorkAreNotTaken() {
         double[] sizes = {5, 5};
-        assertFalse(grids.next(sizes, new double[] {5, 1.5}, REACH, GRID).shared(), "the layer with most of the work draws a small kernel");
+        assertFalse(
+                grids.next(sizes, new double[] {5, 1.5}, REACH, GRID).shared(),
+                "the layer with most of the work draws a small kernel");
         assertTrue(grids.next(sizes, new double[] {1.5, 5}, REACH, GRID).shared());
     }
 }

@@ -27,7 +27,12 @@ class LateSizesTest {
     private static final int MOVING_FROM = 12;
 
     private static SearchSettings settings() {
-        return SearchSettings.standard().change().closing(0).features(5).hidden(6).build();
+        return SearchSettings.standard()
+                .change()
+                .closing(0)
+                .features(5)
+                .hidden(6)
+                .build();
     }
 
     /** A step's sizes, and the gradient that it left. */
@@ -72,9 +77,13 @@ class LateSizesTest {
     void aBrokenPredictorEndsTheSearchOnceItsSizesAreIn() {
         try (SmallSearch search = late()) {
             steps(search, 0, MOVING_FROM);
-            Parameter w = search.weights.parameters().stream().filter(p -> p.name().equals("size/w")).findFirst().orElseThrow();
+            Parameter w = search.weights.parameters().stream()
+                    .filter(p -> p.name().equals("size/w"))
+                    .findFirst()
+                    .orElseThrow();
             search.backend.fill(w.value(), Double.NaN);
-            String message = assertThrows(JobFailed.class, () -> steps(search, MOVING_FROM, STEPS)).getMessage();
+            String message = assertThrows(JobFailed.class, () -> steps(search, MOVING_FROM, STEPS))
+                    .getMessage();
             assertTrue(message.startsWith("the predicted size of layer dense is NaN"), message);
         }
     }
@@ -94,7 +103,8 @@ class LateSizesTest {
         try (SmallSearch search = late()) {
             assertTrue(moves(STEPS - 2) && moves(STEPS - 1), "something is left open in the end");
             search.weights.withoutSizePredictor();
-            SteadySizes model = new SteadySizes(settings(), search.cost, search.cost.uniform(5), new double[] {5, 5, 5});
+            SteadySizes model =
+                    new SteadySizes(settings(), search.cost, search.cost.uniform(5), new double[] {5, 5, 5});
             List<Step> steps = steps(search, 0, STEPS);
             for (int i = 0; i < STEPS; i++) {
                 if (moves(i - 2)) {
@@ -117,14 +127,19 @@ class LateSizesTest {
             double[] start = {5, 5, 5};
             SteadySizes model = new SteadySizes(settings(), search.cost, search.cost.uniform(5), start);
             List<Step> steps = steps(search, 0, STEPS);
-            try (SizePredictor predictor = new SizePredictor(backend, DataType.F64, search.cost.layers(), start, false, new Random(7));
+            try (SizePredictor predictor = new SizePredictor(
+                            backend, DataType.F64, search.cost.layers(), start, false, new Random(7));
                     SizeFollower follower = new SizeFollower(backend, predictor)) {
                 for (int i = 0; i < STEPS; i++) {
                     if (moves(i - 3)) {
                         update(model, steps, i - 3);
                         follower.moveTo(model.sizes());
                     }
-                    assertArrayEquals(backend.readDoubles(follower.predict().v().value()), steps.get(i).sizes, 1e-12, "step " + i);
+                    assertArrayEquals(
+                            backend.readDoubles(follower.predict().v().value()),
+                            steps.get(i).sizes,
+                            1e-12,
+                            "step " + i);
                 }
             }
         }
@@ -132,7 +147,8 @@ class LateSizesTest {
 
     /** A range of budgets, and a predictor that follows it at once. */
     private static final class Range implements AutoCloseable {
-        final SmallSearch search = new SmallSearch(LateReading.of(CpuBackend.open(1)), DataType.F64, "any:k3..k7", settings());
+        final SmallSearch search =
+                new SmallSearch(LateReading.of(CpuBackend.open(1)), DataType.F64, "any:k3..k7", settings());
         final BudgetGrid grid = grid();
         final SizePredictor predictor = predictor();
         final SizeFollower follower = new SizeFollower(search.backend, predictor);
@@ -177,10 +193,17 @@ class LateSizesTest {
             double part = STEPS - MOVING_FROM;
             for (int i = 0; i < STEPS; i++) {
                 if (i - 3 >= MOVING_FROM) {
-                    range.update(i - 3, steps.get(i - 3).sizes, steps.get(i - 3).gradient, (i - 3 - MOVING_FROM) / part, part);
+                    range.update(
+                            i - 3,
+                            steps.get(i - 3).sizes,
+                            steps.get(i - 3).gradient,
+                            (i - 3 - MOVING_FROM) / part,
+                            part);
                 }
-                double[] expected = range.search.backend.readDoubles(range.predict(range.grid.budget(i)).v().value());
-                assertArrayEquals(expected, steps.get(i).sizes, 1e-3, "step " + i); // both begin that close to the starts
+                double[] expected = range.search.backend.readDoubles(
+                        range.predict(range.grid.budget(i)).v().value());
+                assertArrayEquals(
+                        expected, steps.get(i).sizes, 1e-3, "step " + i); // both begin that close to the starts
             }
         }
     }
@@ -190,7 +213,13 @@ class LateSizesTest {
         try (Range range = new Range();
                 SizePredictor predictor = range.predictor();
                 SizeFollower eager = new SizeFollower(range.search.backend, predictor);
-                LateSizes late = new LateSizes(range.search.backend, DataType.F64, range.search.cost.layers(), settings(), predictor, eager,
+                LateSizes late = new LateSizes(
+                        range.search.backend,
+                        DataType.F64,
+                        range.search.cost.layers(),
+                        settings(),
+                        predictor,
+                        eager,
                         range.grid())) {
             Backend backend = range.search.backend;
             double[] gradient = {-1, 0.5, 2};
@@ -203,7 +232,11 @@ class LateSizesTest {
                 late.prepare(i, sizes.get(i), sizes.get(i), true);
                 SizePredictor.Sizes expected = range.predict(range.grid.budget(i));
                 assertArrayEquals(backend.readDoubles(expected.v().value()), sizes.get(i), 1e-12, "sizes of step " + i);
-                assertArrayEquals(backend.readDoubles(expected.u()), backend.readDoubles(late.condition().u()), 1e-12, "states of step " + i);
+                assertArrayEquals(
+                        backend.readDoubles(expected.u()),
+                        backend.readDoubles(late.condition().u()),
+                        1e-12,
+                        "states of step " + i);
                 backend.write(late.gradient(), gradient);
                 late.afterStep(i / 30.0, 30);
             }
@@ -211,7 +244,8 @@ class LateSizesTest {
             for (int i = 21; i < 24; i++) {
                 range.update(i, sizes.get(i), gradient, i / 30.0, 30);
             }
-            double[] expected = backend.readDoubles(range.predict(range.grid.budget(24)).v().value());
+            double[] expected =
+                    backend.readDoubles(range.predict(range.grid.budget(24)).v().value());
             assertArrayEquals(expected, late.sizes(24), 1e-12, "nothing is left open");
         }
     }
@@ -223,7 +257,13 @@ class LateSizesTest {
         final double[] start = {5, 5, 5};
         final SizePredictor predictor = predictor();
         final SizeFollower eager = new SizeFollower(backend, predictor);
-        final LateSizes late = new LateSizes(backend, DataType.F64, search.cost.layers(), settings(), predictor, eager,
+        final LateSizes late = new LateSizes(
+                backend,
+                DataType.F64,
+                search.cost.layers(),
+                settings(),
+                predictor,
+                eager,
                 new SteadySizes(settings(), search.cost, search.cost.uniform(5), start));
 
         SizePredictor predictor() {
@@ -244,7 +284,8 @@ class LateSizesTest {
         try (Alone alone = new Alone();
                 SizePredictor predictor = alone.predictor();
                 SizeFollower follower = new SizeFollower(alone.backend, predictor)) {
-            SteadySizes model = new SteadySizes(settings(), alone.search.cost, alone.search.cost.uniform(5), alone.start);
+            SteadySizes model =
+                    new SteadySizes(settings(), alone.search.cost, alone.search.cost.uniform(5), alone.start);
             double[] gradient = {-1, 0.5, 2};
             List<double[]> sizes = new ArrayList<>();
             for (int i = 0; i < 8; i++) {
@@ -255,8 +296,12 @@ class LateSizesTest {
                 }
                 alone.late.prepare(i, sizes.get(i), sizes.get(i), true);
                 SizePredictor.Sizes expected = follower.predict();
-                assertArrayEquals(alone.backend.readDoubles(expected.v().value()), sizes.get(i), 1e-12, "sizes of step " + i);
-                assertArrayEquals(alone.backend.readDoubles(expected.u()), alone.backend.readDoubles(alone.late.condition().u()), 1e-12,
+                assertArrayEquals(
+                        alone.backend.readDoubles(expected.v().value()), sizes.get(i), 1e-12, "sizes of step " + i);
+                assertArrayEquals(
+                        alone.backend.readDoubles(expected.u()),
+                        alone.backend.readDoubles(alone.late.condition().u()),
+                        1e-12,
                         "states of step " + i);
                 alone.backend.write(alone.late.gradient(), gradient);
                 alone.late.afterStep(i / 20.0, 20);
@@ -308,8 +353,10 @@ class LateSizesTest {
             steps(second, 0, 5); // it has run before it is restored, and left a step open
             steps(second, MOVING_FROM, MOVING_FROM + 2);
             for (int i = 0; i < first.weights.parameters().size(); i++) {
-                second.backend.write(second.weights.parameters().get(i).value(),
-                        first.backend.readDoubles(first.weights.parameters().get(i).value()));
+                second.backend.write(
+                        second.weights.parameters().get(i).value(),
+                        first.backend.readDoubles(
+                                first.weights.parameters().get(i).value()));
             }
             second.weights.restore(first.weights.state());
             List<Step> expected = steps(first, 20, STEPS);
@@ -362,26 +409,33 @@ class LateSizesTest {
                 SmallSearch.Run own = plain.run(progress);
                 boolean larger = false;
                 for (int l = 0; l < 3; l++) {
-                    int there = late.weights.weights(held.tape(), l).value().shape().dim(1);
-                    int here = plain.weights.weights(own.tape(), l).value().shape().dim(1);
+                    int there =
+                            late.weights.weights(held.tape(), l).value().shape().dim(1);
+                    int here =
+                            plain.weights.weights(own.tape(), l).value().shape().dim(1);
                     assertTrue(there >= here, there + " below " + here);
                     larger |= there > here;
                 }
                 assertTrue(larger, "some grid is larger than this step's draw needs");
-                assertEquals(plain.backend.readDoubles(own.loss().value())[0], late.backend.readDoubles(held.loss().value())[0], 1e-12);
+                assertEquals(
+                        plain.backend.readDoubles(own.loss().value())[0],
+                        late.backend.readDoubles(held.loss().value())[0],
+                        1e-12);
                 held.tape().backward(held.loss());
                 own.tape().backward(own.loss());
                 for (int i = 0; i < plain.weights.parameters().size(); i++) {
                     Parameter p = plain.weights.parameters().get(i);
                     Parameter q = late.weights.parameters().get(i);
                     if (own.tape().gradient(p) != null) {
-                        assertArrayEquals(plain.backend.readDoubles(own.tape().gradient(p)),
-                                late.backend.readDoubles(held.tape().gradient(q)), 1e-12, p.name());
+                        assertArrayEquals(
+                                plain.backend.readDoubles(own.tape().gradient(p)),
+                                late.backend.readDoubles(held.tape().gradient(q)),
+                                1e-12,
+                                p.name());
                     }
                 }
                 if (step > MOVING_FROM) {
-                    assertArrayEquals(plain.weights.sizeGradient(),
-                            late.weights.sizeGradient(), 1e-12);
+                    assertArrayEquals(plain.weights.sizeGradient(), late.weights.sizeGradient(), 1e-12);
                 }
             }
         }

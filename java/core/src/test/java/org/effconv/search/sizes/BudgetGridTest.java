@@ -81,7 +81,11 @@ class BudgetGridTest {
             double[] v = answers.get(g);
             assertTrue(v[0] > v[1] + 1, g + ": " + Arrays.toString(v));
             for (int l = 0; l < v.length; l++) {
-                assertEquals(Math.log(alone[l]), Math.log(v[l]), 0.25, g + ": " + Arrays.toString(v) + " and alone " + Arrays.toString(alone));
+                assertEquals(
+                        Math.log(alone[l]),
+                        Math.log(v[l]),
+                        0.25,
+                        g + ": " + Arrays.toString(v) + " and alone " + Arrays.toString(alone));
             }
         }
     }
@@ -147,27 +151,40 @@ class BudgetGridTest {
             steps(second, 0, 77);
             third.loss(new Progress(3, STEPS)); // it has run before it is restored
             for (int i = 0; i < third.weights.parameters().size(); i++) {
-                third.backend.write(third.weights.parameters().get(i).value(),
-                        second.backend.readFloats(second.weights.parameters().get(i).value()));
+                third.backend.write(
+                        third.weights.parameters().get(i).value(),
+                        second.backend.readFloats(
+                                second.weights.parameters().get(i).value()));
             }
             third.weights.restore(second.weights.state());
             steps(third, 77, STEPS);
-            for (double target : new double[] {first.cost.uniform(3), 1.7 * first.cost.uniform(3), first.cost.uniform(7)}) {
-                assertArrayEquals(first.weights.path().at(target), third.weights.path().at(target), 0);
+            for (double target :
+                    new double[] {first.cost.uniform(3), 1.7 * first.cost.uniform(3), first.cost.uniform(7)}) {
+                assertArrayEquals(
+                        first.weights.path().at(target), third.weights.path().at(target), 0);
             }
             for (int i = 0; i < first.weights.parameters().size(); i++) {
-                assertArrayEquals(first.backend.readFloats(first.weights.parameters().get(i).value()),
-                        third.backend.readFloats(third.weights.parameters().get(i).value()), 0);
+                assertArrayEquals(
+                        first.backend.readFloats(
+                                first.weights.parameters().get(i).value()),
+                        third.backend.readFloats(
+                                third.weights.parameters().get(i).value()),
+                        0);
             }
         }
     }
 
     @Test
     void settingsThatARangeCannotHaveAreRefused() {
-        for (SearchSettings settings : List.of(small().change().ceiling(true).build(), small().change().start(5).build(),
+        for (SearchSettings settings : List.of(
+                small().change().ceiling(true).build(),
+                small().change().start(5).build(),
                 small().change().update(SearchSettings.Update.GRADIENT).build())) {
-            String message = assertThrows(InvalidInput.class,
-                    () -> new SynthesisedWeights(backend, DataType.F32, cost, BudgetRange.parse("any", "auto"), settings, 1)).getMessage();
+            String message = assertThrows(
+                            InvalidInput.class,
+                            () -> new SynthesisedWeights(
+                                    backend, DataType.F32, cost, BudgetRange.parse("any", "auto"), settings, 1))
+                    .getMessage();
             assertTrue(message.contains("expected neither"), message);
         }
     }

@@ -11,11 +11,17 @@ class SearchPartsTest {
     private static final long STEPS = 100;
 
     private static long moving(SearchParts parts) {
-        return LongStream.range(0, STEPS).filter(i -> parts.moving(new Progress(i, STEPS))).count();
+        return LongStream.range(0, STEPS)
+                .filter(i -> parts.moving(new Progress(i, STEPS)))
+                .count();
     }
 
     private static SearchSettings settings(double frozen, double closing) {
-        return SearchSettings.standard().change().frozen(frozen).closing(closing).build();
+        return SearchSettings.standard()
+                .change()
+                .frozen(frozen)
+                .closing(closing)
+                .build();
     }
 
     @Test

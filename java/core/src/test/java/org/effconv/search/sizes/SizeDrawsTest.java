@@ -35,7 +35,8 @@ class SizeDrawsTest {
     }
 
     private int grid(Cost cost, int l, double v) {
-        return backend.supportGrid(MaskKind.RAMP, DataType.F32, v, cost.layers().get(l).kmax(), Support.SIGNAL);
+        return backend.supportGrid(
+                MaskKind.RAMP, DataType.F32, v, cost.layers().get(l).kmax(), Support.SIGNAL);
     }
 
     private SizeDraws draws(Cost cost, boolean free) {
@@ -57,7 +58,14 @@ class SizeDrawsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"cnn6, 3, 1.68", "cnn6, 7, 1.29", "resnet20, 3, 1.66", "resnet20, 7, 1.33", "dwnet, 3, 1.14", "dwnet, 7, 1.16"})
+    @CsvSource({
+        "cnn6, 3, 1.68",
+        "cnn6, 7, 1.29",
+        "resnet20, 3, 1.66",
+        "resnet20, 7, 1.33",
+        "dwnet, 3, 1.14",
+        "dwnet, 7, 1.16"
+    })
     void whatIsDrawnMultipliesAboutAsMuchAsTheSizesThemselves(String architecture, double k, double learning) {
         Cost cost = cost(architecture);
         double[] v = SmallSearch.uniform(cost, k);
@@ -85,7 +93,11 @@ class SizeDrawsTest {
             }
             double all = Arrays.stream(mean).average().orElseThrow();
             for (int l = 0; l < v.length; l++) {
-                assertEquals(all, mean[l], learning ? 0.06 : 0.15, Arrays.toString(mean)); // odd ones: wide draws have larger means
+                assertEquals(
+                        all,
+                        mean[l],
+                        learning ? 0.06 : 0.15,
+                        Arrays.toString(mean)); // odd ones: wide draws have larger means
                 assertTrue(Math.sqrt(square[l]) > 0.22, "layer " + l + " hardly spreads: " + Math.sqrt(square[l]));
             }
         }
@@ -101,7 +113,8 @@ class SizeDrawsTest {
             double[] down = draws(cost, false).drawn(v, step + 1, true);
             double[] products = IntStream.range(0, v.length)
                     .filter(l -> inside(cost, l, up[l]) && inside(cost, l, down[l]))
-                    .mapToDouble(l -> up[l] * down[l]).toArray();
+                    .mapToDouble(l -> up[l] * down[l])
+                    .toArray();
             for (double product : products) {
                 assertEquals(products[0], product, 1e-9 * product); // one common factor each
                 compared++;

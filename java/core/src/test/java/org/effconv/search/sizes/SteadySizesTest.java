@@ -49,7 +49,11 @@ class SteadySizesTest {
     void holdsTheBudgetFromAStartOnItAndFindsTheWorthyLayer() {
         double target = cost.uniform(5);
         for (long seed = 0; seed < 5; seed++) {
-            SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, EqualCost.uniform(cost, target)));
+            SteadySizes steady = new SteadySizes(
+                    SearchSettings.standard(),
+                    cost,
+                    target,
+                    SmallSearch.uniform(cost, EqualCost.uniform(cost, target)));
             run(steady, 0, 250, 500, seed);
             assertEquals(target, cost.soft(steady.sizes()).total(), 1e-6 * target);
             run(steady, 250, 500, 500, seed);
@@ -61,12 +65,17 @@ class SteadySizesTest {
     /** Its running means would stay NaN, and the sizes where they are. */
     @Test
     void aGradientThatIsNoNumberEndsTheSearch() {
-        SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, cost.uniform(5), SmallSearch.uniform(cost, 5));
+        SteadySizes steady =
+                new SteadySizes(SearchSettings.standard(), cost, cost.uniform(5), SmallSearch.uniform(cost, 5));
         for (double broken : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
             double[] gradient = new double[n];
             gradient[1] = broken;
-            String message = assertThrows(JobFailed.class, () -> steady.update(steady.sizes(), gradient, 0.5, 100)).getMessage();
-            assertTrue(message.startsWith("the loss gradient by the size of layer " + cost.layers().get(1).name() + " is " + broken), message);
+            String message = assertThrows(JobFailed.class, () -> steady.update(steady.sizes(), gradient, 0.5, 100))
+                    .getMessage();
+            assertTrue(
+                    message.startsWith("the loss gradient by the size of layer "
+                            + cost.layers().get(1).name() + " is " + broken),
+                    message);
         }
     }
 
@@ -74,7 +83,8 @@ class SteadySizesTest {
     void aStartOffTheBudgetIsBroughtOntoItAtOnce() {
         double target = cost.uniform(5);
         for (double start : new double[] {1.5, 3.5, 7, 13}) {
-            SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, start));
+            SteadySizes steady =
+                    new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, start));
             assertArrayEquals(SmallSearch.uniform(cost, 5), steady.sizes(), 1e-9);
         }
     }
@@ -83,7 +93,12 @@ class SteadySizesTest {
     void aShortSearchDoesNotThrowSizesAbout() {
         double target = cost.uniform(5);
         for (long seed = 0; seed < 5; seed++) {
-            SteadySizes steady = run(new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, 5)), 0, 10, 10, seed);
+            SteadySizes steady = run(
+                    new SteadySizes(SearchSettings.standard(), cost, target, SmallSearch.uniform(cost, 5)),
+                    0,
+                    10,
+                    10,
+                    seed);
             for (double v : steady.sizes()) {
                 assertEquals(0, Math.log(v / 5), 0.7, Arrays.toString(steady.sizes()));
             }
@@ -92,7 +107,8 @@ class SteadySizesTest {
 
     @Test
     void aPriceShrinksLayersThatBeginAtTheirLargestSize() {
-        double[] largest = Arrays.stream(cost.plan().largestSizes()).asDoubleStream().toArray();
+        double[] largest =
+                Arrays.stream(cost.plan().largestSizes()).asDoubleStream().toArray();
         SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, Double.NaN, largest);
         double[] noise = new double[n];
         for (int step = 0; step < 200; step++) {
@@ -107,7 +123,8 @@ class SteadySizesTest {
 
     @Test
     void thePriceWaitsUntilSomethingIsLearned() {
-        double[] largest = Arrays.stream(cost.plan().largestSizes()).asDoubleStream().toArray();
+        double[] largest =
+                Arrays.stream(cost.plan().largestSizes()).asDoubleStream().toArray();
         for (double loss : new double[] {Math.log(2), 0.9 * Math.log(2), 0.1}) {
             SteadySizes steady = new SteadySizes(SearchSettings.standard(), cost, Double.NaN, largest);
             double[] noise = new double[n];
@@ -117,14 +134,17 @@ class SteadySizesTest {
                 steady.update(steady.sizes(), noise, step / 200.0, 200);
             }
             double shrunk = largest[0] - steady.sizes()[0];
-            assertTrue(loss == Math.log(2) ? shrunk < 2 : shrunk > 3, shrunk + " at a loss of " + loss); // noise alone: 1.3
+            assertTrue(
+                    loss == Math.log(2) ? shrunk < 2 : shrunk > 3,
+                    shrunk + " at a loss of " + loss); // noise alone: 1.3
         }
     }
 
     @Test
     void staysUnderACeiling() {
         double target = cost.uniform(5);
-        SearchSettings settings = SearchSettings.standard().change().ceiling(true).build();
+        SearchSettings settings =
+                SearchSettings.standard().change().ceiling(true).build();
         SteadySizes steady = run(new SteadySizes(settings, cost, target, SmallSearch.uniform(cost, 5)), 0, 300, 300, 1);
         assertTrue(cost.soft(steady.sizes()).total() <= target * (1 + 1e-6));
         assertTrue(cost.soft(steady.answer()).total() <= target * (1 + 1e-6));
@@ -132,7 +152,8 @@ class SteadySizesTest {
 
     @Test
     void aCeilingDoesNotPullTheAnswerUp() {
-        SearchSettings settings = SearchSettings.standard().change().ceiling(true).build();
+        SearchSettings settings =
+                SearchSettings.standard().change().ceiling(true).build();
         SteadySizes steady = new SteadySizes(settings, cost, cost.uniform(9), SmallSearch.uniform(cost, 9));
         double[] smaller = new double[n]; // the loss wants all layers smaller
         Arrays.fill(smaller, 1);

@@ -14,10 +14,10 @@ import org.effconv.backend.bridge.HostPointer;
 import org.effconv.error.EffconvException;
 
 /**
- * A card that is no card: its memory is the host's, its kernels run through the shim, one CUDA thread after another, and its
- * stream has done everything before a call returns. A capture is a list of what to do. It holds callers to a card's rules
- * where it can: memory comes poisoned and is checked when it is freed, parameters are copied at the launch, and what a
- * capture forbids is refused.
+ * A card that is no card: its memory is the host's, its kernels run through the shim, one CUDA thread after another,
+ * and its stream has done everything before a call returns. A capture is a list of what to do. It holds callers to a
+ * card's rules where it can: memory comes poisoned and is checked when it is freed, parameters are copied at the
+ * launch, and what a capture forbids is refused.
  */
 final class HostDriver implements Driver {
     private static final int POISON = 0xff; // NaN in every floating type
@@ -69,12 +69,18 @@ final class HostDriver implements Driver {
         return new KernelImages() {
             @Override
             public String manifest() {
-                StringBuilder json = new StringBuilder("{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"sources\": \""
-                        + ec_kernel_sources().getString() + "\", \"kernels\": [");
+                StringBuilder json = new StringBuilder(
+                        "{\"version\": \"" + ec_kernel_library_version().getString() + "\", \"sources\": \""
+                                + ec_kernel_sources().getString() + "\", \"kernels\": [");
                 for (int k = 0; k < ec_kernel_count(); k++) {
-                    json.append(k == 0 ? "\n" : ",\n").append("{\"name\": \"").append(ec_kernel_name(k).getString())
-                            .append("\", \"module\": \"").append(ec_kernel_family(k).getString()).append(".fatbin\", \"parameterBytes\": ")
-                            .append(ec_kernel_parameter_bytes(k)).append('}');
+                    json.append(k == 0 ? "\n" : ",\n")
+                            .append("{\"name\": \"")
+                            .append(ec_kernel_name(k).getString())
+                            .append("\", \"module\": \"")
+                            .append(ec_kernel_family(k).getString())
+                            .append(".fatbin\", \"parameterBytes\": ")
+                            .append(ec_kernel_parameter_bytes(k))
+                            .append('}');
                 }
                 return json.append("]}").toString();
             }
@@ -165,7 +171,8 @@ final class HostDriver implements Driver {
     }
 
     private void inside(Map<Long, Long> memory, long address, long bytes, String what) {
-        boolean found = memory.entrySet().stream().anyMatch(b -> address >= b.getKey() && address + bytes <= b.getKey() + b.getValue());
+        boolean found = memory.entrySet().stream()
+                .anyMatch(b -> address >= b.getKey() && address + bytes <= b.getKey() + b.getValue());
         require(found, bytes + " bytes " + what + " are not within one block");
     }
 
@@ -194,7 +201,9 @@ final class HostDriver implements Driver {
     public void set(long address, int width, int pattern, long count, long stream) {
         inside(device, address, count * width, "on the card");
         put(() -> {
-            ByteBuffer bytes = new BytePointer(HostPointer.at(address, count * width)).capacity(count * width).asByteBuffer()
+            ByteBuffer bytes = new BytePointer(HostPointer.at(address, count * width))
+                    .capacity(count * width)
+                    .asByteBuffer()
                     .order(ByteOrder.nativeOrder());
             for (int i = 0; i < count; i++) {
                 switch (width) {
@@ -279,7 +288,14 @@ final class HostDriver implements Driver {
     }
 
     @Override
-    public void launch(long function, long blocks, int threads, long sharedBytes, long parameters, long parameterBytes, long stream) {
+    public void launch(
+            long function,
+            long blocks,
+            int threads,
+            long sharedBytes,
+            long parameters,
+            long parameterBytes,
+            long stream) {
         String kernel = kernels.get((int) function - 1);
         byte[] copy = new byte[(int) parameterBytes];
         new BytePointer(HostPointer.at(parameters, parameterBytes)).get(copy);
@@ -289,9 +305,17 @@ final class HostDriver implements Driver {
                 long aligned = (given.address() + 63) / 64 * 64; // as the kernel's parameters are on a card
                 new BytePointer(HostPointer.at(aligned, copy.length)).put(copy);
                 int status = HostKernels.ec_host_launch(
-                        kernel, blocks, threads, sharedBytes, HostPointer.at(aligned, copy.length), copy.length, message, 256);
+                        kernel,
+                        blocks,
+                        threads,
+                        sharedBytes,
+                        HostPointer.at(aligned, copy.length),
+                        copy.length,
+                        message,
+                        256);
                 if (status != 0) {
-                    throw new EffconvException.DeviceLost("host driver: " + message.getString() + " (status " + status + ")", null);
+                    throw new EffconvException.DeviceLost(
+                            "host driver: " + message.getString() + " (status " + status + ")", null);
                 }
             }
         });

@@ -17,7 +17,12 @@ final class HostKernels {
 
     @Cast("int32_t")
     static native int ec_host_launch(
-            String kernel, @Cast("int64_t") long blocks, @Cast("int32_t") int threads, @Cast("int64_t") long sharedBytes,
-            @Cast("const void*") Pointer parameters, @Cast("int64_t") long parameterBytes, @Cast("char*") BytePointer message,
+            String kernel,
+            @Cast("int64_t") long blocks,
+            @Cast("int32_t") int threads,
+            @Cast("int64_t") long sharedBytes,
+            @Cast("const void*") Pointer parameters,
+            @Cast("int64_t") long parameterBytes,
+            @Cast("char*") BytePointer message,
             @Cast("int32_t") int messageBytes);
 }

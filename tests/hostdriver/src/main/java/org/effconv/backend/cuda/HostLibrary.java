@@ -10,8 +10,8 @@ import org.effconv.backend.cuda.ConvolutionRequest.Pass;
 import org.effconv.tensor.DataType;
 
 /**
- * A convolution library on the host driver's memory: naive sums in double over descriptors' extents, padding and strides, as
- * cuDNN is told them. It writes over its whole workspace before it reads an operand, as a library may.
+ * A convolution library on the host driver's memory: naive sums in double over descriptors' extents, padding and
+ * strides, as cuDNN is told them. It writes over its whole workspace before it reads an operand, as a library may.
  */
 final class HostLibrary implements ConvolutionLibrary {
     private static final long WORKSPACE = 1000;
@@ -21,7 +21,7 @@ final class HostLibrary implements ConvolutionLibrary {
     private int runs;
 
     /**
-     * @param stream         does work in its order, or notes it down
+     * @param stream does work in its order, or notes it down
      * @param outsideCapture complains if a capture is under way
      */
     HostLibrary(Consumer<Runnable> stream, Consumer<String> outsideCapture) {
@@ -67,9 +67,13 @@ final class HostLibrary implements ConvolutionLibrary {
         int[] y = r.yExtents();
         DataType weightType = r.pass() == Pass.WEIGHT_GRADIENT ? DataType.F32 : r.type();
         double[] xs = r.pass() == Pass.DATA_GRADIENT ? new double[count(x)] : read(r.type(), xAt, count(x));
-        double[] ws = r.pass() == Pass.WEIGHT_GRADIENT ? new double[count(r.wExtents())] : read(weightType, wAt, count(r.wExtents()));
+        double[] ws = r.pass() == Pass.WEIGHT_GRADIENT
+                ? new double[count(r.wExtents())]
+                : read(weightType, wAt, count(r.wExtents()));
         double[] ys = r.pass() == Pass.FORWARD ? new double[count(y)] : read(r.type(), yAt, count(y));
-        double[] bias = biasAt == 0 ? null : r.pass() == Pass.FORWARD ? read(DataType.F32, biasAt, r.outputs()) : new double[r.outputs()];
+        double[] bias = biasAt == 0
+                ? null
+                : r.pass() == Pass.FORWARD ? read(DataType.F32, biasAt, r.outputs()) : new double[r.outputs()];
         for (int o = 0; o < ys.length; o++) {
             int k = o % y[1];
             if (bias != null && r.pass() == Pass.FORWARD) {

@@ -31,8 +31,8 @@ class HostDriverTest {
         try (CudaBackend backend = HostCuda.open(CudaOptions.standard());
                 Tensor x = Tensor.allocate(backend.memory(), DataType.F64, Shape.of(1, 2, 2, 1));
                 Tensor w = Tensor.allocate(backend.memory(), DataType.F64, Shape.of(1, 1, 1, 1))) {
-            IllegalArgumentException e =
-                    assertThrows(IllegalArgumentException.class, () -> backend.convolution(Convolution.PLAIN, x, w, null, x));
+            IllegalArgumentException e = assertThrows(
+                    IllegalArgumentException.class, () -> backend.convolution(Convolution.PLAIN, x, w, null, x));
             assertTrue(e.getMessage().contains("F64"), e.getMessage());
             assertThrows(IllegalArgumentException.class, () -> backend.fill(x, 0));
         }

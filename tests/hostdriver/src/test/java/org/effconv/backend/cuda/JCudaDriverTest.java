@@ -26,8 +26,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * JCudaDriver through JCuda's own bridge, against a stand-in for libcuda.so.1 (standin/standin_cuda.cpp): addresses, handles,
- * parameter structs, captures. Needs the stand-in first on LD_LIBRARY_PATH, as Maven sets it for this module.
+ * JCudaDriver through JCuda's own bridge, against a stand-in for libcuda.so.1 (standin/standin_cuda.cpp): addresses,
+ * handles, parameter structs, captures. Needs the stand-in first on LD_LIBRARY_PATH, as Maven sets it for this module.
  */
 class JCudaDriverTest {
     private static final Dataset DATA = Datasets.open("planted:3,train=32,test=8,size=8,noise=5");
@@ -35,7 +35,8 @@ class JCudaDriverTest {
     @BeforeEach
     void needsTheStandIn() {
         List<Card> cards = CudaProbe.ofThisMachine().cards();
-        assumeTrue(!cards.isEmpty() && cards.get(0).name().equals("Stand-in"),
+        assumeTrue(
+                !cards.isEmpty() && cards.get(0).name().equals("Stand-in"),
                 "LD_LIBRARY_PATH does not lead to the stand-in for libcuda.so.1; found " + cards);
     }
 
@@ -43,16 +44,17 @@ class JCudaDriverTest {
     private static Driver driver() {
         JCudaDriver driver = JCudaDriver.open(0);
         KernelImages images = new HostDriver().images();
-        return (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (proxy, method, arguments) -> {
-            if (method.getName().equals("images")) {
-                return images;
-            }
-            try {
-                return method.invoke(driver, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        });
+        return (Driver) Proxy.newProxyInstance(
+                Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("images")) {
+                        return images;
+                    }
+                    try {
+                        return method.invoke(driver, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
     }
 
     private static List<Double> losses(CudaBackend backend, DataType type) {
@@ -64,7 +66,13 @@ class JCudaDriverTest {
             }
         };
         try (Device device = Device.over(backend, type)) {
-            Training.of("planted3", new int[] {3, 3, 3}).batch(8).epochs(2).seed(5).listener(listener).run(device, DATA).close();
+            Training.of("planted3", new int[] {3, 3, 3})
+                    .batch(8)
+                    .epochs(2)
+                    .seed(5)
+                    .listener(listener)
+                    .run(device, DATA)
+                    .close();
             assertEquals(1, backend.recordedSteps());
         }
         assertEquals(0, backend.liveBytes());
@@ -82,16 +90,21 @@ class JCudaDriverTest {
     @Test
     void patternsOfEveryWidthAndMemoryThatIsNotThere() {
         try (CudaBackend backend = CudaBackend.over(driver(), CudaOptions.standard())) {
-            assertTrue(backend.description().startsWith("Stand-in, compute capability 9.0, 2 multiprocessors"), backend.description());
+            assertTrue(
+                    backend.description().startsWith("Stand-in, compute capability 9.0, 2 multiprocessors"),
+                    backend.description());
             for (DataType type : new DataType[] {DataType.F32, DataType.BF16, DataType.I32, DataType.U8}) {
                 try (Tensor t = Tensor.allocate(backend.memory(), type, Shape.of(1001))) {
                     backend.fill(t, 3);
                     backend.copy(t, t);
-                    double last = type == DataType.F32 || type == DataType.BF16 ? backend.readDoubles(t)[1000] : backend.readInts(t)[1000];
+                    double last = type == DataType.F32 || type == DataType.BF16
+                            ? backend.readDoubles(t)[1000]
+                            : backend.readInts(t)[1000];
                     assertEquals(3, last, type.toString());
                 }
             }
-            OutOfDeviceMemory e = assertThrows(OutOfDeviceMemory.class, () -> backend.memory().allocate(1L << 50));
+            OutOfDeviceMemory e =
+                    assertThrows(OutOfDeviceMemory.class, () -> backend.memory().allocate(1L << 50));
             assertTrue(e.getMessage().contains(Long.toString(1L << 50)), e.getMessage());
             assertTrue(backend.seconds(() -> {}) > 0);
         }
@@ -103,7 +116,9 @@ class JCudaDriverTest {
         assumeTrue(CudaProbe.ofThisMachine().libraryProblem().isPresent(), "cuDNN is there");
         CudaOptions forced = new CudaOptions(0, 0, ConvolutionChoice.CUDNN, true);
         MissingNative e = assertThrows(MissingNative.class, () -> CudaBackend.over(driver(), forced));
-        assertTrue(e.getMessage().matches("device 'cuda:0': .+: found .+; needed: .+; way out: .+--conv own"), e.getMessage());
+        assertTrue(
+                e.getMessage().matches("device 'cuda:0': .+: found .+; needed: .+; way out: .+--conv own"),
+                e.getMessage());
     }
 
     @Test

@@ -16,7 +16,10 @@ import org.effconv.tensor.Tensor;
 import org.effconv.train.TrainingListener;
 import org.junit.jupiter.api.Test;
 
-/** Convolutions and linear layers by a library that computes on the host: operands, copies and workspace are where it is told. */
+/**
+ * Convolutions and linear layers by a library that computes on the host: operands, copies and workspace are where it is
+ * told.
+ */
 class LibraryOnHostTest extends OperationTest<CudaBackend> {
     private static final CudaOptions FORCED = new CudaOptions(0, 0, ConvolutionChoice.CUDNN, true);
     private static final Dataset DATA = Datasets.open("planted:3,train=32,test=8,size=8,noise=5");
@@ -72,7 +75,10 @@ class LibraryOnHostTest extends OperationTest<CudaBackend> {
         if (c.bias()) {
             expected.db.check(db, backend.readDoubles(db), c + " bias gradient");
         }
-        assertEquals(type == DataType.F32 ? 3 : c.bias() ? 1 : 2, driver.library().runs() - before, c + " " + type + ": passes of the library");
+        assertEquals(
+                type == DataType.F32 ? 3 : c.bias() ? 1 : 2,
+                driver.library().runs() - before,
+                c + " " + type + ": passes of the library");
     }
 
     private static List<Double> losses(Backend backend, DataType type) {
@@ -86,7 +92,13 @@ class LibraryOnHostTest extends OperationTest<CudaBackend> {
             }
         };
         try (Device device = Device.over(backend, type)) {
-            Training.of("planted3", new int[] {3, 3, 3}).batch(8).epochs(2).seed(5).listener(listener).run(device, DATA).close();
+            Training.of("planted3", new int[] {3, 3, 3})
+                    .batch(8)
+                    .epochs(2)
+                    .seed(5)
+                    .listener(listener)
+                    .run(device, DATA)
+                    .close();
         }
         return losses;
     }
@@ -99,10 +111,17 @@ class LibraryOnHostTest extends OperationTest<CudaBackend> {
             assertTrue(replaying.library().runs() > 0);
             assertEquals(0, replaying.blocks());
             assertEquals(0, replaying.graphs());
-            assertEquals(losses(CudaBackend.over(new HostDriver(), FORCED.withGraphs(false)), type), recorded, type.toString());
+            assertEquals(
+                    losses(CudaBackend.over(new HostDriver(), FORCED.withGraphs(false)), type),
+                    recorded,
+                    type.toString());
             List<Double> own = losses(HostCuda.open(CudaOptions.standard()), type);
             for (int i = 0; i < own.size(); i++) {
-                assertEquals(own.get(i), recorded.get(i), (type == DataType.F32 ? 1e-3 : 3e-2) * Math.abs(own.get(i)), type + " loss " + i);
+                assertEquals(
+                        own.get(i),
+                        recorded.get(i),
+                        (type == DataType.F32 ? 1e-3 : 3e-2) * Math.abs(own.get(i)),
+                        type + " loss " + i);
             }
         }
     }

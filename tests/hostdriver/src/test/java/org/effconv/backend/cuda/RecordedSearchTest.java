@@ -32,12 +32,19 @@ class RecordedSearchTest {
               {"type": "conv", "name": "depthwise", "channels": "same", "groups": "depthwise", "stride": 2}, {"type": "gelu"},
               {"type": "dropout", "rate": 0.2},
               {"type": "globalAveragePool"}, {"type": "linear", "outputs": "classes"}]}
-            """, "test");
+            """,
+            "test");
     private static final Dataset DATA = Datasets.open("planted:3,train=40,test=8,size=7,noise=5");
     private static final int EPOCHS = 4;
 
     private static KernelSizeSearch search() {
-        return KernelSizeSearch.of(NETWORK).budget("k5").set(Settings.FLOW, "two-stage").batch(4).epochs(EPOCHS).seed(5).learningRate(0.01);
+        return KernelSizeSearch.of(NETWORK)
+                .budget("k5")
+                .set(Settings.FLOW, "two-stage")
+                .batch(4)
+                .epochs(EPOCHS)
+                .seed(5)
+                .learningRate(0.01);
     }
 
     private static final class Losses implements TrainingListener {
@@ -69,12 +76,14 @@ class RecordedSearchTest {
     private static Searched run(Device device, KernelSizeSearch search) {
         Losses losses = new Losses(device);
         SearchResult result = search.listener(losses).run(device, DATA);
-        return new Searched(losses.losses, Arrays.stream(result.softSizes()).boxed().toList(), result.sizes(), losses.recorded);
+        return new Searched(
+                losses.losses, Arrays.stream(result.softSizes()).boxed().toList(), result.sizes(), losses.recorded);
     }
 
     private static Searched onHostDriver(boolean graphs, DataType type, KernelSizeSearch search) {
         HostDriver driver = new HostDriver();
-        try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard().withGraphs(graphs)), type)) {
+        try (Device device =
+                Device.over(CudaBackend.over(driver, CudaOptions.standard().withGraphs(graphs)), type)) {
             return run(device, search);
         } finally {
             assertEquals(0, driver.blocks());
@@ -85,13 +94,20 @@ class RecordedSearchTest {
     private static Searched runRange(Device device) {
         Losses losses = new Losses(device);
         AnySearch.of(Settings.standard().with(Settings.BUDGET, "any:k3..k7"), NETWORK)
-                .batch(4).epochs(EPOCHS).seed(5).learningRate(0.01).listener(losses).run(device, DATA);
-        return new Searched(losses.losses, List.of(), new int[0], losses.recorded); // soft sizes are among what an epoch says
+                .batch(4)
+                .epochs(EPOCHS)
+                .seed(5)
+                .learningRate(0.01)
+                .listener(losses)
+                .run(device, DATA);
+        return new Searched(
+                losses.losses, List.of(), new int[0], losses.recorded); // soft sizes are among what an epoch says
     }
 
     private static Searched runRangeOnHostDriver(boolean graphs) {
         HostDriver driver = new HostDriver();
-        try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard().withGraphs(graphs)), DataType.F32)) {
+        try (Device device =
+                Device.over(CudaBackend.over(driver, CudaOptions.standard().withGraphs(graphs)), DataType.F32)) {
             return runRange(device);
         }
     }
@@ -104,7 +120,8 @@ class RecordedSearchTest {
 
     private static void checkRecorded(DataType type, Supplier<KernelSizeSearch> search) {
         Searched recorded = onHostDriver(true, type, search.get());
-        assertTrue(recorded.recorded >= 2, "steps, and those of the size predictor, were recorded: " + recorded.recorded);
+        assertTrue(
+                recorded.recorded >= 2, "steps, and those of the size predictor, were recorded: " + recorded.recorded);
         Searched eager = onHostDriver(false, type, search.get());
         assertEquals(0, eager.recorded);
         assertSame(eager, recorded);
@@ -114,8 +131,10 @@ class RecordedSearchTest {
     void replayedStepsGiveTheSameBits() {
         checkRecorded(DataType.F32, RecordedSearchTest::search);
         checkRecorded(DataType.BF16, RecordedSearchTest::search);
-        checkRecorded(DataType.F32, () -> search().set(Settings.PREDICTOR, "elastic").set(Settings.CLIP, 0.5));
-        checkRecorded(DataType.F32, () -> search().set(Settings.SIZE_PREDICTOR, "none").set(Settings.MASK, "gaussian"));
+        checkRecorded(
+                DataType.F32, () -> search().set(Settings.PREDICTOR, "elastic").set(Settings.CLIP, 0.5));
+        checkRecorded(DataType.F32, () -> search().set(Settings.SIZE_PREDICTOR, "none")
+                .set(Settings.MASK, "gaussian"));
     }
 
     @Test
@@ -126,7 +145,8 @@ class RecordedSearchTest {
         try (Device device = Device.over(LateReading.of(CpuBackend.open(1)), DataType.F32)) {
             Searched cpu = runRange(device);
             for (int i = 0; i < cpu.losses.size(); i++) {
-                assertEquals(cpu.losses.get(i), recorded.losses.get(i), 1e-3 * Math.abs(cpu.losses.get(i)), "number " + i);
+                assertEquals(
+                        cpu.losses.get(i), recorded.losses.get(i), 1e-3 * Math.abs(cpu.losses.get(i)), "number " + i);
             }
         }
     }
@@ -144,7 +164,9 @@ class RecordedSearchTest {
                     }
                 }
             };
-            assertThrows(IllegalStateException.class, () -> search().out(folder.resolve("run")).listener(killer).run(device, DATA));
+            assertThrows(
+                    IllegalStateException.class,
+                    () -> search().out(folder.resolve("run")).listener(killer).run(device, DATA));
         }
         Searched rest = onHostDriver(true, DataType.F32, KernelSizeSearch.resume(folder.resolve("run")));
         assertEquals(whole.losses.subList(whole.losses.size() - rest.losses.size(), whole.losses.size()), rest.losses);

@@ -19,7 +19,8 @@ import org.junit.jupiter.api.Test;
 
 /** A training whose steps are recorded and replayed, beside one that runs them launch by launch, and beside the CPU. */
 class RecordedTrainingTest {
-    // With dropout (a seed that changes from step to step), a residual block, both kinds of convolutions and of batch norms.
+    // With dropout (a seed that changes from step to step), a residual block, both kinds of convolutions and of batch
+    // norms.
     private static final Architecture NETWORK = Architecture.parse(
             """
             {"name": "small", "kmax": 5, "layers": [
@@ -27,7 +28,8 @@ class RecordedTrainingTest {
               {"type": "conv", "name": "depthwise", "channels": "same", "groups": "depthwise", "stride": 2}, {"type": "gelu"},
               {"type": "dropout", "rate": 0.2},
               {"type": "globalAveragePool"}, {"type": "linear", "outputs": "classes"}]}
-            """, "test");
+            """,
+            "test");
     private static final Dataset DATA = Datasets.open("planted:3,train=32,test=8,size=7,noise=5");
 
     private static List<Double> losses(Device device, int[] recorded) {
@@ -52,7 +54,13 @@ class RecordedTrainingTest {
                 }
             }
         };
-        try (TrainingResult result = Training.of(NETWORK, new int[] {3, 5}).batch(4).epochs(3).seed(5).set(Settings.CLIP, 0.5).listener(listener).run(device, data)) {
+        try (TrainingResult result = Training.of(NETWORK, new int[] {3, 5})
+                .batch(4)
+                .epochs(3)
+                .seed(5)
+                .set(Settings.CLIP, 0.5)
+                .listener(listener)
+                .run(device, data)) {
             losses.add(result.testAccuracy());
         }
         return losses;
@@ -70,7 +78,8 @@ class RecordedTrainingTest {
             }
             assertEquals(0, driver.blocks());
             assertEquals(0, driver.graphs());
-            try (Device device = Device.over(HostCuda.open(CudaOptions.standard().withGraphs(false)), type)) {
+            try (Device device =
+                    Device.over(HostCuda.open(CudaOptions.standard().withGraphs(false)), type)) {
                 assertEquals(losses(device, eager), recorded, type.toString());
             }
             assertEquals(1, replayed[0], "steps were recorded");
