@@ -96,7 +96,11 @@ class MemoryFaultsTest {
     void searchesTrimOnceTheyHaveFreedAll() {
         Device device = Device.over(limited(), DataType.F32);
         KernelSizeSearch.of("planted3").budget("k5").epochs(1).batch(16).run(device, DATA);
-        AnySearch.of("planted3").budget("any:k3..k5").epochs(1).batch(16).run(device, DATA);
+        BudgetRangeSearch.of("planted3")
+                .budget("any:k3..k5")
+                .epochs(1)
+                .batch(16)
+                .run(device, DATA);
         assertEquals(List.of(0L, 0L), heldAfterTrim);
     }
 
@@ -125,7 +129,7 @@ class MemoryFaultsTest {
     @Test
     void inASearchForARange() {
         Device device = Device.over(limited(), DataType.F32);
-        everyFaultIsSurvived(() -> AnySearch.of("planted3")
+        everyFaultIsSurvived(() -> BudgetRangeSearch.of("planted3")
                 .budget("any:k3..k5")
                 .epochs(1)
                 .batch(16)
@@ -145,7 +149,7 @@ class MemoryFaultsTest {
     @Test
     void inATrainingOfContinuousKernels() {
         Device device = Device.over(limited(), DataType.F32);
-        everyFaultIsSurvived(() -> ContinuousTraining.of(
+        everyFaultIsSurvived(() -> FlexConvTraining.of(
                         Settings.standard().with(Settings.BATCH, 16).with(Settings.EPOCHS, 1),
                         Job.architecture("planted1"))
                 .run(device, DATA));

@@ -42,7 +42,7 @@ class MemoryNeedTest {
             refused(() -> Learning.of(settings.with(Settings.BUDGET, "k3"), LARGE)
                     .out(out)
                     .run(device, DATA));
-            refused(() -> AnySearch.of(settings.with(Settings.BUDGET, "any:k1..k3"), LARGE)
+            refused(() -> BudgetRangeSearch.of(settings.with(Settings.BUDGET, "any:k1..k3"), LARGE)
                     .out(out)
                     .run(device, DATA));
             refused(() -> LatencyTable.measure(

@@ -4,8 +4,8 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import org.effconv.AnySearch;
-import org.effconv.AnySearchResult;
+import org.effconv.BudgetRangeSearch;
+import org.effconv.BudgetRangeSearchResult;
 import org.effconv.Device;
 import org.effconv.Setting;
 import org.effconv.Settings;
@@ -23,7 +23,7 @@ import picocli.CommandLine.Option;
         description =
                 "Learns kernel sizes once for a whole range of budgets (--budget any, or any:k3..k7); 'effconv sizes' then tells those of "
                         + "any budget in it. For one budget, and the training of its network, there is 'effconv learn'.")
-final class SearchCommand extends RunCommand<AnySearch, SearchCommand.Found> {
+final class SearchCommand extends RunCommand<BudgetRangeSearch, SearchCommand.Found> {
     private static final List<Setting<?>> OTHERS = List.of(
             Settings.BUDGET,
             Settings.FLOW,
@@ -51,33 +51,34 @@ final class SearchCommand extends RunCommand<AnySearch, SearchCommand.Found> {
     }
 
     /** What the search found; nothing of it needs to be closed. */
-    record Found(AnySearchResult result) implements AutoCloseable {
+    record Found(BudgetRangeSearchResult result) implements AutoCloseable {
         @Override
         public void close() {}
     }
 
     @Override
-    AnySearch newJob(Settings settings, Architecture architecture, Dataset data) {
-        String range = budget != null ? budget : System.getProperty(Settings.BUDGET.property(), AnySearch.STANDARD);
-        return AnySearch.of(settings.withText(Settings.BUDGET, range, "--budget"), architecture);
+    BudgetRangeSearch newJob(Settings settings, Architecture architecture, Dataset data) {
+        String range =
+                budget != null ? budget : System.getProperty(Settings.BUDGET.property(), BudgetRangeSearch.STANDARD);
+        return BudgetRangeSearch.of(settings.withText(Settings.BUDGET, range, "--budget"), architecture);
     }
 
     @Override
-    AnySearch oldJob(Path folder) {
+    BudgetRangeSearch oldJob(Path folder) {
         if (budget != null) {
             throw new InvalidInput("--budget and --resume: expected one of them, a run goes on with its own settings");
         }
-        return AnySearch.resume(folder);
+        return BudgetRangeSearch.resume(folder);
     }
 
     @Override
-    Found run(AnySearch job, Device device, Dataset data) {
+    Found run(BudgetRangeSearch job, Device device, Dataset data) {
         return new Found(job.run(device, data));
     }
 
     @Override
-    void report(Found found, AnySearch job, PrintWriter to, long liveBytes) {
-        AnySearchResult result = found.result();
+    void report(Found found, BudgetRangeSearch job, PrintWriter to, long liveBytes) {
+        BudgetRangeSearchResult result = found.result();
         to.printf(Locale.ROOT, "%n%s%n", result);
         to.printf(Locale.ROOT, "time           search %.1f s%n", result.seconds());
         to.printf(Locale.ROOT, "run folder     %s%n", job.out());

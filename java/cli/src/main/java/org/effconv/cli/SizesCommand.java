@@ -4,7 +4,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import org.effconv.AnySearchResult;
+import org.effconv.BudgetRangeSearchResult;
 import org.effconv.io.SizesFile;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -44,7 +44,7 @@ final class SizesCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        AnySearchResult result = AnySearchResult.read(run);
+        BudgetRangeSearchResult result = BudgetRangeSearchResult.read(run);
         SizesFile sizes = anyOrder ? result.fileInAnyOrder(budget) : result.file(budget);
         if (out != null) {
             sizes.write(out);

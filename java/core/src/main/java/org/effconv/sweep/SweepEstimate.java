@@ -3,8 +3,8 @@ package org.effconv.sweep;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.effconv.ContinuousTraining;
 import org.effconv.Device;
+import org.effconv.FlexConvTraining;
 import org.effconv.KernelSizeSearch;
 import org.effconv.Settings;
 import org.effconv.Training;
@@ -86,7 +86,7 @@ public final class SweepEstimate {
                     .listener(clock)
                     .run(device, few)
                     .close();
-            case CONTINUOUS -> ContinuousTraining.of(brief, run.architecture())
+            case CONTINUOUS -> FlexConvTraining.of(brief, run.architecture())
                     .listener(clock)
                     .run(device, few);
         }

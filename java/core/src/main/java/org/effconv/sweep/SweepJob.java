@@ -10,8 +10,8 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.List;
-import org.effconv.ContinuousTraining;
 import org.effconv.Device;
+import org.effconv.FlexConvTraining;
 import org.effconv.Job;
 import org.effconv.KernelSizeSearch;
 import org.effconv.LatencyTable;
@@ -190,10 +190,10 @@ public final class SweepJob {
 
     private static ObjectNode trainContinuous(
             Path folder, Settings settings, Architecture architecture, Device device, Dataset data) {
-        ContinuousTraining training = RunConfig.isIn(folder)
-                ? moved(ContinuousTraining.resume(folder), settings)
-                : ContinuousTraining.of(settings, architecture).out(folder);
-        ContinuousTraining.Result trained = training.run(device, data);
+        FlexConvTraining training = RunConfig.isIn(folder)
+                ? moved(FlexConvTraining.resume(folder), settings)
+                : FlexConvTraining.of(settings, architecture).out(folder);
+        FlexConvTraining.Result trained = training.run(device, data);
         Phase.Outcome outcome = trained.outcome();
         ObjectNode json = Json.object();
         json.set("sizes", Json.tree(trained.sizes()));

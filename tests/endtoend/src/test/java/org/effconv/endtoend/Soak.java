@@ -15,7 +15,7 @@ import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Pointer;
-import org.effconv.AnySearch;
+import org.effconv.BudgetRangeSearch;
 import org.effconv.Device;
 import org.effconv.Job;
 import org.effconv.KernelSizeSearch;
@@ -256,7 +256,7 @@ final class Soak {
                             .out(out),
                     device,
                     images);
-            default -> AnySearch.of(settings.with(Settings.BUDGET, "any:k3..k7"), architecture)
+            default -> BudgetRangeSearch.of(settings.with(Settings.BUDGET, "any:k3..k7"), architecture)
                     .run(device, images);
         }
     }

@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
-import org.effconv.AnySearch;
+import org.effconv.BudgetRangeSearch;
 import org.effconv.Device;
 import org.effconv.KernelSizeSearch;
 import org.effconv.SearchResult;
@@ -93,7 +93,7 @@ class RecordedSearchTest {
 
     private static Searched runRange(Device device) {
         Losses losses = new Losses(device);
-        AnySearch.of(Settings.standard().with(Settings.BUDGET, "any:k3..k7"), NETWORK)
+        BudgetRangeSearch.of(Settings.standard().with(Settings.BUDGET, "any:k3..k7"), NETWORK)
                 .batch(4)
                 .epochs(EPOCHS)
                 .seed(5)

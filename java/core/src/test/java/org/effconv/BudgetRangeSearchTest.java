@@ -22,7 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class AnySearchTest {
+class BudgetRangeSearchTest {
     private static final Dataset DATA = Datasets.open("planted:3,train=64,test=32,size=12");
 
     @TempDir
@@ -32,19 +32,23 @@ class AnySearchTest {
         return Device.open(Settings.standard().with(Settings.THREADS, 1).with(Settings.PRECISION, "fp32"));
     }
 
-    private AnySearch search(String name) {
-        return AnySearch.of("planted3").budget("any:k3..k7").epochs(4).batch(16).out(folder.resolve(name));
+    private BudgetRangeSearch search(String name) {
+        return BudgetRangeSearch.of("planted3")
+                .budget("any:k3..k7")
+                .epochs(4)
+                .batch(16)
+                .out(folder.resolve(name));
     }
 
     @Test
     void oneSearchAnswersForItsRangeAndSoDoesItsFile() {
         Device device = device();
-        AnySearchResult found;
+        BudgetRangeSearchResult found;
         try (device) {
             found = search("run").run(device, DATA);
         }
         assertEquals(0, device.liveBytes());
-        AnySearchResult read = AnySearchResult.read(folder.resolve("run"));
+        BudgetRangeSearchResult read = BudgetRangeSearchResult.read(folder.resolve("run"));
         int sum = 0;
         int answered = 0;
         for (int p = (int) found.range()[0]; p <= found.range()[1]; p += 50) {
@@ -82,7 +86,7 @@ class AnySearchTest {
         try (Device device = device()) {
             search("whole").run(device, DATA);
             StopSignal stop = new StopSignal();
-            AnySearch stopped = search("broken").stopSignal(stop).listener(new TrainingListener() {
+            BudgetRangeSearch stopped = search("broken").stopSignal(stop).listener(new TrainingListener() {
                 @Override
                 public void onBatch(String phase, int epoch, int batch, double loss) {
                     if (epoch == 3) {
@@ -91,7 +95,7 @@ class AnySearchTest {
                 }
             });
             assertThrows(StopSignal.Stopped.class, () -> stopped.run(device, DATA));
-            AnySearch.resume(folder.resolve("broken")).run(device, DATA);
+            BudgetRangeSearch.resume(folder.resolve("broken")).run(device, DATA);
             assertEquals(
                     Files.readString(folder.resolve("whole/budgets.json")),
                     Files.readString(folder.resolve("broken/budgets.json")));
@@ -114,7 +118,7 @@ class AnySearchTest {
     @CsvSource({"k5, expected a range of budgets", "any:k3..900M, at kmax", "any:k7..k3, smaller end first"})
     void otherBudgetsAreRefusedBeforeAnythingIsWritten(String budget, String part) {
         try (Device device = device()) {
-            String message = assertThrows(InvalidInput.class, () -> AnySearch.of("planted3")
+            String message = assertThrows(InvalidInput.class, () -> BudgetRangeSearch.of("planted3")
                             .budget(budget)
                             .out(folder.resolve("new"))
                             .run(device, DATA))
@@ -138,10 +142,10 @@ class AnySearchTest {
         }
         Path file = folder.resolve("run/budgets.json");
         Files.writeString(file, Files.readString(file).replace(from, to));
-        String message = assertThrows(InvalidInput.class, () -> AnySearchResult.read(folder.resolve("run")))
+        String message = assertThrows(InvalidInput.class, () -> BudgetRangeSearchResult.read(folder.resolve("run")))
                 .getMessage();
         assertTrue(message.startsWith(file.toString()) && message.contains(part), message);
-        assertTrue(assertThrows(InvalidInput.class, () -> AnySearchResult.read(folder))
+        assertTrue(assertThrows(InvalidInput.class, () -> BudgetRangeSearchResult.read(folder))
                 .getMessage()
                 .contains("holds no budgets.json"));
     }

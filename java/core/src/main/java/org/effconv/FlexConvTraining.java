@@ -15,23 +15,23 @@ import org.effconv.train.Phase;
  * Trains an architecture whose sized kernels are continuous and stay so in use, in the manner of FlexConv: a baseline
  * for learned sizes. What comes out are its figures; no model is kept.
  */
-public final class ContinuousTraining extends Job<ContinuousTraining> {
-    private ContinuousTraining(Settings settings, Architecture architecture) {
+public final class FlexConvTraining extends Job<FlexConvTraining> {
+    private FlexConvTraining(Settings settings, Architecture architecture) {
         super("continuous", settings, architecture);
     }
 
-    private ContinuousTraining(Path folder) {
+    private FlexConvTraining(Path folder) {
         super("continuous", folder);
     }
 
     /** With the settings given but for the optimiser's, which are {@linkplain #ownSettings its own}. */
-    public static ContinuousTraining of(Settings settings, Architecture architecture) {
-        return new ContinuousTraining(ownSettings(settings), architecture);
+    public static FlexConvTraining of(Settings settings, Architecture architecture) {
+        return new FlexConvTraining(ownSettings(settings), architecture);
     }
 
     /** Continues the run in a folder; its settings are the run's. */
-    public static ContinuousTraining resume(Path folder) {
-        return new ContinuousTraining(folder);
+    public static FlexConvTraining resume(Path folder) {
+        return new FlexConvTraining(folder);
     }
 
     /**
@@ -55,7 +55,7 @@ public final class ContinuousTraining extends Job<ContinuousTraining> {
     public record Result(Phase.Outcome outcome, int[] sizes, long parameters) {}
 
     @Override
-    ContinuousTraining self() {
+    FlexConvTraining self() {
         return this;
     }
 

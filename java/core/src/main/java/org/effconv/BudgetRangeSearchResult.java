@@ -24,7 +24,7 @@ import org.effconv.nn.NetworkPlan;
  * and the odd sizes do not sum to less; that order costs accuracy at some budgets, and odd sizes without it are there,
  * too. Holds no device memory.
  */
-public final class AnySearchResult {
+public final class BudgetRangeSearchResult {
     static final String FILE = "budgets.json";
     private static final String FORMAT = "effconv-budgets-1";
 
@@ -36,7 +36,7 @@ public final class AnySearchResult {
     private final Answers apart; // without the order of the sums; null: read from a file that has none
     private final double seconds;
 
-    private AnySearchResult(
+    private BudgetRangeSearchResult(
             String architecture,
             List<String> layers,
             double[] ends,
@@ -64,12 +64,12 @@ public final class AnySearchResult {
         }
     }
 
-    static AnySearchResult of(
+    static BudgetRangeSearchResult of(
             NetworkPlan plan, Cost cost, double[] ends, SizeLadder ordered, SizeLadder apart, double seconds) {
         double[] uniform = IntStream.rangeClosed(0, Cost.LARGEST_SIZE / 2)
                 .mapToDouble(r -> cost.uniform(2 * r + 1))
                 .toArray();
-        return new AnySearchResult(
+        return new BudgetRangeSearchResult(
                 plan.architecture().name(),
                 KernelSizeSearch.layerNames(plan),
                 ends,
@@ -199,7 +199,7 @@ public final class AnySearchResult {
      *
      * @throws InvalidInput if there is none, or the file is damaged: names file, field and what was expected
      */
-    public static AnySearchResult read(Path folder) {
+    public static BudgetRangeSearchResult read(Path folder) {
         Path file = folder.resolve(FILE);
         if (!Files.exists(file)) {
             throw new InvalidInput(folder + ": holds no " + FILE
@@ -218,7 +218,7 @@ public final class AnySearchResult {
                     file + ": uniform: " + uniform.length + " costs, expected " + (Cost.LARGEST_SIZE / 2 + 1));
         }
         double[] ends = {number(json, "from", file.toString()), number(json, "to", file.toString())};
-        return new AnySearchResult(
+        return new BudgetRangeSearchResult(
                 json.path("architecture").asText(),
                 layers,
                 ends,

@@ -20,48 +20,48 @@ import org.effconv.search.SynthesisedWeights;
 import org.effconv.train.Phase;
 
 /** Learns the kernel sizes of an architecture's convolutions for a whole range of budgets, in one search. */
-public final class AnySearch extends Job<AnySearch> {
+public final class BudgetRangeSearch extends Job<BudgetRangeSearch> {
     static final String COMMAND = "search-any";
     /** The range where none is given. */
     public static final String STANDARD = "any";
 
-    private AnySearch(Settings settings, Architecture architecture) {
+    private BudgetRangeSearch(Settings settings, Architecture architecture) {
         super(COMMAND, settings, architecture);
     }
 
-    private AnySearch(Path folder) {
+    private BudgetRangeSearch(Path folder) {
         super(COMMAND, folder);
     }
 
     /**
      * For a built-in architecture, or one of the user's own in a .json file; uniform size 3 to 7 unless told otherwise.
      */
-    public static AnySearch of(String architecture) {
-        return new AnySearch(Settings.standard().with(Settings.BUDGET, STANDARD), architecture(architecture));
+    public static BudgetRangeSearch of(String architecture) {
+        return new BudgetRangeSearch(Settings.standard().with(Settings.BUDGET, STANDARD), architecture(architecture));
     }
 
     /** With all settings given; the architecture is this one. */
-    public static AnySearch of(Settings settings, Architecture architecture) {
-        return new AnySearch(settings, architecture);
+    public static BudgetRangeSearch of(Settings settings, Architecture architecture) {
+        return new BudgetRangeSearch(settings, architecture);
     }
 
     /** Continues the run in a folder; its settings are the run's. */
-    public static AnySearch resume(Path folder) {
-        return new AnySearch(folder);
+    public static BudgetRangeSearch resume(Path folder) {
+        return new BudgetRangeSearch(folder);
     }
 
     @Override
-    AnySearch self() {
+    BudgetRangeSearch self() {
         return this;
     }
 
     /** A range: "any" (k3 to k7), or its ends in the forms of {@link KernelSizeSearch#budget}, as "any:100k..300k". */
-    public AnySearch budget(String range) {
+    public BudgetRangeSearch budget(String range) {
         return set(Settings.BUDGET, range);
     }
 
     /** Epochs of the search. */
-    public AnySearch epochs(int epochs) {
+    public BudgetRangeSearch epochs(int epochs) {
         return set(Settings.SEARCH_EPOCHS, epochs);
     }
 
@@ -76,7 +76,7 @@ public final class AnySearch extends Job<AnySearch> {
      * @throws InvalidInput if settings, data and architecture do not fit together
      * @throws EffconvException.JobFailed if the loss is no longer finite
      */
-    public AnySearchResult run(Device device, Dataset images) {
+    public BudgetRangeSearchResult run(Device device, Dataset images) {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             NetworkPlan plan = plan(data);
@@ -94,7 +94,7 @@ public final class AnySearch extends Job<AnySearch> {
                 .search(); // it has no last part, so that there is more of the others
     }
 
-    private AnySearchResult search(
+    private BudgetRangeSearchResult search(
             Phase.Context context, Device device, NetworkPlan plan, Cost cost, BudgetRange range) {
         double[] ends = range.targets(cost);
         long seed = settings().get(Settings.SEED);
@@ -118,7 +118,7 @@ public final class AnySearch extends Job<AnySearch> {
                     new MiddleSizes(weights, cost),
                     Phase.TestPart.NEVER);
             SizePath path = weights.path();
-            AnySearchResult result = AnySearchResult.of(
+            BudgetRangeSearchResult result = BudgetRangeSearchResult.of(
                     plan,
                     cost,
                     ends,
@@ -126,7 +126,7 @@ public final class AnySearch extends Job<AnySearch> {
                     SizeLadder.apart(path, ends[0], ends[1]),
                     outcome.seconds());
             if (context.folder() != null) {
-                result.write(context.folder().file(AnySearchResult.FILE));
+                result.write(context.folder().file(BudgetRangeSearchResult.FILE));
             }
             return result;
         }
