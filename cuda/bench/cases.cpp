@@ -6,7 +6,7 @@ namespace effconv::bench {
 
 namespace {
 
-constexpr int kMmaColumns = 16;        // outputs of one band of a Toeplitz product, and the depth of one mma
+constexpr int kMmaColumns = 16;         // outputs of one band of a Toeplitz product, and the depth of one mma
 constexpr int kToeplitzFromKernel = 9;  // smaller kernels are cheaper on FFMA
 constexpr int kSynthesisFeatures = 32;
 
@@ -22,15 +22,16 @@ ConvShape convShape(int batch, int channels, int extent, int kernel, int groups,
     return s;
 }
 
-Case convCase(const char* suite, Family family, int batch, int channels, int extent, int kernel, ConvPass pass, bool bf16) {
+Case convCase(const char* suite, Family family, int batch, int channels, int extent, int kernel, ConvPass pass,
+              bool bf16) {
     Case test;
     test.suite = suite;
     test.family = family;
     test.pass = pass;
     test.shape = convShape(batch, channels, extent, kernel, family == Family::kDepthwise ? channels : 1);
     test.bf16 = bf16;
-    test.name = std::string(family == Family::kDepthwise ? "depthwise" : "dense") + " C" + std::to_string(channels) + " " +
-                std::to_string(extent) + "x" + std::to_string(extent) + " k" + std::to_string(kernel) + " N" +
+    test.name = std::string(family == Family::kDepthwise ? "depthwise" : "dense") + " C" + std::to_string(channels) +
+                " " + std::to_string(extent) + "x" + std::to_string(extent) + " k" + std::to_string(kernel) + " N" +
                 std::to_string(batch);
     return test;
 }
@@ -73,26 +74,30 @@ std::vector<SynthesisLayer> residualNetwork(int width, int blocks, int kernel) {
     return layers;
 }
 
-Case synthesisCase(const char* suite, const char* network, int width, int blocks, int kernel, bool backward, bool bf16) {
+Case synthesisCase(const char* suite, const char* network, int width, int blocks, int kernel, bool backward,
+                   bool bf16) {
     Case test;
     test.suite = suite;
     test.family = backward ? Family::kSynthesisBackward : Family::kSynthesisForward;
     test.layers = residualNetwork(width, blocks, kernel);
     test.bf16 = bf16;
-    test.name = std::string("synthesis ") + network + " h" + std::to_string(kSynthesisFeatures) + " k" + std::to_string(kernel);
+    test.name =
+        std::string("synthesis ") + network + " h" + std::to_string(kSynthesisFeatures) + " k" + std::to_string(kernel);
     return test;
 }
 
 std::vector<Case> paperSuite() {
     const struct {
         int channels, extent, kernel;
-    } dense[] = {{16, 32, 3}, {16, 32, 11}, {16, 32, 21}, {32, 32, 7}, {64, 32, 3}, {64, 32, 11}, {128, 16, 5}, {256, 8, 7}};
+    } dense[] = {{16, 32, 3}, {16, 32, 11}, {16, 32, 21}, {32, 32, 7},
+                 {64, 32, 3}, {64, 32, 11}, {128, 16, 5}, {256, 8, 7}};
     const struct {
         int batch, channels, extent, kernel;
     } depthwise[] = {{512, 64, 32, 7}, {256, 256, 16, 7}, {512, 64, 32, 15}, {512, 64, 32, 31}, {128, 96, 96, 21}};
     std::vector<Case> cases;
     for (const auto& d : dense) {
-        cases.push_back(convCase("paper", Family::kDense, 512, d.channels, d.extent, d.kernel, ConvPass::kForward, true));
+        cases.push_back(
+            convCase("paper", Family::kDense, 512, d.channels, d.extent, d.kernel, ConvPass::kForward, true));
     }
     for (const auto& d : depthwise) {
         cases.push_back(
@@ -113,7 +118,8 @@ std::vector<Case> stagesSuite(const char* suite, int batch, int extent, std::ini
         for (const int kernel : kernels) {
             for (const ConvPass pass : kPasses) {
                 for (const bool bf16 : {true, false}) {
-                    cases.push_back(convCase(suite, Family::kDense, batch, 16 << stage, extent >> stage, kernel, pass, bf16));
+                    cases.push_back(
+                        convCase(suite, Family::kDense, batch, 16 << stage, extent >> stage, kernel, pass, bf16));
                 }
             }
         }
@@ -122,14 +128,13 @@ std::vector<Case> stagesSuite(const char* suite, int batch, int extent, std::ini
 }
 
 std::vector<Case> depthwiseSuite() {
-    const struct {
-        int batch, channels, extent;
-    } stages[] = {{512, 64, 32}, {256, 256, 16}, {128, 96, 96}};
+    const struct { int batch, channels, extent; } stages[] = {{512, 64, 32}, {256, 256, 16}, {128, 96, 96}};
     std::vector<Case> cases;
     for (const auto& s : stages) {
         for (const int kernel : {3, 7, 15, 31}) {
             for (const ConvPass pass : kPasses) {
-                cases.push_back(convCase("depthwise", Family::kDepthwise, s.batch, s.channels, s.extent, kernel, pass, true));
+                cases.push_back(
+                    convCase("depthwise", Family::kDepthwise, s.batch, s.channels, s.extent, kernel, pass, true));
             }
         }
     }

@@ -11,8 +11,8 @@
 
 namespace effconv::bench {
 
-/// Rates of a device. The defaults are assumed, not measured by this program: bf16 and memory as other people measured them
-/// on H200 cards with library kernels; fp32 about 90 % of the data sheet's 67 TFLOP/s.
+/// Rates of a device. The defaults are assumed, not measured by this program: bf16 and memory as other people measured
+/// them on H200 cards with library kernels; fp32 about 90 % of the data sheet's 67 TFLOP/s.
 struct Rates {
     double tensorFlops = 788e12;  ///< bf16 with fp32 sums, flop/s
     double fp32Flops = 60e12;     ///< FFMA, flop/s

@@ -37,7 +37,9 @@ CudaMemory upload(std::size_t count, bool bf16, Stream stream, Convert convert) 
 
 }  // namespace
 
-double randomElement(std::size_t index, bool bf16, Stream stream) { return table(bf16)[(index % kPeriod + stream) % kPeriod]; }
+double randomElement(std::size_t index, bool bf16, Stream stream) {
+    return table(bf16)[(index % kPeriod + stream) % kPeriod];
+}
 
 CudaMemory randomMemory(std::size_t count, bool bf16, Stream stream) {
     if (bf16) return upload<std::uint16_t>(count, true, stream, bf16FromFloat);

@@ -20,7 +20,9 @@ inline void check(cudaError_t error, const char* what) {
 /// Device memory of one array.
 class CudaMemory {
 public:
-    explicit CudaMemory(std::size_t bytes) : bytes_(bytes) { check(cudaMalloc(&data_, bytes > 0 ? bytes : 1), "cudaMalloc"); }
+    explicit CudaMemory(std::size_t bytes) : bytes_(bytes) {
+        check(cudaMalloc(&data_, bytes > 0 ? bytes : 1), "cudaMalloc");
+    }
     template <typename T>
     explicit CudaMemory(const std::vector<T>& values) : CudaMemory(values.size() * sizeof(T)) {
         check(cudaMemcpy(data_, values.data(), bytes_, cudaMemcpyHostToDevice), "cudaMemcpy");
@@ -70,8 +72,8 @@ private:
 /// Which tensor of a case; every stream starts elsewhere in the table of random values.
 enum Stream : std::size_t { kStreamX = 0, kStreamY = 250007, kStreamW = 600011 };
 
-/// Element `index` of a random tensor, in [-1, 1), rounded to bf16 where the tensor is: known on the host without a copy of
-/// the tensor, for a table of prime length repeats.
+/// Element `index` of a random tensor, in [-1, 1), rounded to bf16 where the tensor is: known on the host without a
+/// copy of the tensor, for a table of prime length repeats.
 double randomElement(std::size_t index, bool bf16, Stream stream);
 
 /// A tensor of those elements.

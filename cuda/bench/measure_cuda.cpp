@@ -31,7 +31,8 @@ void launchAll(const LaunchSequence& sequence, const void* parameters, std::size
         const KernelLaunch& launch = sequence.launches[i];
         const KernelEntry* entry = findKernel(launch.kernel);
         if (entry == nullptr || entry->parameterBytes != bytes) {
-            throw std::runtime_error(std::string(launch.kernel) + " is not linked, or its parameters have another size");
+            throw std::runtime_error(std::string(launch.kernel) +
+                                     " is not linked, or its parameters have another size");
         }
         const Result result = entry->launch(launch.shape, parameters, nullptr);
         if (!result.ok()) throw std::runtime_error(result.message);
@@ -98,7 +99,9 @@ private:
             if (repeat >= 0) seconds.push_back(milliseconds * 1e-3);
         }
         std::sort(seconds.begin(), seconds.end());
-        const auto quantile = [&](double q) { return seconds[static_cast<std::size_t>(q * (seconds.size() - 1) + 0.5)]; };
+        const auto quantile = [&](double q) {
+            return seconds[static_cast<std::size_t>(q * (seconds.size() - 1) + 0.5)];
+        };
         Measurement measurement;
         measurement.median = quantile(0.5);
         measurement.p10 = quantile(0.1);
@@ -144,7 +147,8 @@ private:
         const Stopwatch planning;
         SynthesisPlan tables;
         require(planSynthesis(test.layers.data(), count, tables, nullptr, nullptr, nullptr));
-        std::vector<SynthesisItem> forward(tables.forwardItems), backward(tables.backwardItems), reduce(tables.reduceItems);
+        std::vector<SynthesisItem> forward(tables.forwardItems), backward(tables.backwardItems),
+            reduce(tables.reduceItems);
         require(planSynthesis(test.layers.data(), count, tables, forward.data(), backward.data(), reduce.data()));
         const double planSeconds = planning.seconds();
         const SynthesisSizes sizes = synthesisSizes(test);
@@ -188,7 +192,8 @@ private:
         };
         launch();
         check(cudaDeviceSynchronize(), "kernel");
-        const double error = isBackward ? sampledSynthesisGradientError(test, dH, dA) : sampledSynthesisError(test, weights);
+        const double error =
+            isBackward ? sampledSynthesisGradientError(test, dH, dA) : sampledSynthesisError(test, weights);
         Measurement measurement = time(launch);
         measurement.error = error;
         measurement.errorLimit = test.bf16 && !isBackward ? kErrorLimitBf16 : kErrorLimitF32;

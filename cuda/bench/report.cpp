@@ -27,12 +27,9 @@ struct Field {
 };
 
 std::vector<Field> fieldsOf(const Row& row) {
-    std::vector<Field> fields = {{"gflop", row.work.flops * 1e-9},
-                                 {"gflop_valid_taps", row.work.validFlops * 1e-9},
-                                 {"megabytes", row.work.bytes * 1e-6},
-                                 {"memory_us", row.floor.memory * 1e6},
-                                 {"math_us", row.floor.math * 1e6},
-                                 {"ffma_us", row.floor.ffma * 1e6},
+    std::vector<Field> fields = {{"gflop", row.work.flops * 1e-9},     {"gflop_valid_taps", row.work.validFlops * 1e-9},
+                                 {"megabytes", row.work.bytes * 1e-6}, {"memory_us", row.floor.memory * 1e6},
+                                 {"math_us", row.floor.math * 1e6},    {"ffma_us", row.floor.ffma * 1e6},
                                  {"floor_us", row.floor.seconds * 1e6}};
     if (!row.measured) return fields;
     const Measurement& m = row.measurement;
@@ -63,8 +60,9 @@ std::string quoted(const std::string& text) {
 
 std::string ratesText(const Header& header) {
     std::string text;
-    append(text, "rates (%s): bf16 %.1f TFLOP/s, fp32 %.1f TFLOP/s, memory %.2f TB/s", header.ratesMeasured ? "measured" : "assumed",
-           header.rates.tensorFlops * 1e-12, header.rates.fp32Flops * 1e-12, header.rates.bytes * 1e-12);
+    append(text, "rates (%s): bf16 %.1f TFLOP/s, fp32 %.1f TFLOP/s, memory %.2f TB/s",
+           header.ratesMeasured ? "measured" : "assumed", header.rates.tensorFlops * 1e-12,
+           header.rates.fp32Flops * 1e-12, header.rates.bytes * 1e-12);
     return text;
 }
 
@@ -76,8 +74,8 @@ std::string tableOf(const Header& header, const std::vector<Row>& rows) {
     if (header.repeats > 0) {
         append(text, "%d repeats, %s L2\n", header.repeats, header.coldCache ? "cold" : "warm");
     }
-    append(text, "%-10s %-34s %-16s %-5s %10s %10s %9s %9s %9s %9s  %-8s", "suite", "case", "pass", "type", "GFLOP", "valid",
-           "MB", "memory us", "math us", "floor us", "bound");
+    append(text, "%-10s %-34s %-16s %-5s %10s %10s %9s %9s %9s %9s  %-8s", "suite", "case", "pass", "type", "GFLOP",
+           "valid", "MB", "memory us", "math us", "floor us", "bound");
     const bool measured = !rows.empty() && rows[0].measured;
     if (measured) append(text, " %9s %9s %9s %8s %7s %9s", "median us", "p10", "p90", "TFLOP/s", "% roof", "error");
     text += '\n';
@@ -99,8 +97,8 @@ std::string tableOf(const Header& header, const std::vector<Row>& rows) {
 
 std::string csvOf(const Header& header, const std::vector<Row>& rows) {
     std::string text;
-    append(text, "# device: %s; %s; repeats %d; %s L2\n", header.device.c_str(), ratesText(header).c_str(), header.repeats,
-           header.coldCache ? "cold" : "warm");
+    append(text, "# device: %s; %s; repeats %d; %s L2\n", header.device.c_str(), ratesText(header).c_str(),
+           header.repeats, header.coldCache ? "cold" : "warm");
     text += "suite,case,pass,type,bound";
     if (!rows.empty()) {
         for (const Field& field : fieldsOf(rows[0])) append(text, ",%s", field.name);
@@ -120,12 +118,12 @@ std::string jsonOf(const Header& header, const std::vector<Row>& rows) {
     append(text,
            "  \"ratesMeasured\": %s,\n  \"bf16FlopsPerSecond\": %.6g,\n  \"fp32FlopsPerSecond\": %.6g,\n"
            "  \"bytesPerSecond\": %.6g,\n  \"repeats\": %d,\n  \"coldCache\": %s,\n  \"cases\": [",
-           header.ratesMeasured ? "true" : "false", header.rates.tensorFlops, header.rates.fp32Flops, header.rates.bytes,
-           header.repeats, header.coldCache ? "true" : "false");
+           header.ratesMeasured ? "true" : "false", header.rates.tensorFlops, header.rates.fp32Flops,
+           header.rates.bytes, header.repeats, header.coldCache ? "true" : "false");
     const char* separator = "\n";
     for (const Row& row : rows) {
-        append(text, "%s    {\"suite\": %s, \"case\": %s, \"pass\": \"%s\", \"type\": \"%s\", \"bound\": \"%s\"", separator,
-               quoted(row.test.suite).c_str(), quoted(row.test.name).c_str(), passName(row.test),
+        append(text, "%s    {\"suite\": %s, \"case\": %s, \"pass\": \"%s\", \"type\": \"%s\", \"bound\": \"%s\"",
+               separator, quoted(row.test.suite).c_str(), quoted(row.test.name).c_str(), passName(row.test),
                row.test.bf16 ? "bf16" : "fp32", row.floor.bound);
         for (const Field& field : fieldsOf(row)) {
             if (std::isfinite(field.value)) {

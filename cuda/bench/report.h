@@ -14,7 +14,7 @@ struct Measurement {
     double error = 0;                     ///< |got - want| / |want| over sampled outputs, fp64 reference
     double errorLimit = 0;
     double workspaceBytes = 0;
-    double planSeconds = 0;  ///< host time from a shape to its launches, tables included
+    double planSeconds = 0;                          ///< host time from a shape to its launches, tables included
     bool ok() const { return error <= errorLimit; }  // false for NaN
 };
 

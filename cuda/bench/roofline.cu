@@ -1,10 +1,9 @@
 // Register-only loops that keep the tensor units and the fp32 units busy, and a copy.
-#include "roofline.h"
-
 #include <algorithm>
 
 #include "cuda_memory.h"
 #include "effconv/device.h"
+#include "roofline.h"
 
 namespace effconv::bench {
 

@@ -45,7 +45,9 @@ public:
         if (row < 0 || row >= s_.height || column < 0 || column >= s_.width) return 0;
         return randomElement(xIndex(n, row, column, c), bf16_, kStreamX);
     }
-    double y(int n, int row, int column, int c) const { return randomElement(yIndex(n, row, column, c), bf16_, kStreamY); }
+    double y(int n, int row, int column, int c) const {
+        return randomElement(yIndex(n, row, column, c), bf16_, kStreamY);
+    }
     double w(int o, int r, int t, int i) const { return randomElement(wIndex(o, r, t, i), bf16_, kStreamW); }
     int perGroup() const { return perGroup_; }
     int firstInput(int o) const { return o / (s_.outChannels / s_.groups) * perGroup_; }
@@ -61,7 +63,8 @@ double forwardAt(const ConvShape& s, const ConvData& data, int n, int oy, int ox
     for (int r = 0; r < s.kernel; ++r)
         for (int t = 0; t < s.kernel; ++t)
             for (int i = 0; i < data.perGroup(); ++i) {
-                sum += data.x(n, oy * s.stride + r - s.padding(), ox * s.stride + t - s.padding(), data.firstInput(o) + i) *
+                sum += data.x(n, oy * s.stride + r - s.padding(), ox * s.stride + t - s.padding(),
+                              data.firstInput(o) + i) *
                        data.w(o, r, t, i);
             }
     return sum;
@@ -88,17 +91,24 @@ double weightGradientAt(const ConvShape& s, const ConvData& data, int o, int r, 
     for (int n = 0; n < s.batch; ++n)
         for (int oy = 0; oy < s.outHeight(); ++oy)
             for (int ox = 0; ox < s.outWidth(); ++ox) {
-                sum += data.x(n, oy * s.stride + r - s.padding(), ox * s.stride + t - s.padding(), data.firstInput(o) + i) *
+                sum += data.x(n, oy * s.stride + r - s.padding(), ox * s.stride + t - s.padding(),
+                              data.firstInput(o) + i) *
                        data.y(n, oy, ox, o);
             }
     return sum;
 }
 
-double randomFeature(std::size_t index) { return randomElement(index, false, kStreamX); }
-double randomCoefficient(std::size_t index) { return randomElement(index, false, kStreamY); }
+double randomFeature(std::size_t index) {
+    return randomElement(index, false, kStreamX);
+}
+double randomCoefficient(std::size_t index) {
+    return randomElement(index, false, kStreamY);
+}
 
 /// The last layer: the largest of its network.
-const SynthesisLayer& sampledLayer(const Case& test) { return test.layers.back(); }
+const SynthesisLayer& sampledLayer(const Case& test) {
+    return test.layers.back();
+}
 
 double scaledMask(const SynthesisLayer& layer, int tap) {
     return layer.scale * tapMask<double>(layer, tap, layer.kgrid - 0.5).m;
@@ -119,13 +129,16 @@ double sampledConvError(const Case& test, const CudaMemory& out, bool bf16) {
     for (int sample = 0; sample < samples; ++sample) {
         const auto drawn = [&](int word, int bound) { return draw(sample, word, bound); };
         if (test.pass == ConvPass::kForward) {
-            const int n = drawn(0, s.batch), oy = drawn(1, s.outHeight()), ox = drawn(2, s.outWidth()), o = drawn(3, s.outChannels);
+            const int n = drawn(0, s.batch), oy = drawn(1, s.outHeight()), ox = drawn(2, s.outWidth()),
+                      o = drawn(3, s.outChannels);
             error.add(out.at(data.yIndex(n, oy, ox, o), bf16), forwardAt(s, data, n, oy, ox, o));
         } else if (test.pass == ConvPass::kDataGradient) {
-            const int n = drawn(0, s.batch), row = drawn(1, s.height), column = drawn(2, s.width), c = drawn(3, s.inChannels);
+            const int n = drawn(0, s.batch), row = drawn(1, s.height), column = drawn(2, s.width),
+                      c = drawn(3, s.inChannels);
             error.add(out.at(data.xIndex(n, row, column, c), bf16), dataGradientAt(s, data, n, row, column, c));
         } else {
-            const int o = drawn(0, s.outChannels), r = drawn(1, s.kernel), t = drawn(2, s.kernel), i = drawn(3, data.perGroup());
+            const int o = drawn(0, s.outChannels), r = drawn(1, s.kernel), t = drawn(2, s.kernel),
+                      i = drawn(3, data.perGroup());
             error.add(out.at(data.wIndex(o, r, t, i), bf16), weightGradientAt(s, data, o, r, t, i));
         }
     }
@@ -136,7 +149,9 @@ SynthesisSizes synthesisSizes(const Case& test) {
     SynthesisSizes sizes;
     for (const SynthesisLayer& layer : test.layers) {
         const std::int64_t taps = std::int64_t(layer.kgrid) * layer.kgrid;
-        const auto grow = [](std::size_t& size, std::int64_t end) { size = std::max(size, static_cast<std::size_t>(end)); };
+        const auto grow = [](std::size_t& size, std::int64_t end) {
+            size = std::max(size, static_cast<std::size_t>(end));
+        };
         grow(sizes.features, layer.featureOffset + taps * layer.featureStride);
         grow(sizes.coefficients, layer.coefficientOffset + layer.features * layer.coefficientStride);
         grow(sizes.weights, layer.weightOffset + layer.cout * layer.weightStride);
@@ -173,8 +188,8 @@ double sampledSynthesisGradientError(const Case& test, const CudaMemory& dH, con
         const std::size_t coefficient = layer.coefficientOffset + f * layer.coefficientStride + column;
         double sumOverColumns = 0, sumOverTaps = 0;
         for (int other = 0; other < columns; ++other) {
-            sumOverColumns += gradient(tap, other) *
-                              randomCoefficient(layer.coefficientOffset + f * layer.coefficientStride + other);
+            sumOverColumns +=
+                gradient(tap, other) * randomCoefficient(layer.coefficientOffset + f * layer.coefficientStride + other);
         }
         for (int other = 0; other < taps; ++other) {
             sumOverTaps += scaledMask(layer, other) * gradient(other, column) *

@@ -10,7 +10,8 @@ namespace effconv::bench {
 /// out is what the case's pass wrote, fp32 or bf16.
 double sampledConvError(const Case& test, const CudaMemory& out, bool bf16);
 
-/// Elements of the arrays of a synthesis case, and its soft sizes: half a step below the grid, where the mask has a slope.
+/// Elements of the arrays of a synthesis case, and its soft sizes: half a step below the grid, where the mask has a
+/// slope.
 struct SynthesisSizes {
     std::size_t features = 0, coefficients = 0, weights = 0;
     std::vector<float> v;

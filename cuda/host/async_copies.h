@@ -24,7 +24,8 @@ public:
             if (copy.group + static_cast<unsigned>(newestGroupsLeft) < openGroup_) {
                 const auto copied = static_cast<std::size_t>(copy.sourceBytes);
                 std::memcpy(copy.destination, copy.source, copied);
-                std::memset(static_cast<char*>(copy.destination) + copied, 0, static_cast<std::size_t>(copy.bytes) - copied);
+                std::memset(static_cast<char*>(copy.destination) + copied, 0,
+                            static_cast<std::size_t>(copy.bytes) - copied);
             } else {
                 left.push_back(copy);
             }

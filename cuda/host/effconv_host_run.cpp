@@ -17,9 +17,9 @@ std::int32_t refuse(std::int32_t status, const char* text, char* message, std::i
 
 }  // namespace
 
-extern "C" std::int32_t ec_host_launch(
-    const char* kernel, std::int64_t blocks, std::int32_t threads, std::int64_t shared_bytes, const void* parameters,
-    std::int64_t parameter_bytes, char* message, std::int32_t message_bytes) {
+extern "C" std::int32_t ec_host_launch(const char* kernel, std::int64_t blocks, std::int32_t threads,
+                                       std::int64_t shared_bytes, const void* parameters, std::int64_t parameter_bytes,
+                                       char* message, std::int32_t message_bytes) {
     using namespace effconv;
     char text[256];
     const KernelEntry* entry = kernel == nullptr ? nullptr : findKernel(kernel);
@@ -34,7 +34,8 @@ extern "C" std::int32_t ec_host_launch(
     }
     // Checked here, for the shim's own numbers are narrower.
     if (blocks < 1 || blocks > 2147483647 || threads < 1 || threads > 1024 || shared_bytes < 0) {
-        std::snprintf(text, sizeof text, "%s: launch refused: %lld blocks of %d threads with %lld bytes of shared memory", kernel,
+        std::snprintf(text, sizeof text,
+                      "%s: launch refused: %lld blocks of %d threads with %lld bytes of shared memory", kernel,
                       static_cast<long long>(blocks), threads, static_cast<long long>(shared_bytes));
         return refuse(EC_HOST_KERNEL_FAULT, text, message, message_bytes);
     }

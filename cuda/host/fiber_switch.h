@@ -29,7 +29,9 @@ inline void prepareFiber(FiberContext& fiber, char* stack, std::size_t bytes, vo
     fiber.context.uc_link = nullptr;
     makecontext(&fiber.context, entry, 0);
 }
-inline void switchFiber(FiberContext& from, FiberContext& to) { swapcontext(&from.context, &to.context); }
+inline void switchFiber(FiberContext& from, FiberContext& to) {
+    swapcontext(&from.context, &to.context);
+}
 
 #else
 

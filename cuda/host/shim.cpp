@@ -1,14 +1,14 @@
 // Runs a grid on the host: one block after another, one fiber per CUDA thread.
 #include "shim.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <numeric>
 #include <random>
 #include <vector>
-
-#include <sys/mman.h>
 
 #include "async_copies.h"
 #include "fiber_switch.h"
@@ -78,10 +78,13 @@ struct Fiber {
     AsyncCopies copies;
 };
 
-std::string placeText(const char* file, int line) { return std::string(file) + ":" + std::to_string(line); }
+std::string placeText(const char* file, int line) {
+    return std::string(file) + ":" + std::to_string(line);
+}
 
 std::string indexText(const char* what, uint3 i) {
-    return std::string(what) + " (" + std::to_string(i.x) + ", " + std::to_string(i.y) + ", " + std::to_string(i.z) + ")";
+    return std::string(what) + " (" + std::to_string(i.x) + ", " + std::to_string(i.y) + ", " + std::to_string(i.z) +
+           ")";
 }
 
 std::string threadText(const ThreadState& thread) {
@@ -194,8 +197,9 @@ void Machine::finish() {
     current_->state = State::kDone;
     --live_;
     if (waiting_ > 0) {
-        throw KernelFault("divergent barrier: " + threadText(current_->thread) + " ended while " + std::to_string(waiting_) +
-              " threads wait in __syncthreads at " + placeText(barrierFile_, barrierLine_));
+        throw KernelFault("divergent barrier: " + threadText(current_->thread) + " ended while " +
+                          std::to_string(waiting_) + " threads wait in __syncthreads at " +
+                          placeText(barrierFile_, barrierLine_));
     }
     if (live_ > 0) next_ = pickNext();
 }
@@ -230,12 +234,14 @@ void Machine::reportStuck() {
 int Machine::barrier(Vote vote, int predicate, const char* file, int line) {
     Fiber& self = *current_;
     if (waiting_ > 0 && (line != barrierLine_ || std::strcmp(file, barrierFile_) != 0)) {
-        throw KernelFault("divergent barrier: " + threadText(self.thread) + " reached __syncthreads at " + placeText(file, line) +
-              " while " + std::to_string(waiting_) + " threads wait at " + placeText(barrierFile_, barrierLine_));
+        throw KernelFault("divergent barrier: " + threadText(self.thread) + " reached __syncthreads at " +
+                          placeText(file, line) + " while " + std::to_string(waiting_) + " threads wait at " +
+                          placeText(barrierFile_, barrierLine_));
     }
     if (live_ != threads_) {
-        throw KernelFault("divergent barrier: " + threadText(self.thread) + " reached __syncthreads at " + placeText(file, line) +
-              " after " + std::to_string(threads_ - live_) + " threads of the block have ended");
+        throw KernelFault("divergent barrier: " + threadText(self.thread) + " reached __syncthreads at " +
+                          placeText(file, line) + " after " + std::to_string(threads_ - live_) +
+                          " threads of the block have ended");
     }
     barrierFile_ = file;
     barrierLine_ = line;
@@ -260,8 +266,7 @@ int Machine::barrier(Vote vote, int predicate, const char* file, int line) {
     return vote == Vote::kOr ? votedOr_ : vote == Vote::kAnd ? votedAnd_ : vote == Vote::kCount ? votedCount_ : 0;
 }
 
-void Machine::collective(
-    const char* name, unsigned mask, void* argument, Combine combine, const char* file, int line) {
+void Machine::collective(const char* name, unsigned mask, void* argument, Combine combine, const char* file, int line) {
     Fiber& self = *current_;
     const unsigned lane = self.thread.linear & 31u;
     const unsigned warpBase = self.thread.linear - lane;
@@ -286,13 +291,13 @@ void Machine::collective(
         const Fiber& other = *fibers_[warpBase + i];
         if (other.state == State::kDone) {
             throw KernelFault("divergent warp: " + threadText(self.thread) + " waits in " + here() + " for " +
-                  threadText(other.thread) + ", which has ended");
+                              threadText(other.thread) + ", which has ended");
         }
-        if (other.state == State::kInCollective &&
-            (other.mask != mask || other.combine != combine || other.line != line ||
-             std::strcmp(other.file, file) != 0)) {
+        if (other.state == State::kInCollective && (other.mask != mask || other.combine != combine ||
+                                                    other.line != line || std::strcmp(other.file, file) != 0)) {
             throw KernelFault("divergent warp: " + threadText(self.thread) + " is in " + here() + " while " +
-                  threadText(other.thread) + " is in " + other.waitName + " at " + placeText(other.file, other.line));
+                              threadText(other.thread) + " is in " + other.waitName + " at " +
+                              placeText(other.file, other.line));
         }
         complete = complete && other.state == State::kInCollective;
         arguments[i] = other.argument;
@@ -308,9 +313,8 @@ void Machine::collective(
 
 void Machine::prepare(Fiber& fiber) {
     if (fiber.mapping == nullptr) {
-        void* mapping = mmap(
-            nullptr, kStackBytes + kGuardBytes, PROT_READ | PROT_WRITE,
-            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void* mapping = mmap(nullptr, kStackBytes + kGuardBytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (mapping == MAP_FAILED || mprotect(mapping, kGuardBytes, PROT_NONE) != 0) {
             throw std::runtime_error("host shim: no memory for the stack of a thread");
         }
@@ -362,9 +366,9 @@ void Machine::launch(dim3 grid, dim3 block, std::size_t sharedBytes, const std::
     const std::size_t blocks = std::size_t(grid.x) * grid.y * grid.z;
     if (threads == 0 || threads > kMaxThreads || blocks == 0 || grid.y > 65535 || grid.z > 65535 ||
         sharedBytes > kMaxSharedBytes || running_) {
-        throw KernelFault(
-            "launch refused: " + std::to_string(blocks) + " blocks of " + std::to_string(threads) + " threads with " +
-            std::to_string(sharedBytes) + " bytes of shared memory" + (running_ ? ", inside another launch" : ""));
+        throw KernelFault("launch refused: " + std::to_string(blocks) + " blocks of " + std::to_string(threads) +
+                          " threads with " + std::to_string(sharedBytes) + " bytes of shared memory" +
+                          (running_ ? ", inside another launch" : ""));
     }
     threads_ = static_cast<unsigned>(threads);
     while (fibers_.size() < threads) fibers_.push_back(std::make_unique<Fiber>());
@@ -384,9 +388,8 @@ void Machine::launch(dim3 grid, dim3 block, std::size_t sharedBytes, const std::
     running_ = true;
     for (std::size_t index : blockOrder) {
         std::memset(shared_.get(), 0xff, sharedBytes);  // NaN in fp32 and bf16, -1 in integers
-        const uint3 blockIndex = {
-            static_cast<unsigned>(index % grid.x), static_cast<unsigned>(index / grid.x % grid.y),
-            static_cast<unsigned>(index / (std::size_t(grid.x) * grid.y))};
+        const uint3 blockIndex = {static_cast<unsigned>(index % grid.x), static_cast<unsigned>(index / grid.x % grid.y),
+                                  static_cast<unsigned>(index / (std::size_t(grid.x) * grid.y))};
         runBlock(blockIndex, block, grid, random);
         if (faulted_) break;
     }
@@ -406,7 +409,9 @@ void launch(dim3 grid, dim3 block, std::size_t sharedBytes, const std::function<
     machine.launch(grid, block, sharedBytes, body);
 }
 
-void* dynamicShared() { return machine.shared(); }
+void* dynamicShared() {
+    return machine.shared();
+}
 
 void fault(const std::string& what, const char* file, int line) {
     throw KernelFault(what + " at " + placeText(file, line) + ", " + threadText(*currentThread));
@@ -420,6 +425,8 @@ void warpCollective(const char* name, unsigned mask, void* argument, Combine com
     machine.collective(name, mask, argument, combine, file, line);
 }
 
-AsyncCopies& asyncCopies() { return machine.current().copies; }
+AsyncCopies& asyncCopies() {
+    return machine.current().copies;
+}
 
 }  // namespace effconv::host

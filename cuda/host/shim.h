@@ -1,11 +1,12 @@
-// The part of CUDA C++ that the kernels use, for a plain C++ compiler: with this header the same .cu files run on a CPU.
+// The part of CUDA C++ that the kernels use, for a plain C++ compiler: with this header the same .cu files run on a
+// CPU.
 //
-// Blocks run one after another. Inside a block every CUDA thread is a fiber that runs until it reaches a barrier, a warp
-// collective (shuffle, vote, ldmatrix, mma) or its end; then the next thread of the chosen order runs. What cannot be seen
-// this way: timing, bank conflicts, weak memory order. What is seen: divergent barriers and collectives (the launch throws
-// KernelFault with file, line, block and thread), missing barriers (three thread orders), reads of shared memory that
-// nobody wrote (NaN poison), reads ahead of a cp.async wait (poison until the wait), out-of-range access (AddressSanitizer:
-// shared memory of a launch is one heap block of exactly the size asked for).
+// Blocks run one after another. Inside a block every CUDA thread is a fiber that runs until it reaches a barrier, a
+// warp collective (shuffle, vote, ldmatrix, mma) or its end; then the next thread of the chosen order runs. What cannot
+// be seen this way: timing, bank conflicts, weak memory order. What is seen: divergent barriers and collectives (the
+// launch throws KernelFault with file, line, block and thread), missing barriers (three thread orders), reads of shared
+// memory that nobody wrote (NaN poison), reads ahead of a cp.async wait (poison until the wait), out-of-range access
+// (AddressSanitizer: shared memory of a launch is one heap block of exactly the size asked for).
 #pragma once
 
 #include <cmath>
@@ -51,12 +52,24 @@ struct alignas(8) uint2 {
 struct alignas(16) uint4 {
     unsigned x, y, z, w;
 };
-inline float2 make_float2(float x, float y) { return {x, y}; }
-inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
-inline int2 make_int2(int x, int y) { return {x, y}; }
-inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
-inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
-inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+inline float2 make_float2(float x, float y) {
+    return {x, y};
+}
+inline float4 make_float4(float x, float y, float z, float w) {
+    return {x, y, z, w};
+}
+inline int2 make_int2(int x, int y) {
+    return {x, y};
+}
+inline int4 make_int4(int x, int y, int z, int w) {
+    return {x, y, z, w};
+}
+inline uint2 make_uint2(unsigned x, unsigned y) {
+    return {x, y};
+}
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
+    return {x, y, z, w};
+}
 
 namespace effconv::host {
 
@@ -72,7 +85,8 @@ enum class ThreadOrder { kForward, kReverse, kSeeded };
 /// Sets the order of all later launches of this host thread; the seed matters for kSeeded only.
 void setThreadOrder(ThreadOrder order, std::uint64_t seed = 1);
 
-/// Runs body once per thread of the grid. Throws KernelFault; sharedBytes of dynamic shared memory are poisoned per block.
+/// Runs body once per thread of the grid. Throws KernelFault; sharedBytes of dynamic shared memory are poisoned per
+/// block.
 void launch(dim3 grid, dim3 block, std::size_t sharedBytes, const std::function<void()>& body);
 
 struct ThreadState {
@@ -96,7 +110,8 @@ int blockBarrier(Vote vote, int predicate, const char* file, int line);
 using Combine = void (*)(void* const* arguments, unsigned mask);
 void warpCollective(const char* name, unsigned mask, void* argument, Combine combine, const char* file, int line);
 
-/// cp.async of up to 16 bytes: the destination is poisoned now and written at the wait; bytes past sourceBytes become 0.
+/// cp.async of up to 16 bytes: the destination is poisoned now and written at the wait; bytes past sourceBytes become
+/// 0.
 void asyncCopy(void* destination, const void* source, int bytes, int sourceBytes, const char* file, int line);
 void asyncCommit();
 void asyncWait(int newestGroupsLeft);
@@ -135,7 +150,9 @@ struct VoteArgument {
 };
 unsigned ballot(const char* name, unsigned mask, int predicate, const char* file, int line);
 
-inline int laneOf(const ThreadState& thread) { return static_cast<int>(thread.linear & 31u); }
+inline int laneOf(const ThreadState& thread) {
+    return static_cast<int>(thread.linear & 31u);
+}
 
 }  // namespace effconv::host
 
@@ -163,7 +180,8 @@ inline int __syncthreads_count(int predicate, EC_HOST_PLACE) {
 }
 inline void __syncwarp(unsigned mask = 0xffffffffu, EC_HOST_PLACE) {
     int unused = 0;
-    effconv::host::warpCollective("__syncwarp", mask, &unused, [](void* const*, unsigned) {}, file, line);
+    effconv::host::warpCollective(
+        "__syncwarp", mask, &unused, [](void* const*, unsigned) {}, file, line);
 }
 
 template <typename T>
@@ -183,15 +201,15 @@ template <typename T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, EC_HOST_PLACE) {
     const int self = effconv::host::laneOf(*effconv::host::currentThread);
     const int offset = (self & (width - 1)) + static_cast<int>(delta);
-    return effconv::host::shuffle(
-        "__shfl_down_sync", mask, value, offset < width ? self + static_cast<int>(delta) : self, file, line);
+    return effconv::host::shuffle("__shfl_down_sync", mask, value,
+                                  offset < width ? self + static_cast<int>(delta) : self, file, line);
 }
 template <typename T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, EC_HOST_PLACE) {
     const int self = effconv::host::laneOf(*effconv::host::currentThread);
     const int offset = (self & (width - 1)) - static_cast<int>(delta);
-    return effconv::host::shuffle(
-        "__shfl_up_sync", mask, value, offset >= 0 ? self - static_cast<int>(delta) : self, file, line);
+    return effconv::host::shuffle("__shfl_up_sync", mask, value, offset >= 0 ? self - static_cast<int>(delta) : self,
+                                  file, line);
 }
 inline unsigned __ballot_sync(unsigned mask, int predicate, EC_HOST_PLACE) {
     return effconv::host::ballot("__ballot_sync", mask, predicate, file, line);
@@ -252,9 +270,15 @@ inline unsigned __float_as_uint(float value) {
     std::memcpy(&bits, &value, sizeof bits);
     return bits;
 }
-inline int __popc(unsigned value) { return __builtin_popcount(value); }
-inline int __ffs(int value) { return __builtin_ffs(value); }
-inline int __clz(int value) { return value == 0 ? 32 : __builtin_clz(static_cast<unsigned>(value)); }
+inline int __popc(unsigned value) {
+    return __builtin_popcount(value);
+}
+inline int __ffs(int value) {
+    return __builtin_ffs(value);
+}
+inline int __clz(int value) {
+    return value == 0 ? 32 : __builtin_clz(static_cast<unsigned>(value));
+}
 template <typename T>
 constexpr T min(T a, T b) {
     return b < a ? b : a;
@@ -263,6 +287,8 @@ template <typename T>
 constexpr T max(T a, T b) {
     return a < b ? b : a;
 }
-inline float rsqrtf(float value) { return 1.0f / std::sqrt(value); }
+inline float rsqrtf(float value) {
+    return 1.0f / std::sqrt(value);
+}
 
 #include "shim_ptx.h"

@@ -29,9 +29,13 @@ void asyncCopy(void* destination, const void* source, int bytes, int sourceBytes
     asyncCopies().start(destination, source, bytes, sourceBytes);
 }
 
-void asyncCommit() { asyncCopies().commit(); }
+void asyncCommit() {
+    asyncCopies().commit();
+}
 
-void asyncWait(int newestGroupsLeft) { asyncCopies().wait(newestGroupsLeft); }
+void asyncWait(int newestGroupsLeft) {
+    asyncCopies().wait(newestGroupsLeft);
+}
 
 void combineLdmatrix(void* const* arguments, unsigned) {
     LdmatrixArgument* lanes[32];

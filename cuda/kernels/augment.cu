@@ -1,13 +1,15 @@
-// Batch augmentation: uint8 images gathered by number from a dataset on the device, cropped, flipped, normalised, one launch.
+// Batch augmentation: uint8 images gathered by number from a dataset on the device, cropped, flipped, normalised, one
+// launch.
 //
-//   ec_augment_*   y[n,h,w,c] = (u(h + dy, w' + dx) / 255 - mean[c]) / deviation[c]; outside the image 0, the mean's value
+//   ec_augment_*   y[n,h,w,c] = (u(h + dy, w' + dx) / 255 - mean[c]) / deviation[c]; outside the image 0, the mean's
+//   value
 //
-// The draw (dy, dx, flip) is given per image or comes from the counter-based generator under (seed, epoch, image number).
-// A thread forms 4 neighbouring elements of one image and stores them in one access where the image's size allows.
+// The draw (dy, dx, flip) is given per image or comes from the counter-based generator under (seed, epoch, image
+// number). A thread forms 4 neighbouring elements of one image and stores them in one access where the image's size
+// allows.
 //
-// Floor: memory, a byte read and 2 or 4 written per element: N 512, 32x32x3 to bf16 on an H200 (4.3 TB/s): 1.1 us, so the
-// launch is what it costs.
-// Measured: not yet on a card.
+// Floor: memory, a byte read and 2 or 4 written per element: N 512, 32x32x3 to bf16 on an H200 (4.3 TB/s): 1.1 us, so
+// the launch is what it costs. Measured: not yet on a card.
 
 #include "effconv/kernel_table.h"
 #include "effconv/kernels/augment.h"
@@ -26,10 +28,12 @@ __device__ __forceinline__ void storeFour(std::uint16_t* target, const float (&v
 template <typename T>
 __device__ __forceinline__ void augment(const AugmentParams& p) {
     const int elements = p.height * p.width * p.channels;
-    const int blocksPerImage = (elements + kAugmentThreads * kAugmentPerThread - 1) / (kAugmentThreads * kAugmentPerThread);
+    const int blocksPerImage =
+        (elements + kAugmentThreads * kAugmentPerThread - 1) / (kAugmentThreads * kAugmentPerThread);
     const int number = static_cast<int>(blockIdx.x) / blocksPerImage;
-    const int first = (static_cast<int>(blockIdx.x) % blocksPerImage * kAugmentThreads + static_cast<int>(threadIdx.x)) *
-                      kAugmentPerThread;
+    const int first =
+        (static_cast<int>(blockIdx.x) % blocksPerImage * kAugmentThreads + static_cast<int>(threadIdx.x)) *
+        kAugmentPerThread;
     if (first >= elements) return;
     const std::int64_t index = p.indices == nullptr ? number : p.indices[number];
     const bool known = index >= 0 && index < p.datasetCount;
@@ -81,7 +85,9 @@ __device__ __forceinline__ void augment(const AugmentParams& p) {
 
 }  // namespace
 
-extern "C" __global__ void __launch_bounds__(kAugmentThreads) ec_augment_f32(const AugmentParams p) { augment<float>(p); }
+extern "C" __global__ void __launch_bounds__(kAugmentThreads) ec_augment_f32(const AugmentParams p) {
+    augment<float>(p);
+}
 extern "C" __global__ void __launch_bounds__(kAugmentThreads) ec_augment_bf16(const AugmentParams p) {
     augment<std::uint16_t>(p);
 }

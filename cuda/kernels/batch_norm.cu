@@ -7,15 +7,16 @@
 //   ec_batch_norm_gradient_finish   joins the splits: dshift, dscale
 //   ec_batch_norm_gradient_apply_*  dx = scale invStd (g - (dshift + xhat dscale) / pixels), dresidual = g
 //
-// A thread keeps 16 bytes of neighbouring channels (one channel where C or the pixel stride is no multiple) and walks over
-// pixels; the rows of a block meet in shared memory in a fixed tree, the splits in fp64 in a fixed order. Moments are sums
-// of deviations from the thread's first value and are joined by Chan's formula (Chan, Golub, LeVeque, "Updating formulae
-// and a pairwise algorithm for computing sample variances", 1979), so a mean far from zero costs no digits. Sums that a
-// convolution left (channelSums) skip the first launch, but are E x^2 - (E x)^2: accurate where |mean| is not >> deviation.
+// A thread keeps 16 bytes of neighbouring channels (one channel where C or the pixel stride is no multiple) and walks
+// over pixels; the rows of a block meet in shared memory in a fixed tree, the splits in fp64 in a fixed order. Moments
+// are sums of deviations from the thread's first value and are joined by Chan's formula (Chan, Golub, LeVeque,
+// "Updating formulae and a pairwise algorithm for computing sample variances", 1979), so a mean far from zero costs no
+// digits. Sums that a convolution left (channelSums) skip the first launch, but are E x^2 - (E x)^2: accurate where
+// |mean| is not >> deviation.
 //
-// Floor: memory. Training reads x twice and writes y; the gradient reads x, dy (and y) twice and writes dx: bf16, N 512,
-// 16 channels, 32x32 on an H200 (4.3 TB/s): 11.7 us forward, 27 us backward with ReLU (7 passes).
-// Measured: not yet on a card.
+// Floor: memory. Training reads x twice and writes y; the gradient reads x, dy (and y) twice and writes dx: bf16, N
+// 512, 16 channels, 32x32 on an H200 (4.3 TB/s): 11.7 us forward, 27 us backward with ReLU (7 passes). Measured: not
+// yet on a card.
 
 #include "channel_vector.cuh"
 #include "effconv/kernel_table.h"
@@ -152,12 +153,14 @@ __device__ void joinMoments(const BatchNormParams& p, int channel, double* scrat
     constexpr int kShares = kBatchNormThreads / kBatchNormLanes;
     double weighted = 0.0, within = 0.0;
     for (int split = share; split < p.splits && channel < p.channels; split += kShares) {
-        const double count = static_cast<double>(splitStart(p.pixels, split + 1, p.splits) - splitStart(p.pixels, split, p.splits));
+        const double count =
+            static_cast<double>(splitStart(p.pixels, split + 1, p.splits) - splitStart(p.pixels, split, p.splits));
         weighted += count * p.workspace[static_cast<std::int64_t>(split) * 2 * p.channels + channel];
     }
     mean = sumShares(weighted, scratch) / static_cast<double>(p.pixels);
     for (int split = share; split < p.splits && channel < p.channels; split += kShares) {
-        const double count = static_cast<double>(splitStart(p.pixels, split + 1, p.splits) - splitStart(p.pixels, split, p.splits));
+        const double count =
+            static_cast<double>(splitStart(p.pixels, split + 1, p.splits) - splitStart(p.pixels, split, p.splits));
         const float* moment = p.workspace + static_cast<std::int64_t>(split) * 2 * p.channels + channel;
         const double difference = moment[0] - mean;
         within += moment[p.channels] + count * difference * difference;
@@ -202,7 +205,8 @@ __device__ __forceinline__ void apply(const BatchNormParams& p) {
 
 /// dy where the activation lets it through.
 template <typename T, int kVector>
-__device__ __forceinline__ void loadGradient(const BatchNormParams& p, std::int64_t offset, float (&gradient)[kVector]) {
+__device__ __forceinline__ void loadGradient(const BatchNormParams& p, std::int64_t offset,
+                                             float (&gradient)[kVector]) {
     loadChannels(static_cast<const T*>(p.dy) + offset, gradient);
     if (!p.relu) return;
     float output[kVector];
@@ -283,7 +287,8 @@ EC_CHANNEL_KERNELS(ec_batch_norm_gradient_apply, gradientApply, BatchNormParams,
 
 extern "C" __global__ void __launch_bounds__(kBatchNormThreads, 2) ec_batch_norm_finish(const BatchNormParams p) {
     EC_DYN_SHARED(double, scratch);
-    const int channel = static_cast<int>(blockIdx.x) * kBatchNormLanes + static_cast<int>(threadIdx.x) % kBatchNormLanes;
+    const int channel =
+        static_cast<int>(blockIdx.x) * kBatchNormLanes + static_cast<int>(threadIdx.x) % kBatchNormLanes;
     const double pixels = static_cast<double>(p.pixels);
     double mean = 0.0, squares = 0.0;
     if (p.channelSums == nullptr) {
@@ -304,12 +309,15 @@ extern "C" __global__ void __launch_bounds__(kBatchNormThreads, 2) ec_batch_norm
 #endif
     const double momentum = p.momentum;
     p.runningMean[channel] = static_cast<float>((1.0 - momentum) * p.runningMean[channel] + momentum * mean);
-    p.runningVariance[channel] = static_cast<float>((1.0 - momentum) * p.runningVariance[channel] + momentum * unbiased);
+    p.runningVariance[channel] =
+        static_cast<float>((1.0 - momentum) * p.runningVariance[channel] + momentum * unbiased);
 }
 
-extern "C" __global__ void __launch_bounds__(kBatchNormThreads, 2) ec_batch_norm_gradient_finish(const BatchNormParams p) {
+extern "C" __global__ void __launch_bounds__(kBatchNormThreads, 2)
+    ec_batch_norm_gradient_finish(const BatchNormParams p) {
     EC_DYN_SHARED(double, scratch);
-    const int channel = static_cast<int>(blockIdx.x) * kBatchNormLanes + static_cast<int>(threadIdx.x) % kBatchNormLanes;
+    const int channel =
+        static_cast<int>(blockIdx.x) * kBatchNormLanes + static_cast<int>(threadIdx.x) % kBatchNormLanes;
     const double shift = sumSplits(p, 0, channel, scratch);
     const double scale = sumSplits(p, 1, channel, scratch);
     if (channel >= p.channels || static_cast<int>(threadIdx.x) >= kBatchNormLanes) return;

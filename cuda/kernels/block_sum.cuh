@@ -5,8 +5,8 @@
 
 namespace effconv {
 
-/// Sum of `value` over the kThreads threads of a block (a power of two); every thread gets it. `scratch` is shared memory
-/// for one number per thread and free again on return.
+/// Sum of `value` over the kThreads threads of a block (a power of two); every thread gets it. `scratch` is shared
+/// memory for one number per thread and free again on return.
 template <int kThreads, typename Real>
 __device__ Real blockSum(Real value, Real* scratch) {
     static_assert((kThreads & (kThreads - 1)) == 0, "the tree halves the block");

@@ -1,4 +1,5 @@
-// Neighbouring channels of an NHWC tensor as floats: 16 bytes in one access where the shape allows it, else one element.
+// Neighbouring channels of an NHWC tensor as floats: 16 bytes in one access where the shape allows it, else one
+// element.
 #pragma once
 
 #include "element.cuh"
@@ -43,10 +44,10 @@ __device__ __forceinline__ void storeChannels(T* target, const float (&values)[k
 }  // namespace effconv
 
 /// Kernels name_f32 and name_bf16, which call body<type, channels of one access>(p) as the plan chose p.vector.
-#define EC_CHANNEL_KERNELS(name, body, Parameters, threads)                                \
+#define EC_CHANNEL_KERNELS(name, body, Parameters, threads)                                    \
     extern "C" __global__ void __launch_bounds__(threads, 2) name##_f32(const Parameters p) {  \
-        p.vector == 4 ? body<float, 4>(p) : body<float, 1>(p);                             \
-    }                                                                                      \
+        p.vector == 4 ? body<float, 4>(p) : body<float, 1>(p);                                 \
+    }                                                                                          \
     extern "C" __global__ void __launch_bounds__(threads, 2) name##_bf16(const Parameters p) { \
-        p.vector == 8 ? body<std::uint16_t, 8>(p) : body<std::uint16_t, 1>(p);             \
+        p.vector == 8 ? body<std::uint16_t, 8>(p) : body<std::uint16_t, 1>(p);                 \
     }

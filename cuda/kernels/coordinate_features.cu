@@ -4,9 +4,10 @@
 //   ec_coordinate_features_gradient   dH -> a partial sum of every parameter's gradient per tile of taps
 //   ec_coordinate_features_reduce     adds the tiles of a layer, in order
 //
-// Formulas: effconv/coordinate.h. A block takes up to 32 taps of one layer; their hidden vectors (and, backwards, what reaches
-// them) stand in shared memory, so a tile reads W2 once or twice, from the L2 cache. Sums have a fixed order: over the hidden
-// units, over the taps of a tile, over the tiles. Parameters are read one at a time: they may be parts of larger tensors.
+// Formulas: effconv/coordinate.h. A block takes up to 32 taps of one layer; their hidden vectors (and, backwards, what
+// reaches them) stand in shared memory, so a tile reads W2 once or twice, from the L2 cache. Sums have a fixed order:
+// over the hidden units, over the taps of a tile, over the tiles. Parameters are read one at a time: they may be parts
+// of larger tensors.
 //
 // Floor: launch latency; 20 layers of 7 x 7 taps, hidden 64, 32 features are 4 million multiply-adds.
 // Measured: not yet on a card.
@@ -24,8 +25,12 @@ struct Tile {
     const CoordinateFeatureLayer& layer;
     int first, count;  ///< taps
 
-    __device__ float x(int tap) const { return tapCoordinate<float>((first + tap) % layer.grid, layer.grid, layer.kmax); }
-    __device__ float y(int tap) const { return tapCoordinate<float>((first + tap) / layer.grid, layer.grid, layer.kmax); }
+    __device__ float x(int tap) const {
+        return tapCoordinate<float>((first + tap) % layer.grid, layer.grid, layer.kmax);
+    }
+    __device__ float y(int tap) const {
+        return tapCoordinate<float>((first + tap) / layer.grid, layer.grid, layer.kmax);
+    }
 
     /// Sine and cosine of the first layer's phase.
     __device__ void firstSine(int tap, int unit, float& sine, float& cosine) const {
@@ -34,8 +39,8 @@ struct Tile {
 #else
         const float across = x(tap), down = y(tap);
 #endif
-        sineAndCosine(layer.omega * (layer.W1[2 * unit] * across + layer.W1[2 * unit + 1] * down + layer.b1[unit]), sine,
-                      cosine);
+        sineAndCosine(layer.omega * (layer.W1[2 * unit] * across + layer.W1[2 * unit + 1] * down + layer.b1[unit]),
+                      sine, cosine);
     }
 };
 
@@ -84,7 +89,8 @@ __device__ void forward(const CoordinateFeaturesParams& p) {
     }
 }
 
-/// Rows of the tile's taps in shared memory: z; gradients of z, of the first sine's gamma and phase; of the second phase.
+/// Rows of the tile's taps in shared memory: z; gradients of z, of the first sine's gamma and phase; of the second
+/// phase.
 struct GradientRows {
     float *z, *dz, *dgamma, *dfirst, *dsecond;
     int pitch, featurePitch;
@@ -166,7 +172,12 @@ __device__ void gradient(const CoordinateFeaturesParams& p) {
     const Tile tile = tileOf(p, item, layer);
     const int pitch = coordinatePitch(layer.hidden);
     const int row = p.taps * pitch;
-    const GradientRows rows = {shared, shared + row, shared + 2 * row, shared + 3 * row, shared + 4 * row, pitch,
+    const GradientRows rows = {shared,
+                               shared + row,
+                               shared + 2 * row,
+                               shared + 3 * row,
+                               shared + 4 * row,
+                               pitch,
                                coordinatePitch(layer.features)};
     hiddenVectors(tile, rows.z);
     __syncthreads();
@@ -184,7 +195,9 @@ __device__ float* targetOf(const CoordinateFeatureLayer& layer, std::int64_t e) 
     if (e < 2 * layer.hidden) return layer.dW1 + e;
     e -= 2 * layer.hidden;
     float* const last[3] = {layer.db1, layer.dgamma, layer.dbeta};
-    return e < layer.hidden ? last[0] + e : e < 2 * layer.hidden ? last[1] + e - layer.hidden : last[2] + e - 2 * layer.hidden;
+    return e < layer.hidden       ? last[0] + e
+           : e < 2 * layer.hidden ? last[1] + e - layer.hidden
+                                  : last[2] + e - 2 * layer.hidden;
 }
 
 }  // namespace

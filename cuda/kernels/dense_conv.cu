@@ -1,27 +1,26 @@
-// Dense and grouped convolution for narrow layers (up to 64 channels per block; wider ones loop over chunks), any odd k up to
-// 33 at run time, stride 1 and 2, any channel count, fp32 (FFMA) and bf16 (mma.sync m16n8k16, fp32 sums).
+// Dense and grouped convolution for narrow layers (up to 64 channels per block; wider ones loop over chunks), any odd k
+// up to 33 at run time, stride 1 and 2, any channel count, fp32 (FFMA) and bf16 (mma.sync m16n8k16, fp32 sums).
 //
 //   ec_dense_forward_*          y = relu(scale * conv(x, w) + bias + residual), and per-channel sums for batch norm
 //   ec_dense_data_gradient_*    the same walk over dy with flipped taps, dy dilated by the stride
 //   ec_dense_weight_gradient_*  dw[o,r,s,c] = sum over pixels of dy[pixel,o] x[shifted pixel,c]
 //   ec_dense_weight_gradient_sum, ec_dense_channel_sums   second halves: partial sums added in a fixed order
 //
-// Implicit GEMM whose input stays put: a block of 128 output pixels (of several small images, or a 16 x 8 piece of a large
-// one) keeps the halo of one channel chunk in shared memory while the taps walk over it, so x is read from L2 once per chunk
-// and not k^2 times. Weights of the next taps arrive through a ring of three cp.async stages of about 8 KB. The halo holds
-// pixels of the image only; a tap outside reads 16 bytes of zeros, a tap outside for the whole tile is never loaded, one
-// outside for a whole warp is skipped. Weight gradient: dy and halo resident, a warp holds 8, 2 or 1 taps (bf16), a thread
-// 4 x 4 channels of 4 taps (fp32); tiles are split over blocks into fp32 partial sums.
+// Implicit GEMM whose input stays put: a block of 128 output pixels (of several small images, or a 16 x 8 piece of a
+// large one) keeps the halo of one channel chunk in shared memory while the taps walk over it, so x is read from L2
+// once per chunk and not k^2 times. Weights of the next taps arrive through a ring of three cp.async stages of about 8
+// KB. The halo holds pixels of the image only; a tap outside reads 16 bytes of zeros, a tap outside for the whole tile
+// is never loaded, one outside for a whole warp is skipped. Weight gradient: dy and halo resident, a warp holds 8, 2 or
+// 1 taps (bf16), a thread 4 x 4 channels of 4 taps (fp32); tiles are split over blocks into fp32 partial sums.
 //
-// Not done: wgmma, tf32, double-buffered halo (other blocks of the multiprocessor cover the copy), 16-byte stores (a quad of
-// lanes stores 16 bytes of bf16 in pairs), stride 2 without a two-way bank conflict.
-// Floor on an H200 (bf16, N 512, 32x32, C = K): 16 / k 11: 41 us, 32 / k 7: 67 us, 64 / k 11: 660 us, all tensor-bound at
-// 788 TFLOP/s; mma.sync reaches about 62 % of that rate there.
-// Measured: not yet on a card.
+// Not done: wgmma, tf32, double-buffered halo (other blocks of the multiprocessor cover the copy), 16-byte stores (a
+// quad of lanes stores 16 bytes of bf16 in pairs), stride 2 without a two-way bank conflict. Floor on an H200 (bf16, N
+// 512, 32x32, C = K): 16 / k 11: 41 us, 32 / k 7: 67 us, 64 / k 11: 660 us, all tensor-bound at 788 TFLOP/s; mma.sync
+// reaches about 62 % of that rate there. Measured: not yet on a card.
 
-#include "effconv/kernel_table.h"
 #include "dense_forward.cuh"
 #include "dense_weight_gradient.cuh"
+#include "effconv/kernel_table.h"
 #include "split_sum.cuh"
 
 namespace effconv {
@@ -64,21 +63,20 @@ __device__ __forceinline__ void sumChannels(const DenseConvParams& p) {
 #define EC_DENSE_BLOCKS_32 3
 #define EC_DENSE_BLOCKS_16 3
 
-#define EC_DENSE_FORWARD(size, tiles)                                                                             \
-    extern "C" __global__ void __launch_bounds__(256, 2) ec_dense_forward_f32_n##size(const DenseConvParams p) {  \
-        denseForward<float, false, FmaProduct<tiles, false>>(p);                                                  \
-    }                                                                                                             \
-    extern "C" __global__ void __launch_bounds__(256, 2)                                                          \
-        ec_dense_data_gradient_f32_n##size(const DenseConvParams p) {                                             \
-        denseForward<float, true, FmaProduct<tiles, true>>(p);                                                    \
-    }                                                                                                             \
-    extern "C" __global__ void __launch_bounds__(128, EC_DENSE_BLOCKS_##size)                                      \
-        ec_dense_forward_bf16_n##size(const DenseConvParams p) {                                                  \
-        denseForward<std::uint16_t, false, MmaProduct<tiles, false>>(p);                                          \
-    }                                                                                                             \
-    extern "C" __global__ void __launch_bounds__(128, EC_DENSE_BLOCKS_##size)                                     \
-        ec_dense_data_gradient_bf16_n##size(const DenseConvParams p) {                                            \
-        denseForward<std::uint16_t, true, MmaProduct<tiles, true>>(p);                                            \
+#define EC_DENSE_FORWARD(size, tiles)                                                                                  \
+    extern "C" __global__ void __launch_bounds__(256, 2) ec_dense_forward_f32_n##size(const DenseConvParams p) {       \
+        denseForward<float, false, FmaProduct<tiles, false>>(p);                                                       \
+    }                                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(256, 2) ec_dense_data_gradient_f32_n##size(const DenseConvParams p) { \
+        denseForward<float, true, FmaProduct<tiles, true>>(p);                                                         \
+    }                                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(128, EC_DENSE_BLOCKS_##size)                                          \
+        ec_dense_forward_bf16_n##size(const DenseConvParams p) {                                                       \
+        denseForward<std::uint16_t, false, MmaProduct<tiles, false>>(p);                                               \
+    }                                                                                                                  \
+    extern "C" __global__ void __launch_bounds__(128, EC_DENSE_BLOCKS_##size)                                          \
+        ec_dense_data_gradient_bf16_n##size(const DenseConvParams p) {                                                 \
+        denseForward<std::uint16_t, true, MmaProduct<tiles, true>>(p);                                                 \
     }
 
 EC_DENSE_FORWARD(16, 1)
@@ -104,7 +102,9 @@ extern "C" __global__ void __launch_bounds__(256) ec_dense_weight_gradient_sum(c
     sumSplits(p.workspace, count, p.splits, p.w, p.weightGradientBf16 != 0);
 }
 
-extern "C" __global__ void __launch_bounds__(256) ec_dense_channel_sums(const DenseConvParams p) { sumChannels(p); }
+extern "C" __global__ void __launch_bounds__(256) ec_dense_channel_sums(const DenseConvParams p) {
+    sumChannels(p);
+}
 
 EC_KERNEL_TABLE(dense_conv)
 

@@ -7,8 +7,8 @@ namespace effconv {
 
 /// Starts copying the weights of taps [firstTap, firstTap + count) of the tile's taps into one stage of the ring.
 template <typename T, bool kDataGradient>
-__device__ __forceinline__ void copyTaps(
-    T* stage, const DenseConvParams& p, const DenseBlock& block, int firstTap, int count, int firstRead) {
+__device__ __forceinline__ void copyTaps(T* stage, const DenseConvParams& p, const DenseBlock& block, int firstTap,
+                                         int count, int firstRead) {
     constexpr int kVector = 16 / static_cast<int>(sizeof(T));
     const int k = p.shape.kernel;
     const int tapColumns = block.tile.tapColumns.high - block.tile.tapColumns.low;
@@ -56,8 +56,8 @@ __device__ __forceinline__ void copyTaps(
 
 /// Walks the taps over the resident halo, chunk of channels by chunk, with the weights in a ring of three stages.
 template <typename T, bool kDataGradient, typename Product>
-__device__ __forceinline__ void walkTaps(
-    const DenseConvParams& p, const DenseBlock& block, const DenseShared<T>& shared, Product& product) {
+__device__ __forceinline__ void walkTaps(const DenseConvParams& p, const DenseBlock& block,
+                                         const DenseShared<T>& shared, Product& product) {
     const DenseTile& tile = block.tile;
     const int tapColumns = tile.tapColumns.high - tile.tapColumns.low;
     const int taps = (tile.tapRows.high - tile.tapRows.low) * tapColumns;
@@ -69,16 +69,14 @@ __device__ __forceinline__ void walkTaps(
     for (int firstRead = 0; firstRead < block.readChannels; firstRead += p.chunk) {
         if (firstRead > 0) __syncthreads();
         const int groupChannel = block.group * block.readChannels;
-        copyPixels(
-            shared.halo, densePitch(p.chunk, sizeof(T) == 2), p.chunk, input, block.walk.inImageStride,
-            block.walk.inRowStride, block.walk.inPixelStride, tile.firstImage, tile.images, tile.rows, tile.columns,
-            groupChannel + firstRead, groupChannel + block.readChannels);
+        copyPixels(shared.halo, densePitch(p.chunk, sizeof(T) == 2), p.chunk, input, block.walk.inImageStride,
+                   block.walk.inRowStride, block.walk.inPixelStride, tile.firstImage, tile.images, tile.rows,
+                   tile.columns, groupChannel + firstRead, groupChannel + block.readChannels);
         cpAsyncCommit();
         for (int stage = 0; stage < kDenseRingStages - 1; ++stage) {
             if (stage < stages) {
-                copyTaps<T, kDataGradient>(
-                    shared.ring + stage * stageElements, p, block, stage * p.ringTaps,
-                    min(p.ringTaps, taps - stage * p.ringTaps), firstRead);
+                copyTaps<T, kDataGradient>(shared.ring + stage * stageElements, p, block, stage * p.ringTaps,
+                                           min(p.ringTaps, taps - stage * p.ringTaps), firstRead);
             }
             cpAsyncCommit();
         }
@@ -91,9 +89,8 @@ __device__ __forceinline__ void walkTaps(
 #endif
             const int next = stage + kDenseRingStages - 1;
             if (next < stages) {
-                copyTaps<T, kDataGradient>(
-                    shared.ring + next % kDenseRingStages * stageElements, p, block, next * p.ringTaps,
-                    min(p.ringTaps, taps - next * p.ringTaps), firstRead);
+                copyTaps<T, kDataGradient>(shared.ring + next % kDenseRingStages * stageElements, p, block,
+                                           next * p.ringTaps, min(p.ringTaps, taps - next * p.ringTaps), firstRead);
             }
             cpAsyncCommit();
             const T* weights = shared.ring + stage % kDenseRingStages * stageElements;
@@ -114,8 +111,8 @@ __device__ __forceinline__ void walkTaps(
 
 /// scale * sum + bias of one output; channel exists.
 template <bool kDataGradient, typename Product>
-__device__ __forceinline__ float scaled(
-    const DenseConvParams& p, const Product& product, int row, int column, int channel) {
+__device__ __forceinline__ float scaled(const DenseConvParams& p, const Product& product, int row, int column,
+                                        int channel) {
     const float sum = product.value(row, column);
     if (kDataGradient) return sum;
     return sum * (p.scale ? p.scale[channel] : 1.0f) + (p.bias ? p.bias[channel] : 0.0f);
@@ -123,10 +120,13 @@ __device__ __forceinline__ float scaled(
 
 /// Scale, bias, residual, ReLU, store: pixel by pixel, so that one address is alive at a time.
 template <typename T, bool kDataGradient, typename Product>
-__device__ __forceinline__ void storeOutputs(const DenseConvParams& p, const DenseBlock& block, const Product& product) {
+__device__ __forceinline__ void storeOutputs(const DenseConvParams& p, const DenseBlock& block,
+                                             const Product& product) {
     T* out = static_cast<T*>(kDataGradient ? p.x : p.y);
-    const bool pairs = sizeof(T) == 2 && ((block.writtenChannels | block.walk.outPixelStride | block.walk.outRowStride |
-                                           block.walk.outImageStride) & 1) == 0;
+    const bool pairs =
+        sizeof(T) == 2 &&
+        ((block.writtenChannels | block.walk.outPixelStride | block.walk.outRowStride | block.walk.outImageStride) &
+         1) == 0;
     const int groupChannel = block.group * block.writtenChannels;
 #pragma unroll
     for (int row = 0; row < Product::kRows; ++row) {
@@ -156,8 +156,8 @@ __device__ __forceinline__ void storeOutputs(const DenseConvParams& p, const Den
 
 /// The block's sums of v and v * v per channel, to the workspace.
 template <typename T, typename Product>
-__device__ __forceinline__ void storeChannelSums(
-    const DenseConvParams& p, const DenseBlock& block, const DenseShared<T>& shared, const Product& product) {
+__device__ __forceinline__ void storeChannelSums(const DenseConvParams& p, const DenseBlock& block,
+                                                 const DenseShared<T>& shared, const Product& product) {
     const int groupChannel = block.group * block.writtenChannels;
     unsigned exists = 0;
 #pragma unroll

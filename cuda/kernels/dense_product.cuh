@@ -1,5 +1,6 @@
-// What the threads of a dense forward (or data-gradient) block hold: sums of output pixels x output channels, by mma.sync or
-// by FFMA, behind one interface: start, tap, value(row, column), where rows are pixels and columns channels of the thread.
+// What the threads of a dense forward (or data-gradient) block hold: sums of output pixels x output channels, by
+// mma.sync or by FFMA, behind one interface: start, tap, value(row, column), where rows are pixels and columns channels
+// of the thread.
 #pragma once
 
 #include "dense_tile.cuh"
@@ -22,8 +23,7 @@ __device__ __forceinline__ DenseShared<T> denseShared(const DenseConvParams& p) 
     shared.zeros = reinterpret_cast<T*>(memory);
     shared.ring = reinterpret_cast<T*>(memory + kDenseZeroBytes);
     shared.sums = reinterpret_cast<float*>(memory + kDenseZeroBytes);
-    shared.halo =
-        shared.ring + kDenseRingStages * p.ringTaps * denseTapElements(p, kDataGradient, sizeof(T) == 2);
+    shared.halo = shared.ring + kDenseRingStages * p.ringTaps * denseTapElements(p, kDataGradient, sizeof(T) == 2);
     return shared;
 }
 
@@ -33,12 +33,13 @@ struct DenseBlock {
     TapWalk walk;
     std::int64_t tileNumber;
     int group;
-    int firstOut;        ///< first output channel within the group
-    int readChannels;    ///< per group
-    int writtenChannels; ///< per group
+    int firstOut;         ///< first output channel within the group
+    int readChannels;     ///< per group
+    int writtenChannels;  ///< per group
 };
 
-/// bf16 on the tensor cores: a warp forms 32 pixels x 16 kTiles channels. A is read by ldmatrix from tap-shifted pixels.
+/// bf16 on the tensor cores: a warp forms 32 pixels x 16 kTiles channels. A is read by ldmatrix from tap-shifted
+/// pixels.
 template <int kTiles, bool kDataGradient>
 struct MmaProduct {
     float sum[2][2 * kTiles][4];
@@ -55,9 +56,9 @@ struct MmaProduct {
         }
     }
 
-    __device__ __forceinline__ void tap(
-        const DenseConvParams& p, const DenseBlock& block, const DenseShared<std::uint16_t>& shared,
-        const std::uint16_t* weights, int r, int s) {
+    __device__ __forceinline__ void tap(const DenseConvParams& p, const DenseBlock& block,
+                                        const DenseShared<std::uint16_t>& shared, const std::uint16_t* weights, int r,
+                                        int s) {
         const int lane = static_cast<int>(threadIdx.x) & 31;
         const int pitch = densePitch(p.chunk, true);
         const int pixel0 = haloPixel(block.tile, block.walk.dilation, base[0], r, s);
@@ -70,9 +71,9 @@ struct MmaProduct {
         const int step0 = pixel0 >= 0 ? 16 : 0;
         const int step1 = pixel1 >= 0 ? 16 : 0;
         const int weightPitch = densePitch(kDataGradient ? 16 * kTiles : p.chunk, true);
-        const std::uint16_t* weightRow =
-            kDataGradient ? weights + ((lane & 7) + (lane >> 3 & 1) * 8) * weightPitch + half
-                          : weights + ((lane & 7) + half) * weightPitch + (lane >> 3 & 1) * 8;
+        const std::uint16_t* weightRow = kDataGradient
+                                             ? weights + ((lane & 7) + (lane >> 3 & 1) * 8) * weightPitch + half
+                                             : weights + ((lane & 7) + half) * weightPitch + (lane >> 3 & 1) * 8;
         for (int c = 0; c < p.chunk; c += 16) {
             std::uint32_t a0[4], a1[4];
             ldmatrixX4(a0, row0);
@@ -97,9 +98,9 @@ struct MmaProduct {
         }
     }
 
-    static constexpr int kRows = 4;      ///< output pixels of a thread
+    static constexpr int kRows = 4;              ///< output pixels of a thread
     static constexpr int kColumns = 4 * kTiles;  ///< output channels of a thread
-    static constexpr int kSumRows = 4;   ///< partial channel sums per block: one per warp
+    static constexpr int kSumRows = 4;           ///< partial channel sums per block: one per warp
 
     __device__ __forceinline__ static int pixelOf(int row) {
         return (static_cast<int>(threadIdx.x) >> 5) * 32 + row * 8 + (static_cast<int>(threadIdx.x) & 31) / 4;
@@ -119,7 +120,9 @@ struct MmaProduct {
         }
         return (threadIdx.x & 31) < 4;
     }
-    __device__ __forceinline__ static int sumRow() { return static_cast<int>(threadIdx.x) >> 5; }
+    __device__ __forceinline__ static int sumRow() {
+        return static_cast<int>(threadIdx.x) >> 5;
+    }
 };
 
 /// fp32 by FFMA: a thread forms 8 pixels (16 apart) x kTiles channels (16 apart).
@@ -135,9 +138,8 @@ struct FmaProduct {
         }
     }
 
-    __device__ __forceinline__ void tap(
-        const DenseConvParams& p, const DenseBlock& block, const DenseShared<float>& shared, const float* weights, int r,
-        int s) {
+    __device__ __forceinline__ void tap(const DenseConvParams& p, const DenseBlock& block,
+                                        const DenseShared<float>& shared, const float* weights, int r, int s) {
         const int lane = static_cast<int>(threadIdx.x) & 15;
         const int pitch = densePitch(p.chunk, false);
         // Where registers are scarce the pixels' coordinates are computed anew for each tap.
@@ -146,8 +148,8 @@ struct FmaProduct {
         bool any = false;
 #pragma unroll
         for (int m = 0; m < 8; ++m) {
-            pixels[m] = haloPixel(
-                block.tile, block.walk.dilation, pixelBase(p, block.walk, block.tile, pixelOf(m) + shift), r, s);
+            pixels[m] = haloPixel(block.tile, block.walk.dilation,
+                                  pixelBase(p, block.walk, block.tile, pixelOf(m) + shift), r, s);
             any = any || pixels[m] >= 0;
         }
         if (!any) return;
@@ -158,7 +160,8 @@ struct FmaProduct {
             for (int n = 0; n < kTiles; ++n) {
                 if (kDataGradient) {
                     const float* column = weights + c * weightPitch + n * 16 + lane;
-                    b[n] = make_float4(column[0], column[weightPitch], column[2 * weightPitch], column[3 * weightPitch]);
+                    b[n] =
+                        make_float4(column[0], column[weightPitch], column[2 * weightPitch], column[3 * weightPitch]);
                 } else {
                     b[n] = *reinterpret_cast<const float4*>(weights + (n * 16 + lane) * weightPitch + c);
                 }
@@ -182,13 +185,21 @@ struct FmaProduct {
     static constexpr int kColumns = kTiles;
     static constexpr int kSumRows = 16;
 
-    __device__ __forceinline__ static int pixelOf(int row) { return row * 16 + static_cast<int>(threadIdx.x) / 16; }
+    __device__ __forceinline__ static int pixelOf(int row) {
+        return row * 16 + static_cast<int>(threadIdx.x) / 16;
+    }
     __device__ __forceinline__ static int channelOf(int column) {
         return column * 16 + (static_cast<int>(threadIdx.x) & 15);
     }
-    __device__ __forceinline__ float value(int row, int column) const { return sum[row][column]; }
-    __device__ __forceinline__ static bool foldSums(float&, float&) { return true; }
-    __device__ __forceinline__ static int sumRow() { return static_cast<int>(threadIdx.x) / 16; }
+    __device__ __forceinline__ float value(int row, int column) const {
+        return sum[row][column];
+    }
+    __device__ __forceinline__ static bool foldSums(float&, float&) {
+        return true;
+    }
+    __device__ __forceinline__ static int sumRow() {
+        return static_cast<int>(threadIdx.x) / 16;
+    }
 };
 
 }  // namespace effconv

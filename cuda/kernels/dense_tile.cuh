@@ -1,5 +1,5 @@
-// What the dense convolution kernels share: the output tile, the halo of one channel chunk in shared memory, and where a
-// tap of a pixel lies in it.
+// What the dense convolution kernels share: the output tile, the halo of one channel chunk in shared memory, and where
+// a tap of a pixel lies in it.
 #pragma once
 
 #include "effconv/kernels/dense_conv.h"
@@ -7,8 +7,8 @@
 
 namespace effconv {
 
-/// A block's output tile and the part of the input that its taps read. The halo holds only pixels of the image: taps outside
-/// it (or between the elements of a dilated input) read a block of zeros instead.
+/// A block's output tile and the part of the input that its taps read. The halo holds only pixels of the image: taps
+/// outside it (or between the elements of a dilated input) read a block of zeros instead.
 struct DenseTile {
     int firstImage, images;  ///< images that exist
     int y0, x0, yLast, xLast;
@@ -17,8 +17,8 @@ struct DenseTile {
 };
 
 /// The tile with that number; taps may be cut to those a block works on.
-__device__ __forceinline__ DenseTile denseTile(
-    const DenseConvParams& p, const TapWalk& walk, std::int64_t tile, Range tapRows) {
+__device__ __forceinline__ DenseTile denseTile(const DenseConvParams& p, const TapWalk& walk, std::int64_t tile,
+                                               Range tapRows) {
     const int tilesX = ceilDivide(walk.outWidth, 1 << p.widthShift);
     const int tilesY = ceilDivide(walk.outHeight, 1 << p.heightShift);
     DenseTile t;
@@ -42,9 +42,9 @@ __device__ __forceinline__ DenseTile denseTile(
 /// Starts copying channels [firstChannel, firstChannel + chunk) of images x rows x columns to shared
 /// [image][row][column][pitch]; channels from channelEnd on are zero.
 template <typename T>
-__device__ __forceinline__ void copyPixels(
-    T* shared, int pitch, int chunk, const T* tensor, std::int64_t imageStride, std::int64_t rowStride,
-    std::int64_t pixelStride, int firstImage, int images, Range rows, Range columns, int firstChannel, int channelEnd) {
+__device__ __forceinline__ void copyPixels(T* shared, int pitch, int chunk, const T* tensor, std::int64_t imageStride,
+                                           std::int64_t rowStride, std::int64_t pixelStride, int firstImage, int images,
+                                           Range rows, Range columns, int firstChannel, int channelEnd) {
     constexpr int kVector = 16 / static_cast<int>(sizeof(T));
     const bool vectors =
         (imageStride | rowStride | pixelStride | firstChannel | channelEnd) % kVector == 0 && chunk % kVector == 0;
@@ -81,8 +81,8 @@ struct PixelBase {
     int imageOffset;     ///< pixels of the halo before this pixel's image; negative: the pixel does not exist
 };
 
-__device__ __forceinline__ PixelBase pixelBase(
-    const DenseConvParams& p, const TapWalk& walk, const DenseTile& tile, int pixel) {
+__device__ __forceinline__ PixelBase pixelBase(const DenseConvParams& p, const TapWalk& walk, const DenseTile& tile,
+                                               int pixel) {
     const int x = tile.x0 + (pixel & ((1 << p.widthShift) - 1));
     const int y = tile.y0 + ((pixel >> p.widthShift) & ((1 << p.heightShift) - 1));
     const int image = pixel >> (p.widthShift + p.heightShift);
@@ -90,8 +90,7 @@ __device__ __forceinline__ PixelBase pixelBase(
     base.inputY = y * walk.stride - walk.padding;
     base.inputX = x * walk.stride - walk.padding;
     const bool exists = x <= tile.xLast && y <= tile.yLast && image < tile.images;
-    base.imageOffset =
-        exists ? image * (tile.rows.high - tile.rows.low) * (tile.columns.high - tile.columns.low) : -1;
+    base.imageOffset = exists ? image * (tile.rows.high - tile.rows.low) * (tile.columns.high - tile.columns.low) : -1;
     return base;
 }
 
@@ -110,8 +109,8 @@ __device__ __forceinline__ int haloPixel(const DenseTile& tile, int dilation, co
 }
 
 /// Offset of the pixel in an NHWC tensor; the pixel exists.
-__device__ __forceinline__ std::int64_t outputOffset(
-    const DenseConvParams& p, const TapWalk& walk, const DenseTile& tile, int pixel) {
+__device__ __forceinline__ std::int64_t outputOffset(const DenseConvParams& p, const TapWalk& walk,
+                                                     const DenseTile& tile, int pixel) {
     const int x = tile.x0 + (pixel & ((1 << p.widthShift) - 1));
     const int y = tile.y0 + ((pixel >> p.widthShift) & ((1 << p.heightShift) - 1));
     const int image = tile.firstImage + (pixel >> (p.widthShift + p.heightShift));

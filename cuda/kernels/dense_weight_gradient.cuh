@@ -1,5 +1,5 @@
-// Dense convolution, weight gradient: a block holds dy of an output tile and the halo of x, and sums one group of taps of a
-// chunk x chunk square of channels over its share of the tiles.
+// Dense convolution, weight gradient: a block holds dy of an output tile and the halo of x, and sums one group of taps
+// of a chunk x chunk square of channels over its share of the tiles.
 #pragma once
 
 #include "dense_tile.cuh"
@@ -8,9 +8,9 @@ namespace effconv {
 
 struct DenseGradientBlock {
     int group;
-    int firstIn, firstOut;    ///< within the group
+    int firstIn, firstOut;        ///< within the group
     int inChannels, outChannels;  ///< per group
-    int firstTap, lastTap;    ///< taps r k + s of this block
+    int firstTap, lastTap;        ///< taps r k + s of this block
     int split;
 };
 
@@ -44,20 +44,19 @@ __device__ __forceinline__ DenseGradientBlock gradientBlock(const DenseConvParam
 
 /// dy of the tile's pixels as [pixel][pitch], zero where there is no pixel.
 template <typename T>
-__device__ __forceinline__ void copyGradients(
-    T* shared, const DenseConvParams& p, const TapWalk& walk, const DenseTile& tile, int firstChannel, int channelEnd) {
+__device__ __forceinline__ void copyGradients(T* shared, const DenseConvParams& p, const TapWalk& walk,
+                                              const DenseTile& tile, int firstChannel, int channelEnd) {
     constexpr int kVector = 16 / static_cast<int>(sizeof(T));
     const int pitch = densePitch(p.chunk, sizeof(T) == 2);
-    const bool vectors = (walk.outImageStride | walk.outRowStride | walk.outPixelStride | firstChannel | channelEnd) %
-                                 kVector == 0;
+    const bool vectors =
+        (walk.outImageStride | walk.outRowStride | walk.outPixelStride | firstChannel | channelEnd) % kVector == 0;
     const int step = vectors ? kVector : 1;
     const int perPixel = p.chunk / step;
     const T* tensor = static_cast<const T*>(p.y);
     for (int i = static_cast<int>(threadIdx.x); i < kDensePixels * perPixel; i += static_cast<int>(blockDim.x)) {
         const int pixel = i / perPixel;
         const int channel = (i - pixel * perPixel) * step;
-        const bool inside =
-            pixelBase(p, walk, tile, pixel).imageOffset >= 0 && firstChannel + channel < channelEnd;
+        const bool inside = pixelBase(p, walk, tile, pixel).imageOffset >= 0 && firstChannel + channel < channelEnd;
         T* target = shared + pixel * pitch + channel;
         const T* source = tensor;
         if (inside) source += outputOffset(p, walk, tile, pixel) + firstChannel + channel;
@@ -85,9 +84,9 @@ struct MmaGradient {
                     sum[t][m][n][0] = sum[t][m][n][1] = sum[t][m][n][2] = sum[t][m][n][3] = 0.0f;
     }
 
-    __device__ __forceinline__ void addTile(
-        const DenseConvParams& p, const DenseGradientBlock& block, const TapWalk& walk, const DenseTile& tile,
-        const DenseGradientShared<std::uint16_t>& shared) {
+    __device__ __forceinline__ void addTile(const DenseConvParams& p, const DenseGradientBlock& block,
+                                            const TapWalk& walk, const DenseTile& tile,
+                                            const DenseGradientShared<std::uint16_t>& shared) {
         const int lane = static_cast<int>(threadIdx.x) & 31;
         const int warp = static_cast<int>(threadIdx.x) >> 5;
         const int pitch = densePitch(16 * kTiles, true);
@@ -95,8 +94,7 @@ struct MmaGradient {
         for (int first = 0; first < kDensePixels; first += 16) {
             // dy: rows of shared memory are pixels (the summed dimension), so both fragments are read transposed.
             std::uint32_t a[kTiles][4];
-            const std::uint16_t* row =
-                shared.gradients + (first + (lane & 7) + half) * pitch + (lane >> 3 & 1) * 8;
+            const std::uint16_t* row = shared.gradients + (first + (lane & 7) + half) * pitch + (lane >> 3 & 1) * 8;
 #pragma unroll
             for (int m = 0; m < kTiles; ++m) ldmatrixX4Trans(a[m], row + m * 16);
             const PixelBase base = pixelBase(p, walk, tile, first + (lane & 15));
@@ -104,8 +102,7 @@ struct MmaGradient {
             for (int t = 0; t < kTaps; ++t) {
                 const int tap = block.firstTap + warp * kTaps + t;
                 const int r = tap / p.shape.kernel;
-                const int pixel =
-                    tap <= block.lastTap ? haloPixel(tile, 1, base, r, tap - r * p.shape.kernel) : -1;
+                const int pixel = tap <= block.lastTap ? haloPixel(tile, 1, base, r, tap - r * p.shape.kernel) : -1;
                 if (!__any_sync(0xffffffffu, pixel >= 0)) continue;
                 const std::uint16_t* source = pixel >= 0 ? shared.halo + pixel * pitch + half : shared.zeros;
                 const int step = pixel >= 0 ? 16 : 0;
@@ -168,9 +165,9 @@ struct FmaGradient {
         return {thread / (side * side) * kTaps, thread / side % side * 4, thread % side * 4};
     }
 
-    __device__ __forceinline__ void addTile(
-        const DenseConvParams& p, const DenseGradientBlock& block, const TapWalk& walk, const DenseTile& tile,
-        const DenseGradientShared<float>& shared) {
+    __device__ __forceinline__ void addTile(const DenseConvParams& p, const DenseGradientBlock& block,
+                                            const TapWalk& walk, const DenseTile& tile,
+                                            const DenseGradientShared<float>& shared) {
         const Share mine = share(p.chunk);
         const int pitch = densePitch(p.chunk, false);
         int tapRow[kTaps], tapColumn[kTaps];
@@ -217,7 +214,8 @@ struct FmaGradient {
 
 /// Sums the block's share of the tiles into gradient.
 template <typename T, typename Gradient>
-__device__ __forceinline__ void sumTiles(const DenseConvParams& p, const DenseGradientBlock& block, Gradient& gradient) {
+__device__ __forceinline__ void sumTiles(const DenseConvParams& p, const DenseGradientBlock& block,
+                                         Gradient& gradient) {
     EC_DYN_SHARED(unsigned char, memory);
     const int pitch = densePitch(p.chunk, sizeof(T) == 2);
     DenseGradientShared<T> shared;
@@ -237,10 +235,9 @@ __device__ __forceinline__ void sumTiles(const DenseConvParams& p, const DenseGr
         const int in = block.group * block.inChannels;
         const int out = block.group * block.outChannels;
         copyGradients(shared.gradients, p, walk, tile, out + block.firstOut, out + block.outChannels);
-        copyPixels(
-            shared.halo, pitch, p.chunk, static_cast<const T*>(p.x), walk.inImageStride, walk.inRowStride,
-            walk.inPixelStride, tile.firstImage, tile.images, tile.rows, tile.columns, in + block.firstIn,
-            in + block.inChannels);
+        copyPixels(shared.halo, pitch, p.chunk, static_cast<const T*>(p.x), walk.inImageStride, walk.inRowStride,
+                   walk.inPixelStride, tile.firstImage, tile.images, tile.rows, tile.columns, in + block.firstIn,
+                   in + block.inChannels);
         cpAsyncCommit();
         cpAsyncWait<0>();
         __syncthreads();
@@ -255,7 +252,8 @@ struct PartialStore {
 
     __device__ __forceinline__ void operator()(int tap, int out, int in, float value) const {
         const int k = p.shape.kernel;
-        if (tap > block.lastTap || block.firstOut + out >= block.outChannels || block.firstIn + in >= block.inChannels) {
+        if (tap > block.lastTap || block.firstOut + out >= block.outChannels ||
+            block.firstIn + in >= block.inChannels) {
             return;
         }
         const std::int64_t row = static_cast<std::int64_t>(block.split) * p.shape.outChannels +

@@ -5,11 +5,11 @@
 
 namespace effconv {
 
-/// Kernel rows [firstRow, firstRow + rows) of the block's channels as fp32 [row][column][channel]; columns past the taps
-/// are zero.
+/// Kernel rows [firstRow, firstRow + rows) of the block's channels as fp32 [row][column][channel]; columns past the
+/// taps are zero.
 template <typename T>
-__device__ __forceinline__ void copyWeights(
-    float* shared, const DepthwiseConvParams& p, bool flip, int firstChannel, int firstRow, int rows, Range columns) {
+__device__ __forceinline__ void copyWeights(float* shared, const DepthwiseConvParams& p, bool flip, int firstChannel,
+                                            int firstRow, int rows, Range columns) {
     const int k = p.shape.kernel;
     const int blockChannels = 2 * p.pairs;
     const int padded = roundUp(columns.high - columns.low, 4);
@@ -36,8 +36,8 @@ __device__ __forceinline__ void copyWeights(
 
 /// sum[i] += window of row * taps, for 8 outputs of one channel pair. row points at the window's first element.
 template <int kStride, typename T>
-__device__ __forceinline__ void slideRow(
-    float2 (&sum)[kDepthwiseStrip], const T* row, const float* taps, int tapCount, int blockChannels) {
+__device__ __forceinline__ void slideRow(float2 (&sum)[kDepthwiseStrip], const T* row, const float* taps, int tapCount,
+                                         int blockChannels) {
     if (kStride == 1) {
         float2 window[kDepthwiseStrip + 3];
 #pragma unroll
@@ -149,10 +149,9 @@ __device__ __forceinline__ void walkForward(const DepthwiseConvParams& p, const 
     if (!active || channel >= channels) return;
     T* out = static_cast<T*>(flip ? p.x : p.y) + image * walk.outImageStride + y * walk.outRowStride + channel;
     const bool biased = p.bias != nullptr;  // never in a data gradient
-    const float2 bias = make_float2(biased ? p.bias[channel] : 0.0f,
-                                    biased && channel + 1 < channels ? p.bias[channel + 1] : 0.0f);
-    const bool pairStore =
-        ((channels | walk.outPixelStride | walk.outRowStride | walk.outImageStride) & 1) == 0;
+    const float2 bias =
+        make_float2(biased ? p.bias[channel] : 0.0f, biased && channel + 1 < channels ? p.bias[channel + 1] : 0.0f);
+    const bool pairStore = ((channels | walk.outPixelStride | walk.outRowStride | walk.outImageStride) & 1) == 0;
 #pragma unroll
     for (int i = 0; i < kDepthwiseStrip; ++i) {
         const int x = x0 + strip * kDepthwiseStrip + i;

@@ -6,8 +6,8 @@
 
 namespace effconv {
 
-/// Copies rows x columns x channels of an image into shared memory [row][column][channel]. Columns are coordinates of the
-/// dilated input from firstColumn on; what lies outside the image, or between its elements, is zero.
+/// Copies rows x columns x channels of an image into shared memory [row][column][channel]. Columns are coordinates of
+/// the dilated input from firstColumn on; what lies outside the image, or between its elements, is zero.
 template <typename T>
 struct HaloCopy {
     const T* image;
@@ -36,8 +36,7 @@ __device__ __forceinline__ void copyHalo(T* shared, const HaloCopy<T>& h) {
         const int column = inRow / perPixel;
         const int channel = (inRow - column * perPixel) * step;
         const int u = h.firstColumn + column;
-        const bool inside =
-            u >= 0 && u < h.extent && u % h.dilation == 0 && h.firstChannel + channel < h.channels;
+        const bool inside = u >= 0 && u < h.extent && u % h.dilation == 0 && h.firstChannel + channel < h.channels;
         T* target = shared + (row * h.pitch + column) * h.blockChannels + channel;
         const T* source = h.image;
         if (inside) {

@@ -7,8 +7,8 @@ namespace effconv {
 
 /// sum[j] += sum_x dy[x] in[x stride + j] over one row, for kTaps taps of one channel pair.
 template <int kTaps, int kStride, typename T>
-__device__ __forceinline__ void correlateRow(
-    float2 (&sum)[kTaps], const T* in, const T* dy, int width, int blockChannels) {
+__device__ __forceinline__ void correlateRow(float2 (&sum)[kTaps], const T* in, const T* dy, int width,
+                                             int blockChannels) {
     if (kStride == 1) {
         float2 window[kTaps + 3];
 #pragma unroll

@@ -6,11 +6,12 @@
 //   ec_activation_*              y = act(a): ReLU, or GELU with the error function
 //   ec_activation_gradient_*     y = b act'(a); ReLU's slope at 0 is 0, and NaN passes
 //   ec_add_*                     y = act(a + b)
-//   ec_dropout_*                 y = a keep / (1 - rate); keep of element i is word i of the stream (seed, 0) of random.h
+//   ec_dropout_*                 y = a keep / (1 - rate); keep of element i is word i of the stream (seed, 0) of
+//   random.h
 //
-// A thread takes 8 neighbouring elements, with 16-byte accesses where every array is aligned to them, else one by one; the
-// grid walks over the array. Dropout draws two random blocks for its 8 elements. Its seed, and the numbers that make
-// accumulate's factor, may stand in device memory, so that a captured launch can be repeated with others.
+// A thread takes 8 neighbouring elements, with 16-byte accesses where every array is aligned to them, else one by one;
+// the grid walks over the array. Dropout draws two random blocks for its 8 elements. Its seed, and the numbers that
+// make accumulate's factor, may stand in device memory, so that a captured launch can be repeated with others.
 //
 // Floor: memory. dropout of 512 x 1024 bf16 on an H200 (4.3 TB/s): 0.5 us, so the launch is what it costs; ReLU of
 // N 512, 64 channels, 32x32 in bf16: 31 us.
@@ -35,7 +36,9 @@ __device__ __forceinline__ void loadWide(const float* from, float (&values)[kPer
 #pragma unroll
     for (int i = 0; i < 4; ++i) values[4 + i] = half[i];
 }
-__device__ __forceinline__ void loadWide(const std::uint16_t* from, float (&values)[kPer]) { loadChannels(from, values); }
+__device__ __forceinline__ void loadWide(const std::uint16_t* from, float (&values)[kPer]) {
+    loadChannels(from, values);
+}
 template <typename Value>
 __device__ __forceinline__ void loadWide(const std::int32_t* from, Value (&values)[kPer]) {
 #pragma unroll
@@ -58,7 +61,9 @@ __device__ __forceinline__ void storeWide(float* to, const float (&values)[kPer]
     *reinterpret_cast<float4*>(to) = make_float4(values[0], values[1], values[2], values[3]);
     *reinterpret_cast<float4*>(to + 4) = make_float4(values[4], values[5], values[6], values[7]);
 }
-__device__ __forceinline__ void storeWide(std::uint16_t* to, const float (&values)[kPer]) { storeChannels(to, values); }
+__device__ __forceinline__ void storeWide(std::uint16_t* to, const float (&values)[kPer]) {
+    storeChannels(to, values);
+}
 __device__ __forceinline__ void storeWide(std::int32_t* to, const std::int32_t (&values)[kPer]) {
     *reinterpret_cast<int4*>(to) = make_int4(values[0], values[1], values[2], values[3]);
     *reinterpret_cast<int4*>(to + 4) = make_int4(values[4], values[5], values[6], values[7]);
@@ -66,7 +71,8 @@ __device__ __forceinline__ void storeWide(std::int32_t* to, const std::int32_t (
 __device__ __forceinline__ void storeWide(std::uint8_t* to, const std::int32_t (&values)[kPer]) {
     uint2 bytes = make_uint2(0, 0);
 #pragma unroll
-    for (int i = 0; i < kPer; ++i) (i < 4 ? bytes.x : bytes.y) |= static_cast<unsigned>(values[i] & 255) << (8 * (i % 4));
+    for (int i = 0; i < kPer; ++i)
+        (i < 4 ? bytes.x : bytes.y) |= static_cast<unsigned>(values[i] & 255) << (8 * (i % 4));
     *reinterpret_cast<uint2*>(to) = bytes;
 }
 
@@ -98,10 +104,18 @@ __device__ __forceinline__ void load(const T* from, int count, bool wide, Value 
     for (int i = 0; i < kPer; ++i) values[i] = i < count ? elementAs<Value>(from[i]) : Value(0);
 }
 
-__device__ __forceinline__ void storeOne(float* to, float value) { *to = value; }
-__device__ __forceinline__ void storeOne(std::uint16_t* to, float value) { *to = fromFloat<std::uint16_t>(value); }
-__device__ __forceinline__ void storeOne(std::int32_t* to, std::int32_t value) { *to = value; }
-__device__ __forceinline__ void storeOne(std::uint8_t* to, std::int32_t value) { *to = static_cast<std::uint8_t>(value); }
+__device__ __forceinline__ void storeOne(float* to, float value) {
+    *to = value;
+}
+__device__ __forceinline__ void storeOne(std::uint16_t* to, float value) {
+    *to = fromFloat<std::uint16_t>(value);
+}
+__device__ __forceinline__ void storeOne(std::int32_t* to, std::int32_t value) {
+    *to = value;
+}
+__device__ __forceinline__ void storeOne(std::uint8_t* to, std::int32_t value) {
+    *to = static_cast<std::uint8_t>(value);
+}
 
 template <typename T, typename Value>
 __device__ __forceinline__ void store(T* to, int count, bool wide, const Value (&values)[kPer]) {
@@ -128,7 +142,8 @@ __device__ __forceinline__ void eachPiece(const ElementwiseParams& p, Body body)
 
 /// The array `a` at `first` as Values, of any type (integers take only integers).
 template <typename Value>
-__device__ __forceinline__ void loadAny(const ElementwiseParams& p, std::int64_t first, int count, Value (&values)[kPer]) {
+__device__ __forceinline__ void loadAny(const ElementwiseParams& p, std::int64_t first, int count,
+                                        Value (&values)[kPer]) {
     const bool wide = p.wide != 0;
     if (p.aType == kI32) return load(static_cast<const std::int32_t*>(p.a) + first, count, wide, values);
     if constexpr (Value(0.5f) != Value(0)) {
@@ -174,7 +189,9 @@ __device__ __forceinline__ void accumulate(const ElementwiseParams& p) {
     });
 }
 
-__device__ __forceinline__ float normalShare(float x) { return 0.5f * (1.0f + erff(x * 0.70710678f)); }
+__device__ __forceinline__ float normalShare(float x) {
+    return 0.5f * (1.0f + erff(x * 0.70710678f));
+}
 
 template <typename T>
 __device__ __forceinline__ void activation(const ElementwiseParams& p) {
@@ -277,8 +294,10 @@ __device__ __forceinline__ void fill(const ElementwiseParams& p) {
 
 }  // namespace
 
-#define EC_ELEMENTWISE_KERNEL(name, ...) \
-    extern "C" __global__ void __launch_bounds__(kElementwiseThreads) name(const ElementwiseParams p) { __VA_ARGS__; }
+#define EC_ELEMENTWISE_KERNEL(name, ...)                                                                \
+    extern "C" __global__ void __launch_bounds__(kElementwiseThreads) name(const ElementwiseParams p) { \
+        __VA_ARGS__;                                                                                    \
+    }
 
 EC_ELEMENTWISE_KERNEL(ec_fill, fill(p))
 EC_ELEMENTWISE_KERNEL(ec_copy_to_f32, copy<float, float>(p))

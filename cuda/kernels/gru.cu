@@ -5,15 +5,14 @@
 //   ec_gru_backward   the recurrence backwards, one block a direction -> gradients of the gates' arguments
 //   ec_gru_gradients  from those: dW, dU, db, dc (one block a row) and dx (one block a step)
 //
-// Arithmetic of a unit: effconv/gru.h. In the recurrence four threads share a unit, each with a quarter of its three rows of
-// U, which stand in shared memory where they fit (H up to 128 on a card with 227 KB) and come from the L2 cache otherwise.
-// Backwards the threads walk over columns of U instead, four parts of the rows each. Sums have a fixed order.
-// size_predictor fuses this with its head, for H up to 128 and weights in registers; this family serves any width, and a
-// caller who keeps h and the tape.
+// Arithmetic of a unit: effconv/gru.h. In the recurrence four threads share a unit, each with a quarter of its three
+// rows of U, which stand in shared memory where they fit (H up to 128 on a card with 227 KB) and come from the L2 cache
+// otherwise. Backwards the threads walk over columns of U instead, four parts of the rows each. Sums have a fixed
+// order. size_predictor fuses this with its head, for H up to 128 and weights in registers; this family serves any
+// width, and a caller who keeps h and the tape.
 //
-// Floor: latency. A step forward is H / 4 shared reads of a unit's row times three, then one barrier: about 1 us at H = 128,
-// so 20 us for the layers of a ResNet-20; the backward step about twice as much.
-// Measured: not yet on a card.
+// Floor: latency. A step forward is H / 4 shared reads of a unit's row times three, then one barrier: about 1 us at H =
+// 128, so 20 us for the layers of a ResNet-20; the backward step about twice as much. Measured: not yet on a card.
 
 #include "effconv/kernel_table.h"
 #include "effconv/kernels/gru.h"
@@ -22,8 +21,8 @@
 namespace effconv {
 namespace {
 
-constexpr int kParts = 4;                       // threads that share a unit (forward), parts of the rows (backward)
-constexpr int kTile = kGruThreads / kParts;     // units or columns at a time
+constexpr int kParts = 4;                    // threads that share a unit (forward), parts of the rows (backward)
+constexpr int kTile = kGruThreads / kParts;  // units or columns at a time
 
 struct Sequence {
     const GruParams& p;
@@ -183,7 +182,8 @@ __device__ void rowGradients(const Sequence& sequence, int row) {
     for (int column = static_cast<int>(threadIdx.x); column < p.inputs; column += kGruRowThreads) {
         float sum = 0.0f;
         for (int position = 0; position < p.steps; ++position) {
-            sum += sequence.work(position, 4)[gate * H + unit] * p.x[static_cast<std::int64_t>(position) * p.inputs + column];
+            sum += sequence.work(position, 4)[gate * H + unit] *
+                   p.x[static_cast<std::int64_t>(position) * p.inputs + column];
         }
         out.W[static_cast<std::int64_t>(row) * p.inputs + column] = sum;
     }
@@ -215,7 +215,8 @@ __device__ void inputGradients(const GruParams& p, int position) {
             const float* gradients = Sequence{p, direction}.work(position, 4);
             const float* W = p.weights[direction].W + column;
             float sum = 0.0f;
-            for (int row = 0; row < 3 * p.hidden; ++row) sum += gradients[row] * W[static_cast<std::int64_t>(row) * p.inputs];
+            for (int row = 0; row < 3 * p.hidden; ++row)
+                sum += gradients[row] * W[static_cast<std::int64_t>(row) * p.inputs];
             total += sum;
         }
         p.dx[static_cast<std::int64_t>(position) * p.inputs + column] = total;
@@ -242,8 +243,12 @@ extern "C" __global__ void __launch_bounds__(kGruRowThreads) ec_gru_inputs(const
     if (lane == 0) p.workspace[index] = sum + p.weights[direction].b[row];
 }
 
-extern "C" __global__ void __launch_bounds__(kGruThreads, 1) ec_gru_forward(const GruParams p) { forward(p); }
-extern "C" __global__ void __launch_bounds__(kGruThreads, 1) ec_gru_backward(const GruParams p) { backward(p); }
+extern "C" __global__ void __launch_bounds__(kGruThreads, 1) ec_gru_forward(const GruParams p) {
+    forward(p);
+}
+extern "C" __global__ void __launch_bounds__(kGruThreads, 1) ec_gru_backward(const GruParams p) {
+    backward(p);
+}
 
 extern "C" __global__ void __launch_bounds__(kGruRowThreads) ec_gru_gradients(const GruParams p) {
     const int rows = 3 * p.hidden;

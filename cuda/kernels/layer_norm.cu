@@ -5,13 +5,13 @@
 //   ec_layer_norm_parameter_finish   joins the splits, in fp64
 //   ec_layer_norm_gradient_*         dx = invStd (g - mean(g) - xhat mean(g xhat)), g = dy scale
 //
-// A warp owns a row of up to 1024 elements, a block a wider one; a row is read three times (the gradient: twice), the later
-// times from the cache, so that any width is served without a register array. Squares are taken about the mean. Sums have a
-// fixed order. 16-byte accesses where the width is a multiple of them.
+// A warp owns a row of up to 1024 elements, a block a wider one; a row is read three times (the gradient: twice), the
+// later times from the cache, so that any width is served without a register array. Squares are taken about the mean.
+// Sums have a fixed order. 16-byte accesses where the width is a multiple of them.
 //
-// Floor: memory, one read and one write of the activations forward; two reads and a write, and two reads for the parameters,
-// backward: 4096 rows of 1024 in bf16 on an H200 (4.3 TB/s): 3.9 us and 9.8 us.
-// Measured: not yet on a card.
+// Floor: memory, one read and one write of the activations forward; two reads and a write, and two reads for the
+// parameters, backward: 4096 rows of 1024 in bf16 on an H200 (4.3 TB/s): 3.9 us and 9.8 us. Measured: not yet on a
+// card.
 
 #include "block_sum.cuh"
 #include "channel_vector.cuh"
@@ -162,13 +162,16 @@ __device__ __forceinline__ void parameterSums(const LayerNormParams& p) {
 EC_CHANNEL_KERNELS(ec_layer_norm_forward, forward, LayerNormParams, kLayerNormThreads)
 EC_CHANNEL_KERNELS(ec_layer_norm_gradient, gradient, LayerNormParams, kLayerNormThreads)
 
-extern "C" __global__ void __launch_bounds__(kLayerNormThreads) ec_layer_norm_parameter_sums_f32(const LayerNormParams p) {
+extern "C" __global__ void __launch_bounds__(kLayerNormThreads)
+    ec_layer_norm_parameter_sums_f32(const LayerNormParams p) {
     parameterSums<float>(p);
 }
-extern "C" __global__ void __launch_bounds__(kLayerNormThreads) ec_layer_norm_parameter_sums_bf16(const LayerNormParams p) {
+extern "C" __global__ void __launch_bounds__(kLayerNormThreads)
+    ec_layer_norm_parameter_sums_bf16(const LayerNormParams p) {
     parameterSums<std::uint16_t>(p);
 }
-extern "C" __global__ void __launch_bounds__(kLayerNormColumns) ec_layer_norm_parameter_finish(const LayerNormParams p) {
+extern "C" __global__ void __launch_bounds__(kLayerNormColumns)
+    ec_layer_norm_parameter_finish(const LayerNormParams p) {
     const int column = static_cast<int>(blockIdx.x) * kLayerNormColumns + static_cast<int>(threadIdx.x);
     if (column >= p.width) return;
     double scale = 0.0, shift = 0.0;

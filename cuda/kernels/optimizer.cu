@@ -3,13 +3,12 @@
 //   ec_optimizer_norm   gradients -> global L2 norm (only where clipping is on, or the norm is wanted)
 //   ec_optimizer_step   every tensor of the table updated in one launch
 //
-// Formulas: effconv/optimizer.h. A block owns 2048 elements of one tensor and moves them in 16-byte pieces; the tail of a
-// tensor goes element by element. The norm is the sum of one partial sum per block, added in the order of the table by the
-// block that ends last (integer counter), in double: no float atomics, equal bits in every run.
+// Formulas: effconv/optimizer.h. A block owns 2048 elements of one tensor and moves them in 16-byte pieces; the tail of
+// a tensor goes element by element. The norm is the sum of one partial sum per block, added in the order of the table
+// by the block that ends last (integer counter), in double: no float atomics, equal bits in every run.
 //
-// Floor: memory. AdamW moves 28 bytes an element (30 with a bf16 copy; SGD 20), the norm another 4: on an H200 (4.3 TB/s)
-// 2 us for ResNet-20, 80 us for 11 million parameters.
-// Measured: not yet on a card.
+// Floor: memory. AdamW moves 28 bytes an element (30 with a bf16 copy; SGD 20), the norm another 4: on an H200 (4.3
+// TB/s) 2 us for ResNet-20, 80 us for 11 million parameters. Measured: not yet on a card.
 
 #include "block_sum.cuh"
 #include "effconv/kernel_table.h"

@@ -5,14 +5,14 @@
 //   ec_pool_global_average_*   y[n,c] = mean over all pixels
 //
 // A thread owns 16 bytes of neighbouring channels of one pixel (one channel where C or a stride is no multiple). Padded
-// pixels count for neither maximum nor average. The gradient gathers: a pixel visits the windows that hold it in row-major
-// order, so no two threads write one element and the sum has a fixed order. The maximum's winner is found anew from x, the
-// first one in row-major order; a NaN wins over everything, so that a broken step is seen. The rows of a block of the global
-// average meet in shared memory in a fixed tree.
+// pixels count for neither maximum nor average. The gradient gathers: a pixel visits the windows that hold it in
+// row-major order, so no two threads write one element and the sum has a fixed order. The maximum's winner is found
+// anew from x, the first one in row-major order; a NaN wins over everything, so that a broken step is seen. The rows of
+// a block of the global average meet in shared memory in a fixed tree.
 //
-// Floor: memory, x once and y once; the gradient of a maximum reads x and dy and writes dx. Windows that overlap are re-read
-// from the caches. bf16, N 512, 64 channels, 8x8 global average on an H200 (4.3 TB/s): 1 us.
-// Measured: not yet on a card.
+// Floor: memory, x once and y once; the gradient of a maximum reads x and dy and writes dx. Windows that overlap are
+// re-read from the caches. bf16, N 512, 64 channels, 8x8 global average on an H200 (4.3 TB/s): 1 us. Measured: not yet
+// on a card.
 
 #include "channel_vector.cuh"
 #include "effconv/kernel_table.h"
@@ -62,12 +62,12 @@ __device__ __forceinline__ const T* inputAt(const PoolParams& p, const Item& ite
 
 /// The window's maximum and the place of its winner, row * width + column.
 template <typename T, int kVector>
-__device__ __forceinline__ void maximumOf(
-    const PoolParams& p, const Item& item, const Window& window, float (&best)[kVector], int (&winner)[kVector]) {
+__device__ __forceinline__ void maximumOf(const PoolParams& p, const Item& item, const Window& window,
+                                          float (&best)[kVector], int (&winner)[kVector]) {
     loadChannels(inputAt<T>(p, item, window.top, window.left), best);
 #pragma unroll
     for (int i = 0; i < kVector; ++i) winner[i] = window.top * p.width + window.left;
-    // Rolled: unrolled copies of these loops cost registers and hide nothing that other warps do not.
+        // Rolled: unrolled copies of these loops cost registers and hide nothing that other warps do not.
 #pragma unroll 1
     for (int row = window.top; row < window.bottom; ++row) {
 #pragma unroll 1
@@ -94,7 +94,8 @@ __device__ __forceinline__ void forward(const PoolParams& p) {
     const int outWidth = p.outWidth();
     const std::int64_t items = static_cast<std::int64_t>(p.batch) * outHeight * outWidth * (p.channels / kVector);
     const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kPoolThreads;
-    for (std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * kPoolThreads + threadIdx.x; index < items; index += step) {
+    for (std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * kPoolThreads + threadIdx.x; index < items;
+         index += step) {
         const Item item = itemOf<kVector>(index, outHeight, outWidth, p.channels);
         const Window window = windowOf(p, item.row, item.column);
         float result[kVector];
@@ -142,7 +143,8 @@ __device__ __forceinline__ void gradient(const PoolParams& p) {
     const int outWidth = p.outWidth();
     const std::int64_t items = static_cast<std::int64_t>(p.batch) * p.height * p.width * (p.channels / kVector);
     const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kPoolThreads;
-    for (std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * kPoolThreads + threadIdx.x; index < items; index += step) {
+    for (std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * kPoolThreads + threadIdx.x; index < items;
+         index += step) {
         const Item item = itemOf<kVector>(index, p.height, p.width, p.channels);
         const int self = item.row * p.width + item.column;
         int firstRow, lastRow, firstColumn, lastColumn;

@@ -5,8 +5,8 @@
 
 namespace effconv {
 
-/// Adds the values of all rows of each lane; the threads of row 0 get the sums. `lanes` is a power of two; `shared` is memory
-/// for kCount numbers per thread.
+/// Adds the values of all rows of each lane; the threads of row 0 get the sums. `lanes` is a power of two; `shared` is
+/// memory for kCount numbers per thread.
 template <int kThreads, int kCount>
 __device__ __forceinline__ void sumRows(float (&values)[kCount], int lanes, float* shared) {
     const int thread = static_cast<int>(threadIdx.x);

@@ -5,9 +5,11 @@
 
 namespace effconv {
 
-/// Sine and cosine of x, in radians, with an error below 2e-7 for |x| up to a million. The quarter turns are taken off in two
-/// /// pieces of pi / 2; on the rest, at most pi / 4, both are their Taylor series to the power 9 and 10 (the next terms are
-/// below 2e-9). Where a float is too coarse to tell the nearest quarter turn (from some ten million on) the results are NaN.
+/// Sine and cosine of x, in radians, with an error below 2e-7 for |x| up to a million. The quarter turns are taken off
+/// in two
+/// /// pieces of pi / 2; on the rest, at most pi / 4, both are their Taylor series to the power 9 and 10 (the next
+/// terms are below 2e-9). Where a float is too coarse to tell the nearest quarter turn (from some ten million on) the
+/// results are NaN.
 __device__ __forceinline__ void sineAndCosine(float x, float& sine, float& cosine) {
     const float quarters = rintf(x * 0.63661977f);
     float rest = fmaf(-quarters, 1.57079637f, x);

@@ -1,4 +1,5 @@
-// The size predictor's head: u = ReLU(LayerNorm(h)), v = kmin + (kmax - kmin) sigma(g <w, u> / |w| + b), and its gradients.
+// The size predictor's head: u = ReLU(LayerNorm(h)), v = kmin + (kmax - kmin) sigma(g <w, u> / |w| + b), and its
+// gradients.
 //
 //   ec_size_head_forward        h -> u, v
 //   ec_size_head_gradient       dv -> dh, dw, dg, db
@@ -64,7 +65,9 @@ __device__ __forceinline__ int layerOfWarp() {
 }
 
 /// What the sums over the layers need of a layer: mean, 1 / deviation, gradient of <w, u>.
-__device__ __forceinline__ float* scalarsOf(const SizeHeadParams& p, int index) { return p.workspace + 3 * index; }
+__device__ __forceinline__ float* scalarsOf(const SizeHeadParams& p, int index) {
+    return p.workspace + 3 * index;
+}
 
 }  // namespace
 

@@ -5,13 +5,13 @@
 //
 // Formulas: effconv/gru.h. One block per direction. A recurrence cannot be spread over the device, so it is made short:
 // four threads share a hidden unit, each holds its quarter of the three gate rows of U in registers (96 floats), and a
-// step is 8 16-byte reads of h, 96 FMA, six shuffles and one barrier. The backward pass does the same with columns of U.
-// The head needs both directions: the block that finishes last (integer counter) computes it for all layers, a warp each.
-// Everything is fp32; every sum has a fixed order.
+// step is 8 16-byte reads of h, 96 FMA, six shuffles and one barrier. The backward pass does the same with columns of
+// U. The head needs both directions: the block that finishes last (integer counter) computes it for all layers, a warp
+// each. Everything is fp32; every sum has a fixed order.
 //
-// Floor on an H200: 384 clocks of FMA a step (H = 128), about 0.3 us with the barrier: 6 us at L = 20, 40 us at L = 128; the
-// backward pass adds the parameter gradients, 2 * 3 H (H + inputs) L flops on one multiprocessor per direction.
-// Measured: not yet on a card.
+// Floor on an H200: 384 clocks of FMA a step (H = 128), about 0.3 us with the barrier: 6 us at L = 20, 40 us at L =
+// 128; the backward pass adds the parameter gradients, 2 * 3 H (H + inputs) L flops on one multiprocessor per
+// direction. Measured: not yet on a card.
 
 #include "effconv/kernel_table.h"
 #include "effconv/kernels/size_predictor.h"
@@ -24,8 +24,8 @@ constexpr int kQuads = kWidth / 16;  // each of a unit's four threads holds this
 constexpr int kWarps = kSizePredictorThreads / 32;
 static_assert(kSizePredictorThreads == 4 * kWidth, "four threads per unit");
 
-/// One thread's quarter of three rows (or columns) of a matrix: columns 4 (slice + 4 q) + e. Interleaved by groups of four,
-/// so that the four threads of a unit read 64 neighbouring bytes of the vector.
+/// One thread's quarter of three rows (or columns) of a matrix: columns 4 (slice + 4 q) + e. Interleaved by groups of
+/// four, so that the four threads of a unit read 64 neighbouring bytes of the vector.
 struct MatrixSlice {
     float value[3][kQuads][4];
 };
@@ -128,7 +128,8 @@ __device__ void recurrence(const SizePredictorParams& p, int direction, float* h
         return inside ? p.recurrentWeights[(rows + gate * p.hidden + unit) * p.hidden + column] : 0.0f;
     });
     float biases[3] = {0.0f, 0.0f, 0.0f};
-    for (int gate = 0; unit < p.hidden && gate < 3; ++gate) biases[gate] = p.recurrentBiases[rows + gate * p.hidden + unit];
+    for (int gate = 0; unit < p.hidden && gate < 3; ++gate)
+        biases[gate] = p.recurrentBiases[rows + gate * p.hidden + unit];
     if (threadIdx.x < kWidth) hidden[threadIdx.x] = 0.0f;
     __syncthreads();
     float previous = 0.0f;
@@ -196,8 +197,8 @@ __device__ void outerProducts(const SizePredictorParams& p, int direction, int s
         for (int r = 0; r < kRows; ++r) acc[r] = 0.0f;
         for (int layer = 0; layer < p.layers; ++layer) {
             const float x = column < columns ? source(layer, column) : 0.0f;
-            const float4* gradient = reinterpret_cast<const float4*>(
-                workspaceRow(p, direction, layer, gate == 2 ? slot : gate) + firstRow);
+            const float4* gradient =
+                reinterpret_cast<const float4*>(workspaceRow(p, direction, layer, gate == 2 ? slot : gate) + firstRow);
 #pragma unroll
             for (int r = 0; r < kRows / 4; ++r) {
                 const float4 g = gradient[r];

@@ -56,8 +56,7 @@ __device__ void headForward(const SizePredictorParams& p, int layer) {
         const float centred = lane + 32 * q < width ? h[q] - state.mean : 0.0f;
         squares += centred * centred;
     }
-    state.inverseDeviation =
-        1.0f / sqrtf(warpSum(squares) / static_cast<float>(width) + layerNormEpsilon<float>());
+    state.inverseDeviation = 1.0f / sqrtf(warpSum(squares) / static_cast<float>(width) + layerNormEpsilon<float>());
     float dot = 0.0f;
     float length = 0.0f;
 #pragma unroll
@@ -99,8 +98,7 @@ __device__ __forceinline__ HeadScalars headScalars(const SizePredictorParams& p,
 }
 
 /// Gradient of the layer norm's output before the ReLU, element j of a layer.
-__device__ __forceinline__ float valueGradient(const SizePredictorParams& p, const HeadScalars& scalars,
-                                               int index) {
+__device__ __forceinline__ float valueGradient(const SizePredictorParams& p, const HeadScalars& scalars, int index) {
     return rectifiedGradient(p.hiddenFeatures[index], scalars.along * p.headWeights[index]);
 }
 

@@ -4,9 +4,10 @@
 //   ec_softmax_loss_sum      rows -> mean loss, correct count
 //
 // loss of a row = log sum exp(z) - (1 - e) z[label] - e mean(z), with z the logits less their largest; its gradient is
-// (softmax - target) / rows, target = (1 - e) onehot + e / classes. A warp owns a row and reads it up to three times (the
-// second and third time from the cache). Sums are fp32 in a fixed order (lane by lane, then a butterfly), those over rows
-// fp64. A label outside 0..classes - 1 makes the loss NaN, and the row's gradient too, for a kernel cannot refuse.
+// (softmax - target) / rows, target = (1 - e) onehot + e / classes. A warp owns a row and reads it up to three times
+// (the second and third time from the cache). Sums are fp32 in a fixed order (lane by lane, then a butterfly), those
+// over rows fp64. A label outside 0..classes - 1 makes the loss NaN, and the row's gradient too, for a kernel cannot
+// refuse.
 //
 // Floor: launch latency; the data of 512 x 10 logits is 20 KB.
 // Measured: not yet on a card.

@@ -6,8 +6,8 @@
 namespace effconv {
 
 /// out[i] = partial[0][i] + partial[1][i] + ...; partial is [splits][count].
-__device__ __forceinline__ void sumSplits(
-    const float* partial, std::int64_t count, int splits, void* out, bool outIsBf16) {
+__device__ __forceinline__ void sumSplits(const float* partial, std::int64_t count, int splits, void* out,
+                                          bool outIsBf16) {
     const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
     for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
         float sum = 0.0f;

@@ -12,7 +12,8 @@ constexpr int kColumnsPerThread = 4;
 constexpr int kLeftPitch = kSynthesisRows + 4;
 constexpr int kRightPitch = kSynthesisColumns + 4;
 static_assert(kRightPitch == kSynthesisTilePitch, "host and device agree on the staging tile");
-static_assert(kSynthesisDepth * (kLeftPitch + kRightPitch) <= kSynthesisRows * kRightPitch, "slices fit under the staging");
+static_assert(kSynthesisDepth * (kLeftPitch + kRightPitch) <= kSynthesisRows * kRightPitch,
+              "slices fit under the staging");
 
 /// The block's shared memory: the slices X [depth][rows] and Y [depth][columns] of a product; the finished tile
 /// [rows][columns] is staged over them.
@@ -61,7 +62,9 @@ __device__ __forceinline__ bool weightsVectorise(const SynthesisLayer& layer, in
 }
 
 /// Few input channels: neighbouring addresses of w are neighbouring taps, not neighbouring columns.
-__device__ __forceinline__ bool tapsAreFastest(const SynthesisLayer& layer) { return layer.cin < 32; }
+__device__ __forceinline__ bool tapsAreFastest(const SynthesisLayer& layer) {
+    return layer.cin < 32;
+}
 
 /// acc[r][c] += sum_k left[k][8 warp + r] * right[k][4 lane + c]
 __device__ __forceinline__ void multiplySlice(const SharedTile& tile, float (&acc)[kRowsPerThread][kColumnsPerThread]) {
@@ -93,13 +96,12 @@ __device__ __forceinline__ void clear(float (&acc)[kRowsPerThread][kColumnsPerTh
 }
 
 /// right[k][c] = A[feature + k][column + c], zero outside.
-__device__ void loadCoefficients(const SynthesisParams& p, const SynthesisLayer& layer, int feature, std::int64_t column,
-                                 std::int64_t columns, const SharedTile& tile) {
+__device__ void loadCoefficients(const SynthesisParams& p, const SynthesisLayer& layer, int feature,
+                                 std::int64_t column, std::int64_t columns, const SharedTile& tile) {
     const bool vector = layer.coefficientOffset % 4 == 0 && layer.coefficientStride % 4 == 0;
     const std::int64_t n = column + 4 * (threadIdx.x % 32);
     for (int k = threadIdx.x / 32; k < kSynthesisDepth; k += kSynthesisThreads / 32) {
-        const float* source =
-            p.coefficients + layer.coefficientOffset + (feature + k) * layer.coefficientStride + n;
+        const float* source = p.coefficients + layer.coefficientOffset + (feature + k) * layer.coefficientStride + n;
         float4 value = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
         if (feature + k < layer.features) {
             if (vector && n + 4 <= columns) {
@@ -133,7 +135,8 @@ __device__ void loadWeightGradients(const SynthesisParams& p, const SynthesisLay
         }
         return;
     }
-    // Eight taps by four columns per warp (no two lanes meet in a bank) where neighbours in memory are taps; else 32 columns.
+    // Eight taps by four columns per warp (no two lanes meet in a bank) where neighbours in memory are taps; else 32
+    // columns.
     const bool tapsFirst = tapsAreFastest(layer);
     for (int step = 0; step < kSynthesisDepth; ++step) {
         const int k = tapsFirst ? (step % 2) * 8 + lane % 8 : step;

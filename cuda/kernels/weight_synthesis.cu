@@ -4,9 +4,9 @@
 //   ec_weight_synthesis_backward   dw -> dA (or dT), and partial sums of G = dw^T A per layer
 //   ec_weight_synthesis_reduce     partial sums -> dH, dv, in a fixed order
 //
-// Formulas: effconv/synthesis.h. w^ is never stored, nor is it recomputed: dv needs only <H, G>. One grid per launch over a
-// work table (planSynthesis); each block forms a 32 x 128 tile of a product in registers, 8 x 4 per thread, with slices of
-// depth 16 in shared memory:
+// Formulas: effconv/synthesis.h. w^ is never stored, nor is it recomputed: dv needs only <H, G>. One grid per launch
+// over a work table (planSynthesis); each block forms a 32 x 128 tile of a product in registers, 8 x 4 per thread, with
+// slices of depth 16 in shared memory:
 //   forward   taps x columns, summed over features        A is read once per 32 taps, w is written once
 //   dA        features x columns, summed over taps        dw is read once per 32 features
 //   G         features x taps, summed over columns        at most 64 partial sums per layer
@@ -105,7 +105,8 @@ __device__ void elasticTile(const SynthesisParams& p, const SynthesisLayer& laye
         if (column < liveColumns && item.first + row < taps && tile.rowFactor[row] != 0.0f) {
             const int n = static_cast<int>(item.column) + column;
             const int o = n / layer.cin;
-            value = tile.rowFactor[row] * p.coefficients[elasticTapOffset(layer, o, item.first + row) + n - o * layer.cin];
+            value =
+                tile.rowFactor[row] * p.coefficients[elasticTapOffset(layer, o, item.first + row) + n - o * layer.cin];
         }
         tile.staged[row * kRightPitch + column] = value;
     }
@@ -291,8 +292,7 @@ extern "C" __global__ void __launch_bounds__(kSynthesisThreads, 3)
     }
 }
 
-extern "C" __global__ void __launch_bounds__(kSynthesisThreads, 4)
-    ec_weight_synthesis_reduce(const SynthesisParams p) {
+extern "C" __global__ void __launch_bounds__(kSynthesisThreads, 4) ec_weight_synthesis_reduce(const SynthesisParams p) {
     EC_DYN_SHARED(float, scratch);
     int* ticket = reinterpret_cast<int*>(scratch + kSynthesisThreads);
     const SynthesisItem item = p.items[blockIdx.x];

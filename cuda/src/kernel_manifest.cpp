@@ -36,7 +36,8 @@ std::string kernelManifestJson(const DeviceCodeOrigin& origin) {
     int count = 0;
     const KernelSignature* signatures = kernelSignatures(&count);
     std::string json = "{\n  \"format\": 1,\n  \"version\": \"" + std::string(kernelLibraryVersion()) +
-                       "\",\n  \"sources\": \"" + kernelSources() + "\",\n  \"commit\": \"" + origin.commit + "\",\n  \"toolkit\": \"" + origin.toolkit + "\",\n  \"targets\": [" + targets +
+                       "\",\n  \"sources\": \"" + kernelSources() + "\",\n  \"commit\": \"" + origin.commit +
+                       "\",\n  \"toolkit\": \"" + origin.toolkit + "\",\n  \"targets\": [" + targets +
                        "],\n  \"ptx\": " + std::to_string(origin.targets.empty() ? 0 : origin.targets.back()) +
                        ",\n  \"kernels\": [\n";
     for (int i = 0; i < count; ++i) {
@@ -53,9 +54,9 @@ Result checkKernelManifest(const std::string& manifestJson) {
         return Result::fail(Status::kUnsupported, "kernel manifest: not a manifest (no version in it)");
     }
     if (version != kernelLibraryVersion()) {
-        return Result::fail(
-            Status::kUnsupported, "kernel manifest: device code is version %s, this library is version %s",
-            version.c_str(), kernelLibraryVersion());
+        return Result::fail(Status::kUnsupported,
+                            "kernel manifest: device code is version %s, this library is version %s", version.c_str(),
+                            kernelLibraryVersion());
     }
     std::map<std::string, long> found;
     std::size_t at = manifestJson.find("\"kernels\"");
@@ -76,27 +77,25 @@ Result checkKernelManifest(const std::string& manifestJson) {
     for (int i = 0; i < count; ++i) {
         const auto entry = found.find(signatures[i].kernel);
         if (entry == found.end()) {
-            return Result::fail(
-                Status::kUnsupported, "kernel manifest: device code lacks kernel %s of this library",
-                signatures[i].kernel);
+            return Result::fail(Status::kUnsupported, "kernel manifest: device code lacks kernel %s of this library",
+                                signatures[i].kernel);
         }
         if (entry->second != static_cast<long>(signatures[i].parameterBytes)) {
-            return Result::fail(
-                Status::kUnsupported, "kernel manifest: %s takes %ld bytes of parameters in the device code, %u here",
-                signatures[i].kernel, entry->second, signatures[i].parameterBytes);
+            return Result::fail(Status::kUnsupported,
+                                "kernel manifest: %s takes %ld bytes of parameters in the device code, %u here",
+                                signatures[i].kernel, entry->second, signatures[i].parameterBytes);
         }
         found.erase(entry);
     }
     if (!found.empty()) {
-        return Result::fail(
-            Status::kUnsupported, "kernel manifest: device code has kernel %s, unknown to this library",
-            found.begin()->first.c_str());
+        return Result::fail(Status::kUnsupported, "kernel manifest: device code has kernel %s, unknown to this library",
+                            found.begin()->first.c_str());
     }
     std::string sources;
     if (!readText(manifestJson, "sources", sources) || sources != kernelSources()) {
-        return Result::fail(
-            Status::kUnsupported, "kernel manifest: device code was built from other sources (%s) than this library (%s)",
-            sources.empty() ? "unknown" : sources.c_str(), kernelSources());
+        return Result::fail(Status::kUnsupported,
+                            "kernel manifest: device code was built from other sources (%s) than this library (%s)",
+                            sources.empty() ? "unknown" : sources.c_str(), kernelSources());
     }
     return {};
 }

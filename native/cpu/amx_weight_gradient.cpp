@@ -1,14 +1,14 @@
 // Weight gradient of dense convolutions on the matrix unit of a processor with AMX.
 //
-// dw[k, r, s, c] = sum over n, h, w of dy[n, h, w, k] x[n, h stride + r - pad, w stride + s - pad, c] is, for one kernel
-// row r, a product of a (size * c) x n and an n x k matrix per output pixel: with the images innermost the window over s
-// and c is one run of lines. So x is turned to (h, w, c, 32 images), with zero columns around each row, and dy to
-// (pixel, 16 image pairs, 16 k, 2); a tile of 16 lines of x then starts at any line, aligned, whatever the tap, and no
-// product is spent on rows outside the image. Six accumulators share one tile of dy.
+// dw[k, r, s, c] = sum over n, h, w of dy[n, h, w, k] x[n, h stride + r - pad, w stride + s - pad, c] is, for one
+// kernel row r, a product of a (size * c) x n and an n x k matrix per output pixel: with the images innermost the
+// window over s and c is one run of lines. So x is turned to (h, w, c, 32 images), with zero columns around each row,
+// and dy to (pixel, 16 image pairs, 16 k, 2); a tile of 16 lines of x then starts at any line, aligned, whatever the
+// tap, and no product is spent on rows outside the image. Six accumulators share one tile of dy.
 //
-// F32 runs on bf16 products as well: a float is exactly the sum of three bf16 values (hi, mid, lo, cut off in turn), and of
-// the nine products the three below 2^-22 of the first are left out. That is the accuracy of fp32 sums at about a sixth of the
-// bf16 rate.
+// F32 runs on bf16 products as well: a float is exactly the sum of three bf16 values (hi, mid, lo, cut off in turn),
+// and of the nine products the three below 2^-22 of the first are left out. That is the accuracy of fp32 sums at about
+// a sixth of the bf16 rate.
 //
 // Only this file is compiled for AMX; it uses nothing that the linker could merge with other files' code.
 
@@ -25,16 +25,24 @@
 
 namespace {
 
-constexpr int64_t kImages = 32;           // of a block: one line of a tile
-constexpr int64_t kLines = 16;            // of a tile
+constexpr int64_t kImages = 32;             // of a block: one line of a tile
+constexpr int64_t kLines = 16;              // of a tile
 constexpr int64_t kTile = kLines * kLines;  // floats of an accumulator
-constexpr int64_t kTileGroup = 6;         // accumulators at a time; two tile registers are left for operands
-constexpr int64_t kPixelsInCache = 128;   // of rows whose turned lines stay in the second-level cache
+constexpr int64_t kTileGroup = 6;           // accumulators at a time; two tile registers are left for operands
+constexpr int64_t kPixelsInCache = 128;     // of rows whose turned lines stay in the second-level cache
 
-int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-int64_t ratio(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t aligned(int64_t bytes) { return ratio(bytes, 64) * 64; }
+int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+int64_t ratio(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+int64_t aligned(int64_t bytes) {
+    return ratio(bytes, 64) * 64;
+}
 
 struct Problem {
     int64_t n, h, w, c, k, size, stride;
@@ -65,7 +73,9 @@ Problem problem(bool f32, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k,
     return p;
 }
 
-int threadsFor(const Problem& p, int threads) { return static_cast<int>(smaller(threads, p.blocks())); }
+int threadsFor(const Problem& p, int threads) {
+    return static_cast<int>(smaller(threads, p.blocks()));
+}
 
 // ---- turning --------------------------------------------------------------------------------------------------------
 
@@ -141,7 +151,8 @@ void turnInput(const Problem& p, const T* x, int64_t images, uint16_t* to) {
         }
         for (int64_t first = 0; first < row; first += kLines) {
             const int64_t count = smaller(kLines, row - first);
-            loadPairs<T, kPlanes>(x + h * row + first, p.h * row, images, static_cast<__mmask16>((1u << count) - 1), pairs);
+            loadPairs<T, kPlanes>(x + h * row + first, p.h * row, images, static_cast<__mmask16>((1u << count) - 1),
+                                  pairs);
             for (int plane = 0; plane < kPlanes; ++plane) {
                 transpose(pairs[plane]);
                 uint16_t* lines = to + (plane * p.xLines + h * p.rowLines + before + first) * kImages;
@@ -151,7 +162,8 @@ void turnInput(const Problem& p, const T* x, int64_t images, uint16_t* to) {
     }
 }
 
-/// dy of a block (images, pixel, k) to (plane, tile of k, pixel, 16 pairs, 16 k, 2); adds its sums to `bias` unless null.
+/// dy of a block (images, pixel, k) to (plane, tile of k, pixel, 16 pairs, 16 k, 2); adds its sums to `bias` unless
+/// null.
 template <typename T, int kPlanes>
 void turnGradient(const Problem& p, const T* dy, int64_t images, uint16_t* to, double* bias) {
     const int64_t pixels = p.outH * p.outW;
@@ -198,20 +210,22 @@ void configureTiles() {
     _tile_loadconfig(&configuration);
 }
 
-/// Adds kTiles accumulators from tile `first` on of kernel row r, over output rows begin..end-1. Tiles that lie in the padding
-/// are left out.
+/// Adds kTiles accumulators from tile `first` on of kernel row r, over output rows begin..end-1. Tiles that lie in the
+/// padding are left out.
 template <int kTiles>
-void multiply(const Problem& p, const uint16_t* x, const uint16_t* dy, int64_t r, int64_t first, int64_t begin, int64_t end,
-              float* sums) {
+void multiply(const Problem& p, const uint16_t* x, const uint16_t* dy, int64_t r, int64_t first, int64_t begin,
+              int64_t end, float* sums) {
     const int64_t imageBegin = p.pad * p.c;
     const int64_t imageEnd = (p.pad + p.w) * p.c;
 #define EC_TILES(action) action(0) action(1) action(2) action(3) action(4) action(5)
-#define EC_LOAD(i) if (kTiles > i) _tile_loadd(i, sums + i * kTile, 64);
-#define EC_STORE(i) if (kTiles > i) _tile_stored(i, sums + i * kTile, 64);
-#define EC_MULTIPLY(i)                                                              \
+#define EC_LOAD(i) \
+    if (kTiles > i) _tile_loadd(i, sums + i * kTile, 64);
+#define EC_STORE(i) \
+    if (kTiles > i) _tile_stored(i, sums + i * kTile, 64);
+#define EC_MULTIPLY(i)                                                                        \
     if (kTiles > i && line + (i + 1) * kLines > imageBegin && line + i * kLines < imageEnd) { \
-        _tile_loadd(6, row + (line + i * kLines) * kImages, 64);                     \
-        _tile_dpbf16ps(i, 6, 7);                                                    \
+        _tile_loadd(6, row + (line + i * kLines) * kImages, 64);                              \
+        _tile_dpbf16ps(i, 6, 7);                                                              \
     }
     EC_TILES(EC_LOAD)
     for (int64_t h = begin; h < end; ++h) {
@@ -243,7 +257,8 @@ void multiplyGroup(const Problem& p, const uint16_t* x, const uint16_t* dy, int6
 }
 
 /// The kernel row r from output rows begin..end-1, for one tile of k.
-void multiplyRow(const Problem& p, const uint16_t* x, const uint16_t* dy, int64_t r, int64_t begin, int64_t end, float* sums) {
+void multiplyRow(const Problem& p, const uint16_t* x, const uint16_t* dy, int64_t r, int64_t begin, int64_t end,
+                 float* sums) {
     const int64_t groups = ratio(p.tilesM, kTileGroup);
     for (int64_t group = 0; group < groups; ++group) {
         const int64_t first = p.tilesM * group / groups;
@@ -302,7 +317,8 @@ void sumBlocks(const Problem& p, const T* x, const T* dy, bool biased, int threa
         const int64_t first = block * kImages;
         const int64_t images = smaller(kImages, p.n - first);
         turnInput<T, kPlanes>(p, x + first * p.h * p.w * p.c, images, memory.x);
-        turnGradient<T, kPlanes>(p, dy + first * p.outH * p.outW * p.k, images, memory.dy, biased ? memory.bias : nullptr);
+        turnGradient<T, kPlanes>(p, dy + first * p.outH * p.outW * p.k, images, memory.dy,
+                                 biased ? memory.bias : nullptr);
         multiplyBlock(p, memory.x, memory.dy, memory.sums);
     }
     _tile_release();
@@ -362,8 +378,8 @@ int32_t ec_amx_available(void) {
     return granted;
 }
 
-int64_t ec_amx_weight_gradient_workspace(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k, int32_t size,
-                                         int32_t stride) {
+int64_t ec_amx_weight_gradient_workspace(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k,
+                                         int32_t size, int32_t stride) {
     const Problem p = problem(type == EC_F32, n, h, w, c, k, size, stride);
     return threadsFor(p, omp_get_max_threads()) * p.bytesOfThread();
 }
@@ -391,9 +407,13 @@ ec_status ec_amx_weight_gradient(ec_type type, int64_t n, int64_t h, int64_t w, 
 
 #else
 
-int32_t ec_amx_available(void) { return 0; }
+int32_t ec_amx_available(void) {
+    return 0;
+}
 
-int64_t ec_amx_weight_gradient_workspace(ec_type, int64_t, int64_t, int64_t, int64_t, int64_t, int32_t, int32_t) { return 0; }
+int64_t ec_amx_weight_gradient_workspace(ec_type, int64_t, int64_t, int64_t, int64_t, int64_t, int32_t, int32_t) {
+    return 0;
+}
 
 ec_status ec_amx_weight_gradient(ec_type, int64_t, int64_t, int64_t, int64_t, int64_t, int32_t, int32_t, const void*,
                                  const void*, void*, void*, void*) {

@@ -1,9 +1,9 @@
 // Batch normalisation fused with the residual sum and ReLU: two sweeps over memory forward, two backward.
 //
-// Rows of few channels are short, so several rows are handled together as one period: an inner loop over a period always
-// has a few hundred elements and the per-channel constants stand beside it, repeated row by row. Statistics are taken per
-// block of rows that fits into the first-level cache (its sums first, then the squares about its own mean), and blocks are
-// combined in double in a fixed order.
+// Rows of few channels are short, so several rows are handled together as one period: an inner loop over a period
+// always has a few hundred elements and the per-channel constants stand beside it, repeated row by row. Statistics are
+// taken per block of rows that fits into the first-level cache (its sums first, then the squares about its own mean),
+// and blocks are combined in double in a fixed order.
 
 #include "kernel.h"
 
@@ -52,8 +52,8 @@ struct Layout {
         }
     }
 
-    /// sums[column] = sum over the periods of the rows from `begin` to `end` of value(element, column). A few columns at a
-    /// time go through all rows, so that their sums stay in registers; the rows are expected to lie in the cache.
+    /// sums[column] = sum over the periods of the rows from `begin` to `end` of value(element, column). A few columns
+    /// at a time go through all rows, so that their sums stay in registers; the rows are expected to lie in the cache.
     template <typename Real, typename Value>
     void sumColumns(std::int64_t begin, std::int64_t end, Real* sums, Value&& value) const {
         constexpr std::int64_t kTile = 256 / sizeof(Real);
@@ -70,7 +70,8 @@ struct Layout {
         }
         for (; column < period; ++column) {
             sums[column] = Real(0);
-            for (std::int64_t start = column; start < whole; start += period) sums[column] += value(first + start, column);
+            for (std::int64_t start = column; start < whole; start += period)
+                sums[column] += value(first + start, column);
         }
         for (std::int64_t i = whole; i < count; ++i) sums[i - whole] += value(first + i, i - whole);
     }
@@ -96,7 +97,9 @@ struct Moments {
     double* squares;
     double rows = 0;
 
-    Moments(double* memory, std::int64_t channels) : mean(memory), squares(memory + channels) { clear(memory, 2 * channels); }
+    Moments(double* memory, std::int64_t channels) : mean(memory), squares(memory + channels) {
+        clear(memory, 2 * channels);
+    }
 
     /// Joins the moments of further rows without cancellation (Chan, Golub, LeVeque 1979).
     template <typename Mean, typename Squares>
@@ -134,8 +137,9 @@ void momentsOfPart(const Layout& layout, Range range, const T* x, ComputeOf<T>* 
             return deviation * deviation;
         });
         layout.fold(accumulator, blockSquares);
-        moments.join(channels, count, [=](std::int64_t c) { return blockSum[c] / count; },
-                     [=](std::int64_t c) { return blockSquares[c]; });
+        moments.join(
+            channels, count, [=](std::int64_t c) { return blockSum[c] / count; },
+            [=](std::int64_t c) { return blockSquares[c]; });
     }
 }
 
@@ -172,10 +176,14 @@ ec_status normalise(const char* operation, const Layout& layout, bool rectify, c
     layout.spread([&](std::int64_t c) { return Real(shift[c]); }, shifts);
     inParts(layout.parts, [=, &layout](int part) {
         const Range range = layout.part(part);
-        if (residual && rectify) applyRows<true, true>(layout, range, x, residual, means, slopes, shifts, y);
-        else if (residual) applyRows<true, false>(layout, range, x, residual, means, slopes, shifts, y);
-        else if (rectify) applyRows<false, true>(layout, range, x, residual, means, slopes, shifts, y);
-        else applyRows<false, false>(layout, range, x, residual, means, slopes, shifts, y);
+        if (residual && rectify)
+            applyRows<true, true>(layout, range, x, residual, means, slopes, shifts, y);
+        else if (residual)
+            applyRows<true, false>(layout, range, x, residual, means, slopes, shifts, y);
+        else if (rectify)
+            applyRows<false, true>(layout, range, x, residual, means, slopes, shifts, y);
+        else
+            applyRows<false, false>(layout, range, x, residual, means, slopes, shifts, y);
     });
     return EC_OK;
 }
@@ -191,8 +199,8 @@ inline ComputeOf<T> maskedGradient(const T* y, const T* dy, std::int64_t i) {
 
 /// Per channel the sums of the gradient and of gradient times (x - mean).
 template <bool kRectify, typename T>
-void gradientSumsOfPart(const Layout& layout, Range range, const T* x, const T* y, const T* dy, const ComputeOf<T>* mean,
-                        ComputeOf<T>* work, double* sums) {
+void gradientSumsOfPart(const Layout& layout, Range range, const T* x, const T* y, const T* dy,
+                        const ComputeOf<T>* mean, ComputeOf<T>* work, double* sums) {
     using Real = ComputeOf<T>;
     Real* plain = work;
     Real* weighted = work + layout.period;
@@ -269,8 +277,9 @@ ec_status forward(ec_activation activation, std::int64_t rows, std::int64_t chan
     for (int part = 0; part < layout.parts; ++part) {
         const Range range = layout.part(part);
         const double* own = sums.get() + 4 * channels * part;
-        total.join(channels, static_cast<double>(range.end - range.begin), [=](std::int64_t c) { return own[c]; },
-                   [=](std::int64_t c) { return own[channels + c]; });
+        total.join(
+            channels, static_cast<double>(range.end - range.begin), [=](std::int64_t c) { return own[c]; },
+            [=](std::int64_t c) { return own[channels + c]; });
     }
     const double count = static_cast<double>(rows);
     for (std::int64_t c = 0; c < channels; ++c) {
@@ -282,8 +291,9 @@ ec_status forward(ec_activation activation, std::int64_t rows, std::int64_t chan
         runningMean[c] = static_cast<Parameter>((1 - momentum) * runningMean[c] + momentum * average);
         runningVariance[c] = static_cast<Parameter>((1 - momentum) * runningVariance[c] + momentum * unbiased);
     }
-    return normalise(operation, layout, activation == EC_RELU, x, scale, shift, residual,
-                     [=](std::int64_t c) { return mean[c]; }, [=](std::int64_t c) { return inverse[c]; }, y);
+    return normalise(
+        operation, layout, activation == EC_RELU, x, scale, shift, residual, [=](std::int64_t c) { return mean[c]; },
+        [=](std::int64_t c) { return inverse[c]; }, y);
 }
 
 template <typename T>
@@ -302,8 +312,10 @@ ec_status backward(ec_activation activation, std::int64_t rows, std::int64_t cha
     inParts(layout.parts, [&](int part) {
         Real* own = work.get() + (4 + 2 * part) * layout.period;
         double* to = sums.get() + 2 * channels * part;
-        if (rectify) gradientSumsOfPart<true>(layout, layout.part(part), x, y, dy, constants.mean, own, to);
-        else gradientSumsOfPart<false>(layout, layout.part(part), x, y, dy, constants.mean, own, to);
+        if (rectify)
+            gradientSumsOfPart<true>(layout, layout.part(part), x, y, dy, constants.mean, own, to);
+        else
+            gradientSumsOfPart<false>(layout, layout.part(part), x, y, dy, constants.mean, own, to);
     });
     double* total = sums.get();
     for (int part = 1; part < layout.parts; ++part) {
@@ -316,13 +328,18 @@ ec_status backward(ec_activation activation, std::int64_t rows, std::int64_t cha
     const double count = static_cast<double>(rows);
     layout.spread([=](std::int64_t c) { return Real(scale[c] * inverse[c]); }, constants.slope);
     layout.spread([=](std::int64_t c) { return Real(total[c] / count); }, constants.offset);
-    layout.spread([=](std::int64_t c) { return Real(total[channels + c] / count * inverse[c] * inverse[c]); }, constants.tilt);
+    layout.spread([=](std::int64_t c) { return Real(total[channels + c] / count * inverse[c] * inverse[c]); },
+                  constants.tilt);
     inParts(layout.parts, [&](int part) {
         const Range range = layout.part(part);
-        if (rectify && dresidual) gradientOfPart<true, true>(layout, range, x, y, dy, constants, dx, dresidual);
-        else if (rectify) gradientOfPart<true, false>(layout, range, x, y, dy, constants, dx, dresidual);
-        else if (dresidual) gradientOfPart<false, true>(layout, range, x, y, dy, constants, dx, dresidual);
-        else gradientOfPart<false, false>(layout, range, x, y, dy, constants, dx, dresidual);
+        if (rectify && dresidual)
+            gradientOfPart<true, true>(layout, range, x, y, dy, constants, dx, dresidual);
+        else if (rectify)
+            gradientOfPart<true, false>(layout, range, x, y, dy, constants, dx, dresidual);
+        else if (dresidual)
+            gradientOfPart<false, true>(layout, range, x, y, dy, constants, dx, dresidual);
+        else
+            gradientOfPart<false, false>(layout, range, x, y, dy, constants, dx, dresidual);
     });
     return EC_OK;
 }
@@ -337,9 +354,10 @@ ec_status checkActivation(const char* operation, ec_activation activation) {
 
 using namespace effconv;
 
-EC_ENTRY(ec_batch_norm)(ec_type type, ec_activation activation, int64_t rows, int64_t channels, const void* x,
-                        const void* scale, const void* shift, const void* residual, double epsilon, double momentum,
-                        void* running_mean, void* running_variance, void* mean, void* inv_std, void* y) {
+EC_ENTRY(ec_batch_norm)
+(ec_type type, ec_activation activation, int64_t rows, int64_t channels, const void* x, const void* scale,
+ const void* shift, const void* residual, double epsilon, double momentum, void* running_mean, void* running_variance,
+ void* mean, void* inv_std, void* y) {
     const char* operation = "ec_batch_norm";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, scale);
@@ -362,9 +380,9 @@ EC_ENTRY(ec_batch_norm)(ec_type type, ec_activation activation, int64_t rows, in
     });
 }
 
-EC_ENTRY(ec_batch_norm_gradient)(ec_type type, ec_activation activation, int64_t rows, int64_t channels, const void* x,
-                                 const void* y, const void* dy, const void* scale, const void* mean, const void* inv_std,
-                                 void* dx, void* dscale, void* dshift, void* dresidual) {
+EC_ENTRY(ec_batch_norm_gradient)
+(ec_type type, ec_activation activation, int64_t rows, int64_t channels, const void* x, const void* y, const void* dy,
+ const void* scale, const void* mean, const void* inv_std, void* dx, void* dscale, void* dshift, void* dresidual) {
     const char* operation = "ec_batch_norm_gradient";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, dy);
@@ -388,9 +406,10 @@ EC_ENTRY(ec_batch_norm_gradient)(ec_type type, ec_activation activation, int64_t
     });
 }
 
-EC_ENTRY(ec_batch_norm_inference)(ec_type type, ec_activation activation, int64_t rows, int64_t channels, const void* x,
-                                  const void* scale, const void* shift, const void* residual, double epsilon,
-                                  const void* running_mean, const void* running_variance, void* y) {
+EC_ENTRY(ec_batch_norm_inference)
+(ec_type type, ec_activation activation, int64_t rows, int64_t channels, const void* x, const void* scale,
+ const void* shift, const void* residual, double epsilon, const void* running_mean, const void* running_variance,
+ void* y) {
     const char* operation = "ec_batch_norm_inference";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, scale);
@@ -406,10 +425,11 @@ EC_ENTRY(ec_batch_norm_inference)(ec_type type, ec_activation activation, int64_
         using P = ParameterOf<T>;
         const P* means = static_cast<const P*>(running_mean);
         const P* variances = static_cast<const P*>(running_variance);
-        return normalise(operation, Layout(rows, channels), activation == EC_RELU, static_cast<const T*>(x),
-                         static_cast<const P*>(scale), static_cast<const P*>(shift), static_cast<const T*>(residual),
-                         [=](std::int64_t c) { return means[c]; },
-                         [=](std::int64_t c) { return 1 / std::sqrt(static_cast<double>(variances[c]) + epsilon); },
-                         static_cast<T*>(y));
+        return normalise(
+            operation, Layout(rows, channels), activation == EC_RELU, static_cast<const T*>(x),
+            static_cast<const P*>(scale), static_cast<const P*>(shift), static_cast<const T*>(residual),
+            [=](std::int64_t c) { return means[c]; },
+            [=](std::int64_t c) { return 1 / std::sqrt(static_cast<double>(variances[c]) + epsilon); },
+            static_cast<T*>(y));
     });
 }

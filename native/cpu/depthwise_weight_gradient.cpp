@@ -2,9 +2,10 @@
 //
 //   dw[c, r, s] = sum over n, h, w of dy[n, h, w, c] x[n, h stride + r - pad, w stride + s - pad, c].
 //
-// Channels are the lanes of a vector. Bands of an image are first turned to fp32, one vector of channels after the other, with
-// zeros around: then no tap needs a test, and the rows that an output row meets stay in the first-level cache. Four pixels of dy
-// and up to eight taps of a kernel row share what is loaded of x. Sums of a band are fp32, those of bands double.
+// Channels are the lanes of a vector. Bands of an image are first turned to fp32, one vector of channels after the
+// other, with zeros around: then no tap needs a test, and the rows that an output row meets stay in the first-level
+// cache. Four pixels of dy and up to eight taps of a kernel row share what is loaded of x. Sums of a band are fp32,
+// those of bands double.
 
 #include "kernel.h"
 
@@ -19,19 +20,23 @@ constexpr int kVectorBytes = 32;
 constexpr int kVectorBytes = 16;
 #endif
 constexpr int kLanes = kVectorBytes / 4;
-constexpr int kPixels = 4;                    // of dy at a time
-constexpr int kMostTaps = 8;                  // of a kernel row at a time
+constexpr int kPixels = 4;                      // of dy at a time
+constexpr int kMostTaps = 8;                    // of a kernel row at a time
 constexpr std::int64_t kBandBytes = 192 << 10;  // of x, turned
 
 typedef float Lane __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 typedef std::uint32_t Bits __attribute__((vector_size(kVectorBytes), aligned(4)));
 typedef std::uint16_t Halves __attribute__((vector_size(kVectorBytes / 2), aligned(2), may_alias));
 
-inline Lane loadLane(const float* from) { return *reinterpret_cast<const Lane*>(from); }
+inline Lane loadLane(const float* from) {
+    return *reinterpret_cast<const Lane*>(from);
+}
 inline Lane loadLane(const Bf16* from) {
     return (Lane)(__builtin_convertvector(*reinterpret_cast<const Halves*>(from), Bits) << 16);  // the same bits
 }
-inline void storeLane(float* to, Lane value) { *reinterpret_cast<Lane*>(to) = value; }
+inline void storeLane(float* to, Lane value) {
+    *reinterpret_cast<Lane*>(to) = value;
+}
 
 struct Depthwise {
     std::int64_t n, h, w, c;
@@ -97,8 +102,8 @@ void turnInput(const Depthwise& p, const T* image, std::int64_t first, std::int6
 
 /// Adds one output row's part to the sums of kTaps taps of one kernel row, from x on.
 template <int kTaps, bool kUnitStride>
-inline __attribute__((always_inline)) void addRow(const float* x, const float* dy, std::int64_t width, std::int64_t stride,
-                                                  float* sums) {
+inline __attribute__((always_inline)) void addRow(const float* x, const float* dy, std::int64_t width,
+                                                  std::int64_t stride, float* sums) {
     Lane sum[kTaps];
     for (int j = 0; j < kTaps; ++j) sum[j] = loadLane(sums + j * kLanes);
     std::int64_t i = 0;
@@ -183,7 +188,8 @@ void sumPart(const Depthwise& p, const T* x, const T* dy, Range images, const Me
                 const std::int64_t channel = block * kLanes;
                 const int channels = p.c - channel < kLanes ? static_cast<int>(p.c - channel) : kLanes;
                 turnInput(p, x + image * p.h * p.w * p.c + channel, first, rows, channels, memory.x);
-                turnPixels(dy + (image * p.outH + first) * p.outW * p.c + channel, rows * p.outW, p.c, channels, memory.dy);
+                turnPixels(dy + (image * p.outH + first) * p.outW * p.c + channel, rows * p.outW, p.c, channels,
+                           memory.dy);
                 clearPixels(memory.sums, p.taps() + 1);
                 addBand(p, memory.x, memory.dy, rows, memory.sums);
                 Lane bias = {};
@@ -198,7 +204,8 @@ void sumPart(const Depthwise& p, const T* x, const T* dy, Range images, const Me
 }
 
 template <typename T>
-ec_status weightGradient(const char* operation, const Depthwise& p, const T* x, const T* dy, float* dweights, float* dbias) {
+ec_status weightGradient(const char* operation, const Depthwise& p, const T* x, const T* dy, float* dweights,
+                         float* dbias) {
     const std::int64_t floats = Memory::floats(p);
     const std::int64_t doubles = Memory::doubles(p);
     Scratch<float> bands(p.parts * floats);
@@ -232,8 +239,9 @@ ec_status weightGradient(const char* operation, const Depthwise& p, const T* x, 
 
 using namespace effconv;
 
-EC_ENTRY(ec_depthwise_weight_gradient)(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int32_t size, int32_t stride,
-                                       const void* x, const void* dy, void* dweights, void* dbias) {
+EC_ENTRY(ec_depthwise_weight_gradient)
+(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int32_t size, int32_t stride, const void* x, const void* dy,
+ void* dweights, void* dbias) {
     const char* operation = "ec_depthwise_weight_gradient";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, dy);
@@ -249,8 +257,10 @@ EC_ENTRY(ec_depthwise_weight_gradient)(ec_type type, int64_t n, int64_t h, int64
     float* dw = static_cast<float*>(dweights);
     float* db = static_cast<float*>(dbias);
     switch (type) {
-        case EC_F32: return weightGradient(operation, p, static_cast<const float*>(x), static_cast<const float*>(dy), dw, db);
-        case EC_BF16: return weightGradient(operation, p, static_cast<const Bf16*>(x), static_cast<const Bf16*>(dy), dw, db);
+        case EC_F32:
+            return weightGradient(operation, p, static_cast<const float*>(x), static_cast<const float*>(dy), dw, db);
+        case EC_BF16:
+            return weightGradient(operation, p, static_cast<const Bf16*>(x), static_cast<const Bf16*>(dy), dw, db);
         default: return ec_fail(EC_INVALID_ARGUMENT, "%s: type %d; expected EC_F32 or EC_BF16", operation, type);
     }
 }

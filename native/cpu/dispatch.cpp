@@ -15,14 +15,14 @@ __attribute__((no_sanitize("address"), always_inline)) inline Level chosen() {
 
 }  // namespace
 
-#define EC_DISPATCH(name)                                                                                       \
-    extern "C" decltype(name) name##_v1, name##_v3, name##_v4;                                                  \
-    extern "C" {                                                                                                \
-    __attribute__((no_sanitize("address"), used)) static decltype(&name) choose_##name() {                      \
-        const Level variant = chosen();                                                                         \
-        return variant == kAvx512 ? &name##_v4 : variant == kAvx2 ? &name##_v3 : &name##_v1;                    \
-    }                                                                                                           \
-    }                                                                                                           \
+#define EC_DISPATCH(name)                                                                    \
+    extern "C" decltype(name) name##_v1, name##_v3, name##_v4;                               \
+    extern "C" {                                                                             \
+    __attribute__((no_sanitize("address"), used)) static decltype(&name) choose_##name() {   \
+        const Level variant = chosen();                                                      \
+        return variant == kAvx512 ? &name##_v4 : variant == kAvx2 ? &name##_v3 : &name##_v1; \
+    }                                                                                        \
+    }                                                                                        \
     extern "C" EC_API decltype(name) name __attribute__((ifunc("choose_" #name)));
 
 EC_DISPATCH(ec_write_floats)

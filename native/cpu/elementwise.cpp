@@ -19,7 +19,8 @@ inline Real geluSlope(Real x) {
 
 constexpr std::int64_t kDrawBlocks = 64;  // of four words each
 
-/// Words of consecutive random blocks. Out of line, so that its loop is vectorised on its own, whatever the caller does.
+/// Words of consecutive random blocks. Out of line, so that its loop is vectorised on its own, whatever the caller
+/// does.
 __attribute__((noinline)) void drawWords(std::uint64_t seed, std::uint64_t firstBlock, std::uint32_t* words) {
     for (std::uint64_t block = 0; block < kDrawBlocks; ++block) {
         const RandomBlock random = randomBlock(seed, 0, firstBlock + block);
@@ -57,8 +58,8 @@ EC_ENTRY(ec_activate)(ec_type type, ec_activation activation, int64_t count, con
     });
 }
 
-EC_ENTRY(ec_activate_gradient)(ec_type type, ec_activation activation, int64_t count, const void* x, const void* dy,
-                               void* dx) {
+EC_ENTRY(ec_activate_gradient)
+(ec_type type, ec_activation activation, int64_t count, const void* x, const void* dy, void* dx) {
     const char* operation = "ec_activate_gradient";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, dy);
@@ -118,7 +119,8 @@ EC_ENTRY(ec_dropout)(ec_type type, int64_t count, const void* x, double rate, in
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, y);
     EC_REQUIRE_SIZE(operation, count, 0);
-    if (!(rate >= 0 && rate < 1)) return ec_fail(EC_INVALID_ARGUMENT, "%s: rate is %g; expected 0 <= rate < 1", operation, rate);
+    if (!(rate >= 0 && rate < 1))
+        return ec_fail(EC_INVALID_ARGUMENT, "%s: rate is %g; expected 0 <= rate < 1", operation, rate);
     return forType(operation, type, [&](auto tag) -> ec_status {
         using T = decltype(tag);
         using Real = ComputeOf<T>;
@@ -135,7 +137,8 @@ EC_ENTRY(ec_dropout)(ec_type type, int64_t count, const void* x, double rate, in
                 const std::int64_t first = group * kGroup;
                 const std::int64_t length = count - first < kGroup ? count - first : kGroup;
                 // Two loops without a branch on the draw: one on a coin would be mispredicted all the time.
-                for (std::int64_t i = 0; i < kGroup; ++i) factors[i] = kept * Real(uniformFromWord(words[i]) >= threshold);
+                for (std::int64_t i = 0; i < kGroup; ++i)
+                    factors[i] = kept * Real(uniformFromWord(words[i]) >= threshold);
                 EC_INDEPENDENT
                 for (std::int64_t i = 0; i < length; ++i) out[first + i] = store<T>(load(in[first + i]) * factors[i]);
             }

@@ -126,8 +126,8 @@ P* array(std::int64_t address) {
 template <typename P>
 GruParameters<P> parametersOf(const int64_t* weights, const Direction& d) {
     const std::int64_t* own = weights + 4 * d.index;
-    return {static_cast<int>(d.inputs), static_cast<int>(d.hidden), array<P>(own[0]), array<P>(own[1]), array<P>(own[2]),
-            array<P>(own[3])};
+    return {static_cast<int>(d.inputs), static_cast<int>(d.hidden), array<P>(own[0]),
+            array<P>(own[1]),           array<P>(own[2]),           array<P>(own[3])};
 }
 
 /// The two directions run side by side if they are worth two threads.
@@ -148,8 +148,9 @@ ec_status checkWeights(const char* operation, const int64_t* weights) {
 
 using namespace effconv;
 
-EC_ENTRY(ec_gru)(ec_type type, int64_t steps, int64_t inputs, int64_t hidden, const void* x, const int64_t* weights,
-                 void* h, void* tape) {
+EC_ENTRY(ec_gru)
+(ec_type type, int64_t steps, int64_t inputs, int64_t hidden, const void* x, const int64_t* weights, void* h,
+ void* tape) {
     const char* operation = "ec_gru";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, h);
@@ -175,9 +176,9 @@ EC_ENTRY(ec_gru)(ec_type type, int64_t steps, int64_t inputs, int64_t hidden, co
     });
 }
 
-EC_ENTRY(ec_gru_gradient)(ec_type type, int64_t steps, int64_t inputs, int64_t hidden, const void* x,
-                          const int64_t* weights, const void* h, const void* tape, const void* dh,
-                          const int64_t* dweights, void* dx) {
+EC_ENTRY(ec_gru_gradient)
+(ec_type type, int64_t steps, int64_t inputs, int64_t hidden, const void* x, const int64_t* weights, const void* h,
+ const void* tape, const void* dh, const int64_t* dweights, void* dx) {
     const char* operation = "ec_gru_gradient";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, h);
@@ -200,11 +201,15 @@ EC_ENTRY(ec_gru_gradient)(ec_type type, int64_t steps, int64_t inputs, int64_t h
             for (int index = part; index < 2; index += parts) {
                 const Direction d = {steps, inputs, hidden, index};
                 const std::int64_t* own = dweights + 4 * index;
-                const GruGradients<P> gradients = {array<P>(own[0]), array<P>(own[1]), array<P>(own[2]), array<P>(own[3])};
+                const GruGradients<P> gradients = {array<P>(own[0]), array<P>(own[1]), array<P>(own[2]),
+                                                   array<P>(own[3])};
                 P* work = states.get() + (1 + 2 * index) * hidden;
-                backward(d, static_cast<const P*>(x), parametersOf<P>(weights, d), states.get(), static_cast<const P*>(h),
-                         static_cast<const P*>(tape), static_cast<const P*>(dh), gradients,
-                         !dx ? nullptr : index == 0 ? out : reverse.get(), work, work + hidden);
+                backward(d, static_cast<const P*>(x), parametersOf<P>(weights, d), states.get(),
+                         static_cast<const P*>(h), static_cast<const P*>(tape), static_cast<const P*>(dh), gradients,
+                         !dx          ? nullptr
+                         : index == 0 ? out
+                                      : reverse.get(),
+                         work, work + hidden);
             }
         });
         if (dx) addScaled(P(1), reverse.get(), steps * inputs, out);

@@ -14,7 +14,9 @@ constexpr size_t ALIGNMENT = 64;
 constexpr unsigned char POISON = 0xff;  // of the block: a NaN in every floating type
 constexpr unsigned char BESIDE = 0xa5;  // of what is left of its pages
 
-size_t up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
+size_t up(size_t bytes, size_t to) {
+    return (bytes + to - 1) / to * to;
+}
 
 // A block's mapping: a guard page, whole pages that end with the block, a guard page.
 struct Mapping {
@@ -22,7 +24,8 @@ struct Mapping {
     size_t block;   // bytes with their rounding
     size_t usable;  // bytes of whole pages
 
-    explicit Mapping(int64_t bytes) : block(up(bytes == 0 ? 1 : static_cast<size_t>(bytes), ALIGNMENT)), usable(up(block, page)) {}
+    explicit Mapping(int64_t bytes)
+        : block(up(bytes == 0 ? 1 : static_cast<size_t>(bytes), ALIGNMENT)), usable(up(block, page)) {}
 
     size_t total() const { return usable + 2 * page; }
     size_t before() const { return usable - block; }
@@ -31,8 +34,8 @@ struct Mapping {
 void check(const unsigned char* from, size_t count, const char* where, const void* memory, int64_t bytes) {
     for (size_t i = 0; i < count; i++) {
         if (from[i] != BESIDE) {
-            std::fprintf(stderr, "effconv: memory was overwritten %s the block of %lld bytes at %p\n", where, static_cast<long long>(bytes),
-                         memory);
+            std::fprintf(stderr, "effconv: memory was overwritten %s the block of %lld bytes at %p\n", where,
+                         static_cast<long long>(bytes), memory);
             std::abort();
         }
     }

@@ -1,9 +1,9 @@
 // Common ground of the operations: element types, dispatch, parallel ranges, scratch memory.
 //
-// A file that includes this one is compiled once per instruction set, each time with EC_VARIANT set to the suffix of its
-// entry functions and with the namespace renamed, so that no inline function of one variant can be linked into another.
-// Such files therefore use nothing of the standard library that could be emitted out of line. dispatch.cpp picks the
-// variant when the library is loaded.
+// A file that includes this one is compiled once per instruction set, each time with EC_VARIANT set to the suffix of
+// its entry functions and with the namespace renamed, so that no inline function of one variant can be linked into
+// another. Such files therefore use nothing of the standard library that could be emitted out of line. dispatch.cpp
+// picks the variant when the library is loaded.
 #pragma once
 
 #include <omp.h>
@@ -24,8 +24,8 @@
 
 #define EC_REQUIRE_POINTER(operation, pointer) \
     if ((pointer) == nullptr) return ec_fail(EC_INVALID_ARGUMENT, "%s: %s is null", operation, #pointer)
-#define EC_REQUIRE_SIZE(operation, size, least)                                                              \
-    if ((size) < (least))                                                                                    \
+#define EC_REQUIRE_SIZE(operation, size, least)                                                   \
+    if ((size) < (least))                                                                         \
     return ec_fail(EC_INVALID_ARGUMENT, "%s: %s is %lld; expected at least %d", operation, #size, \
                    static_cast<long long>(size), least)
 
@@ -55,9 +55,15 @@ using ComputeOf = typename Element<T>::Compute;
 template <typename T>
 using ParameterOf = typename Element<T>::Parameter;
 
-inline float load(float value) { return value; }
-inline double load(double value) { return value; }
-inline float load(Bf16 value) { return floatFromBf16(value.bits); }
+inline float load(float value) {
+    return value;
+}
+inline double load(double value) {
+    return value;
+}
+inline float load(Bf16 value) {
+    return floatFromBf16(value.bits);
+}
 
 template <typename T, typename Real>
 inline T store(Real value) {

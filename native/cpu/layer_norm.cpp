@@ -38,7 +38,8 @@ ec_status forward(std::int64_t rows, std::int64_t width, const T* x, const Param
             mean[row] = average;
             inverse[row] = factor;
             EC_INDEPENDENT
-            for (std::int64_t i = 0; i < width; ++i) out[i] = store<T>((load(in[i]) - average) * factor * scale[i] + shift[i]);
+            for (std::int64_t i = 0; i < width; ++i)
+                out[i] = store<T>((load(in[i]) - average) * factor * scale[i] + shift[i]);
         }
     });
     return EC_OK;
@@ -67,10 +68,13 @@ ec_status backward(std::int64_t rows, std::int64_t width, const T* x, const T* d
                 scales[i] += static_cast<double>(load(gradient[i]) * ((load(in[i]) - average) * factor));
                 shifts[i] += static_cast<double>(load(gradient[i]));
             }
-            const Real plain = sumOf<Real>(width, [=](std::int64_t i) { return load(gradient[i]) * scale[i]; }) / Real(width);
-            const Real weighted = sumOf<Real>(width, [=](std::int64_t i) {
-                return load(gradient[i]) * scale[i] * ((load(in[i]) - average) * factor);
-            }) / Real(width);
+            const Real plain =
+                sumOf<Real>(width, [=](std::int64_t i) { return load(gradient[i]) * scale[i]; }) / Real(width);
+            const Real weighted =
+                sumOf<Real>(
+                    width,
+                    [=](std::int64_t i) { return load(gradient[i]) * scale[i] * ((load(in[i]) - average) * factor); }) /
+                Real(width);
             EC_INDEPENDENT
             for (std::int64_t i = 0; i < width; ++i) {
                 const Real normalised = (load(in[i]) - average) * factor;
@@ -95,8 +99,9 @@ ec_status backward(std::int64_t rows, std::int64_t width, const T* x, const T* d
 
 using namespace effconv;
 
-EC_ENTRY(ec_layer_norm)(ec_type type, int64_t rows, int64_t width, const void* x, const void* scale, const void* shift,
-                        double epsilon, void* mean, void* inv_std, void* y) {
+EC_ENTRY(ec_layer_norm)
+(ec_type type, int64_t rows, int64_t width, const void* x, const void* scale, const void* shift, double epsilon,
+ void* mean, void* inv_std, void* y) {
     const char* operation = "ec_layer_norm";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, scale);
@@ -109,14 +114,15 @@ EC_ENTRY(ec_layer_norm)(ec_type type, int64_t rows, int64_t width, const void* x
     return forType(operation, type, [&](auto tag) {
         using T = decltype(tag);
         using P = ParameterOf<T>;
-        return forward<T>(rows, width, static_cast<const T*>(x), static_cast<const P*>(scale), static_cast<const P*>(shift),
-                          epsilon, static_cast<P*>(mean), static_cast<P*>(inv_std), static_cast<T*>(y));
+        return forward<T>(rows, width, static_cast<const T*>(x), static_cast<const P*>(scale),
+                          static_cast<const P*>(shift), epsilon, static_cast<P*>(mean), static_cast<P*>(inv_std),
+                          static_cast<T*>(y));
     });
 }
 
-EC_ENTRY(ec_layer_norm_gradient)(ec_type type, int64_t rows, int64_t width, const void* x, const void* dy,
-                                 const void* scale, const void* mean, const void* inv_std, void* dx, void* dscale,
-                                 void* dshift) {
+EC_ENTRY(ec_layer_norm_gradient)
+(ec_type type, int64_t rows, int64_t width, const void* x, const void* dy, const void* scale, const void* mean,
+ const void* inv_std, void* dx, void* dscale, void* dshift) {
     const char* operation = "ec_layer_norm_gradient";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, dy);
@@ -131,8 +137,8 @@ EC_ENTRY(ec_layer_norm_gradient)(ec_type type, int64_t rows, int64_t width, cons
     return forType(operation, type, [&](auto tag) {
         using T = decltype(tag);
         using P = ParameterOf<T>;
-        return backward<T>(rows, width, static_cast<const T*>(x), static_cast<const T*>(dy), static_cast<const P*>(scale),
-                           static_cast<const P*>(mean), static_cast<const P*>(inv_std), static_cast<T*>(dx),
-                           static_cast<P*>(dscale), static_cast<P*>(dshift));
+        return backward<T>(rows, width, static_cast<const T*>(x), static_cast<const T*>(dy),
+                           static_cast<const P*>(scale), static_cast<const P*>(mean), static_cast<const P*>(inv_std),
+                           static_cast<T*>(dx), static_cast<P*>(dscale), static_cast<P*>(dshift));
     });
 }

@@ -1,5 +1,5 @@
-// Convolution as its definition says, sums in double: the reference that faster code is checked against, and what runs in
-// double precision when gradients are verified.
+// Convolution as its definition says, sums in double: the reference that faster code is checked against, and what runs
+// in double precision when gradients are verified.
 
 #include "kernel.h"
 
@@ -16,8 +16,8 @@ struct Geometry {
     }
 };
 
-ec_status geometryOf(const char* operation, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c, std::int64_t k,
-                     std::int32_t size, std::int32_t stride, std::int32_t groups, Geometry& g) {
+ec_status geometryOf(const char* operation, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
+                     std::int64_t k, std::int32_t size, std::int32_t stride, std::int32_t groups, Geometry& g) {
     EC_REQUIRE_SIZE(operation, n, 1);
     EC_REQUIRE_SIZE(operation, h, 1);
     EC_REQUIRE_SIZE(operation, w, 1);
@@ -30,10 +30,22 @@ ec_status geometryOf(const char* operation, std::int64_t n, std::int64_t h, std:
                        kMaxKernelSize);
     }
     if (c % groups != 0 || k % groups != 0) {
-        return ec_fail(EC_INVALID_ARGUMENT, "%s: %d groups do not divide %lld input and %lld output channels", operation,
-                       groups, static_cast<long long>(c), static_cast<long long>(k));
+        return ec_fail(EC_INVALID_ARGUMENT, "%s: %d groups do not divide %lld input and %lld output channels",
+                       operation, groups, static_cast<long long>(c), static_cast<long long>(k));
     }
-    g = {n, h, w, c, k, size, stride, groups, (size - 1) / 2, (h - 1) / stride + 1, (w - 1) / stride + 1, c / groups, k / groups};
+    g = {n,
+         h,
+         w,
+         c,
+         k,
+         size,
+         stride,
+         groups,
+         (size - 1) / 2,
+         (h - 1) / stride + 1,
+         (w - 1) / stride + 1,
+         c / groups,
+         k / groups};
     return EC_OK;
 }
 
@@ -92,7 +104,8 @@ ec_status dataGradient(const Geometry& g, const T* dy, const ParameterOf<T>* wei
                         for (std::int64_t o = group * g.groupOutputs; o < (group + 1) * g.groupOutputs; ++o) {
                             const double value = static_cast<double>(load(gradient[o]));
                             const ParameterOf<T>* tap = weights + g.weight(o, r, s);
-                            for (std::int64_t i = 0; i < g.groupInputs; ++i) sums[i] += value * static_cast<double>(tap[i]);
+                            for (std::int64_t i = 0; i < g.groupInputs; ++i)
+                                sums[i] += value * static_cast<double>(tap[i]);
                         }
                     }
                 }
@@ -134,7 +147,8 @@ ec_status weightGradient(const Geometry& g, const T* x, const T* dy, ParameterOf
     });
     for (std::int64_t output = 0; dbias && output < g.k; ++output) {
         double sum = 0;
-        for (std::int64_t pixel = 0; pixel < g.n * g.ho * g.wo; ++pixel) sum += static_cast<double>(load(dy[pixel * g.k + output]));
+        for (std::int64_t pixel = 0; pixel < g.n * g.ho * g.wo; ++pixel)
+            sum += static_cast<double>(load(dy[pixel * g.k + output]));
         dbias[output] = static_cast<ParameterOf<T>>(sum);
     }
     return EC_OK;
@@ -145,9 +159,9 @@ ec_status weightGradient(const Geometry& g, const T* x, const T* dy, ParameterOf
 
 using namespace effconv;
 
-EC_ENTRY(ec_naive_convolution)(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k, int32_t size,
-                               int32_t stride, int32_t groups, const void* x, const void* weights, const void* bias,
-                               void* y) {
+EC_ENTRY(ec_naive_convolution)
+(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k, int32_t size, int32_t stride, int32_t groups,
+ const void* x, const void* weights, const void* bias, void* y) {
     const char* operation = "ec_naive_convolution";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, weights);
@@ -157,14 +171,15 @@ EC_ENTRY(ec_naive_convolution)(ec_type type, int64_t n, int64_t h, int64_t w, in
     return forType(operation, type, [&](auto tag) -> ec_status {
         using T = decltype(tag);
         using P = ParameterOf<T>;
-        forward(g, static_cast<const T*>(x), static_cast<const P*>(weights), static_cast<const P*>(bias), static_cast<T*>(y));
+        forward(g, static_cast<const T*>(x), static_cast<const P*>(weights), static_cast<const P*>(bias),
+                static_cast<T*>(y));
         return EC_OK;
     });
 }
 
-EC_ENTRY(ec_naive_convolution_data_gradient)(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k,
-                                             int32_t size, int32_t stride, int32_t groups, const void* dy,
-                                             const void* weights, void* dx) {
+EC_ENTRY(ec_naive_convolution_data_gradient)
+(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k, int32_t size, int32_t stride, int32_t groups,
+ const void* dy, const void* weights, void* dx) {
     const char* operation = "ec_naive_convolution_data_gradient";
     EC_REQUIRE_POINTER(operation, dy);
     EC_REQUIRE_POINTER(operation, weights);
@@ -173,13 +188,14 @@ EC_ENTRY(ec_naive_convolution_data_gradient)(ec_type type, int64_t n, int64_t h,
     if (const ec_status refused = geometryOf(operation, n, h, w, c, k, size, stride, groups, g)) return refused;
     return forType(operation, type, [&](auto tag) {
         using T = decltype(tag);
-        return dataGradient(g, static_cast<const T*>(dy), static_cast<const ParameterOf<T>*>(weights), static_cast<T*>(dx));
+        return dataGradient(g, static_cast<const T*>(dy), static_cast<const ParameterOf<T>*>(weights),
+                            static_cast<T*>(dx));
     });
 }
 
-EC_ENTRY(ec_naive_convolution_weight_gradient)(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k,
-                                               int32_t size, int32_t stride, int32_t groups, const void* x, const void* dy,
-                                               void* dweights, void* dbias) {
+EC_ENTRY(ec_naive_convolution_weight_gradient)
+(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, int64_t k, int32_t size, int32_t stride, int32_t groups,
+ const void* x, const void* dy, void* dweights, void* dbias) {
     const char* operation = "ec_naive_convolution_weight_gradient";
     EC_REQUIRE_POINTER(operation, x);
     EC_REQUIRE_POINTER(operation, dy);

@@ -1,5 +1,5 @@
-// One optimiser step over all parameters: the global gradient norm, clipping and the update, each tensor cut into chunks
-// that threads share. The norm sums chunk by chunk in order, so it does not depend on the number of threads.
+// One optimiser step over all parameters: the global gradient norm, clipping and the update, each tensor cut into
+// chunks that threads share. The norm sums chunk by chunk in order, so it does not depend on the number of threads.
 
 #include "effconv/optimizer.h"
 
@@ -89,8 +89,13 @@ ec_status step(ec_optimizer kind, double beta1, double beta2, double epsilon, bo
             const P rate = static_cast<P>(rates[chunk.tensor]);
             const P decay = static_cast<P>(decays[chunk.tensor]);
             if (kind == EC_ADAMW) {
-                const AdamWStep<P> rule = {rate, static_cast<P>(beta1), static_cast<P>(beta2), static_cast<P>(epsilon),
-                                           decay, correction1, correction2};
+                const AdamWStep<P> rule = {rate,
+                                           static_cast<P>(beta1),
+                                           static_cast<P>(beta2),
+                                           static_cast<P>(epsilon),
+                                           decay,
+                                           correction1,
+                                           correction2};
                 EC_INDEPENDENT
                 for (std::int64_t j = chunk.begin; j < chunk.end; ++j) {
                     adamWUpdate(rule, factor * gradient[j], value[j], first[j], second[j]);
@@ -112,9 +117,10 @@ ec_status step(ec_optimizer kind, double beta1, double beta2, double epsilon, bo
 
 using namespace effconv;
 
-EC_ENTRY(ec_optimizer_step)(ec_type type, ec_optimizer kind, double beta1, double beta2, double epsilon, int32_t nesterov,
-                            double clip_norm, int64_t step_number, int32_t tensors, const int64_t* slots,
-                            const int64_t* counts, const double* rates, const double* decays, double* norm) {
+EC_ENTRY(ec_optimizer_step)
+(ec_type type, ec_optimizer kind, double beta1, double beta2, double epsilon, int32_t nesterov, double clip_norm,
+ int64_t step_number, int32_t tensors, const int64_t* slots, const int64_t* counts, const double* rates,
+ const double* decays, double* norm) {
     const char* operation = "ec_optimizer_step";
     EC_REQUIRE_POINTER(operation, slots);
     EC_REQUIRE_POINTER(operation, counts);

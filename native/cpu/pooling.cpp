@@ -51,18 +51,20 @@ void poolMaximum(const Window& window, const T* image, std::int64_t outRow, std:
     });
 }
 
-/// Maxima over 2 x 2 windows that neither overlap nor leave the image, for few channels: the four pixels of a run of outputs
-/// are first gathered, so that the comparisons run over vectors, and without branches, which maxima would mispredict. The
-/// first pixel wins a tie, NaN wins over all, as above.
+/// Maxima over 2 x 2 windows that neither overlap nor leave the image, for few channels: the four pixels of a run of
+/// outputs are first gathered, so that the comparisons run over vectors, and without branches, which maxima would
+/// mispredict. The first pixel wins a tie, NaN wins over all, as above.
 template <typename T>
 class Quads {
 public:
     static bool suits(ec_pooling kind, const Window& window) {
         constexpr std::int64_t kFew = 32;  // from here on the loops over channels fill their vectors, bf16 too
-        return kind == EC_MAX && window.size == 2 && window.stride == 2 && window.padding == 0 && window.channels < kFew;
+        return kind == EC_MAX && window.size == 2 && window.stride == 2 && window.padding == 0 &&
+               window.channels < kFew;
     }
 
-    explicit Quads(const Window& window) : c_(window.channels), below_(window.width * window.channels), columns_(window.outWidth) {}
+    explicit Quads(const Window& window)
+        : c_(window.channels), below_(window.width * window.channels), columns_(window.outWidth) {}
 
     /// One row of outputs from the two rows at `x`.
     void forward(const T* x, T* y) {
@@ -160,9 +162,8 @@ void quadBackward(const Window& window, std::int64_t n, const T* x, const T* dy,
             T* to = dx + image * window.height * row;
             for (std::int64_t r = 0; r < window.outHeight; ++r) {
                 const std::int64_t first = 2 * r * row;
-                quads.backward(
-                    x + image * window.height * row + first, dy + (image * window.outHeight + r) * window.outWidth * window.channels,
-                    to + first);
+                quads.backward(x + image * window.height * row + first,
+                               dy + (image * window.outHeight + r) * window.outWidth * window.channels, to + first);
                 for (std::int64_t i = covered; i < row; ++i) to[first + i] = to[first + row + i] = zero;
             }
             for (std::int64_t i = 2 * window.outHeight * row; i < window.height * row; ++i) to[i] = zero;
@@ -243,7 +244,8 @@ ec_status poolBackward(ec_pooling kind, const Window& window, std::int64_t n, co
                     window.eachPixel(row, column, [=](std::int64_t pixel, std::int32_t index) {
                         Real* to = sums + pixel * channels;
                         EC_INDEPENDENT
-                        for (std::int64_t c = 0; c < channels; ++c) to[c] += winner[c] == index ? load(gradient[c]) : Real(0);
+                        for (std::int64_t c = 0; c < channels; ++c)
+                            to[c] += winner[c] == index ? load(gradient[c]) : Real(0);
                     });
                 } else {
                     std::int32_t count = 0;
@@ -265,7 +267,8 @@ ec_status poolBackward(ec_pooling kind, const Window& window, std::int64_t n, co
 
 ec_status windowOf(const char* operation, ec_pooling kind, std::int32_t size, std::int32_t stride, std::int32_t padding,
                    std::int64_t h, std::int64_t w, std::int64_t c, Window& window) {
-    if (kind != EC_MAX && kind != EC_AVERAGE) return ec_fail(EC_INVALID_ARGUMENT, "%s: unknown kind %d", operation, kind);
+    if (kind != EC_MAX && kind != EC_AVERAGE)
+        return ec_fail(EC_INVALID_ARGUMENT, "%s: unknown kind %d", operation, kind);
     EC_REQUIRE_SIZE(operation, size, 1);
     EC_REQUIRE_SIZE(operation, stride, 1);
     EC_REQUIRE_SIZE(operation, padding, 0);
@@ -273,10 +276,11 @@ ec_status windowOf(const char* operation, ec_pooling kind, std::int32_t size, st
     EC_REQUIRE_SIZE(operation, h + 2 * padding - size, 0);
     EC_REQUIRE_SIZE(operation, w + 2 * padding - size, 0);
     if (padding >= size) {
-        return ec_fail(EC_INVALID_ARGUMENT, "%s: padding %d of a window of %d; expected less than the window", operation,
-                       padding, size);
+        return ec_fail(EC_INVALID_ARGUMENT, "%s: padding %d of a window of %d; expected less than the window",
+                       operation, padding, size);
     }
-    window = {size, stride, padding, h, w, c, (h + 2 * padding - size) / stride + 1, (w + 2 * padding - size) / stride + 1};
+    window = {
+        size, stride, padding, h, w, c, (h + 2 * padding - size) / stride + 1, (w + 2 * padding - size) / stride + 1};
     return EC_OK;
 }
 
@@ -285,8 +289,9 @@ ec_status windowOf(const char* operation, ec_pooling kind, std::int32_t size, st
 
 using namespace effconv;
 
-EC_ENTRY(ec_pool)(ec_type type, ec_pooling kind, int32_t size, int32_t stride, int32_t padding, int64_t n, int64_t h,
-                  int64_t w, int64_t c, const void* x, void* y) {
+EC_ENTRY(ec_pool)
+(ec_type type, ec_pooling kind, int32_t size, int32_t stride, int32_t padding, int64_t n, int64_t h, int64_t w,
+ int64_t c, const void* x, void* y) {
     EC_REQUIRE_POINTER("ec_pool", x);
     EC_REQUIRE_POINTER("ec_pool", y);
     EC_REQUIRE_SIZE("ec_pool", n, 1);
@@ -298,14 +303,16 @@ EC_ENTRY(ec_pool)(ec_type type, ec_pooling kind, int32_t size, int32_t stride, i
     });
 }
 
-EC_ENTRY(ec_pool_gradient)(ec_type type, ec_pooling kind, int32_t size, int32_t stride, int32_t padding, int64_t n,
-                           int64_t h, int64_t w, int64_t c, const void* x, const void* dy, void* dx) {
+EC_ENTRY(ec_pool_gradient)
+(ec_type type, ec_pooling kind, int32_t size, int32_t stride, int32_t padding, int64_t n, int64_t h, int64_t w,
+ int64_t c, const void* x, const void* dy, void* dx) {
     EC_REQUIRE_POINTER("ec_pool_gradient", x);
     EC_REQUIRE_POINTER("ec_pool_gradient", dy);
     EC_REQUIRE_POINTER("ec_pool_gradient", dx);
     EC_REQUIRE_SIZE("ec_pool_gradient", n, 1);
     Window window;
-    if (const ec_status refused = windowOf("ec_pool_gradient", kind, size, stride, padding, h, w, c, window)) return refused;
+    if (const ec_status refused = windowOf("ec_pool_gradient", kind, size, stride, padding, h, w, c, window))
+        return refused;
     return forType("ec_pool_gradient", type, [&](auto tag) {
         using T = decltype(tag);
         return poolBackward(kind, window, n, static_cast<const T*>(x), static_cast<const T*>(dy), static_cast<T*>(dx));
@@ -343,14 +350,16 @@ EC_ENTRY(ec_global_average_pool)(ec_type type, int64_t n, int64_t pixels, int64_
                     }
                     for (std::int64_t i = 0; i < c; ++i) total[i] += static_cast<double>(run[i]);
                 }
-                for (std::int64_t i = 0; i < c; ++i) out[image * c + i] = store<T>(Real(total[i] / static_cast<double>(pixels)));
+                for (std::int64_t i = 0; i < c; ++i)
+                    out[image * c + i] = store<T>(Real(total[i] / static_cast<double>(pixels)));
             }
         });
         return EC_OK;
     });
 }
 
-EC_ENTRY(ec_global_average_pool_gradient)(ec_type type, int64_t n, int64_t pixels, int64_t c, const void* dy, void* dx) {
+EC_ENTRY(ec_global_average_pool_gradient)
+(ec_type type, int64_t n, int64_t pixels, int64_t c, const void* dy, void* dx) {
     const char* operation = "ec_global_average_pool_gradient";
     EC_REQUIRE_POINTER(operation, dy);
     EC_REQUIRE_POINTER(operation, dx);

@@ -1,5 +1,5 @@
-// The predictors' small parts on a CPU: tap features, size head, support grid, soft tap counts. The arithmetic is that of
-// cuda/include/effconv/.
+// The predictors' small parts on a CPU: tap features, size head, support grid, soft tap counts. The arithmetic is that
+// of cuda/include/effconv/.
 #include <algorithm>
 #include <vector>
 
@@ -12,14 +12,17 @@
 namespace effconv_cpu {
 namespace {
 
-void checkParameterType(int type) { require(type == EC_F32 || type == EC_F64, "predictors work in F32 or F64"); }
+void checkParameterType(int type) {
+    require(type == EC_F32 || type == EC_F64, "predictors work in F32 or F64");
+}
 
 void check(const ec_coordinate_layer* layers, int count, bool backward) {
     require(layers != nullptr || count == 0, "coordinate network: null layers");
     for (int l = 0; l < count; ++l) {
         const ec_coordinate_layer& layer = layers[l];
-        require(layer.grid > 0 && layer.grid % 2 == 1 && layer.kmax >= layer.grid && layer.hidden > 0 && layer.features > 0,
-                "coordinate network: grid must be odd and at most kmax, widths positive");
+        require(
+            layer.grid > 0 && layer.grid % 2 == 1 && layer.kmax >= layer.grid && layer.hidden > 0 && layer.features > 0,
+            "coordinate network: grid must be odd and at most kmax, widths positive");
         require(layer.w1 && layer.b1 && layer.w2 && layer.b2 && layer.gamma && layer.beta && layer.feature_rows,
                 "coordinate network: null array");
         require(!backward || (layer.dw1 && layer.db1 && layer.dw2 && layer.db2 && layer.dgamma && layer.dbeta),
@@ -30,8 +33,9 @@ void check(const ec_coordinate_layer* layers, int count, bool backward) {
 template <typename Real>
 effconv::CoordinateNetwork<Real> network(const ec_coordinate_layer& layer) {
     auto array = [](const void* p) { return static_cast<const Real*>(p); };
-    return {layer.hidden,       layer.features,  static_cast<Real>(layer.omega), array(layer.w1),   array(layer.b1),
-            array(layer.w2),    array(layer.b2), array(layer.gamma),             array(layer.beta)};
+    return {layer.hidden,    layer.features,     static_cast<Real>(layer.omega),
+            array(layer.w1), array(layer.b1),    array(layer.w2),
+            array(layer.b2), array(layer.gamma), array(layer.beta)};
 }
 
 template <typename Real>
@@ -47,7 +51,8 @@ void features(const ec_coordinate_layer* layers, int count) {
         for (int p = 0; p < layer.grid * layer.grid; ++p) {
             const Real x = effconv::tapCoordinate<Real>(p % layer.grid, layer.grid, layer.kmax);
             const Real y = effconv::tapCoordinate<Real>(p / layer.grid, layer.grid, layer.kmax);
-            effconv::coordinateForward(net, x, y, scratch.data() + std::size_t(l) * hidden, H + std::int64_t(p) * net.features);
+            effconv::coordinateForward(net, x, y, scratch.data() + std::size_t(l) * hidden,
+                                       H + std::int64_t(p) * net.features);
         }
     }
 }
@@ -82,7 +87,8 @@ void featuresGradient(const ec_coordinate_layer* layers, int count) {
 
 void check(const ec_size_head* head, bool backward) {
     require(head != nullptr && head->layers > 0 && head->width > 0, "size head: layers and width must be positive");
-    require(head->gain && head->shift && head->w && head->g && head->b && head->kmin && head->kmax, "size head: null array");
+    require(head->gain && head->shift && head->w && head->g && head->b && head->kmin && head->kmax,
+            "size head: null array");
     require(!backward || (head->dgain && head->dshift && head->dw && head->dg && head->db), "size head: null gradient");
 }
 
@@ -127,7 +133,8 @@ void headGradient(const ec_size_head& head, const Real* h, const Real* dv, Real*
         effconv::SizeHeadState<Real> state;
         effconv::sizeHeadForward(one, h + row, u.data(), state);
         const effconv::SizeHeadGradients<Real> gradients = {dgain, dshift, dw + row, dg + l, db + l};
-        effconv::sizeHeadBackward(one, h + row, u.data(), state, dv[l], static_cast<const Real*>(nullptr), dh + row, gradients);
+        effconv::sizeHeadBackward(one, h + row, u.data(), state, dv[l], static_cast<const Real*>(nullptr), dh + row,
+                                  gradients);
     }
 }
 
@@ -171,7 +178,8 @@ int32_t ec_size_head_gradient(int32_t type, const ec_size_head* head, const void
         check(head, true);
         require(h && dv && dh, "size head: null array");
         if (type == EC_F64) {
-            headGradient(*head, static_cast<const double*>(h), static_cast<const double*>(dv), static_cast<double*>(dh));
+            headGradient(*head, static_cast<const double*>(h), static_cast<const double*>(dv),
+                         static_cast<double*>(dh));
         } else {
             headGradient(*head, static_cast<const float*>(h), static_cast<const float*>(dv), static_cast<float*>(dh));
         }

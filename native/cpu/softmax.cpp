@@ -11,8 +11,8 @@ struct RowResult {
     bool correct;
 };
 
-/// loss = logsumexp(logits) - (1 - e) logit[label] - e mean(logits), all logits taken from the largest one. Where a logit is NaN, so is
-/// the loss, and the row is not correct.
+/// loss = logsumexp(logits) - (1 - e) logit[label] - e mean(logits), all logits taken from the largest one. Where a
+/// logit is NaN, so is the loss, and the row is not correct.
 template <typename T>
 RowResult<T> row(const T* logits, std::int64_t classes, std::int32_t label, ComputeOf<T> smoothing, ComputeOf<T> share,
                  ComputeOf<T>* exponentials, T* gradient) {
@@ -52,8 +52,9 @@ RowResult<T> row(const T* logits, std::int64_t classes, std::int32_t label, Comp
 
 using namespace effconv;
 
-EC_ENTRY(ec_softmax_cross_entropy)(ec_type type, int64_t n, int64_t classes, const void* logits, const void* labels,
-                                   double smoothing, void* loss, void* correct, void* dlogits) {
+EC_ENTRY(ec_softmax_cross_entropy)
+(ec_type type, int64_t n, int64_t classes, const void* logits, const void* labels, double smoothing, void* loss,
+ void* correct, void* dlogits) {
     const char* operation = "ec_softmax_cross_entropy";
     EC_REQUIRE_POINTER(operation, logits);
     EC_REQUIRE_POINTER(operation, labels);
@@ -83,8 +84,9 @@ EC_ENTRY(ec_softmax_cross_entropy)(ec_type type, int64_t n, int64_t classes, con
             const Range rows = share(n, parts, part);
             std::int32_t count = 0;
             for (std::int64_t i = rows.begin; i < rows.end; ++i) {
-                const RowResult<T> result = row(in + i * classes, classes, label[i], Real(smoothing), Real(1) / Real(n),
-                                                exponentials.get() + classes * part, gradient ? gradient + i * classes : nullptr);
+                const RowResult<T> result =
+                    row(in + i * classes, classes, label[i], Real(smoothing), Real(1) / Real(n),
+                        exponentials.get() + classes * part, gradient ? gradient + i * classes : nullptr);
                 losses[i] = result.loss;
                 count += result.correct;
             }

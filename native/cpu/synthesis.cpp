@@ -1,9 +1,10 @@
-// Weight synthesis on a CPU: the formulas of effconv/synthesis.h as small matrix products over tiles of output channels.
+// Weight synthesis on a CPU: the formulas of effconv/synthesis.h as small matrix products over tiles of output
+// channels.
 //
 // A task is a range of output channels of one layer, cut the same way whatever the number of threads. Within a task the
-// channels go by in strips of about 128 columns (o, i), which are contiguous in the coefficients; weights are gathered to
-// and from [tap][column] so that every product has a long contiguous side. Each task leaves its share of G (or of dv, for
-// a table); the shares are summed in task order.
+// channels go by in strips of about 128 columns (o, i), which are contiguous in the coefficients; weights are gathered
+// to and from [tap][column] so that every product has a long contiguous side. Each task leaves its share of G (or of
+// dv, for a table); the shares are summed in task order.
 #include "effconv/synthesis.h"
 
 #include <omp.h>
@@ -24,7 +25,7 @@ constexpr int kMaxTasksPerLayer = 16;
 
 struct Task {
     int layer;
-    int first;             ///< output channels [first, last)
+    int first;  ///< output channels [first, last)
     int last;
     std::int64_t partial;  ///< where this task's share of G starts (elements); a table's share of dv is one element
 };
@@ -59,16 +60,20 @@ void check(int mask, int type, const void* v, const ec_synthesis_layer* layers, 
                     layer.kmax <= effconv::kMaxKernelSize,
                 "synthesis: grid and kmax must be odd, 1 <= grid <= kmax <= 33");
         require(layer.features >= 0 && layer.size_index >= 0, "synthesis: negative features or size index");
-        require(layer.source != nullptr && layer.weights != nullptr && (layer.features == 0 || layer.feature_rows != nullptr),
+        require(layer.source != nullptr && layer.weights != nullptr &&
+                    (layer.features == 0 || layer.feature_rows != nullptr),
                 "synthesis: null array in a layer");
-        require(!backward || (layer.source_gradient != nullptr && (layer.features == 0 || layer.feature_gradient != nullptr)),
+        require(!backward ||
+                    (layer.source_gradient != nullptr && (layer.features == 0 || layer.feature_gradient != nullptr)),
                 "synthesis: null gradient in a layer");
         require(layer.weight_type == type || (type == EC_F32 && layer.weight_type == EC_BF16),
                 "synthesis: weights must have the type of the sizes, or be BF16 beside F32");
     }
 }
 
-int channelsPerStrip(const ec_synthesis_layer& layer) { return std::max(1, kStripColumns / layer.input_channels); }
+int channelsPerStrip(const ec_synthesis_layer& layer) {
+    return std::max(1, kStripColumns / layer.input_channels);
+}
 
 std::vector<Task> planTasks(const ec_synthesis_layer* layers, int count, std::int64_t& partials) {
     std::vector<Task> tasks;
@@ -101,13 +106,14 @@ struct Scratch {
         for (int l = 0; l < count; ++l) {
             const std::int64_t n = std::int64_t(layers[l].grid) * layers[l].grid;
             const std::int64_t rows = roundUp(n, kTileRows), h = layers[l].features;
-            const std::int64_t width = roundUp(std::int64_t(channelsPerStrip(layers[l])) * layers[l].input_channels,
-                                               kTileColumns<Real>);
+            const std::int64_t width =
+                roundUp(std::int64_t(channelsPerStrip(layers[l])) * layers[l].input_channels, kTileColumns<Real>);
             const std::int64_t hRows = roundUp(h, kTileRows), hColumns = roundUp(h, kTileColumns<Real>);
             t = std::max(t, std::max(rows * h, hRows * n));
             a = std::max(a, h * width);
             at = std::max(at, width * hColumns);
-            c = std::max(c, std::max(rows * width, std::int64_t(layers[l].kmax) * layers[l].kmax * layers[l].input_channels));
+            c = std::max(
+                c, std::max(rows * width, std::int64_t(layers[l].kmax) * layers[l].kmax * layers[l].input_channels));
             p = std::max(p, std::max(rows, hRows) * std::max(width, hColumns));
         }
         taps.resize(t);
@@ -155,7 +161,8 @@ void forwardTask(const ec_synthesis_layer& layer, const effconv::SynthesisLayer&
         effconv::SynthesisLayer one = d;
         for (int o = task.first; o < task.last; ++o) {
             one.weightOffset = -o * d.weightStride;  // each channel lands at the scratch's start
-            effconv::synthesizeWeights(one, v, o, o + 1, static_cast<const Real*>(nullptr), source, scratch.columns.data());
+            effconv::synthesizeWeights(one, v, o, o + 1, static_cast<const Real*>(nullptr), source,
+                                       scratch.columns.data());
             for (std::int64_t i = 0; i < d.weightStride; ++i) store(layer, o * d.weightStride + i, scratch.columns[i]);
         }
         return;
@@ -176,7 +183,8 @@ void forwardTask(const ec_synthesis_layer& layer, const effconv::SynthesisLayer&
             const Real* row = scratch.product.data() + p * width;
             for (int c = 0; c < channels; ++c) {
                 const std::int64_t to = (o + c) * d.weightStride + std::int64_t(p) * d.cin;
-                for (int i = 0; i < d.cin; ++i) store(layer, to + i, factor == Real(0) ? Real(0) : factor * row[c * d.cin + i]);
+                for (int i = 0; i < d.cin; ++i)
+                    store(layer, to + i, factor == Real(0) ? Real(0) : factor * row[c * d.cin + i]);
             }
         }
     }
@@ -188,13 +196,15 @@ void backwardStrip(const effconv::SynthesisLayer& d, std::int64_t first, std::in
                    const Real* A, Real* dA, Real* partial) {
     const std::int64_t taps = std::int64_t(d.kgrid) * d.kgrid, width = roundUp(count, kTileColumns<Real>);
     const std::int64_t rows = roundUp(taps, kTileRows), hRows = roundUp(d.features, kTileRows);
-    tileProduct(hRows, width, taps, scratch.taps.data(), taps, scratch.columns.data(), width, scratch.product.data(), width);
+    tileProduct(hRows, width, taps, scratch.taps.data(), taps, scratch.columns.data(), width, scratch.product.data(),
+                width);
     for (int f = 0; f < d.features; ++f) {
         const Real* row = scratch.product.data() + f * width;
         std::copy(row, row + count, dA + f * d.coefficientStride + first);
     }
     const std::int64_t hColumns = roundUp(d.features, kTileColumns<Real>);
-    // Row by row of A: the other way round its rows, often a power of two apart, would push each other out of the cache.
+    // Row by row of A: the other way round its rows, often a power of two apart, would push each other out of the
+    // cache.
     Real* transposed = scratch.transposed.data();
     for (int f = 0; f < d.features; ++f) {
         const Real* row = A + f * d.coefficientStride + first;
@@ -246,7 +256,8 @@ double backwardTable(const ec_synthesis_layer& layer, const effconv::SynthesisLa
     effconv::SynthesisLayer one = d;
     double dv = 0;
     for (int o = task.first; o < task.last; ++o) {
-        for (std::int64_t i = 0; i < d.weightStride; ++i) scratch.columns[i] = load<Real>(layer, o * d.weightStride + i);
+        for (std::int64_t i = 0; i < d.weightStride; ++i)
+            scratch.columns[i] = load<Real>(layer, o * d.weightStride + i);
         one.weightOffset = -o * d.weightStride;
         dv += effconv::synthesisBackwardElastic(one, v, o, o + 1, static_cast<const Real*>(layer.source),
                                                 scratch.columns.data(), static_cast<Real*>(layer.source_gradient));
@@ -257,7 +268,8 @@ double backwardTable(const ec_synthesis_layer& layer, const effconv::SynthesisLa
 /// Sums the shares of one layer in task order; returns its dv.
 template <typename Real>
 double finishLayer(const ec_synthesis_layer& layer, const effconv::SynthesisLayer& d, int l, Real v,
-                   const std::vector<Task>& tasks, const std::vector<Real>& partials, const std::vector<double>& shares) {
+                   const std::vector<Task>& tasks, const std::vector<Real>& partials,
+                   const std::vector<double>& shares) {
     double dv = 0;
     if (d.source == effconv::kElasticTable) {
         for (std::size_t t = 0; t < tasks.size(); ++t) {
@@ -312,8 +324,8 @@ void backward(int mask, const Real* v, int sizes, const ec_synthesis_layer* laye
     std::vector<double> total(sizes);
     for (int l = 0; l < count; ++l) {
         require(layers[l].size_index < sizes, "synthesis: size index beyond the sizes");
-        total[layers[l].size_index] += finishLayer(layers[l], describe(mask, layers[l]), l, v[layers[l].size_index], tasks,
-                                                   partials, shares);
+        total[layers[l].size_index] +=
+            finishLayer(layers[l], describe(mask, layers[l]), l, v[layers[l].size_index], tasks, partials, shares);
     }
     for (int i = 0; i < sizes; ++i) dv[i] = static_cast<Real>(total[i]);
 }
@@ -334,8 +346,8 @@ int32_t ec_synthesis(int32_t mask, int32_t type, const void* v, const ec_synthes
     });
 }
 
-int32_t ec_synthesis_gradient(int32_t mask, int32_t type, const void* v, int32_t sizes, const ec_synthesis_layer* layers,
-                              int32_t count, void* dv) {
+int32_t ec_synthesis_gradient(int32_t mask, int32_t type, const void* v, int32_t sizes,
+                              const ec_synthesis_layer* layers, int32_t count, void* dv) {
     return guarded([&] {
         check(mask, type, v, layers, count, true);
         require(dv != nullptr, "synthesis: dv is null");

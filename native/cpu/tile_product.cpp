@@ -36,14 +36,13 @@ inline __attribute__((always_inline)) void product(std::int64_t rows, std::int64
     }
 }
 
-// One build for every x86-64 machine: versions of one function, of which the loader chooses the best for the processor. Each
-// has vectors of the width of its registers: wider ones would be kept in memory, sums and all.
-#define EC_TILE_VERSION(architecture, bytes, Real)                                                                  \
-    __attribute__((target(architecture))) void versioned(std::int64_t rows, std::int64_t columns, std::int64_t depth, \
-                                                         const Real* left, std::int64_t leftStride,                  \
-                                                         const Real* right, std::int64_t rightStride, Real* out,     \
-                                                         std::int64_t outStride) {                                   \
-        product<bytes>(rows, columns, depth, left, leftStride, right, rightStride, out, outStride);                  \
+// One build for every x86-64 machine: versions of one function, of which the loader chooses the best for the processor.
+// Each has vectors of the width of its registers: wider ones would be kept in memory, sums and all.
+#define EC_TILE_VERSION(architecture, bytes, Real)                                                              \
+    __attribute__((target(architecture))) void versioned(                                                       \
+        std::int64_t rows, std::int64_t columns, std::int64_t depth, const Real* left, std::int64_t leftStride, \
+        const Real* right, std::int64_t rightStride, Real* out, std::int64_t outStride) {                       \
+        product<bytes>(rows, columns, depth, left, leftStride, right, rightStride, out, outStride);             \
     }
 EC_TILE_VERSION("default", 16, float)
 EC_TILE_VERSION("default", 16, double)
@@ -54,13 +53,15 @@ EC_TILE_VERSION("arch=x86-64-v4", 64, double)
 
 }  // namespace
 
-void tileProduct(std::int64_t rows, std::int64_t columns, std::int64_t depth, const float* left, std::int64_t leftStride,
-                 const float* right, std::int64_t rightStride, float* out, std::int64_t outStride) {
+void tileProduct(std::int64_t rows, std::int64_t columns, std::int64_t depth, const float* left,
+                 std::int64_t leftStride, const float* right, std::int64_t rightStride, float* out,
+                 std::int64_t outStride) {
     versioned(rows, columns, depth, left, leftStride, right, rightStride, out, outStride);
 }
 
-void tileProduct(std::int64_t rows, std::int64_t columns, std::int64_t depth, const double* left, std::int64_t leftStride,
-                 const double* right, std::int64_t rightStride, double* out, std::int64_t outStride) {
+void tileProduct(std::int64_t rows, std::int64_t columns, std::int64_t depth, const double* left,
+                 std::int64_t leftStride, const double* right, std::int64_t rightStride, double* out,
+                 std::int64_t outStride) {
     versioned(rows, columns, depth, left, leftStride, right, rightStride, out, outStride);
 }
 

@@ -16,9 +16,11 @@ inline std::int64_t roundUp(std::int64_t value, std::int64_t multiple) {
 
 /// out[m][n] = sum_k left[m][k] right[k][n], summed over ascending k. rows is a multiple of kTileRows, columns one of
 /// kTileColumns; strides are in elements.
-void tileProduct(std::int64_t rows, std::int64_t columns, std::int64_t depth, const float* left, std::int64_t leftStride,
-                 const float* right, std::int64_t rightStride, float* out, std::int64_t outStride);
-void tileProduct(std::int64_t rows, std::int64_t columns, std::int64_t depth, const double* left, std::int64_t leftStride,
-                 const double* right, std::int64_t rightStride, double* out, std::int64_t outStride);
+void tileProduct(std::int64_t rows, std::int64_t columns, std::int64_t depth, const float* left,
+                 std::int64_t leftStride, const float* right, std::int64_t rightStride, float* out,
+                 std::int64_t outStride);
+void tileProduct(std::int64_t rows, std::int64_t columns, std::int64_t depth, const double* left,
+                 std::int64_t leftStride, const double* right, std::int64_t rightStride, double* out,
+                 std::int64_t outStride);
 
 }  // namespace effconv_cpu

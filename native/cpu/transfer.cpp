@@ -5,8 +5,12 @@
 namespace effconv {
 namespace {
 
-inline std::int32_t load(std::int32_t value) { return value; }
-inline std::int32_t load(std::uint8_t value) { return value; }
+inline std::int32_t load(std::int32_t value) {
+    return value;
+}
+inline std::int32_t load(std::uint8_t value) {
+    return value;
+}
 using effconv::load;
 
 template <typename T>
@@ -51,13 +55,15 @@ ec_status forAnyType(const char* operation, ec_type type, Body&& body) {
     return forType(operation, type, body);
 }
 
-ec_status copyAny(const char* operation, ec_type fromType, const void* from, ec_type toType, void* to, std::int64_t count) {
+ec_status copyAny(const char* operation, ec_type fromType, const void* from, ec_type toType, void* to,
+                  std::int64_t count) {
     EC_REQUIRE_POINTER(operation, from);
     EC_REQUIRE_POINTER(operation, to);
     EC_REQUIRE_SIZE(operation, count, 0);
     return forAnyType(operation, fromType, [&](auto source) {
         return forAnyType(operation, toType, [&](auto target) {
-            return convert(operation, static_cast<const decltype(source)*>(from), static_cast<decltype(target)*>(to), count);
+            return convert(operation, static_cast<const decltype(source)*>(from), static_cast<decltype(target)*>(to),
+                           count);
         });
     });
 }
@@ -132,8 +138,9 @@ EC_ENTRY(ec_accumulate)(ec_type from_type, const void* from, double factor, ec_t
     });
 }
 
-EC_ENTRY(ec_augment)(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, const void* images,
-                     const void* draws, const float* mean, const float* deviation, void* y) {
+EC_ENTRY(ec_augment)
+(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, const void* images, const void* draws, const float* mean,
+ const float* deviation, void* y) {
     const char* operation = "ec_augment";
     EC_REQUIRE_POINTER(operation, images);
     EC_REQUIRE_POINTER(operation, draws);
@@ -146,8 +153,8 @@ EC_ENTRY(ec_augment)(ec_type type, int64_t n, int64_t h, int64_t w, int64_t c, c
     EC_REQUIRE_SIZE(operation, c, 1);
     for (int64_t i = 0; i < c; ++i) {
         if (!(deviation[i] > 0)) {
-            return ec_fail(EC_INVALID_ARGUMENT, "%s: deviation of channel %lld is %g; expected a positive number", operation,
-                           static_cast<long long>(i), static_cast<double>(deviation[i]));
+            return ec_fail(EC_INVALID_ARGUMENT, "%s: deviation of channel %lld is %g; expected a positive number",
+                           operation, static_cast<long long>(i), static_cast<double>(deviation[i]));
         }
     }
     return forType(operation, type, [&](auto tag) -> ec_status {

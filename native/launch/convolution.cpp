@@ -34,7 +34,8 @@ ec_status copyWeights(ec_plan* plan, Request& r) {
     copy.count = std::int64_t(s.outChannels) * s.kernel * s.kernel * (s.inChannels / s.groups);
     std::uint16_t* bits = plan->reserve<std::uint16_t>(Area::kWorkspace, copy.count);
     copy.y = bits;
-    if (const ec_status refused = plan->add(planElementwise(copy, ElementwiseOperation::kCopy, plan->limits), copy)) return refused;
+    if (const ec_status refused = plan->add(planElementwise(copy, ElementwiseOperation::kCopy, plan->limits), copy))
+        return refused;
     plan->relocate(Area::kWorkspace, &ElementwiseParams::y);
     r.weights = bits;
     return EC_OK;
@@ -75,8 +76,8 @@ ec_status addBiasGradient(ec_plan* plan, const Request& r) {
 ec_status addConvolution(const char* operation, ec_plan* plan, ec_type type, Request& r) {
     if (const ec_status refused = checkType(operation, type)) return refused;
     if (r.pass < EC_FORWARD || r.pass > EC_WEIGHT_GRADIENT) {
-        return ec_fail(EC_INVALID_ARGUMENT, "%s: pass %d; expected EC_FORWARD, EC_DATA_GRADIENT or EC_WEIGHT_GRADIENT", operation,
-                       r.pass);
+        return ec_fail(EC_INVALID_ARGUMENT, "%s: pass %d; expected EC_FORWARD, EC_DATA_GRADIENT or EC_WEIGHT_GRADIENT",
+                       operation, r.pass);
     }
     r.bf16 = type == EC_BF16;
     if (r.shape.stride >= 1) r.shape.setContiguousStrides();
@@ -93,8 +94,9 @@ ec_status addConvolution(const char* operation, ec_plan* plan, ec_type type, Req
 }  // namespace
 
 ec_status ec_plan_convolution(ec_plan* plan, ec_type type, ec_pass pass, std::int64_t n, std::int64_t h, std::int64_t w,
-                              std::int64_t c, std::int64_t k, std::int32_t size, std::int32_t stride, std::int32_t groups,
-                              std::int64_t x, std::int64_t weights, std::int64_t bias, std::int64_t y) {
+                              std::int64_t c, std::int64_t k, std::int32_t size, std::int32_t stride,
+                              std::int32_t groups, std::int64_t x, std::int64_t weights, std::int64_t bias,
+                              std::int64_t y) {
     return planned("convolution", plan, [&] {
         Request r = {};
         r.pass = pass;

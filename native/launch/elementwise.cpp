@@ -24,7 +24,8 @@ ElementwiseParams operands(ec_type type, std::int64_t count, std::int64_t a, std
 
 }  // namespace
 
-ec_status ec_plan_copy(ec_plan* plan, ec_type fromType, std::int64_t from, ec_type toType, std::int64_t to, std::int64_t count) {
+ec_status ec_plan_copy(ec_plan* plan, ec_type fromType, std::int64_t from, ec_type toType, std::int64_t to,
+                       std::int64_t count) {
     return planned("copy", plan, [&] {
         const bool fromFloating = fromType == EC_F32 || fromType == EC_BF16;
         if (fromFloating && (toType == EC_I32 || toType == EC_U8)) {
@@ -36,8 +37,8 @@ ec_status ec_plan_copy(ec_plan* plan, ec_type fromType, std::int64_t from, ec_ty
     });
 }
 
-ec_status ec_plan_accumulate(ec_plan* plan, ec_type fromType, std::int64_t from, double factor, ec_type toType, std::int64_t to,
-                             std::int64_t count) {
+ec_status ec_plan_accumulate(ec_plan* plan, ec_type fromType, std::int64_t from, double factor, ec_type toType,
+                             std::int64_t to, std::int64_t count) {
     return planned("accumulate", plan, [&] {
         for (const ec_type type : {fromType, toType}) {
             if (type == EC_F32 || type == EC_BF16) continue;
@@ -59,8 +60,8 @@ ec_status ec_plan_activate(ec_plan* plan, ec_type type, ec_activation activation
     });
 }
 
-ec_status ec_plan_activate_gradient(ec_plan* plan, ec_type type, ec_activation activation, std::int64_t count, std::int64_t x,
-                                    std::int64_t dy, std::int64_t dx) {
+ec_status ec_plan_activate_gradient(ec_plan* plan, ec_type type, ec_activation activation, std::int64_t count,
+                                    std::int64_t x, std::int64_t dy, std::int64_t dx) {
     return planned("activate_gradient", plan, [&] {
         ElementwiseParams p = operands(type, count, x, dy, dx);
         p.activation = activation;
@@ -68,8 +69,8 @@ ec_status ec_plan_activate_gradient(ec_plan* plan, ec_type type, ec_activation a
     });
 }
 
-ec_status ec_plan_add(ec_plan* plan, ec_type type, ec_activation activation, std::int64_t count, std::int64_t a, std::int64_t b,
-                      std::int64_t y) {
+ec_status ec_plan_add(ec_plan* plan, ec_type type, ec_activation activation, std::int64_t count, std::int64_t a,
+                      std::int64_t b, std::int64_t y) {
     return planned("add", plan, [&] {
         ElementwiseParams p = operands(type, count, a, b, y);
         p.activation = activation;
@@ -77,8 +78,8 @@ ec_status ec_plan_add(ec_plan* plan, ec_type type, ec_activation activation, std
     });
 }
 
-ec_status ec_plan_dropout(ec_plan* plan, ec_type type, std::int64_t count, std::int64_t x, double rate, std::int64_t seed,
-                          std::int64_t seedAddress, std::int64_t y) {
+ec_status ec_plan_dropout(ec_plan* plan, ec_type type, std::int64_t count, std::int64_t x, double rate,
+                          std::int64_t seed, std::int64_t seedAddress, std::int64_t y) {
     return planned("dropout", plan, [&] {
         ElementwiseParams p = operands(type, count, x, 0, y);
         p.value = rate;

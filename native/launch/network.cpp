@@ -10,9 +10,9 @@ using namespace effconv;
 using namespace effconv_launch;
 using Area = ec_plan::Area;
 
-ec_status ec_plan_augment(ec_plan* plan, ec_type type, std::int64_t count, std::int64_t n, std::int64_t h, std::int64_t w,
-                          std::int64_t c, std::int64_t images, std::int64_t numbers, std::int64_t draws, const float* mean,
-                          const float* deviation, std::int64_t y) {
+ec_status ec_plan_augment(ec_plan* plan, ec_type type, std::int64_t count, std::int64_t n, std::int64_t h,
+                          std::int64_t w, std::int64_t c, std::int64_t images, std::int64_t numbers, std::int64_t draws,
+                          const float* mean, const float* deviation, std::int64_t y) {
     const char* operation = "augment";
     return planned(operation, plan, [&] {
         if (const ec_status refused = checkType(operation, type)) return refused;
@@ -22,8 +22,8 @@ ec_status ec_plan_augment(ec_plan* plan, ec_type type, std::int64_t count, std::
         }
         for (std::int64_t channel = 0; channel < c; ++channel) {
             if (deviation[channel] > 0) continue;
-            return ec_fail(EC_INVALID_ARGUMENT, "%s: deviation of channel %lld is %g; expected a positive number", operation,
-                           static_cast<long long>(channel), static_cast<double>(deviation[channel]));
+            return ec_fail(EC_INVALID_ARGUMENT, "%s: deviation of channel %lld is %g; expected a positive number",
+                           operation, static_cast<long long>(channel), static_cast<double>(deviation[channel]));
         }
         AugmentParams p;
         p.dataset = at<const std::uint8_t>(images);
@@ -69,10 +69,10 @@ ec_status planNorm(const char* operation, ec_plan* plan, ec_type type, ec_activa
 
 }  // namespace
 
-ec_status ec_plan_batch_norm(ec_plan* plan, ec_type type, ec_activation activation, std::int64_t rows, std::int64_t channels,
-                             std::int64_t x, std::int64_t scale, std::int64_t shift, std::int64_t residual, double epsilon,
-                             double momentum, std::int64_t runningMean, std::int64_t runningVariance, std::int64_t mean,
-                             std::int64_t invStd, std::int64_t y) {
+ec_status ec_plan_batch_norm(ec_plan* plan, ec_type type, ec_activation activation, std::int64_t rows,
+                             std::int64_t channels, std::int64_t x, std::int64_t scale, std::int64_t shift,
+                             std::int64_t residual, double epsilon, double momentum, std::int64_t runningMean,
+                             std::int64_t runningVariance, std::int64_t mean, std::int64_t invStd, std::int64_t y) {
     return planned("batch_norm", plan, [&] {
         BatchNormParams p;
         p.x = at<void>(x);
@@ -132,8 +132,8 @@ ec_status ec_plan_batch_norm_inference(ec_plan* plan, ec_type type, ec_activatio
 
 namespace {
 
-ec_status planRows(const char* operation, ec_plan* plan, ec_type type, std::int64_t rows, std::int64_t width, LayerNormParams& p,
-                   LayerNormPass pass) {
+ec_status planRows(const char* operation, ec_plan* plan, ec_type type, std::int64_t rows, std::int64_t width,
+                   LayerNormParams& p, LayerNormPass pass) {
     if (const ec_status refused = checkType(operation, type)) return refused;
     p.rows = rows;
     p.width = narrow(width);
@@ -148,8 +148,8 @@ ec_status planRows(const char* operation, ec_plan* plan, ec_type type, std::int6
 }  // namespace
 
 ec_status ec_plan_layer_norm(ec_plan* plan, ec_type type, std::int64_t rows, std::int64_t width, std::int64_t x,
-                             std::int64_t scale, std::int64_t shift, double epsilon, std::int64_t mean, std::int64_t invStd,
-                             std::int64_t y) {
+                             std::int64_t scale, std::int64_t shift, double epsilon, std::int64_t mean,
+                             std::int64_t invStd, std::int64_t y) {
     return planned("layer_norm", plan, [&] {
         LayerNormParams p;
         p.x = at<void>(x);
@@ -163,9 +163,9 @@ ec_status ec_plan_layer_norm(ec_plan* plan, ec_type type, std::int64_t rows, std
     });
 }
 
-ec_status ec_plan_layer_norm_gradient(ec_plan* plan, ec_type type, std::int64_t rows, std::int64_t width, std::int64_t x,
-                                      std::int64_t dy, std::int64_t scale, std::int64_t mean, std::int64_t invStd,
-                                      std::int64_t dx, std::int64_t dscale, std::int64_t dshift) {
+ec_status ec_plan_layer_norm_gradient(ec_plan* plan, ec_type type, std::int64_t rows, std::int64_t width,
+                                      std::int64_t x, std::int64_t dy, std::int64_t scale, std::int64_t mean,
+                                      std::int64_t invStd, std::int64_t dx, std::int64_t dscale, std::int64_t dshift) {
     return planned("layer_norm_gradient", plan, [&] {
         LayerNormParams p;
         p.x = at<void>(x);
@@ -208,8 +208,8 @@ PoolParams window(ec_pooling kind, std::int32_t size, std::int32_t stride, std::
 }  // namespace
 
 ec_status ec_plan_pool(ec_plan* plan, ec_type type, ec_pooling kind, std::int32_t size, std::int32_t stride,
-                       std::int32_t padding, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c, std::int64_t x,
-                       std::int64_t y) {
+                       std::int32_t padding, std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,
+                       std::int64_t x, std::int64_t y) {
     return planned("pool", plan, [&] {
         PoolParams p = window(kind, size, stride, padding);
         p.x = at<void>(x);
@@ -241,8 +241,8 @@ ec_status ec_plan_global_average_pool(ec_plan* plan, ec_type type, std::int64_t 
     });
 }
 
-ec_status ec_plan_global_average_pool_gradient(ec_plan* plan, ec_type type, std::int64_t n, std::int64_t h, std::int64_t w,
-                                               std::int64_t c, std::int64_t dy, std::int64_t dx) {
+ec_status ec_plan_global_average_pool_gradient(ec_plan* plan, ec_type type, std::int64_t n, std::int64_t h,
+                                               std::int64_t w, std::int64_t c, std::int64_t dy, std::int64_t dx) {
     return planned("global_average_pool_gradient", plan, [&] {
         PoolParams p;
         p.kind = kGlobalAverage;
@@ -254,9 +254,9 @@ ec_status ec_plan_global_average_pool_gradient(ec_plan* plan, ec_type type, std:
 
 // ---- loss -----------------------------------------------------------------------------------------------------------
 
-ec_status ec_plan_softmax_cross_entropy(ec_plan* plan, ec_type type, std::int64_t n, std::int64_t classes, std::int64_t logits,
-                                        std::int64_t labels, double smoothing, std::int64_t loss, std::int64_t correct,
-                                        std::int64_t dlogits) {
+ec_status ec_plan_softmax_cross_entropy(ec_plan* plan, ec_type type, std::int64_t n, std::int64_t classes,
+                                        std::int64_t logits, std::int64_t labels, double smoothing, std::int64_t loss,
+                                        std::int64_t correct, std::int64_t dlogits) {
     const char* operation = "softmax_cross_entropy";
     return planned(operation, plan, [&] {
         if (const ec_status refused = checkType(operation, type)) return refused;

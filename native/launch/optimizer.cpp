@@ -55,10 +55,12 @@ struct StepSettings {
     /// Refuses what is missing; what is out of range the family refuses.
     ec_status check() const {
         if (tensors < 1 || rates == nullptr || decays == nullptr) {
-            return ec_fail(EC_INVALID_ARGUMENT, "%s: %d tensors; expected at least 1, with rates and decays", operation, tensors);
+            return ec_fail(EC_INVALID_ARGUMENT, "%s: %d tensors; expected at least 1, with rates and decays", operation,
+                           tensors);
         }
         if (step >= 1) return EC_OK;
-        return ec_fail(EC_INVALID_ARGUMENT, "%s: step is %lld; expected at least 1", operation, static_cast<long long>(step));
+        return ec_fail(EC_INVALID_ARGUMENT, "%s: step is %lld; expected at least 1", operation,
+                       static_cast<long long>(step));
     }
 
     void write(OptimizerGroup* groups) const {
@@ -79,10 +81,13 @@ struct StepSettings {
 
 }  // namespace
 
-std::int64_t ec_optimizer_group_bytes(std::int32_t tensors) { return std::int64_t(tensors) * std::int64_t(sizeof(OptimizerGroup)); }
+std::int64_t ec_optimizer_group_bytes(std::int32_t tensors) {
+    return std::int64_t(tensors) * std::int64_t(sizeof(OptimizerGroup));
+}
 
 ec_status ec_optimizer_groups(ec_optimizer kind, double beta1, double beta2, double epsilon, std::int32_t nesterov,
-                              std::int64_t step, std::int32_t tensors, const double* rates, const double* decays, void* groups) {
+                              std::int64_t step, std::int32_t tensors, const double* rates, const double* decays,
+                              void* groups) {
     const char* operation = "optimizer_groups";
     const StepSettings settings = {operation, kind, beta1, beta2, epsilon, nesterov, step, tensors, rates, decays};
     if (const ec_status refused = settings.check()) return refused;
@@ -150,8 +155,9 @@ ec_status ec_plan_norm(ec_plan* plan, std::int32_t tensors, const std::int64_t* 
     const char* operation = "norm";
     return planned(operation, plan, [&] {
         if (tensors < 1 || addresses == nullptr || counts == nullptr || norm == 0) {
-            return ec_fail(EC_INVALID_ARGUMENT, "%s: %d tensors; expected at least 1, with addresses, counts and a result",
-                           operation, tensors);
+            return ec_fail(EC_INVALID_ARGUMENT,
+                           "%s: %d tensors; expected at least 1, with addresses, counts and a result", operation,
+                           tensors);
         }
         return addNorm(plan, tensors, addresses, counts, norm);
     });
@@ -163,7 +169,8 @@ ec_status ec_plan_accumulate_normalised(ec_plan* plan, std::int32_t tensors, con
     const char* operation = "accumulate_normalised";
     return planned(operation, plan, [&] {
         if (tensors < 1 || from == nullptr || to == nullptr || counts == nullptr || norm == 0) {
-            return ec_fail(EC_INVALID_ARGUMENT, "%s: %d tensors; expected at least 1, with addresses, counts and a norm", operation,
+            return ec_fail(EC_INVALID_ARGUMENT,
+                           "%s: %d tensors; expected at least 1, with addresses, counts and a norm", operation,
                            tensors);
         }
         if (const ec_status refused = addNorm(plan, tensors, from, counts, norm)) return refused;

@@ -62,8 +62,8 @@ ec_status ec_plan::addLaunch(const effconv::KernelLaunch& launch, std::size_t at
     const std::int32_t kernel = kernelIndex(launch.kernel);
     const effconv::KernelSignature* known = signature(kernel);
     if (known == nullptr || known->parameterBytes != bytes) {
-        return ec_fail(EC_INTERNAL, "kernel %s takes %zu bytes of parameters here, %zu in the manifest", launch.kernel, bytes,
-                       known == nullptr ? std::size_t(0) : std::size_t(known->parameterBytes));
+        return ec_fail(EC_INTERNAL, "kernel %s takes %zu bytes of parameters here, %zu in the manifest", launch.kernel,
+                       bytes, known == nullptr ? std::size_t(0) : std::size_t(known->parameterBytes));
     }
     launches.push_back({kernel, launch.shape, at, bytes});
     return EC_OK;
@@ -76,8 +76,8 @@ ec_status ec_plan::check(const effconv::Result& result) {
 
 ec_status ec_plan::place(std::int64_t tableAddress, std::int64_t workspaceAddress) {
     if ((!table.empty() && tableAddress == 0) || (workspaceBytes > 0 && workspaceAddress == 0)) {
-        return ec_fail(EC_INVALID_ARGUMENT, "ec_plan_place: %zu bytes of table and %lld of workspace need an address", table.size(),
-                       static_cast<long long>(workspaceBytes));
+        return ec_fail(EC_INVALID_ARGUMENT, "ec_plan_place: %zu bytes of table and %lld of workspace need an address",
+                       table.size(), static_cast<long long>(workspaceBytes));
     }
     placed = parameters;
     for (const Relocation& relocation : relocations) {
@@ -96,16 +96,24 @@ std::int32_t ec_kernel_count(void) {
     return count;
 }
 
-const char* ec_kernel_name(std::int32_t index) { return signature(index) ? signature(index)->kernel : nullptr; }
-const char* ec_kernel_family(std::int32_t index) { return signature(index) ? signature(index)->family : nullptr; }
+const char* ec_kernel_name(std::int32_t index) {
+    return signature(index) ? signature(index)->kernel : nullptr;
+}
+const char* ec_kernel_family(std::int32_t index) {
+    return signature(index) ? signature(index)->family : nullptr;
+}
 
 std::int32_t ec_kernel_parameter_bytes(std::int32_t index) {
     return signature(index) ? static_cast<std::int32_t>(signature(index)->parameterBytes) : 0;
 }
 
-const char* ec_kernel_library_version(void) { return effconv::kernelLibraryVersion(); }
+const char* ec_kernel_library_version(void) {
+    return effconv::kernelLibraryVersion();
+}
 
-const char* ec_kernel_sources(void) { return effconv::kernelSources(); }
+const char* ec_kernel_sources(void) {
+    return effconv::kernelSources();
+}
 
 ec_status ec_check_kernel_manifest(const char* manifest) {
     if (manifest == nullptr) return ec_fail(EC_INVALID_ARGUMENT, "kernel manifest: none given");
@@ -121,11 +129,19 @@ ec_plan* ec_plan_create(std::int64_t sharedBytesPerBlock, std::int64_t gridX, st
     return new (std::nothrow) ec_plan(limits);
 }
 
-void ec_plan_destroy(ec_plan* plan) { delete plan; }
+void ec_plan_destroy(ec_plan* plan) {
+    delete plan;
+}
 
-std::int32_t ec_plan_launches(const ec_plan* plan) { return static_cast<std::int32_t>(plan->launches.size()); }
-std::int64_t ec_plan_workspace_bytes(const ec_plan* plan) { return plan->workspaceBytes; }
-std::int64_t ec_plan_table_bytes(const ec_plan* plan) { return static_cast<std::int64_t>(plan->table.size()); }
+std::int32_t ec_plan_launches(const ec_plan* plan) {
+    return static_cast<std::int32_t>(plan->launches.size());
+}
+std::int64_t ec_plan_workspace_bytes(const ec_plan* plan) {
+    return plan->workspaceBytes;
+}
+std::int64_t ec_plan_table_bytes(const ec_plan* plan) {
+    return static_cast<std::int64_t>(plan->table.size());
+}
 
 std::int64_t ec_plan_table(const ec_plan* plan) {
     return static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(plan->table.data()));
@@ -140,15 +156,18 @@ ec_status ec_plan_place(ec_plan* plan, std::int64_t table, std::int64_t workspac
 }
 
 ec_status ec_plan_launch(const ec_plan* plan, std::int32_t index, ec_launch* launch) {
-    if (index < 0 || static_cast<std::size_t>(index) >= plan->launches.size() || plan->placed.size() != plan->parameters.size()) {
-        return ec_fail(EC_INVALID_ARGUMENT, "ec_plan_launch: launch %d of %zu, before ec_plan_place", index, plan->launches.size());
+    if (index < 0 || static_cast<std::size_t>(index) >= plan->launches.size() ||
+        plan->placed.size() != plan->parameters.size()) {
+        return ec_fail(EC_INVALID_ARGUMENT, "ec_plan_launch: launch %d of %zu, before ec_plan_place", index,
+                       plan->launches.size());
     }
     const ec_plan::Launch& from = plan->launches[static_cast<std::size_t>(index)];
     launch->kernel = from.kernel;
     launch->threads = from.shape.threads;
     launch->blocks = from.shape.blocks;
     launch->shared_bytes = from.shape.sharedBytes;
-    launch->parameters = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(plan->placed.data() + from.parameters));
+    launch->parameters =
+        static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(plan->placed.data() + from.parameters));
     launch->parameter_bytes = static_cast<std::int64_t>(from.parameterBytes);
     return EC_OK;
 }

@@ -1,5 +1,5 @@
-// What ec_plan_* functions build: launches, their parameter structs, a host table, and where addresses that are not known
-// yet have to be entered.
+// What ec_plan_* functions build: launches, their parameter structs, a host table, and where addresses that are not
+// known yet have to be entered.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,8 @@
 #include "effconv/launch_sequence.h"
 #include "effconv_launch.h"
 
-// Stand-ins for a workspace and a table without an address yet: aligned and not null, so that the families' checks pass.
+// Stand-ins for a workspace and a table without an address yet: aligned and not null, so that the families' checks
+// pass.
 namespace effconv_launch {
 constexpr std::uintptr_t kPlaceholder = 256;
 }
@@ -27,8 +28,8 @@ struct ec_plan {
     /// Begins a new operation.
     void reset();
 
-    /// Reserves bytes in an area, from a 64-byte boundary on; returns a stand-in for their address, to be named in reserved
-    /// pointers of a parameter struct.
+    /// Reserves bytes in an area, from a 64-byte boundary on; returns a stand-in for their address, to be named in
+    /// reserved pointers of a parameter struct.
     template <typename T>
     T* reserve(Area area, std::int64_t count) {
         return reinterpret_cast<T*>(reserveBytes(area, count * static_cast<std::int64_t>(sizeof(T))));
@@ -45,7 +46,8 @@ struct ec_plan {
     /// The host copy behind a stand-in of the table.
     template <typename T>
     T* tableAt(T* standIn) {
-        return reinterpret_cast<T*>(table.data() + (reinterpret_cast<std::uintptr_t>(standIn) - effconv_launch::kPlaceholder));
+        return reinterpret_cast<T*>(table.data() +
+                                    (reinterpret_cast<std::uintptr_t>(standIn) - effconv_launch::kPlaceholder));
     }
 
     /// Adds the sequence's launches, all with this parameter struct; a refusal becomes the plan's.
@@ -64,7 +66,8 @@ struct ec_plan {
     void relocate(Area area, T* P::*member) {
         static_assert(sizeof(T*) == 8, "device addresses have 64 bits");
         static const P model{};
-        const std::ptrdiff_t offset = reinterpret_cast<const char*>(&(model.*member)) - reinterpret_cast<const char*>(&model);
+        const std::ptrdiff_t offset =
+            reinterpret_cast<const char*>(&(model.*member)) - reinterpret_cast<const char*>(&model);
         relocations.push_back({lastParameters + static_cast<std::size_t>(offset), area});
     }
 
@@ -107,7 +110,8 @@ T* at(std::int64_t address) {
     return reinterpret_cast<T*>(static_cast<std::uintptr_t>(address));
 }
 
-/// Runs the body of an entry function: begins a new operation, refuses a null plan and turns a lack of memory into a status.
+/// Runs the body of an entry function: begins a new operation, refuses a null plan and turns a lack of memory into a
+/// status.
 template <typename Body>
 ec_status planned(const char* operation, ec_plan* plan, Body body) {
     if (plan == nullptr) return ec_fail(EC_INVALID_ARGUMENT, "%s: plan is null", operation);

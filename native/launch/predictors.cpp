@@ -20,7 +20,8 @@ void enterDirections(const std::int64_t* addresses, GruArrays (&arrays)[2]) {
     }
 }
 
-ec_status planRecurrence(ec_plan* plan, std::int64_t steps, std::int64_t inputs, std::int64_t hidden, GruParams& p, GruPass pass) {
+ec_status planRecurrence(ec_plan* plan, std::int64_t steps, std::int64_t inputs, std::int64_t hidden, GruParams& p,
+                         GruPass pass) {
     p.steps = narrow(steps);
     p.inputs = narrow(inputs);
     p.hidden = narrow(hidden);
@@ -46,11 +47,12 @@ ec_status ec_plan_gru(ec_plan* plan, std::int64_t steps, std::int64_t inputs, st
     });
 }
 
-ec_status ec_plan_gru_gradient(ec_plan* plan, std::int64_t steps, std::int64_t inputs, std::int64_t hidden, std::int64_t x,
-                               const std::int64_t* weights, std::int64_t h, std::int64_t tape, std::int64_t dh,
-                               const std::int64_t* dweights, std::int64_t dx) {
+ec_status ec_plan_gru_gradient(ec_plan* plan, std::int64_t steps, std::int64_t inputs, std::int64_t hidden,
+                               std::int64_t x, const std::int64_t* weights, std::int64_t h, std::int64_t tape,
+                               std::int64_t dh, const std::int64_t* dweights, std::int64_t dx) {
     return planned("gru_gradient", plan, [&] {
-        if (weights == nullptr || dweights == nullptr) return ec_fail(EC_INVALID_ARGUMENT, "gru_gradient: weights is null");
+        if (weights == nullptr || dweights == nullptr)
+            return ec_fail(EC_INVALID_ARGUMENT, "gru_gradient: weights is null");
         GruParams p;
         p.x = at<float>(x);
         enterDirections(weights, p.weights);
@@ -104,7 +106,8 @@ ec_status ec_plan_size_head(ec_plan* plan, const ec_size_head* head, std::int64_
     });
 }
 
-ec_status ec_plan_size_head_gradient(ec_plan* plan, const ec_size_head* head, std::int64_t h, std::int64_t dv, std::int64_t dh) {
+ec_status ec_plan_size_head_gradient(ec_plan* plan, const ec_size_head* head, std::int64_t h, std::int64_t dv,
+                                     std::int64_t dh) {
     return planned("size_head_gradient", plan, [&] {
         SizeHeadParams p;
         p.dv = at<float>(dv);

@@ -56,12 +56,12 @@ ec_status describe(const char* operation, std::int32_t mask, const ec_synthesis_
     for (std::int32_t l = 0; l < count; ++l) {
         const ec_synthesis_layer& from = layers[l];
         if (from.weight_type != layers[0].weight_type) {
-            return ec_fail(EC_INVALID_ARGUMENT, "%s: weights of layer %d are of type %d, those of layer 0 of %d", operation, l,
-                           from.weight_type, layers[0].weight_type);
+            return ec_fail(EC_INVALID_ARGUMENT, "%s: weights of layer %d are of type %d, those of layer 0 of %d",
+                           operation, l, from.weight_type, layers[0].weight_type);
         }
-        const bool missing = from.source == nullptr || from.weights == nullptr ||
-                             (from.features > 0 && from.feature_rows == nullptr) ||
-                             (gradient && (from.source_gradient == nullptr || (from.features > 0 && from.feature_gradient == nullptr)));
+        const bool missing =
+            from.source == nullptr || from.weights == nullptr || (from.features > 0 && from.feature_rows == nullptr) ||
+            (gradient && (from.source_gradient == nullptr || (from.features > 0 && from.feature_gradient == nullptr)));
         if (missing) return ec_fail(EC_INVALID_ARGUMENT, "%s: an array of layer %d is null", operation, l);
         arrays.features.see(from.features > 0 ? from.feature_rows : nullptr);
         arrays.sources.see(from.source);
@@ -90,12 +90,14 @@ ec_status describe(const char* operation, std::int32_t mask, const ec_synthesis_
         to.coefficientOffset = arrays.sources.offset(from.source, exact);
         to.weightOffset = arrays.weights.offset(from.weights, exact);
         if (gradient) {
-            to.featureGradientOffset = from.features > 0 ? arrays.featureGradients.offset(from.feature_gradient, exact) : 0;
+            to.featureGradientOffset =
+                from.features > 0 ? arrays.featureGradients.offset(from.feature_gradient, exact) : 0;
             to.coefficientGradientOffset = arrays.sourceGradients.offset(from.source_gradient, exact);
         }
         described.push_back(to);
     }
-    return exact ? ec_status(EC_OK) : ec_fail(EC_INVALID_ARGUMENT, "%s: an array is not aligned to its elements", operation);
+    return exact ? ec_status(EC_OK)
+                 : ec_fail(EC_INVALID_ARGUMENT, "%s: an array is not aligned to its elements", operation);
 }
 
 /// What the two operations ask for.
@@ -132,7 +134,8 @@ ec_status planSynthesisRound(ec_plan* plan, const SynthesisRequest& r, const std
     std::vector<SynthesisItem> forward(static_cast<std::size_t>(counts.forwardItems));
     std::vector<SynthesisItem> backward(static_cast<std::size_t>(counts.backwardItems));
     std::vector<SynthesisItem> reduce(static_cast<std::size_t>(counts.reduceItems));
-    refused = plan->check(planSynthesis(described.data(), count, counts, forward.data(), backward.data(), reduce.data()));
+    refused =
+        plan->check(planSynthesis(described.data(), count, counts, forward.data(), backward.data(), reduce.data()));
     if (refused != EC_OK) return refused;
     SynthesisParams p;
     p.layers = plan->enter(described.data(), count);
@@ -169,8 +172,8 @@ ec_status planSynthesisRound(ec_plan* plan, const SynthesisRequest& r, const std
     return addPass(kSynthesisReduce, reduce);
 }
 
-/// Layers may share a size, which the kernels do not serve in one launch: the layers that use a size for the n-th time form
-/// the n-th round, and the gradients of later rounds are added to those of the first.
+/// Layers may share a size, which the kernels do not serve in one launch: the layers that use a size for the n-th time
+/// form the n-th round, and the gradients of later rounds are added to those of the first.
 ec_status planSynthesisRounds(ec_plan* plan, SynthesisRequest r, const ec_synthesis_layer* layers, std::int32_t count) {
     if (layers == nullptr || count < 1) return ec_fail(EC_INVALID_ARGUMENT, "%s: no layers", r.operation);
     std::vector<std::vector<ec_synthesis_layer>> rounds;
@@ -195,11 +198,15 @@ ec_status planSynthesisRounds(ec_plan* plan, SynthesisRequest r, const ec_synthe
         // Only the reduction, the round's last launch, writes the share.
         float* share = plan->reserve<float>(Area::kWorkspace, r.sizes);
         r.dv = share;
-        if (const ec_status refused = planElementwiseStep(plan, ElementwiseOperation::kFill, nullptr, share, 0, r.sizes)) return refused;
+        if (const ec_status refused =
+                planElementwiseStep(plan, ElementwiseOperation::kFill, nullptr, share, 0, r.sizes))
+            return refused;
         plan->relocate(Area::kWorkspace, &ElementwiseParams::y);
         if (const ec_status refused = planSynthesisRound(plan, r, rounds[round])) return refused;
         plan->relocate(Area::kWorkspace, &SynthesisParams::sizeGradients);
-        if (const ec_status refused = planElementwiseStep(plan, ElementwiseOperation::kAccumulate, share, dv, 1, r.sizes)) return refused;
+        if (const ec_status refused =
+                planElementwiseStep(plan, ElementwiseOperation::kAccumulate, share, dv, 1, r.sizes))
+            return refused;
         plan->relocate(Area::kWorkspace, &ElementwiseParams::a);
     }
     return EC_OK;
@@ -210,7 +217,8 @@ ec_status planSynthesisRounds(ec_plan* plan, SynthesisRequest r, const ec_synthe
 ec_status ec_plan_synthesis(ec_plan* plan, std::int32_t mask, std::int64_t v, std::int64_t scales, std::int64_t sizes,
                             const ec_synthesis_layer* layers, std::int32_t count) {
     return planned("synthesis", plan, [&] {
-        return planSynthesisRounds(plan, {"synthesis", mask, at<float>(v), at<float>(scales), sizes, false, nullptr}, layers, count);
+        return planSynthesisRounds(plan, {"synthesis", mask, at<float>(v), at<float>(scales), sizes, false, nullptr},
+                                   layers, count);
     });
 }
 
@@ -218,7 +226,8 @@ ec_status ec_plan_synthesis_gradient(ec_plan* plan, std::int32_t mask, std::int6
                                      std::int64_t sizes, const ec_synthesis_layer* layers, std::int32_t count,
                                      std::int64_t dv) {
     return planned("synthesis_gradient", plan, [&] {
-        return planSynthesisRounds(plan, {"synthesis_gradient", mask, at<float>(v), at<float>(scales), sizes, true, at<float>(dv)},
-                                   layers, count);
+        return planSynthesisRounds(
+            plan, {"synthesis_gradient", mask, at<float>(v), at<float>(scales), sizes, true, at<float>(dv)}, layers,
+            count);
     });
 }

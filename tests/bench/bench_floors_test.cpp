@@ -43,19 +43,20 @@ EC_TEST(bench_floors_of_the_paper_suite) {
         double microseconds;
         const char* bound;
     } expected[] = {
-        {"dense C16 32x32 k3 N512", 7.8, "memory"},       {"dense C16 32x32 k11 N512", 41, "tensor"},
-        {"dense C16 32x32 k21 N512", 150, "tensor"},      {"dense C32 32x32 k7 N512", 67, "tensor"},
-        {"dense C64 32x32 k3 N512", 49, "tensor"},        {"dense C64 32x32 k11 N512", 660, "tensor"},
-        {"dense C128 16x16 k5 N512", 136, "tensor"},      {"dense C256 8x8 k7 N512", 267, "tensor"},
-        {"depthwise C64 32x32 k7 N512", 55, "ffma"},      {"depthwise C256 16x16 k7 N256", 27, "ffma"},
-        {"depthwise C64 32x32 k15 N512", 41, "toeplitz"}, {"depthwise C64 32x32 k31 N512", 127, "toeplitz"},
+        {"dense C16 32x32 k3 N512", 7.8, "memory"},        {"dense C16 32x32 k11 N512", 41, "tensor"},
+        {"dense C16 32x32 k21 N512", 150, "tensor"},       {"dense C32 32x32 k7 N512", 67, "tensor"},
+        {"dense C64 32x32 k3 N512", 49, "tensor"},         {"dense C64 32x32 k11 N512", 660, "tensor"},
+        {"dense C128 16x16 k5 N512", 136, "tensor"},       {"dense C256 8x8 k7 N512", 267, "tensor"},
+        {"depthwise C64 32x32 k7 N512", 55, "ffma"},       {"depthwise C256 16x16 k7 N256", 27, "ffma"},
+        {"depthwise C64 32x32 k15 N512", 41, "toeplitz"},  {"depthwise C64 32x32 k31 N512", 127, "toeplitz"},
         {"depthwise C96 96x96 k21 N128", 290, "toeplitz"},
     };
     for (const auto& e : expected) {
         std::string bound;
         const double got = paperFloor(e.name, bound);
         if (std::fabs(got - e.microseconds) > 0.02 * e.microseconds || bound != e.bound) {
-            throw Failure(text("%s: %.3g us, %s; expected %.3g us, %s", e.name, got, bound.c_str(), e.microseconds, e.bound));
+            throw Failure(
+                text("%s: %.3g us, %s; expected %.3g us, %s", e.name, got, bound.c_str(), e.microseconds, e.bound));
         }
     }
 }
@@ -76,7 +77,8 @@ EC_TEST(bench_work_counted_by_hand) {
     EC_CHECK(std::fabs(band.toeplitzFlops - band.flops * 32 / 17) < 1e-6 * band.flops);
     for (const Case& test : casesOf("synthesis")) {
         double weights = 0;
-        for (const SynthesisLayer& layer : test.layers) weights += double(layer.cout) * layer.cin * layer.kgrid * layer.kgrid;
+        for (const SynthesisLayer& layer : test.layers)
+            weights += double(layer.cout) * layer.cin * layer.kgrid * layer.kgrid;
         EC_CHECK(workOf(test).flops == (test.family == Family::kSynthesisForward ? 2 : 4) * 32 * weights);
     }
 }

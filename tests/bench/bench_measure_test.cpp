@@ -9,7 +9,9 @@
 namespace effconv::bench {
 
 /// In place of the loops that only a card can run.
-Rates measureRates(int) { return {}; }
+Rates measureRates(int) {
+    return {};
+}
 
 }  // namespace effconv::bench
 
@@ -45,7 +47,9 @@ Case synthesis(Family family, bool bf16) {
 
 void checkMeasured(Device& device, const Case& test) {
     const Measurement m = device.measure(test);
-    if (!m.ok()) throw Failure(text("%s %s: error %.3g, limit %.3g", passName(test), test.bf16 ? "bf16" : "fp32", m.error, m.errorLimit));
+    if (!m.ok())
+        throw Failure(
+            text("%s %s: error %.3g, limit %.3g", passName(test), test.bf16 ? "bf16" : "fp32", m.error, m.errorLimit));
     EC_CHECK(m.error > 0 || test.shape.kernel == 1);
     EC_CHECK(m.p10 <= m.median && m.median <= m.p90 && m.median > 0 && m.planSeconds > 0);
 }
@@ -56,8 +60,10 @@ EC_TEST(bench_measures_convolutions) {
     const std::unique_ptr<Device> device = openBenchDevice(false, 3);
     for (const ConvPass pass : {ConvPass::kForward, ConvPass::kDataGradient, ConvPass::kWeightGradient}) {
         for (const bool bf16 : {true, false}) {
-            for (Case test : {convolution(Family::kDense, 3, 17, 7, 5, 5, 1), convolution(Family::kDense, 16, 8, 6, 9, 3, 2),
-                              convolution(Family::kDepthwise, 8, 8, 9, 6, 7, 1), convolution(Family::kDepthwise, 5, 5, 6, 7, 3, 2)}) {
+            for (Case test :
+                 {convolution(Family::kDense, 3, 17, 7, 5, 5, 1), convolution(Family::kDense, 16, 8, 6, 9, 3, 2),
+                  convolution(Family::kDepthwise, 8, 8, 9, 6, 7, 1),
+                  convolution(Family::kDepthwise, 5, 5, 6, 7, 3, 2)}) {
                 test.pass = pass;
                 test.bf16 = bf16;
                 checkMeasured(*device, test);

@@ -22,14 +22,14 @@ using Vector = std::vector<double>;
 
 int failures = 0;
 
-#define CHECK(condition, ...)                                        \
-    do {                                                             \
-        if (!(condition)) {                                          \
-            ++failures;                                              \
+#define CHECK(condition, ...)                                           \
+    do {                                                                \
+        if (!(condition)) {                                             \
+            ++failures;                                                 \
             std::printf("%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-            std::printf(__VA_ARGS__);                                \
-            std::printf("\n");                                       \
-        }                                                            \
+            std::printf(__VA_ARGS__);                                   \
+            std::printf("\n");                                          \
+        }                                                               \
     } while (0)
 
 bool close(double got, double expected, double tolerance) {
@@ -62,13 +62,15 @@ void checkGradient(const char* name, const std::function<double()>& loss, Vector
         const double below = loss();
         x[i] = kept;
         const double expected = (above - below) / (2 * step);
-        CHECK(close(gradient[i], expected, 2e-7), "d%s[%zu] = %.12g, differences say %.12g", name, i, gradient[i], expected);
+        CHECK(close(gradient[i], expected, 2e-7), "d%s[%zu] = %.12g, differences say %.12g", name, i, gradient[i],
+              expected);
     }
 }
 
 void testMaskDerivatives() {
     for (int kind = 0; kind < kMaskKinds; ++kind) {
-        for (double v : {1.0, 1.0 + 1e-6, 1.3, 2.0, 2.999999, 3.0, 3.000001, 4.0, 4.7, 5.0, 8.999, 9.0, 12.25, 31.0, 33.0}) {
+        for (double v :
+             {1.0, 1.0 + 1e-6, 1.3, 2.0, 2.999999, 3.0, 3.000001, 4.0, 4.7, 5.0, 8.999, 9.0, 12.25, 31.0, 33.0}) {
             for (int d = 0; d <= 16; ++d) {
                 const MaskValue<double> value = mask(kind, d, v);
                 CHECK(value.m >= 0 && value.m <= 1 && value.dm >= 0, "kind %d d %d v %g", kind, d, v);
@@ -78,8 +80,8 @@ void testMaskDerivatives() {
                 const double two = mask(kind, d, v + 2 * h).m;
                 const double expected = (4 * one - two - 3 * value.m) / (2 * h);
                 const bool cutWithin = (kind == kSigmoid || kind == kGaussian) && value.m == 0 && two > 0;
-                CHECK(cutWithin || close(value.dm, expected, 1e-6), "kind %d d %d v %.9g: dm %.9g, differences say %.9g",
-                      kind, d, v, value.dm, expected);
+                CHECK(cutWithin || close(value.dm, expected, 1e-6),
+                      "kind %d d %d v %.9g: dm %.9g, differences say %.9g", kind, d, v, value.dm, expected);
             }
         }
     }
@@ -97,8 +99,10 @@ void testSpareRing() {
             }
             // Beyond 31 the last ring that exists nears its plateau, and no further one may grow.
             const double least = kind == kGaussian ? 0.02 : 0.17;
-            CHECK(v > 31 || strongest >= least, "kind %d v %g: the strongest dm/dv on the grid is %g", kind, v, strongest);
-            CHECK(radius == 16 || mask(kind, radius + 1, v).m == 0, "kind %d v %g: the grid leaves out support", kind, v);
+            CHECK(v > 31 || strongest >= least, "kind %d v %g: the strongest dm/dv on the grid is %g", kind, v,
+                  strongest);
+            CHECK(radius == 16 || mask(kind, radius + 1, v).m == 0, "kind %d v %g: the grid leaves out support", kind,
+                  v);
             CHECK(supportRadius(kind, v, 33, true) <= radius, "kind %d v %g: the grid leaves out signal", kind, v);
             CHECK(2 * radius + 1 >= kernelSize(v, 33), "kind %d v %g: the grid is smaller than the kernel", kind, v);
         }
@@ -119,7 +123,8 @@ void testNaNIsSeen() {
     }
     CHECK(std::isnan(softTaps(double(NAN)).taps) && std::isnan(softTaps(double(NAN)).dtaps), "tap count of NaN");
     CHECK(std::isnan(rectified(NAN)) && rectified(-1.0) == 0 && rectified(2.0) == 2, "rectifier");
-    CHECK(rectifiedGradient(double(NAN), 3.0) == 3 && rectifiedGradient(0.0, 3.0) == 0 && std::isnan(rectifiedGradient(1.0, double(NAN))),
+    CHECK(rectifiedGradient(double(NAN), 3.0) == 3 && rectifiedGradient(0.0, 3.0) == 0 &&
+              std::isnan(rectifiedGradient(1.0, double(NAN))),
           "its gradient");
     const Vector h = {0.5, NAN, -1}, gain = {1, 1, 1}, shift = {0.1, 0.2, 0.3}, w = {1, -1, 2};
     Vector u(3), dh(3), dgain(3), dshift(3), dw(3);
@@ -129,9 +134,12 @@ void testNaNIsSeen() {
     const double v = sizeHeadForward(head, h.data(), u.data(), state);
     sizeHeadBackward(head, h.data(), u.data(), state, 1.0, static_cast<const double*>(nullptr), dh.data(),
                      SizeHeadGradients<double>{dgain.data(), dshift.data(), dw.data(), &dg, &db});
-    CHECK(std::isnan(v) && std::isnan(dg) && std::isnan(db), "a NaN state gives size %g, gradients %g and %g", v, dg, db);
+    CHECK(std::isnan(v) && std::isnan(dg) && std::isnan(db), "a NaN state gives size %g, gradients %g and %g", v, dg,
+          db);
     for (int j = 0; j < 3; ++j) {
-        CHECK(std::isnan(u[j]) && std::isnan(dh[j]) && std::isnan(dgain[j]) && std::isnan(dshift[j]) && std::isnan(dw[j]), "element %d", j);
+        CHECK(
+            std::isnan(u[j]) && std::isnan(dh[j]) && std::isnan(dgain[j]) && std::isnan(dshift[j]) && std::isnan(dw[j]),
+            "element %d", j);
     }
 }
 
@@ -239,8 +247,8 @@ void testCoordinateNetwork() {
     Vector H(features);
     const double at[2][2] = {{tapCoordinate<double>(0, 5, 9), tapCoordinate<double>(3, 5, 9)}, {0.0, 0.6}};
     const auto net = [&] {
-        return CoordinateNetwork<double>{hidden,    features,  7.0, W1.data(), b1.data(), W2.data(), b2.data(),
-                                         gamma.data(), beta.data()};
+        return CoordinateNetwork<double>{hidden,    features,  7.0,          W1.data(),  b1.data(),
+                                         W2.data(), b2.data(), gamma.data(), beta.data()};
     };
     const auto loss = [&] {
         double sum = 0;
@@ -250,8 +258,10 @@ void testCoordinateNetwork() {
         }
         return sum;
     };
-    Vector dW1(W1.size(), 0), db1(b1.size(), 0), dW2(W2.size(), 0), db2(b2.size(), 0), dGamma(hidden, 0), dBeta(hidden, 0);
-    const CoordinateGradients<double> gradients{dW1.data(), db1.data(), dW2.data(), db2.data(), dGamma.data(), dBeta.data()};
+    Vector dW1(W1.size(), 0), db1(b1.size(), 0), dW2(W2.size(), 0), db2(b2.size(), 0), dGamma(hidden, 0),
+        dBeta(hidden, 0);
+    const CoordinateGradients<double> gradients{dW1.data(), db1.data(),    dW2.data(),
+                                                db2.data(), dGamma.data(), dBeta.data()};
     for (int tap = 0; tap < 2; ++tap) {
         coordinateBackward(net(), at[tap][0], at[tap][1], &dH[tap * features], z.data(), dz.data(), gradients);
     }
@@ -262,7 +272,8 @@ void testCoordinateNetwork() {
     checkGradient("gamma", loss, gamma, dGamma);
     checkGradient("beta", loss, beta, dBeta);
     for (int k = 1; k <= 9; k += 2) {
-        CHECK(tapCoordinate<double>(k / 2 + 1, k + 2, 9) == tapCoordinate<double>(k / 2, k, 9), "the centre moved at %d", k);
+        CHECK(tapCoordinate<double>(k / 2 + 1, k + 2, 9) == tapCoordinate<double>(k / 2, k, 9),
+              "the centre moved at %d", k);
     }
 }
 
@@ -271,7 +282,9 @@ void testGru() {
     Vector W = drawn(3 * hidden * inputs), U = drawn(3 * hidden * hidden), b = drawn(3 * hidden), c = drawn(3 * hidden);
     Vector x = drawn(inputs), previous = drawn(hidden), dh = drawn(hidden), next(hidden);
     std::vector<GruGates<double>> gates(hidden);
-    const auto parameters = [&] { return GruParameters<double>{inputs, hidden, W.data(), U.data(), b.data(), c.data()}; };
+    const auto parameters = [&] {
+        return GruParameters<double>{inputs, hidden, W.data(), U.data(), b.data(), c.data()};
+    };
     const auto loss = [&] {
         gruCellForward(parameters(), x.data(), previous.data(), next.data(), gates.data());
         return dot(next, dh);
@@ -294,7 +307,9 @@ void testSizeHead() {
     Vector g = {1.3}, b = {biasForInitialSize(5.0, 1.0, 15.0)};
     const double dv = 0.8;
     SizeHeadState<double> state;
-    const auto head = [&] { return SizeHead<double>{width, gain.data(), shift.data(), w.data(), g[0], b[0], 1.0, 15.0}; };
+    const auto head = [&] {
+        return SizeHead<double>{width, gain.data(), shift.data(), w.data(), g[0], b[0], 1.0, 15.0};
+    };
     const auto loss = [&] {
         const double v = sizeHeadForward(head(), h.data(), u.data(), state);
         return dv * v + dot(u, du);
@@ -342,13 +357,16 @@ void testRandom() {
     // Known answers published with the reference implementation (Random123, kat_vectors, philox4x32 10).
     const RandomBlock zero = philox4x32({{0, 0, 0, 0}}, 0, 0);
     CHECK(zero.word[0] == 0x6627e8d5 && zero.word[1] == 0xe169c58d && zero.word[2] == 0xbc57ac4c &&
-              zero.word[3] == 0x9b00dbd8, "zero");
+              zero.word[3] == 0x9b00dbd8,
+          "zero");
     const std::uint32_t f = 0xffffffff;
     const RandomBlock ones = philox4x32({{f, f, f, f}}, f, f);
     CHECK(ones.word[0] == 0x408f276d && ones.word[1] == 0x41c83b0e && ones.word[2] == 0xa20bc7c6 &&
-              ones.word[3] == 0x6d5451fd, "ones");
+              ones.word[3] == 0x6d5451fd,
+          "ones");
     const RandomBlock pi = philox4x32({{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}}, 0xa4093822, 0x299f31d0);
-    CHECK(pi.word[0] == 0xd16cfe09 && pi.word[1] == 0x94fdcceb && pi.word[2] == 0x5001e420 && pi.word[3] == 0x24126ea1, "pi");
+    CHECK(pi.word[0] == 0xd16cfe09 && pi.word[1] == 0x94fdcceb && pi.word[2] == 0x5001e420 && pi.word[3] == 0x24126ea1,
+          "pi");
     double mean = 0;
     for (int i = 0; i < 100000; ++i) {
         const float u = randomUniform(7, 3, i);

@@ -87,8 +87,8 @@ struct Problem {
 
 void checkAugment(const Request& r, Random& random) {
     const Problem problem(r, random);
-    const std::string what = text("%s n%d of %d, %dx%dx%d, pad %d, flips %d, given %d", r.bf16 ? "bf16" : "fp32", r.batch,
-                                  r.dataset, r.height, r.width, r.channels, r.pad, r.flips, r.given);
+    const std::string what = text("%s n%d of %d, %dx%dx%d, pad %d, flips %d, given %d", r.bf16 ? "bf16" : "fp32",
+                                  r.batch, r.dataset, r.height, r.width, r.channels, r.pad, r.flips, r.given);
     Floats first;
     forEachThreadOrder([&](int order) {
         const Floats got = problem.run();

@@ -78,7 +78,8 @@ BatchNormParams paramsOf(const Problem& problem) {
 }
 
 /// y of given statistics, in fp64, with the magnitude of its terms.
-void referenceOutput(const Problem& problem, const Doubles& mean, const Doubles& invStd, Doubles& want, Doubles& magnitude) {
+void referenceOutput(const Problem& problem, const Doubles& mean, const Doubles& invStd, Doubles& want,
+                     Doubles& magnitude) {
     const Request& r = problem.r;
     for (std::size_t i = 0; i < problem.x.size(); ++i) {
         const std::size_t c = i % r.channels;
@@ -104,8 +105,7 @@ void checkTraining(const Problem& problem, bool inference, const DeviceLimits& l
     Floats sums(2 * r.channels);
     for (int c = 0; c < r.channels; ++c) {
         sums[c] = static_cast<float>(problem.mean[c] * r.pixels);
-        sums[r.channels + c] =
-            static_cast<float>((problem.variance[c] + problem.mean[c] * problem.mean[c]) * r.pixels);
+        sums[r.channels + c] = static_cast<float>((problem.variance[c] + problem.mean[c] * problem.mean[c]) * r.pixels);
     }
     DeviceBuffer<float> channelSums(sums);
     BatchNormParams p = paramsOf(problem);
@@ -148,7 +148,8 @@ void checkTraining(const Problem& problem, bool inference, const DeviceLimits& l
     });
 
     const auto part = [&](int number) {
-        return Floats(firstStatistics.begin() + number * r.channels, firstStatistics.begin() + (number + 1) * r.channels);
+        return Floats(firstStatistics.begin() + number * r.channels,
+                      firstStatistics.begin() + (number + 1) * r.channels);
     };
     Doubles usedMean(r.channels), usedInvStd(r.channels);
     if (inference) {
@@ -162,7 +163,8 @@ void checkTraining(const Problem& problem, bool inference, const DeviceLimits& l
         for (int c = 0; c < r.channels; ++c) {
             usedMean[c] = problem.mean[c];
             usedInvStd[c] = 1 / std::sqrt(problem.variance[c] + r.epsilon);
-            const double unbiased = r.pixels > 1 ? problem.variance[c] * r.pixels / (r.pixels - 1) : problem.variance[c];
+            const double unbiased =
+                r.pixels > 1 ? problem.variance[c] * r.pixels / (r.pixels - 1) : problem.variance[c];
             wantRunningMean[c] = (1.0 - r.momentum) * problem.runningMean[c] + r.momentum * problem.mean[c];
             wantRunningVariance[c] = (1.0 - r.momentum) * problem.runningVariance[c] + r.momentum * unbiased;
         }
@@ -171,14 +173,16 @@ void checkTraining(const Problem& problem, bool inference, const DeviceLimits& l
         // A deviation has the rounding of its terms; relative to the deviation that is |x| invStd.
         Doubles invStdMagnitude(r.channels), varianceMagnitude(r.channels);
         for (int c = 0; c < r.channels; ++c) {
-            const double relative = r.sums ? problem.magnitudeOfX[c] * problem.magnitudeOfX[c] * usedInvStd[c] * usedInvStd[c] : 0;
+            const double relative =
+                r.sums ? problem.magnitudeOfX[c] * problem.magnitudeOfX[c] * usedInvStd[c] * usedInvStd[c] : 0;
             invStdMagnitude[c] = usedInvStd[c] * (1 + relative);
             varianceMagnitude[c] = (wantRunningVariance[c] + r.momentum * problem.variance[c]) * (1 + relative);
         }
         checkClose(problem.describe("mean"), part(0), usedMean, meanMagnitude, kFp32Tolerance);
         checkClose(problem.describe("invStd"), part(1), usedInvStd, invStdMagnitude, kFp32Tolerance);
         checkClose(problem.describe("running mean"), part(2), wantRunningMean, meanMagnitude, kFp32Tolerance);
-        checkClose(problem.describe("running variance"), part(3), wantRunningVariance, varianceMagnitude, kFp32Tolerance);
+        checkClose(problem.describe("running variance"), part(3), wantRunningVariance, varianceMagnitude,
+                   kFp32Tolerance);
         if (r.sums) {  // y follows the statistics that were just checked
             for (int c = 0; c < r.channels; ++c) {
                 usedMean[c] = part(0)[c];
@@ -256,14 +260,15 @@ void checkGradient(const Problem& problem) {
         const std::size_t c = i % r.channels;
         const double factor = double(problem.scale[c]) * invStdValues[c];
         want[i] = factor * (gradient[i] - (shiftSum[c] + normalised[i] * scaleSum[c]) / r.pixels);
-        magnitude[i] = std::fabs(factor) * (std::fabs(gradient[i]) +
-                                            (shiftSize[c] + std::fabs(normalised[i]) * scaleSize[c]) / r.pixels);
+        magnitude[i] = std::fabs(factor) *
+                       (std::fabs(gradient[i]) + (shiftSize[c] + std::fabs(normalised[i]) * scaleSize[c]) / r.pixels);
     }
     checkClose(problem.describe("dshift"), firstDshift, shiftSum, shiftSize, kFp32Tolerance);
     checkClose(problem.describe("dscale"), firstDscale, scaleSum, scaleSize, kFp32Tolerance);
     checkClose(problem.describe("dx"), firstDx, want, magnitude, problem.tolerance());
     if (r.residual) {
-        checkClose(problem.describe("dresidual"), firstDresidual, gradient, Doubles(gradient.size(), 0.0), kFp32Tolerance);
+        checkClose(problem.describe("dresidual"), firstDresidual, gradient, Doubles(gradient.size(), 0.0),
+                   kFp32Tolerance);
     }
 }
 
@@ -342,7 +347,8 @@ EC_TEST(batch_norm_nan_is_seen) {
     const Problem problem(r, random);
     Floats x = problem.x;
     x[5] = NAN;
-    DeviceBuffer<float> input(x), y(x.size()), scale(problem.scale), shift(problem.shift), mean(4), invStd(4), workspace(64);
+    DeviceBuffer<float> input(x), y(x.size()), scale(problem.scale), shift(problem.shift), mean(4), invStd(4),
+        workspace(64);
     BatchNormParams p = paramsOf(problem);
     p.relu = 1;
     p.x = input.data();
@@ -381,7 +387,8 @@ EC_TEST(batch_norm_refuses_bad_requests) {
         EC_CHECK(planBatchNorm(p, pass, deviceLimits()).count == (pass == BatchNormPass::kInference ? 1 : 3));
         refuse(pass, Status::kNullPointer, "x is null", [](P& p, L&) { p.x = nullptr; });
         refuse(pass, Status::kNullPointer, "scale is null", [](P& p, L&) { p.scale = nullptr; });
-        refuse(pass, Status::kMisaligned, "x must be aligned", [](P& p, L&) { p.x = static_cast<const float*>(p.x) + 1; });
+        refuse(pass, Status::kMisaligned, "x must be aligned",
+               [](P& p, L&) { p.x = static_cast<const float*>(p.x) + 1; });
         refuse(pass, Status::kInvalidShape, "pixels is 0", [](P& p, L&) { p.pixels = 0; });
         refuse(pass, Status::kInvalidShape, "channels is -1", [](P& p, L&) { p.channels = -1; });
         refuse(pass, Status::kInvalidShape, "pixelStride is 3", [](P& p, L&) { p.pixelStride = 3; });
@@ -389,9 +396,12 @@ EC_TEST(batch_norm_refuses_bad_requests) {
         refuse(pass, Status::kInvalidShape, "momentum is 2", [](P& p, L&) { p.momentum = 2; });
         refuse(pass, Status::kResourceLimit, "blocks", [](P&, L& l) { l.gridX = 0; });
     }
-    refuse(BatchNormPass::kTraining, Status::kResourceLimit, "shared memory", [](P&, L& l) { l.sharedBytesPerBlock = 1024; });
-    refuse(BatchNormPass::kTraining, Status::kNullPointer, "runningVariance is null", [](P& p, L&) { p.runningVariance = nullptr; });
+    refuse(BatchNormPass::kTraining, Status::kResourceLimit, "shared memory",
+           [](P&, L& l) { l.sharedBytesPerBlock = 1024; });
+    refuse(BatchNormPass::kTraining, Status::kNullPointer, "runningVariance is null",
+           [](P& p, L&) { p.runningVariance = nullptr; });
     refuse(BatchNormPass::kGradient, Status::kNullPointer, "dy is null", [](P& p, L&) { p.dy = nullptr; });
     refuse(BatchNormPass::kGradient, Status::kNullPointer, "y is null", [](P& p, L&) { p.relu = 1, p.y = nullptr; });
-    refuse(BatchNormPass::kInference, Status::kNullPointer, "runningMean is null", [](P& p, L&) { p.runningMean = nullptr; });
+    refuse(BatchNormPass::kInference, Status::kNullPointer, "runningMean is null",
+           [](P& p, L&) { p.runningMean = nullptr; });
 }

@@ -11,7 +11,8 @@ using namespace effconv::test;
 
 namespace {
 
-void checkSums(int rows, int channels, int gap, bool bf16, Random& random, const DeviceLimits& limits = deviceLimits()) {
+void checkSums(int rows, int channels, int gap, bool bf16, Random& random,
+               const DeviceLimits& limits = deviceLimits()) {
     const std::vector<float> x = randomValues(std::size_t(rows) * channels, random, bf16);
     const std::int64_t stride = channels + gap;
     const Placement place{1, 1, rows, channels, stride * rows, stride * rows, stride};
@@ -60,8 +61,8 @@ EC_TEST(channel_sums_drawn_shapes) {
     DeviceLimits small = deviceLimits();
     small.multiprocessors = 2;
     for (int draw = 0; draw < 80; ++draw) {
-        checkSums(random.pick({random.integer(1, 40), random.integer(1, 3000)}), random.integer(1, 90), random.pick({0, 0, 1, 8}),
-                  draw % 2 == 1, random, draw % 3 == 0 ? small : deviceLimits());
+        checkSums(random.pick({random.integer(1, 40), random.integer(1, 3000)}), random.integer(1, 90),
+                  random.pick({0, 0, 1, 8}), draw % 2 == 1, random, draw % 3 == 0 ? small : deviceLimits());
     }
 }
 

@@ -11,9 +11,8 @@ inline const ConvPass kPasses[] = {ConvPass::kForward, ConvPass::kDataGradient, 
 /// One pass of one shape, without an epilogue: all thread orders give the same bits, and those are right. Params is a
 /// convolution family's parameter struct, plan its plan function.
 template <typename Params>
-void checkConvPass(
-    LaunchSequence (*plan)(Params&, ConvPass, const DeviceLimits&), const ConvShape& s, ConvPass pass, bool bf16,
-    bool gradientBf16, Random& random, const DeviceLimits& limits) {
+void checkConvPass(LaunchSequence (*plan)(Params&, ConvPass, const DeviceLimits&), const ConvShape& s, ConvPass pass,
+                   bool bf16, bool gradientBf16, Random& random, const DeviceLimits& limits) {
     const std::vector<float> x = randomValues(xCount(s), random, bf16);
     const std::vector<float> w = randomValues(wCount(s), random, bf16);
     const std::vector<float> y = randomValues(yCount(s), random, bf16);
@@ -47,7 +46,8 @@ void checkConvPass(
         checkSameBits(what, first, got);
     });
     const Reference want = referenceConv(s, pass, x, w, y);
-    checkClose(what, first, want.value, want.magnitude, (writesW ? gradientBf16 : bf16) ? kBf16Tolerance : kFp32Tolerance);
+    checkClose(what, first, want.value, want.magnitude,
+               (writesW ? gradientBf16 : bf16) ? kBf16Tolerance : kFp32Tolerance);
 }
 
 }  // namespace effconv::test

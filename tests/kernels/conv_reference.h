@@ -1,5 +1,5 @@
-// fp64 convolution over contiguous NHWC / KRSC arrays, term by term: the plainest possible loops, nothing shared with the
-// kernels but the meaning of ConvShape. Each product also returns the sum of the absolute values of its terms.
+// fp64 convolution over contiguous NHWC / KRSC arrays, term by term: the plainest possible loops, nothing shared with
+// the kernels but the meaning of ConvShape. Each product also returns the sum of the absolute values of its terms.
 #pragma once
 
 #include <cmath>
@@ -46,7 +46,9 @@ void forEachTerm(const ConvShape& s, Term term) {
                 }
 }
 
-inline std::size_t xCount(const ConvShape& s) { return std::size_t(s.batch) * s.height * s.width * s.inChannels; }
+inline std::size_t xCount(const ConvShape& s) {
+    return std::size_t(s.batch) * s.height * s.width * s.inChannels;
+}
 inline std::size_t yCount(const ConvShape& s) {
     return std::size_t(s.batch) * s.outHeight() * s.outWidth() * s.outChannels;
 }
@@ -55,9 +57,8 @@ inline std::size_t wCount(const ConvShape& s) {
 }
 
 /// The product that the pass writes: y from x, w; x from y, w; or w from x, y.
-inline Reference referenceConv(
-    const ConvShape& s, ConvPass pass, const std::vector<float>& x, const std::vector<float>& w,
-    const std::vector<float>& y) {
+inline Reference referenceConv(const ConvShape& s, ConvPass pass, const std::vector<float>& x,
+                               const std::vector<float>& w, const std::vector<float>& y) {
     Reference result(pass == ConvPass::kForward ? yCount(s) : pass == ConvPass::kDataGradient ? xCount(s) : wCount(s));
     forEachTerm(s, [&](std::size_t xi, std::size_t wi, std::size_t yi) {
         switch (pass) {
@@ -70,11 +71,13 @@ inline Reference referenceConv(
 }
 
 inline const char* passName(ConvPass pass) {
-    return pass == ConvPass::kForward ? "forward" : pass == ConvPass::kDataGradient ? "data gradient" : "weight gradient";
+    return pass == ConvPass::kForward        ? "forward"
+           : pass == ConvPass::kDataGradient ? "data gradient"
+                                             : "weight gradient";
 }
 
-/// A tensor inside a larger one: pixels, rows and images lie apart by the shape's strides. spread puts contiguous values at
-/// those places of an array of NaN; gather takes them out again.
+/// A tensor inside a larger one: pixels, rows and images lie apart by the shape's strides. spread puts contiguous
+/// values at those places of an array of NaN; gather takes them out again.
 struct Placement {
     int batch, height, width, channels;
     std::int64_t imageStride, rowStride, pixelStride;

@@ -1,5 +1,5 @@
-// Coordinate network kernels against the same arithmetic in fp64 (which arithmetic_test holds to central differences), several
-// layers in one launch, over chosen and drawn shapes, three thread orders.
+// Coordinate network kernels against the same arithmetic in fp64 (which arithmetic_test holds to central differences),
+// several layers in one launch, over chosen and drawn shapes, three thread orders.
 #include "effconv/kernels/coordinate_features.h"
 
 #include <array>
@@ -50,10 +50,11 @@ Expected reference(const Layer& layer) {
         a[i] = inDouble(layer.arrays[i]);
         want.gradients[i].assign(a[i].size(), 0.0);
     }
-    const CoordinateNetwork<double> net{layer.hidden, layer.features, layer.omega,  a[0].data(), a[1].data(),
-                                        a[2].data(),  a[3].data(),    a[4].data(),  a[5].data()};
+    const CoordinateNetwork<double> net{layer.hidden, layer.features, layer.omega, a[0].data(), a[1].data(),
+                                        a[2].data(),  a[3].data(),    a[4].data(), a[5].data()};
     auto& g = want.gradients;
-    const CoordinateGradients<double> gradients{g[0].data(), g[1].data(), g[2].data(), g[3].data(), g[4].data(), g[5].data()};
+    const CoordinateGradients<double> gradients{g[0].data(), g[1].data(), g[2].data(),
+                                                g[3].data(), g[4].data(), g[5].data()};
     const Doubles dH = inDouble(layer.dH);
     Doubles z(layer.hidden), dz(layer.hidden);
     for (int tap = 0; tap < layer.grid * layer.grid; ++tap) {
@@ -92,8 +93,8 @@ struct Arrays {
     }
 };
 
-void launchPass(const std::vector<Layer>& layers, const std::vector<std::unique_ptr<Arrays>>& arrays, CoordinatePass pass,
-                const DeviceLimits& limits) {
+void launchPass(const std::vector<Layer>& layers, const std::vector<std::unique_ptr<Arrays>>& arrays,
+                CoordinatePass pass, const DeviceLimits& limits) {
     std::vector<CoordinateFeatureLayer> rows;
     for (std::size_t l = 0; l < layers.size(); ++l) rows.push_back(arrays[l]->row(layers[l], pass));
     const int count = static_cast<int>(rows.size());
@@ -124,8 +125,8 @@ void checkLayers(const std::vector<Layer>& layers, const DeviceLimits& limits = 
         std::size_t index = 0;
         for (std::size_t l = 0; l < layers.size(); ++l) {
             const Layer& layer = layers[l];
-            const std::string name = text(" of layer %zu: grid %d, kmax %d, hidden %d, features %d, omega %g", l, layer.grid,
-                                          layer.kmax, layer.hidden, layer.features, layer.omega);
+            const std::string name = text(" of layer %zu: grid %d, kmax %d, hidden %d, features %d, omega %g", l,
+                                          layer.grid, layer.kmax, layer.hidden, layer.features, layer.omega);
             const Expected want = order == 0 ? reference(layer) : Expected();
             // The first sine magnifies the rounding of its argument, about omega.
             const double condition = 2 + layer.omega;
@@ -149,7 +150,8 @@ void checkLayers(const std::vector<Layer>& layers, const DeviceLimits& limits = 
 EC_TEST(coordinate_features_chosen_shapes) {
     Random random(101);
     checkLayers({drawLayer(1, 1, 1, 1, 1, random)});
-    checkLayers({drawLayer(7, 33, 64, 32, 30, random), drawLayer(3, 3, 64, 32, 10, random), drawLayer(1, 5, 64, 32, 30, random)});
+    checkLayers({drawLayer(7, 33, 64, 32, 30, random), drawLayer(3, 3, 64, 32, 10, random),
+                 drawLayer(1, 5, 64, 32, 30, random)});
     checkLayers({drawLayer(33, 33, 5, 3, 6, random)});
     checkLayers({drawLayer(5, 7, 33, 1, 2, random), drawLayer(3, 9, 1, 40, 3, random)});
 }
@@ -181,8 +183,10 @@ EC_TEST(coordinate_features_sine_of_large_phases) {
     Random random(104);
     Layer layer = drawLayer(1, 1, 1, 512, 1, random);
     layer.arrays[2].assign(layer.features, 0.0f);
-    for (int f = 0; f < layer.features; ++f) layer.arrays[3][f] = random.symmetric() * random.pick({1.0f, 50.0f, 3e3f, 1e6f});
-    layer.arrays[3][0] = 0, layer.arrays[3][1] = 0.78539816f, layer.arrays[3][2] = -1.57079633f, layer.arrays[3][3] = 3.14159274f;
+    for (int f = 0; f < layer.features; ++f)
+        layer.arrays[3][f] = random.symmetric() * random.pick({1.0f, 50.0f, 3e3f, 1e6f});
+    layer.arrays[3][0] = 0, layer.arrays[3][1] = 0.78539816f, layer.arrays[3][2] = -1.57079633f,
+    layer.arrays[3][3] = 3.14159274f;
     std::vector<std::unique_ptr<Arrays>> arrays;
     arrays.push_back(std::make_unique<Arrays>(layer));
     launchPass({layer}, arrays, CoordinatePass::kForward, deviceLimits());

@@ -1,6 +1,7 @@
 // Dense and grouped convolution against fp64, over chosen and drawn shapes, three thread orders, fp32 and bf16.
-#include "conv_check.h"
 #include "effconv/kernels/dense_conv.h"
+
+#include "conv_check.h"
 
 using namespace effconv;
 using namespace effconv::test;
@@ -28,9 +29,8 @@ DeviceLimits turing() {
     return limits;
 }
 
-void checkPass(
-    const ConvShape& s, ConvPass pass, bool bf16, bool gradientBf16, Random& random,
-    const DeviceLimits& limits = deviceLimits()) {
+void checkPass(const ConvShape& s, ConvPass pass, bool bf16, bool gradientBf16, Random& random,
+               const DeviceLimits& limits = deviceLimits()) {
     checkConvPass<DenseConvParams>(planDenseConv, s, pass, bf16, gradientBf16, random, limits);
 }
 
@@ -125,13 +125,14 @@ EC_TEST(wide_and_grouped_shapes) {
     checkAllPasses(denseShape(1, 4, 4, 6, 9, 3, 3, 1), random);
 }
 
-/// 50 shapes for one width of kernel (16, 32 or 64 channels a block, for outputs, inputs and weight gradients) and type.
+/// 50 shapes for one width of kernel (16, 32 or 64 channels a block, for outputs, inputs and weight gradients) and
+/// type.
 void checkDrawnShapes(std::initializer_list<int> channels, int largest, bool bf16, std::uint64_t seed) {
     Random random(seed);
     for (int draw = 0; draw < 50; ++draw) {
-        ConvShape s = denseShape(
-            random.integer(1, 3), random.integer(1, largest), random.integer(1, largest), random.pick(channels),
-            random.pick(channels), 1, random.pick({1, 3, 3, 5, 7, 11}), random.integer(1, 2));
+        ConvShape s = denseShape(random.integer(1, 3), random.integer(1, largest), random.integer(1, largest),
+                                 random.pick(channels), random.pick(channels), 1, random.pick({1, 3, 3, 5, 7, 11}),
+                                 random.integer(1, 2));
         if (random.integer(0, 2) == 0) {
             setGappedStrides(s, random.pick({0, 1, 8}), random.pick({0, 3, 8}), random.pick({0, 5, 16}));
         }
@@ -139,19 +140,30 @@ void checkDrawnShapes(std::initializer_list<int> channels, int largest, bool bf1
     }
 }
 
-EC_TEST(drawn_shapes_16_channels_fp32) { checkDrawnShapes({1, 3, 8, 10, 16}, 12, false, 31); }
-EC_TEST(drawn_shapes_16_channels_bf16) { checkDrawnShapes({1, 3, 8, 10, 16}, 12, true, 32); }
-EC_TEST(drawn_shapes_32_channels_fp32) { checkDrawnShapes({17, 24, 31, 32}, 5, false, 33); }
-EC_TEST(drawn_shapes_32_channels_bf16) { checkDrawnShapes({17, 24, 31, 32}, 5, true, 34); }
-EC_TEST(drawn_shapes_64_channels_fp32) { checkDrawnShapes({33, 40, 64}, 3, false, 35); }
-EC_TEST(drawn_shapes_64_channels_bf16) { checkDrawnShapes({33, 40, 64}, 3, true, 36); }
+EC_TEST(drawn_shapes_16_channels_fp32) {
+    checkDrawnShapes({1, 3, 8, 10, 16}, 12, false, 31);
+}
+EC_TEST(drawn_shapes_16_channels_bf16) {
+    checkDrawnShapes({1, 3, 8, 10, 16}, 12, true, 32);
+}
+EC_TEST(drawn_shapes_32_channels_fp32) {
+    checkDrawnShapes({17, 24, 31, 32}, 5, false, 33);
+}
+EC_TEST(drawn_shapes_32_channels_bf16) {
+    checkDrawnShapes({17, 24, 31, 32}, 5, true, 34);
+}
+EC_TEST(drawn_shapes_64_channels_fp32) {
+    checkDrawnShapes({33, 40, 64}, 3, false, 35);
+}
+EC_TEST(drawn_shapes_64_channels_bf16) {
+    checkDrawnShapes({33, 40, 64}, 3, true, 36);
+}
 
 EC_TEST(drawn_shapes_large_kernels) {
     Random random(24);
     for (int draw = 0; draw < 12; ++draw) {
-        const ConvShape s = denseShape(
-            1, random.integer(1, 12), random.integer(1, 20), random.integer(1, 5), random.integer(1, 5), 1,
-            2 * random.integer(9, 16) + 1, random.integer(1, 2));
+        const ConvShape s = denseShape(1, random.integer(1, 12), random.integer(1, 20), random.integer(1, 5),
+                                       random.integer(1, 5), 1, 2 * random.integer(9, 16) + 1, random.integer(1, 2));
         for (const ConvPass pass : kPasses) checkPass(s, pass, draw % 2 == 1, false, random);
     }
 }

@@ -1,8 +1,9 @@
 // Depthwise convolution against fp64, over chosen and drawn shapes, three thread orders, fp32 and bf16.
+#include "effconv/kernels/depthwise_conv.h"
+
 #include <array>
 
 #include "conv_check.h"
-#include "effconv/kernels/depthwise_conv.h"
 
 using namespace effconv;
 using namespace effconv::test;
@@ -21,7 +22,8 @@ ConvShape depthwiseShape(int batch, int height, int width, int channels, int ker
     return s;
 }
 
-void checkPass(const ConvShape& s, ConvPass pass, bool bf16, bool gradientBf16, Random& random, const DeviceLimits& limits) {
+void checkPass(const ConvShape& s, ConvPass pass, bool bf16, bool gradientBf16, Random& random,
+               const DeviceLimits& limits) {
     checkConvPass<DepthwiseConvParams>(planDepthwiseConv, s, pass, bf16, gradientBf16, random, limits);
 }
 
@@ -55,9 +57,8 @@ EC_TEST(drawn_shapes) {
         const int channels = random.pick({1, 2, 3, 4, 8, 16, 17, 24, 33});
         const int largest = channels > 8 ? 12 : 40;
         const int kernel = random.pick({1, 3, 3, 5, 7, 9, 11, 13, 17});
-        ConvShape s = depthwiseShape(
-            random.integer(1, 3), random.integer(1, largest), random.integer(1, largest), channels, kernel,
-            random.integer(1, 2));
+        ConvShape s = depthwiseShape(random.integer(1, 3), random.integer(1, largest), random.integer(1, largest),
+                                     channels, kernel, random.integer(1, 2));
         if (random.integer(0, 2) == 0) {
             setGappedStrides(s, random.pick({0, 1, 8}), random.pick({0, 3, 8}), random.pick({0, 5, 16}));
         }
@@ -69,9 +70,8 @@ EC_TEST(drawn_shapes) {
 EC_TEST(drawn_shapes_large_kernels) {
     Random random(13);
     for (int draw = 0; draw < 12; ++draw) {
-        const ConvShape s = depthwiseShape(
-            1, random.integer(1, 14), random.integer(1, 40), random.integer(1, 5), 2 * random.integer(9, 16) + 1,
-            random.integer(1, 2));
+        const ConvShape s = depthwiseShape(1, random.integer(1, 14), random.integer(1, 40), random.integer(1, 5),
+                                           2 * random.integer(9, 16) + 1, random.integer(1, 2));
         for (const ConvPass pass : kPasses) checkPass(s, pass, draw % 2 == 1, false, random, deviceLimits());
     }
 }
@@ -87,15 +87,17 @@ EC_TEST(small_shared_memory_still_serves_k33) {
     }
 }
 
-/// Where whole rows do not fit, a block takes a part of the columns: half of them and less, with a narrower last tile, and as few as four.
+/// Where whole rows do not fit, a block takes a part of the columns: half of them and less, with a narrower last tile,
+/// and as few as four.
 EC_TEST(weight_gradients_of_wide_images) {
     Random random(16);
     struct Case {
         int width, kernel, stride, channels, sharedBytes, columns;
     };
-    for (const Case& c : {Case{300, 33, 1, 16, 64 * 1024, 76}, Case{301, 33, 2, 5, 32 * 1024, 40}, Case{150, 15, 1, 16, 32 * 1024, 40},
-                          Case{261, 7, 2, 1, 4 * 1024, 36}, Case{97, 3, 1, 16, 8 * 1024, 52}, Case{300, 33, 1, 16, 3000, 20},
-                          Case{300, 33, 1, 16, 2048, 8}, Case{45, 33, 1, 3, 1800, 4}}) {
+    for (const Case& c :
+         {Case{300, 33, 1, 16, 64 * 1024, 76}, Case{301, 33, 2, 5, 32 * 1024, 40}, Case{150, 15, 1, 16, 32 * 1024, 40},
+          Case{261, 7, 2, 1, 4 * 1024, 36}, Case{97, 3, 1, 16, 8 * 1024, 52}, Case{300, 33, 1, 16, 3000, 20},
+          Case{300, 33, 1, 16, 2048, 8}, Case{45, 33, 1, 3, 1800, 4}}) {
         for (const bool bf16 : {false, true}) {
             DeviceLimits limits;
             limits.sharedBytesPerBlock = c.sharedBytes;
@@ -107,7 +109,9 @@ EC_TEST(weight_gradients_of_wide_images) {
                 p.shape = s;
                 p.x = p.w = p.y = memory.data();
                 EC_CHECK(planDepthwiseConv(p, ConvPass::kWeightGradient, limits).result.ok());
-                if (p.tileWidth != c.columns) throw Failure(describe(s, ConvPass::kWeightGradient, bf16) + ": " + std::to_string(p.tileWidth) + " columns");
+                if (p.tileWidth != c.columns)
+                    throw Failure(describe(s, ConvPass::kWeightGradient, bf16) + ": " + std::to_string(p.tileWidth) +
+                                  " columns");
             }
             checkPass(s, ConvPass::kWeightGradient, bf16, bf16, random, limits);
         }
@@ -141,8 +145,9 @@ EC_TEST(forward_with_bias) {
     Random random(15);
     for (int draw = 0; draw < 50; ++draw) {
         const bool bf16 = draw % 2 == 1;
-        const ConvShape s = depthwiseShape(random.integer(1, 2), random.integer(1, 9), random.integer(1, 20),
-                                           random.pick({1, 2, 3, 8, 17}), random.pick({1, 3, 5, 9}), random.integer(1, 2));
+        const ConvShape s =
+            depthwiseShape(random.integer(1, 2), random.integer(1, 9), random.integer(1, 20),
+                           random.pick({1, 2, 3, 8, 17}), random.pick({1, 3, 5, 9}), random.integer(1, 2));
         const std::vector<float> x = randomValues(xCount(s), random, bf16), w = randomValues(wCount(s), random, bf16);
         const std::vector<float> bias = randomValues(s.inChannels, random, false);
         TypedBuffer xBuffer(x, bf16), wBuffer(w, bf16), yBuffer(yCount(s), bf16);

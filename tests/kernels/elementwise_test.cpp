@@ -1,5 +1,5 @@
-// Element-by-element operations against fp64 (conversions and dropout: against the exact bits), over chosen and drawn counts,
-// types and alignments, three thread orders. What stands before and behind an output must stay as it is.
+// Element-by-element operations against fp64 (conversions and dropout: against the exact bits), over chosen and drawn
+// counts, types and alignments, three thread orders. What stands before and behind an output must stay as it is.
 #include "effconv/kernels/elementwise.h"
 
 #include <cmath>
@@ -21,9 +21,14 @@ using Doubles = std::vector<double>;
 /// `count` elements of any type, `offset` elements behind an aligned address, between bytes of poison.
 class Elements {
 public:
-    Elements(const Doubles& values, std::int32_t type, int offset) : Elements(values.size(), type, offset) { set(values); }
+    Elements(const Doubles& values, std::int32_t type, int offset) : Elements(values.size(), type, offset) {
+        set(values);
+    }
     Elements(std::size_t count, std::int32_t type, int offset)
-        : type_(type), bytes_(elementwise_detail::bytesOf(type)), count_(count), offset_(offset),
+        : type_(type),
+          bytes_(elementwise_detail::bytesOf(type)),
+          count_(count),
+          offset_(offset),
           buffer_((offset + count) * bytes_ + 64) {}
 
     void* data() const { return buffer_.data() + std::size_t(offset_) * bytes_; }
@@ -35,8 +40,10 @@ public:
             const std::int32_t whole = type_ == kI32 || type_ == kU8 ? static_cast<std::int32_t>(values[i]) : 0;
             const std::uint16_t half = bf16FromFloat(real);
             const std::uint8_t byte = static_cast<std::uint8_t>(whole);
-            const void* from = type_ == kF32 ? static_cast<const void*>(&real) : type_ == kBf16 ? &half
-                             : type_ == kI32 ? static_cast<const void*>(&whole) : &byte;
+            const void* from = type_ == kF32    ? static_cast<const void*>(&real)
+                               : type_ == kBf16 ? &half
+                               : type_ == kI32  ? static_cast<const void*>(&whole)
+                                                : &byte;
             std::memcpy(at, from, bytes_);
         }
         copyToDevice(buffer_.data(), bytes.data(), bytes.size());
@@ -73,17 +80,18 @@ struct Request {
     Op operation = Op::kActivation;
     std::int64_t count = 1;
     std::int32_t aType = kF32, yType = kF32, activation = kNoActivation;
-    int offset = 0;        ///< elements behind an aligned address
+    int offset = 0;  ///< elements behind an aligned address
     double value = 0;
     std::uint64_t seed = 0;
     bool seedInMemory = false, inPlace = false;
     bool valueInMemory = false;
-    float norm = 0;        ///< accumulate: in memory, unless 0
+    float norm = 0;  ///< accumulate: in memory, unless 0
 };
 
 std::string describe(const Request& r) {
-    return text("operation %d, %lld elements, types %d -> %d, activation %d, offset %d%s", static_cast<int>(r.operation),
-                static_cast<long long>(r.count), r.aType, r.yType, r.activation, r.offset, r.inPlace ? ", in place" : "");
+    return text("operation %d, %lld elements, types %d -> %d, activation %d, offset %d%s",
+                static_cast<int>(r.operation), static_cast<long long>(r.count), r.aType, r.yType, r.activation,
+                r.offset, r.inPlace ? ", in place" : "");
 }
 
 /// Runs the request under all thread orders, checks that they agree, returns y.
@@ -128,9 +136,12 @@ double rounded(double value, std::int32_t type) {
 Doubles drawn(std::int64_t count, std::int32_t type, Random& random, double spread) {
     Doubles values(count);
     for (double& value : values) {
-        if (type == kU8) value = random.integer(0, 255);
-        else if (type == kI32) value = random.integer(-1000000000, 1000000000);
-        else value = rounded(spread * random.symmetric(), type);
+        if (type == kU8)
+            value = random.integer(0, 255);
+        else if (type == kI32)
+            value = random.integer(-1000000000, 1000000000);
+        else
+            value = rounded(spread * random.symmetric(), type);
     }
     return values;
 }
@@ -175,8 +186,8 @@ void checkReal(const Request& r, Random& random) {
 void checkExact(const Request& r, const Doubles& got, const Doubles& want) {
     for (std::int64_t i = 0; i < r.count; ++i) {
         if (got[i] != want[i]) {
-            throw Failure(text("%s: element %lld is %.9g, expected %.9g", describe(r).c_str(), static_cast<long long>(i), got[i],
-                               want[i]));
+            throw Failure(text("%s: element %lld is %.9g, expected %.9g", describe(r).c_str(),
+                               static_cast<long long>(i), got[i], want[i]));
         }
     }
 }
@@ -247,7 +258,8 @@ EC_TEST(elementwise_chosen_shapes) {
             check(r, random);
         }
         for (const std::int32_t type : {kF32, kBf16}) {
-            for (const Op operation : {Op::kAccumulate, Op::kActivation, Op::kActivationGradient, Op::kAdd, Op::kDropout}) {
+            for (const Op operation :
+                 {Op::kAccumulate, Op::kActivation, Op::kActivationGradient, Op::kAdd, Op::kDropout}) {
                 Request r;
                 r.operation = operation;
                 r.count = count;
@@ -297,7 +309,8 @@ EC_TEST(elementwise_activations_at_the_edges) {
         EC_CHECK(dx[0] == 0 && dx[1] == 0 && dx[2] == 1 && dx[3] == 1 && dx[4] == 0 && dx[7] == 1);
         r.activation = kGelu;
         const Doubles slopes = run(r, x, ones, {});
-        EC_CHECK(slopes[0] == 0.5 && std::isnan(slopes[2]) && std::fabs(slopes[6] - 1) < 1e-5 && std::fabs(slopes[5]) < 1e-5);
+        EC_CHECK(slopes[0] == 0.5 && std::isnan(slopes[2]) && std::fabs(slopes[6] - 1) < 1e-5 &&
+                 std::fabs(slopes[5]) < 1e-5);
         r.operation = Op::kDropout;
         r.value = 0.5;
         const Doubles dropped = run(r, Doubles(8, NAN), ones, {});
@@ -311,7 +324,8 @@ EC_TEST(elementwise_bf16_ties_go_to_even) {
     r.yType = kBf16;
     r.count = 9;
     // 1 + 2^-8 lies between 1 and 1 + 2^-7, 1 + 3 2^-8 between 1 + 2^-7 and 1 + 2^-6.
-    const Doubles got = run(r, {1.00390625, 1.01171875, -1.00390625, 1.0039063692, 0, 0, 0, 0, 1.01171875}, Doubles(9, 0.0), {});
+    const Doubles got =
+        run(r, {1.00390625, 1.01171875, -1.00390625, 1.0039063692, 0, 0, 0, 0, 1.01171875}, Doubles(9, 0.0), {});
     EC_CHECK(got[0] == 1.0 && got[1] == 1.015625 && got[2] == -1.0 && got[3] == 1.0078125 && got[8] == 1.015625);
 }
 
@@ -338,17 +352,18 @@ EC_TEST(elementwise_bad_requests_are_refused) {
     refuse(Op::kActivation, Status::kUnsupported, "activation is 3", [](P& p, L&) { p.activation = 3; });
     refuse(Op::kActivation, Status::kUnsupported, "yType is 3", [](P& p, L&) { p.yType = kI32; });
     refuse(Op::kAccumulate, Status::kUnsupported, "aType is 2", [](P& p, L&) { p.aType = 2; });
-    refuse(Op::kAccumulate, Status::kMisaligned, "valuePointer", [](P& p, L&) { p.valuePointer = reinterpret_cast<const double*>(4); });
+    refuse(Op::kAccumulate, Status::kMisaligned, "valuePointer",
+           [](P& p, L&) { p.valuePointer = reinterpret_cast<const double*>(4); });
     refuse(Op::kCopy, Status::kUnsupported, "floating values", [](P& p, L&) { p.yType = kI32; });
     refuse(Op::kCopy, Status::kUnsupported, "i32 values", [](P& p, L&) { p.aType = kI32, p.yType = kU8; });
-    refuse(Op::kFill, Status::kInvalidShape, "2.5 does not go into i32", [](P& p, L&) { p.yType = kI32, p.value = 2.5; });
+    refuse(Op::kFill, Status::kInvalidShape, "2.5 does not go into i32",
+           [](P& p, L&) { p.yType = kI32, p.value = 2.5; });
     refuse(Op::kFill, Status::kInvalidShape, "256 does not go into u8", [](P& p, L&) { p.yType = kU8, p.value = 256; });
     refuse(Op::kFill, Status::kInvalidShape, "nan does not go", [](P& p, L&) { p.yType = kU8, p.value = NAN; });
     refuse(Op::kDropout, Status::kInvalidShape, "the rate is 1", [](P& p, L&) { p.value = 1; });
     refuse(Op::kDropout, Status::kInvalidShape, "the rate is nan", [](P& p, L&) { p.value = NAN; });
-    refuse(Op::kDropout, Status::kMisaligned, "seedPointer", [](P& p, L&) {
-        p.seedPointer = reinterpret_cast<const std::uint64_t*>(static_cast<const char*>(p.a) + 4);
-    });
+    refuse(Op::kDropout, Status::kMisaligned, "seedPointer",
+           [](P& p, L&) { p.seedPointer = reinterpret_cast<const std::uint64_t*>(static_cast<const char*>(p.a) + 4); });
     refuse(static_cast<Op>(7), Status::kUnsupported, "operation 7", [](P&, L&) {});
     refuse(Op::kAdd, Status::kResourceLimit, "blocks", [](P&, L& l) { l.gridX = 0; });
 }

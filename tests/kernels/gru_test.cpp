@@ -1,5 +1,5 @@
-// GRU kernels against the same arithmetic in fp64 (which arithmetic_test holds to central differences), cell by cell, over
-// chosen and drawn shapes, three thread orders, U resident in shared memory or not.
+// GRU kernels against the same arithmetic in fp64 (which arithmetic_test holds to central differences), cell by cell,
+// over chosen and drawn shapes, three thread orders, U resident in shared memory or not.
 #include "effconv/kernels/gru.h"
 
 #include <array>
@@ -73,8 +73,8 @@ Expected reference(const Problem& p) {
         for (int step = L - 1; step >= 0; --step) {
             for (int j = 0; j < H; ++j) total[j] = dh[(2 * positionOf(step) + direction) * H + j] + carry[j];
             const double* before = step == 0 ? zero.data() : stateOf(step - 1);
-            gruCellBackward(cell, &x[positionOf(step) * I], before, &gates[step * H], total.data(), passed.data(), dx.data(),
-                            GruGradients<double>{g[0].data(), g[1].data(), g[2].data(), g[3].data()});
+            gruCellBackward(cell, &x[positionOf(step) * I], before, &gates[step * H], total.data(), passed.data(),
+                            dx.data(), GruGradients<double>{g[0].data(), g[1].data(), g[2].data(), g[3].data()});
             for (int i = 0; i < I; ++i) want.dx[positionOf(step) * I + i] += dx[i];
             carry = passed;
         }
@@ -98,7 +98,8 @@ Outputs runKernels(const Problem& problem, bool withDx, const DeviceLimits& limi
     p.x = x.data();
     for (int d = 0; d < 2; ++d) {
         const auto arrays = [&](const std::vector<std::unique_ptr<OddBuffer>>& from) {
-            return GruArrays{from[4 * d]->data(), from[4 * d + 1]->data(), from[4 * d + 2]->data(), from[4 * d + 3]->data()};
+            return GruArrays{from[4 * d]->data(), from[4 * d + 1]->data(), from[4 * d + 2]->data(),
+                             from[4 * d + 3]->data()};
         };
         p.weights[d] = arrays(weights);
         p.gradients[d] = arrays(gradients);
@@ -224,5 +225,6 @@ EC_TEST(gru_bad_requests_are_refused) {
         refuse(pass, Status::kResourceLimit, "shared memory", [](P&, L& l) { l.sharedBytesPerBlock = 16; });
     }
     refuse(GruPass::kGradient, Status::kNullPointer, "dh is null", [](P& p, L&) { p.dh = nullptr; });
-    refuse(GruPass::kGradient, Status::kNullPointer, "gradient of c of direction 0", [](P& p, L&) { p.gradients[0].c = nullptr; });
+    refuse(GruPass::kGradient, Status::kNullPointer, "gradient of c of direction 0",
+           [](P& p, L&) { p.gradients[0].c = nullptr; });
 }

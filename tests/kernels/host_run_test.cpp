@@ -1,6 +1,4 @@
 // The C interface to the kernels on the host: results, and what each kind of bad call says.
-#include "effconv_host_run.h"
-
 #include <cmath>
 #include <string>
 #include <thread>
@@ -8,6 +6,7 @@
 
 #include "effconv/kernels/channel_sums.h"
 #include "effconv/kernels/elementwise.h"
+#include "effconv_host_run.h"
 #include "test.h"
 
 using namespace effconv;
@@ -68,12 +67,15 @@ EC_TEST(host_run_serves_several_threads) {
 EC_TEST(host_run_says_what_is_wrong) {
     ElementwiseParams p;
     char message[300];
-    EC_CHECK(ec_host_launch("ec_unheard_of", 1, 32, 0, &p, sizeof p, message, sizeof message) == EC_HOST_UNKNOWN_KERNEL);
+    EC_CHECK(ec_host_launch("ec_unheard_of", 1, 32, 0, &p, sizeof p, message, sizeof message) ==
+             EC_HOST_UNKNOWN_KERNEL);
     EC_CHECK(std::string(message) == "no kernel named ec_unheard_of");
     EC_CHECK(ec_host_launch(nullptr, 1, 32, 0, &p, sizeof p, nullptr, 0) == EC_HOST_UNKNOWN_KERNEL);
     EC_CHECK(ec_host_launch("ec_fill", 1, 256, 0, &p, 12, message, sizeof message) == EC_HOST_BAD_PARAMETERS);
-    EC_CHECK(std::string(message).find("ec_fill takes") == 0 && std::string(message).find("got 12") != std::string::npos);
-    EC_CHECK(ec_host_launch("ec_fill", 1, 256, 0, nullptr, sizeof p, message, sizeof message) == EC_HOST_BAD_PARAMETERS);
+    EC_CHECK(std::string(message).find("ec_fill takes") == 0 &&
+             std::string(message).find("got 12") != std::string::npos);
+    EC_CHECK(ec_host_launch("ec_fill", 1, 256, 0, nullptr, sizeof p, message, sizeof message) ==
+             EC_HOST_BAD_PARAMETERS);
     EC_CHECK(ec_host_launch("ec_fill", 0, 256, 0, &p, sizeof p, message, sizeof message) == EC_HOST_KERNEL_FAULT);
     EC_CHECK(std::string(message).find("launch refused: 0 blocks") != std::string::npos);
     EC_CHECK(ec_host_launch("ec_fill", 1, 1025, 0, &p, sizeof p, message, sizeof message) == EC_HOST_KERNEL_FAULT);

@@ -62,9 +62,10 @@ void checkNorm(const Request& r, Random& random, const DeviceLimits& limits = de
     }
     const Floats scale = drawAround(r.width, 1, 0.5f, random), shift = drawAround(r.width, 0, 1, random);
     const Expected want(r, x, dy, scale, shift);
-    const std::string what = text("%s, %d rows of %d, offset %g%s: ", r.bf16 ? "bf16" : "fp32", r.rows, r.width, r.offset,
-                                  r.inPlace ? ", in place" : "");
-    DeviceBuffer<float> deviceScale(scale), deviceShift(shift), mean(r.rows), invStd(r.rows), dscale(r.width), dshift(r.width);
+    const std::string what = text("%s, %d rows of %d, offset %g%s: ", r.bf16 ? "bf16" : "fp32", r.rows, r.width,
+                                  r.offset, r.inPlace ? ", in place" : "");
+    DeviceBuffer<float> deviceScale(scale), deviceShift(shift), mean(r.rows), invStd(r.rows), dscale(r.width),
+        dshift(r.width);
     Floats first[6];
     forEachThreadOrder([&](int order) {
         // New buffers for each order: in place, a pass overwrites its input.
@@ -86,8 +87,12 @@ void checkNorm(const Request& r, Random& random, const DeviceLimits& limits = de
         p.workspace = workspace.data();
         dscale.poison(), dshift.poison();
         launchAll(sequence, p);
-        const Floats got[6] = {mean.download(), invStd.download(), (r.inPlace ? forwardIn : y).download(),
-                               (r.inPlace ? gradientIn : dx).download(), dscale.download(), dshift.download()};
+        const Floats got[6] = {mean.download(),
+                               invStd.download(),
+                               (r.inPlace ? forwardIn : y).download(),
+                               (r.inPlace ? gradientIn : dx).download(),
+                               dscale.download(),
+                               dshift.download()};
         for (int i = 0; i < 6; ++i) {
             if (order == 0) first[i] = got[i];
             checkSameBits(what + std::to_string(i), first[i], got[i]);

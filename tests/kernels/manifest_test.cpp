@@ -1,4 +1,5 @@
-// The manifest of this build passes its own handshake; every kind of mismatch is refused with both sides in the message.
+// The manifest of this build passes its own handshake; every kind of mismatch is refused with both sides in the
+// message.
 #include <string>
 
 #include "effconv/kernel_manifest.h"
@@ -23,7 +24,9 @@ bool refusedWith(const std::string& manifest, const std::string& expected) {
 
 }  // namespace
 
-EC_TEST(own_manifest_is_accepted) { EC_CHECK(checkKernelManifest(kernelManifestJson({"abc", "13.0", {75, 90}})).ok()); }
+EC_TEST(own_manifest_is_accepted) {
+    EC_CHECK(checkKernelManifest(kernelManifestJson({"abc", "13.0", {75, 90}})).ok());
+}
 
 EC_TEST(mismatches_are_refused) {
     const std::string manifest = kernelManifestJson({"abc", "13.0", {75, 90}});
@@ -35,7 +38,8 @@ EC_TEST(mismatches_are_refused) {
     EC_CHECK(refusedWith(replaced(manifest, kernelLibraryVersion(), "9.9.9"), "version 9.9.9"));
     EC_CHECK(refusedWith(replaced(manifest, "\"" + name + "\"", "\"ec_unheard_of\""), "lacks kernel " + name));
     EC_CHECK(refusedWith(
-        replaced(manifest, "  ]\n}", ", {\"name\": \"ec_extra\", \"module\": \"x\", \"parameterBytes\": 8}]}"), "ec_extra"));
+        replaced(manifest, "  ]\n}", ", {\"name\": \"ec_extra\", \"module\": \"x\", \"parameterBytes\": 8}]}"),
+        "ec_extra"));
     EC_CHECK(refusedWith(replaced(manifest, "\"parameterBytes\": " + bytes, "\"parameterBytes\": 12"), "12 bytes"));
     EC_CHECK(refusedWith(replaced(manifest, kernelSources(), "0123456789abcdef"), "other sources (0123456789abcdef)"));
     EC_CHECK(refusedWith(replaced(manifest, "\"sources\"", "\"recipes\""), "other sources (unknown)"));

@@ -1,9 +1,10 @@
 // Optimiser kernels over drawn tables of tensors, against the same steps in fp64.
 
+#include "effconv/kernels/optimizer.h"
+
 #include <cmath>
 #include <memory>
 
-#include "effconv/kernels/optimizer.h"
 #include "harness/device.h"
 
 namespace effconv::test {
@@ -95,8 +96,8 @@ Floats runSteps(const Draw& draw, bool check) {
         const int groupCount = static_cast<int>(groups.size());
         EC_CHECK(planOptimizerChunks(tensors.data(), tensorCount, groups.data(), groupCount, nullptr, chunkCount).ok());
         std::vector<OptimizerChunk> chunks(chunkCount);
-        EC_CHECK(
-            planOptimizerChunks(tensors.data(), tensorCount, groups.data(), groupCount, chunks.data(), chunkCount).ok());
+        EC_CHECK(planOptimizerChunks(tensors.data(), tensorCount, groups.data(), groupCount, chunks.data(), chunkCount)
+                     .ok());
 
         DeviceBuffer<OptimizerTensor> deviceTensors(tensors);
         DeviceBuffer<OptimizerGroup> deviceGroups(groups);
@@ -205,7 +206,8 @@ EC_TEST(optimizer_nan_gradient_is_seen) {
     OptimizerGroup group;
     group.kind = kSgd;
     group.learningRate = 0.1f;
-    DeviceBuffer<float> parameter(Floats(8, 1.0f)), gradient(Floats{1, NAN, 1, 1, 1, 1, 1, 1}), velocity(Floats(8, 0.0f));
+    DeviceBuffer<float> parameter(Floats(8, 1.0f)), gradient(Floats{1, NAN, 1, 1, 1, 1, 1, 1}),
+        velocity(Floats(8, 0.0f));
     OptimizerTensor tensor;
     tensor.parameter = parameter.data();
     tensor.gradient = gradient.data();
@@ -233,7 +235,8 @@ EC_TEST(optimizer_nan_gradient_is_seen) {
 }
 
 EC_TEST(optimizer_norm_of_large_gradients_is_finite) {
-    DeviceBuffer<float> parameter(Floats(3, 0.0f)), gradient(Floats{3e25f, -4e25f, 0}), velocity(Floats(3, 0.0f)), norm(1);
+    DeviceBuffer<float> parameter(Floats(3, 0.0f)), gradient(Floats{3e25f, -4e25f, 0}), velocity(Floats(3, 0.0f)),
+        norm(1);
     OptimizerGroup group;
     group.kind = kSgd;
     OptimizerTensor tensor;

@@ -14,7 +14,8 @@ namespace {
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 
-PoolParams poolShape(PoolKind kind, int batch, int height, int width, int channels, int size = 2, int stride = 2, int padding = 0) {
+PoolParams poolShape(PoolKind kind, int batch, int height, int width, int channels, int size = 2, int stride = 2,
+                     int padding = 0) {
     PoolParams p;
     p.kind = kind;
     p.batch = batch;
@@ -55,15 +56,18 @@ struct PoolReference {
                         const bool global = p.kind == kGlobalAverage;
                         for (int row = 0; row < p.height; ++row)
                             for (int column = 0; column < p.width; ++column) {
-                                const int r = row - (oy * p.stride - p.padding), t = column - (ox * p.stride - p.padding);
-                                if (global || (r >= 0 && r < p.size && t >= 0 && t < p.size)) window.push_back(at(n, row, column, c));
+                                const int r = row - (oy * p.stride - p.padding),
+                                          t = column - (ox * p.stride - p.padding);
+                                if (global || (r >= 0 && r < p.size && t >= 0 && t < p.size))
+                                    window.push_back(at(n, row, column, c));
                             }
                         visit(p, window, x, dy, out);
                     }
     }
 
 private:
-    void visit(const PoolParams& p, const std::vector<std::size_t>& window, const Floats& x, const Floats& dy, std::size_t out) {
+    void visit(const PoolParams& p, const std::vector<std::size_t>& window, const Floats& x, const Floats& dy,
+               std::size_t out) {
         if (p.kind == kMaximum) {
             std::size_t winner = window[0];
             for (const std::size_t i : window) winner = x[i] > x[winner] ? i : winner;
@@ -102,8 +106,9 @@ void checkPool(PoolParams p, bool bf16, Random& random) {
     p.dx = dx.data();
     const LaunchSequence forward = planPool(p, PoolPass::kForward, deviceLimits());
     const LaunchSequence gradient = planPool(p, PoolPass::kGradient, deviceLimits());
-    const std::string what = text("pool kind %d %s n%d %dx%d C%d size %d stride %d padding %d", p.kind, bf16 ? "bf16" : "fp32",
-                                  p.batch, p.height, p.width, p.channels, p.size, p.stride, p.padding);
+    const std::string what =
+        text("pool kind %d %s n%d %dx%d C%d size %d stride %d padding %d", p.kind, bf16 ? "bf16" : "fp32", p.batch,
+             p.height, p.width, p.channels, p.size, p.stride, p.padding);
     Floats firstY, firstDx;
     forEachThreadOrder([&](int order) {
         y.poison();
@@ -154,7 +159,8 @@ EC_TEST(pool_drawn_shapes) {
         PoolParams p = poolShape(kind, random.integer(1, 3), random.integer(size, 14), random.integer(size, 14),
                                  random.pick({1, 2, 3, 4, 8, 12, 16, 17, 24}), size, random.integer(1, 4),
                                  random.integer(0, size - 1));
-        if (random.integer(0, 2) == 0) setGaps(p, random.pick({0, 1, 8}), random.pick({0, 3, 8}), random.pick({0, 5, 16}));
+        if (random.integer(0, 2) == 0)
+            setGaps(p, random.pick({0, 1, 8}), random.pick({0, 3, 8}), random.pick({0, 5, 16}));
         checkPool(p, draw % 2 == 1, random);
     }
 }

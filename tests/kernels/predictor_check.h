@@ -11,7 +11,9 @@ namespace effconv::test {
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 
-inline Doubles inDouble(const Floats& values) { return Doubles(values.begin(), values.end()); }
+inline Doubles inDouble(const Floats& values) {
+    return Doubles(values.begin(), values.end());
+}
 
 /// count values in offset + spread * [-1, 1).
 inline Floats drawAround(std::size_t count, float offset, float spread, Random& random) {
@@ -26,8 +28,8 @@ inline double largestOf(const Doubles& values) {
     return largest;
 }
 
-/// Errors of a chain of sums spread over the whole array: they are measured against its largest element, or against `least`
-/// where an array is the small difference of large terms. `condition` is how much the chain magnifies an error.
+/// Errors of a chain of sums spread over the whole array: they are measured against its largest element, or against
+/// `least` where an array is the small difference of large terms. `condition` is how much the chain magnifies an error.
 inline void checkArray(const std::string& what, const Floats& got, const Doubles& want, double condition = 1,
                        double least = 0) {
     checkClose(what, got, want, Doubles(want.size(), std::max(largestOf(want), least)), {3e-6 * condition, 0});

@@ -26,7 +26,9 @@ std::string faultOf(unsigned threads, std::size_t shared, const std::function<vo
     return message;
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 /// Sum of 128 numbers by a tree in shared memory; the barrier is left out on demand.
 void treeSum(const float* in, float* out, bool dropBarrier) {
@@ -219,19 +221,19 @@ EC_TEST(bad_launches_and_misaligned_copies_are_faults) {
     EC_CHECK(contains(faultOf(1025, 0, [] {}), "launch refused"));
     EC_CHECK(contains(faultOf(32, 400000, [] {}), "launch refused"));
     const float in[8] = {};
-    EC_CHECK(contains(
-        faultOf(1, 64, [&] {
-            EC_DYN_SHARED(float, values);
-            cpAsync16(values + 1, in);
-        }),
-        "cp.async"));
-    EC_CHECK(contains(
-        faultOf(32, 1024, [] {
-            EC_DYN_SHARED(std::uint16_t, values);
-            std::uint32_t registers[2];
-            ldmatrixX2(registers, values + 1);
-        }),
-        "ldmatrix"));
+    EC_CHECK(contains(faultOf(1, 64,
+                              [&] {
+                                  EC_DYN_SHARED(float, values);
+                                  cpAsync16(values + 1, in);
+                              }),
+                      "cp.async"));
+    EC_CHECK(contains(faultOf(32, 1024,
+                              [] {
+                                  EC_DYN_SHARED(std::uint16_t, values);
+                                  std::uint32_t registers[2];
+                                  ldmatrixX2(registers, values + 1);
+                              }),
+                      "ldmatrix"));
 }
 
 EC_TEST(grid_block_and_thread_indices) {

@@ -1,5 +1,5 @@
-// Size head kernels against the same arithmetic in fp64 (which arithmetic_test holds to central differences), over chosen and
-// drawn shapes, three thread orders.
+// Size head kernels against the same arithmetic in fp64 (which arithmetic_test holds to central differences), over
+// chosen and drawn shapes, three thread orders.
 #include "effconv/kernels/size_head.h"
 
 #include "predictor_check.h"
@@ -76,8 +76,17 @@ struct Kernels {
     SizeHeadParams p;
 
     explicit Kernels(const Problem& problem)
-        : L(problem.layers), D(problem.width), h(problem.h), gain(problem.gain), shift(problem.shift), w(problem.w), g(problem.g),
-          b(problem.b), kmin(problem.kmin), kmax(problem.kmax), dv(problem.dv) {
+        : L(problem.layers),
+          D(problem.width),
+          h(problem.h),
+          gain(problem.gain),
+          shift(problem.shift),
+          w(problem.w),
+          g(problem.g),
+          b(problem.b),
+          kmin(problem.kmin),
+          kmax(problem.kmax),
+          dv(problem.dv) {
         p.h = h.data(), p.gain = gain.data(), p.shift = shift.data(), p.w = w.data(), p.g = g.data(), p.b = b.data();
         p.kmin = kmin.data(), p.kmax = kmax.data(), p.dv = dv.data();
         p.u = u.data(), p.v = v.data(), p.dh = dh.data(), p.dgain = dgain.data(), p.dshift = dshift.data();
@@ -105,9 +114,14 @@ void checkProblem(const Problem& problem) {
         OddBuffer& buffer;
         const Doubles& want;
         bool gradient;
-    } outputs[] = {{"u", k.u, want.u, false},          {"v", k.v, want.v, false},       {"dh", k.dh, want.dh, true},
-                   {"dgain", k.dgain, want.dgain, true}, {"dshift", k.dshift, want.dshift, true}, {"dw", k.dw, want.dw, true},
-                   {"dg", k.dg, want.dg, true},        {"db", k.db, want.db, true}};
+    } outputs[] = {{"u", k.u, want.u, false},
+                   {"v", k.v, want.v, false},
+                   {"dh", k.dh, want.dh, true},
+                   {"dgain", k.dgain, want.dgain, true},
+                   {"dshift", k.dshift, want.dshift, true},
+                   {"dw", k.dw, want.dw, true},
+                   {"dg", k.dg, want.dg, true},
+                   {"db", k.db, want.db, true}};
     double least = 0;
     for (const auto& output : outputs) {
         if (output.gradient) least = std::max(least, 0.01 * largestOf(output.want));
@@ -122,7 +136,8 @@ void checkProblem(const Problem& problem) {
             if (order == 0) {
                 first.push_back(got);
                 checkArray(output.name + name, got, output.want,
-                           output.gradient ? want.condition * want.condition : want.condition, output.gradient ? least : 0);
+                           output.gradient ? want.condition * want.condition : want.condition,
+                           output.gradient ? least : 0);
             }
             checkSameBits(output.name + name, got, first[i]);
         }
@@ -142,7 +157,8 @@ EC_TEST(size_head_chosen_shapes) {
 EC_TEST(size_head_drawn_shapes) {
     Random random(72);
     for (int draw = 0; draw < 60; ++draw) {
-        checkProblem(drawProblem(random.integer(1, 40), random.pick({random.integer(1, 20), random.integer(1, 300)}), random));
+        checkProblem(
+            drawProblem(random.integer(1, 40), random.pick({random.integer(1, 20), random.integer(1, 300)}), random));
     }
 }
 
@@ -158,7 +174,8 @@ EC_TEST(size_head_nan_is_seen) {
         EC_CHECK(std::isfinite(u[j]) && std::isfinite(dh[j]) && std::isfinite(dw[j]));
     }
     EC_CHECK(std::isnan(k.v.download()[1]) && std::isnan(k.dg.download()[1]) && std::isnan(k.db.download()[1]));
-    EC_CHECK(std::isfinite(k.v.download()[0]) && std::isnan(k.dgain.download()[5]) && std::isnan(k.dshift.download()[5]));
+    EC_CHECK(std::isfinite(k.v.download()[0]) && std::isnan(k.dgain.download()[5]) &&
+             std::isnan(k.dshift.download()[5]));
 
     Problem parameter = drawProblem(2, 37, random);
     parameter.shift[3] = NAN;

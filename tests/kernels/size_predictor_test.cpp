@@ -1,10 +1,11 @@
 // Size predictor kernels against the same arithmetic in fp64 (which arithmetic_test holds to central differences), and
 // against central differences of the whole predictor.
 
+#include "effconv/kernels/size_predictor.h"
+
 #include <algorithm>
 #include <cmath>
 
-#include "effconv/kernels/size_predictor.h"
 #include "harness/device.h"
 
 namespace effconv::test {
@@ -74,22 +75,33 @@ Expected reference(const Problem& problem, Arrays<double> a) {
         return layer < 0 || layer >= L ? zero.data() : &states[(direction * L + layer) * H];
     };
     const auto cell = [&](int direction) {
-        return GruParameters<double>{I, H, &a.W[direction * 3 * H * I], &a.U[direction * 3 * H * H],
-                                     &a.b[direction * 3 * H], &a.c[direction * 3 * H]};
+        return GruParameters<double>{I,
+                                     H,
+                                     &a.W[direction * 3 * H * I],
+                                     &a.U[direction * 3 * H * H],
+                                     &a.b[direction * 3 * H],
+                                     &a.c[direction * 3 * H]};
     };
     for (int direction = 0; direction < 2; ++direction) {
         for (int step = 0; step < L; ++step) {
             const int layer = direction == 0 ? step : L - 1 - step;
-            gruCellForward(cell(direction), &a.codes[layer * I], state(direction, direction == 0 ? layer - 1 : layer + 1),
-                           state(direction, layer), &gates[(direction * L + layer) * H]);
+            gruCellForward(cell(direction), &a.codes[layer * I],
+                           state(direction, direction == 0 ? layer - 1 : layer + 1), state(direction, layer),
+                           &gates[(direction * L + layer) * H]);
         }
     }
     Doubles dh(2 * L * H);
     for (int layer = 0; layer < L; ++layer) {
         Doubles h(width), u(width), dHead(width);
         for (int j = 0; j < width; ++j) h[j] = state(j / H, layer)[j % H];
-        const SizeHead<double> head{width, a.gain.data(), a.shift.data(), &a.headWeights[layer * width],
-                                    a.headLengths[layer], a.headBiases[layer], 1.0, a.kmax[layer]};
+        const SizeHead<double> head{width,
+                                    a.gain.data(),
+                                    a.shift.data(),
+                                    &a.headWeights[layer * width],
+                                    a.headLengths[layer],
+                                    a.headBiases[layer],
+                                    1.0,
+                                    a.kmax[layer]};
         SizeHeadState<double> headState;
         expected.sizes.push_back(sizeHeadForward(head, h.data(), u.data(), headState));
         expected.features.insert(expected.features.end(), u.begin(), u.end());
@@ -99,10 +111,9 @@ Expected reference(const Problem& problem, Arrays<double> a) {
             const double value = (h[j] - headState.mean) * headState.inverseDeviation * a.gain[j] + a.shift[j];
             expected.nearestKink = std::min(expected.nearestKink, std::fabs(value));
         }
-        sizeHeadBackward(head, h.data(), u.data(), headState, a.dv[layer], static_cast<const double*>(nullptr),
-                         dHead.data(),
-                         SizeHeadGradients<double>{g[5].data(), g[6].data(), &g[7][layer * width], &g[8][layer],
-                                                   &g[9][layer]});
+        sizeHeadBackward(
+            head, h.data(), u.data(), headState, a.dv[layer], static_cast<const double*>(nullptr), dHead.data(),
+            SizeHeadGradients<double>{g[5].data(), g[6].data(), &g[7][layer * width], &g[8][layer], &g[9][layer]});
         for (int j = 0; j < width; ++j) dh[((j / H) * L + layer) * H + j % H] = dHead[j];
     }
     for (int direction = 0; direction < 2; ++direction) {
@@ -110,7 +121,8 @@ Expected reference(const Problem& problem, Arrays<double> a) {
         for (int step = L - 1; step >= 0; --step) {
             const int layer = direction == 0 ? step : L - 1 - step;
             for (int j = 0; j < H; ++j) total[j] = dh[(direction * L + layer) * H + j] + carry[j];
-            gruCellBackward(cell(direction), &a.codes[layer * I], state(direction, direction == 0 ? layer - 1 : layer + 1),
+            gruCellBackward(cell(direction), &a.codes[layer * I],
+                            state(direction, direction == 0 ? layer - 1 : layer + 1),
                             &gates[(direction * L + layer) * H], total.data(), before.data(), dx.data(),
                             GruGradients<double>{&g[1][direction * 3 * H * I], &g[2][direction * 3 * H * H],
                                                  &g[3][direction * 3 * H], &g[4][direction * 3 * H]});
@@ -123,8 +135,8 @@ Expected reference(const Problem& problem, Arrays<double> a) {
 
 Arrays<double> inDouble(const Arrays<float>& a) {
     const auto wide = [](const Floats& values) { return Doubles(values.begin(), values.end()); };
-    return {wide(a.codes), wide(a.W), wide(a.U), wide(a.b), wide(a.c), wide(a.gain), wide(a.shift),
-            wide(a.headWeights), wide(a.headLengths), wide(a.headBiases), wide(a.kmax), wide(a.dv)};
+    return {wide(a.codes), wide(a.W),           wide(a.U),           wide(a.b),          wide(a.c),    wide(a.gain),
+            wide(a.shift), wide(a.headWeights), wide(a.headLengths), wide(a.headBiases), wide(a.kmax), wide(a.dv)};
 }
 
 struct Outputs {
@@ -201,10 +213,10 @@ double largestOf(const Doubles& values) {
     return largest;
 }
 
-/// Errors of a recurrence spread over the whole array: they are measured against its largest element, or against `least`
-/// where an array is the small difference of large terms (layer norm over two elements passes hardly any gradient on).
-void checkArray(const std::string& what, const Floats& got, const Doubles& want, double condition,
-                double least = 0) {
+/// Errors of a recurrence spread over the whole array: they are measured against its largest element, or against
+/// `least` where an array is the small difference of large terms (layer norm over two elements passes hardly any
+/// gradient on).
+void checkArray(const std::string& what, const Floats& got, const Doubles& want, double condition, double least = 0) {
     const double largest = std::max(largestOf(want), least);
     checkClose(what, got, want, Doubles(want.size(), largest), {3e-6 * condition, 0});
 }
@@ -226,8 +238,9 @@ void checkProblem(Problem& problem) {
         checkSameBits("u" + name, got.features, first.features);
         for (int i = 0; i < kParameters; ++i) {
             const std::string what = std::string("d") + kNames[i] + name;
-            if (order == 0) checkArray(what, got.gradients[i], expected.gradients[i],
-                                        expected.condition * expected.condition, least);
+            if (order == 0)
+                checkArray(what, got.gradients[i], expected.gradients[i], expected.condition * expected.condition,
+                           least);
             checkSameBits(what, got.gradients[i], first.gradients[i]);
         }
     });
@@ -280,8 +293,8 @@ EC_TEST(size_predictor_central_differences) {
             element = kept;
             const double expected = (above - below) / 2e-6;
             if (!(std::fabs(got.gradients[i][index] - expected) <= 2e-5 * std::max(1.0, std::fabs(expected)))) {
-                throw Failure(text("d%s[%d] is %.9g, differences say %.9g", kNames[i], index, got.gradients[i][index],
-                                   expected));
+                throw Failure(
+                    text("d%s[%d] is %.9g, differences say %.9g", kNames[i], index, got.gradients[i][index], expected));
             }
         }
     }
@@ -338,7 +351,8 @@ EC_TEST(size_predictor_refuses_bad_launches) {
     refuse(kSizePredictorBackward, Status::kNullPointer, "sizeGradients is null", [](P&) {});
     DeviceLimits small = deviceLimits();
     small.sharedBytesPerBlock = 4096;
-    refuse(kSizePredictorForward, Status::kResourceLimit, "shared memory", [](P&) {}, small);
+    refuse(
+        kSizePredictorForward, Status::kResourceLimit, "shared memory", [](P&) {}, small);
 }
 
 }  // namespace effconv::test

@@ -198,7 +198,8 @@ EC_TEST(softmax_loss_refuses_bad_requests) {
     using L = DeviceLimits;
     refuse(Status::kNullPointer, "logits is null", [](P& p, L&) { p.logits = nullptr; });
     refuse(Status::kNullPointer, "labels is null", [](P& p, L&) { p.labels = nullptr; });
-    refuse(Status::kMisaligned, "dlogits must be aligned", [](P& p, L&) { p.dlogits = static_cast<float*>(p.dlogits) + 1; });
+    refuse(Status::kMisaligned, "dlogits must be aligned",
+           [](P& p, L&) { p.dlogits = static_cast<float*>(p.dlogits) + 1; });
     refuse(Status::kInvalidShape, "rows is 0", [](P& p, L&) { p.rows = 0; });
     refuse(Status::kInvalidShape, "classes is -1", [](P& p, L&) { p.classes = -1; });
     refuse(Status::kInvalidShape, "rowStride is 2", [](P& p, L&) { p.rowStride = 2; });

@@ -1,9 +1,10 @@
 // Weight synthesis kernels against a naive fp64 reference and central differences.
 
+#include "effconv/kernels/weight_synthesis.h"
+
 #include <algorithm>
 #include <cmath>
 
-#include "effconv/kernels/weight_synthesis.h"
 #include "harness/device.h"
 
 namespace effconv::test {
@@ -12,7 +13,8 @@ namespace {
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
 
-/// A set of layers with their inputs on the host. Offsets leave gaps between the layers' arrays, which nobody may touch.
+/// A set of layers with their inputs on the host. Offsets leave gaps between the layers' arrays, which nobody may
+/// touch.
 struct Problem {
     std::vector<SynthesisLayer> layers;
     Floats sizes, features, coefficients, gradients;
@@ -28,7 +30,9 @@ struct LayerDraw {
     bool aligned;
 };
 
-std::int64_t roundUp(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit * unit; }
+std::int64_t roundUp(std::int64_t value, std::int64_t unit) {
+    return (value + unit - 1) / unit * unit;
+}
 
 void addLayer(Problem& problem, const LayerDraw& draw, Random& random) {
     SynthesisLayer layer;
@@ -143,8 +147,7 @@ Reference reference(const Problem& problem, const std::vector<Real>& sizes, cons
                     }
                     for (int f = 0; f < layer.features; ++f) {
                         const std::size_t h = layer.featureOffset + p * layer.featureStride + f;
-                        const std::size_t a =
-                            layer.coefficientOffset + f * layer.coefficientStride + o * layer.cin + i;
+                        const std::size_t a = layer.coefficientOffset + f * layer.coefficientStride + o * layer.cin + i;
                         const double product = double(features[h]) * double(coefficients[a]);
                         expected.weights.add(w, s * value.m * product);
                         expected.featureGradients.add(h, s * value.m * dw * coefficients[a]);
@@ -230,7 +233,8 @@ void checkArray(const std::string& what, const Floats& got, const Expected& expe
     Doubles want, magnitude;
     for (std::size_t i = 0; i < got.size(); ++i) {
         if (std::isnan(expected.value[i])) {
-            if (!std::isnan(got[i])) throw Failure(text("%s: element %zu lies in a gap and was written", what.c_str(), i));
+            if (!std::isnan(got[i]))
+                throw Failure(text("%s: element %zu lies in a gap and was written", what.c_str(), i));
             continue;
         }
         if (expected.magnitude[i] == 0 && got[i] != 0) {
@@ -247,8 +251,8 @@ std::string describe(const Problem& problem) {
     std::string all = problem.bf16 ? "bf16" : "fp32";
     for (std::size_t l = 0; l < problem.layers.size(); ++l) {
         const SynthesisLayer& layer = problem.layers[l];
-        all += text(" [cout %d cin %d kgrid %d kmax %d h %d mask %d source %d v %.6g]", layer.cout, layer.cin, layer.kgrid,
-                    layer.kmax, layer.features, layer.maskKind, layer.source, problem.sizes[l]);
+        all += text(" [cout %d cin %d kgrid %d kmax %d h %d mask %d source %d v %.6g]", layer.cout, layer.cin,
+                    layer.kgrid, layer.kmax, layer.features, layer.maskKind, layer.source, problem.sizes[l]);
     }
     return all;
 }
@@ -290,7 +294,8 @@ EC_TEST(weight_synthesis_drawn_layers) {
 }
 
 EC_TEST(weight_synthesis_edges) {
-    // One weight; k = 33 depthwise at full grid and just below; more than one split of the summed columns; every mask kind.
+    // One weight; k = 33 depthwise at full grid and just below; more than one split of the summed columns; every mask
+    // kind.
     const LayerDraw draws[] = {
         {1, 1, 1, 1, kRamp, kCoordinateFeatures, 1.0f, true, false},
         {5, 1, 33, 16, kRamp, kCoordinateFeatures, 32.9999f, false, false},
@@ -336,15 +341,16 @@ EC_TEST(weight_synthesis_central_differences) {
                 inputs[index] = kept;
                 const double expected = (above - below) / 2e-4;
                 if (!(std::fabs(gradient - expected) <= 1e-4 * std::max(1.0, std::fabs(expected)))) {
-                    throw Failure(text("%s[%zu], mask %d, source %d: %.9g, differences say %.9g", what, index, kind, source,
-                                       gradient, expected));
+                    throw Failure(text("%s[%zu], mask %d, source %d: %.9g, differences say %.9g", what, index, kind,
+                                       source, gradient, expected));
                 }
             };
             for (const SynthesisLayer& layer : problem.layers) {
                 check("dv", sizes, layer.sizeIndex, got.sizeGradients[layer.sizeIndex]);
                 for (int sample = 0; sample < 4; ++sample) {
-                    const std::size_t a = layer.coefficientOffset + random.integer(0, 14) +
-                                          (source == kElasticTable ? 0 : random.integer(0, 11)) * layer.coefficientStride;
+                    const std::size_t a =
+                        layer.coefficientOffset + random.integer(0, 14) +
+                        (source == kElasticTable ? 0 : random.integer(0, 11)) * layer.coefficientStride;
                     check("dA", coefficients, a, got.coefficientGradients[a]);
                     if (source == kElasticTable) continue;
                     const int tap = random.integer(0, layer.kgrid * layer.kgrid - 1);
@@ -437,8 +443,10 @@ EC_TEST(weight_synthesis_refuses_bad_launches) {
     refuse(kSynthesisForward, Status::kNullPointer, "weights is null", [](SynthesisParams& p) { p.weights = nullptr; });
     refuse(kSynthesisForward, Status::kMisaligned, "coefficients must be aligned",
            [](SynthesisParams& p) { ++p.coefficients; });
-    refuse(kSynthesisForward, Status::kMisaligned, "features must be aligned", [](SynthesisParams& p) { ++p.features; });
-    refuse(kSynthesisForward, Status::kMisaligned, "scales must be aligned", [](SynthesisParams& p) { p.scales = p.sizes + 1; });
+    refuse(kSynthesisForward, Status::kMisaligned, "features must be aligned",
+           [](SynthesisParams& p) { ++p.features; });
+    refuse(kSynthesisForward, Status::kMisaligned, "scales must be aligned",
+           [](SynthesisParams& p) { p.scales = p.sizes + 1; });
     refuse(kSynthesisForward, Status::kInvalidShape, "itemCount is 0", [](SynthesisParams& p) { p.itemCount = 0; });
     refuse(kSynthesisBackward, Status::kNullPointer, "weightGradients is null", [](SynthesisParams&) {});
     refuse(kSynthesisReduce, Status::kNullPointer, "sizeGradients is null", [](SynthesisParams&) {});
@@ -446,7 +454,8 @@ EC_TEST(weight_synthesis_refuses_bad_launches) {
            [](SynthesisParams& p) { p.itemCount = std::int64_t(1) << 40; });
     DeviceLimits small = deviceLimits();
     small.sharedBytesPerBlock = 16 * 1024;
-    refuse(kSynthesisForward, Status::kResourceLimit, "shared memory", [](SynthesisParams&) {}, small);
+    refuse(
+        kSynthesisForward, Status::kResourceLimit, "shared memory", [](SynthesisParams&) {}, small);
 }
 
 }  // namespace effconv::test

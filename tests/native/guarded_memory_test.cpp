@@ -63,19 +63,19 @@ EC_TEST(what_lies_beside_it_may_not) {
         if (bytes < rounded) EC_CHECK(touching(bytes, bytes, true) == SIGABRT);
     }
     EC_CHECK(signalOf([] {
-        auto* block = static_cast<volatile float*>(ec_allocate(64));
-        ec_free(const_cast<float*>(block), 64);
-        block[0] = 1.0f;  // given back
-    }) == SIGSEGV);
+                 auto* block = static_cast<volatile float*>(ec_allocate(64));
+                 ec_free(const_cast<float*>(block), 64);
+                 block[0] = 1.0f;  // given back
+             }) == SIGSEGV);
 }
 
 EC_TEST(it_holds_no_numbers) {
     EC_CHECK(signalOf([] {
-        auto* block = static_cast<float*>(ec_allocate(40));
-        for (int i = 0; i < 10; ++i)
-            if (!std::isnan(block[i])) std::abort();
-        ec_free(block, 40);
-    }) == 0);
+                 auto* block = static_cast<float*>(ec_allocate(40));
+                 for (int i = 0; i < 10; ++i)
+                     if (!std::isnan(block[i])) std::abort();
+                 ec_free(block, 40);
+             }) == 0);
 }
 
 EC_TEST(it_is_chosen_before_the_first_block) {

@@ -1,5 +1,5 @@
-// The depthwise weight gradient, whose vectors are as wide as the instruction set's, in each variant that this processor
-// runs, against sums in double.
+// The depthwise weight gradient, whose vectors are as wide as the instruction set's, in each variant that this
+// processor runs, against sums in double.
 
 #include <cmath>
 #include <cstdint>
@@ -25,7 +25,9 @@ struct Variant {
     bool runs;
 };
 
-__attribute__((no_sanitize("address"))) effconv::cpu::Level processor() { return effconv::cpu::level(); }
+__attribute__((no_sanitize("address"))) effconv::cpu::Level processor() {
+    return effconv::cpu::level();
+}
 
 std::vector<Variant> variants() {
     using namespace effconv::cpu;
@@ -41,8 +43,8 @@ struct Case {
     int outH() const { return (h - 1) / stride + 1; }
     int outW() const { return (w - 1) / stride + 1; }
     std::string text() const {
-        return effconv::test::text("%d x %d x %d x %d, size %d, stride %d%s%s", n, h, w, c, size, stride, bf16 ? ", bf16" : "",
-                                   bias ? ", bias" : "");
+        return effconv::test::text("%d x %d x %d x %d, size %d, stride %d%s%s", n, h, w, c, size, stride,
+                                   bf16 ? ", bf16" : "", bias ? ", bias" : "");
     }
 };
 
@@ -87,7 +89,8 @@ Sums filterSums(const Case& p, const Values& x, const Values& dy) {
                         if (ih < 0 || ih >= p.h || iw < 0 || iw >= p.w) continue;
                         for (int c = 0; c < p.c; ++c) {
                             const double a = x.floats[((static_cast<std::size_t>(n) * p.h + ih) * p.w + iw) * p.c + c];
-                            const double b = dy.floats[((static_cast<std::size_t>(n) * p.outH() + oh) * p.outW() + ow) * p.c + c];
+                            const double b =
+                                dy.floats[((static_cast<std::size_t>(n) * p.outH() + oh) * p.outW() + ow) * p.c + c];
                             sums.add((static_cast<std::size_t>(c) * p.size + r) * p.size + s, a * b);
                         }
                     }
@@ -109,8 +112,8 @@ void check(const Case& p, std::uint64_t seed) {
     for (const Variant& variant : variants()) {
         if (!variant.runs) continue;
         std::vector<float> dw(filters.values.size(), 7), db(p.c, 7);
-        const ec_status status = variant.depthwise(p.bf16 ? EC_BF16 : EC_F32, p.n, p.h, p.w, p.c, p.size, p.stride, x.data(), dy.data(),
-                                                   dw.data(), p.bias ? db.data() : nullptr);
+        const ec_status status = variant.depthwise(p.bf16 ? EC_BF16 : EC_F32, p.n, p.h, p.w, p.c, p.size, p.stride,
+                                                   x.data(), dy.data(), dw.data(), p.bias ? db.data() : nullptr);
         EC_CHECK(status == EC_OK);
         const std::string what = std::string(variant.name) + ", " + p.text();
         checkClose(what, dw, filters.values, filters.magnitudes, kFp32Tolerance);
@@ -129,13 +132,16 @@ EC_TEST(awkward_shapes) {
                 }
 }
 
-EC_TEST(several_bands_of_an_image) { check({3, 70, 67, 19, 7, 1, true, true}, 1001); }
+EC_TEST(several_bands_of_an_image) {
+    check({3, 70, 67, 19, 7, 1, true, true}, 1001);
+}
 
 EC_TEST(drawn_shapes) {
     Random random(77);
     for (int draw = 0; draw < 40; ++draw) {
-        const Case p{random.integer(1, 5), random.integer(1, 20), random.integer(1, 20), random.integer(1, 40),
-                     2 * random.integer(0, 6) + 1, random.integer(1, 3), random.integer(0, 1) == 1, random.integer(0, 1) == 1};
+        const Case p{random.integer(1, 5),      random.integer(1, 20),        random.integer(1, 20),
+                     random.integer(1, 40),     2 * random.integer(0, 6) + 1, random.integer(1, 3),
+                     random.integer(0, 1) == 1, random.integer(0, 1) == 1};
         check(p, 2000 + draw);
     }
 }

@@ -1,13 +1,13 @@
-// The PTX wrappers for nvcc. Targets before sm_80 have neither cp.async nor bf16 mma: there the copy is synchronous and the
-// product is formed with shuffles and FFMA, so every kernel runs there too, slowly.
+// The PTX wrappers for nvcc. Targets before sm_80 have neither cp.async nor bf16 mma: there the copy is synchronous and
+// the product is formed with shuffles and FFMA, so every kernel runs there too, slowly.
 #pragma once
 
 #include <cuda_runtime.h>
 
 #include "effconv/types.h"
 
-#define EC_DYN_SHARED(type, name)                                  \
-    extern __shared__ __align__(128) unsigned char ecDynShared[];  \
+#define EC_DYN_SHARED(type, name)                                 \
+    extern __shared__ __align__(128) unsigned char ecDynShared[]; \
     type* name = reinterpret_cast<type*>(ecDynShared)
 
 namespace effconv {
@@ -95,24 +95,25 @@ __device__ __forceinline__ void mmaBf16(float (&d)[4], const std::uint32_t (&a)[
 #pragma unroll
     for (int half = 0; half < 2; ++half)
 #pragma unroll 1
-    for (int quad = 0; quad < 4; ++quad) {
-        const std::uint32_t top = __shfl_sync(0xffffffffu, a[2 * half], group * 4 + quad);
-        const std::uint32_t bottom = __shfl_sync(0xffffffffu, a[2 * half + 1], group * 4 + quad);
-        const std::uint32_t left = __shfl_sync(0xffffffffu, b[half], column * 4 + quad);
-        const std::uint32_t right = __shfl_sync(0xffffffffu, b[half], (column + 1) * 4 + quad);
-        const float topLow = __uint_as_float(top << 16), topHigh = __uint_as_float(top & 0xffff0000u);
-        const float bottomLow = __uint_as_float(bottom << 16), bottomHigh = __uint_as_float(bottom & 0xffff0000u);
-        const float leftLow = __uint_as_float(left << 16), leftHigh = __uint_as_float(left & 0xffff0000u);
-        const float rightLow = __uint_as_float(right << 16), rightHigh = __uint_as_float(right & 0xffff0000u);
-        d[0] += topLow * leftLow + topHigh * leftHigh;
-        d[1] += topLow * rightLow + topHigh * rightHigh;
-        d[2] += bottomLow * leftLow + bottomHigh * leftHigh;
-        d[3] += bottomLow * rightLow + bottomHigh * rightHigh;
-    }
+        for (int quad = 0; quad < 4; ++quad) {
+            const std::uint32_t top = __shfl_sync(0xffffffffu, a[2 * half], group * 4 + quad);
+            const std::uint32_t bottom = __shfl_sync(0xffffffffu, a[2 * half + 1], group * 4 + quad);
+            const std::uint32_t left = __shfl_sync(0xffffffffu, b[half], column * 4 + quad);
+            const std::uint32_t right = __shfl_sync(0xffffffffu, b[half], (column + 1) * 4 + quad);
+            const float topLow = __uint_as_float(top << 16), topHigh = __uint_as_float(top & 0xffff0000u);
+            const float bottomLow = __uint_as_float(bottom << 16), bottomHigh = __uint_as_float(bottom & 0xffff0000u);
+            const float leftLow = __uint_as_float(left << 16), leftHigh = __uint_as_float(left & 0xffff0000u);
+            const float rightLow = __uint_as_float(right << 16), rightHigh = __uint_as_float(right & 0xffff0000u);
+            d[0] += topLow * leftLow + topHigh * leftHigh;
+            d[1] += topLow * rightLow + topHigh * rightHigh;
+            d[2] += bottomLow * leftLow + bottomHigh * leftHigh;
+            d[3] += bottomLow * rightLow + bottomHigh * rightHigh;
+        }
 #endif
 }
 
-/// The same value, of which the compiler knows nothing: what is computed from it is not kept in registers across a loop.
+/// The same value, of which the compiler knows nothing: what is computed from it is not kept in registers across a
+/// loop.
 __device__ __forceinline__ int opaque(int value) {
     asm volatile("" : "+r"(value));
     return value;

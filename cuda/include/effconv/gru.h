@@ -30,8 +30,8 @@ EC_HD Real gruUnitForward(Real xr, Real xz, Real xn, Real hr, Real hz, Real hn, 
     return (Real(1) - gates.z) * gates.n + gates.z * previous;
 }
 
-/// Gradients of one hidden unit: of the input parts (xr, xz, xn), of the recurrent parts (hr = xr, hz = xz, hn), and the
-/// direct share z dh' of the previous state (the share through U is added by the caller).
+/// Gradients of one hidden unit: of the input parts (xr, xz, xn), of the recurrent parts (hr = xr, hz = xz, hn), and
+/// the direct share z dh' of the previous state (the share through U is added by the caller).
 template <typename Real>
 struct GruUnitGradient {
     Real xr;
@@ -98,11 +98,12 @@ EC_HD void gruCellForward(const GruParameters<Real>& p, const Real* x, const Rea
     }
 }
 
-/// Backward of one step: dh [hidden] -> dPrevious [hidden] (written), and dx [inputs] (written) unless it is null; adds to
-/// the accumulators.
+/// Backward of one step: dh [hidden] -> dPrevious [hidden] (written), and dx [inputs] (written) unless it is null; adds
+/// to the accumulators.
 template <typename Real>
-EC_HD void gruCellBackward(const GruParameters<Real>& p, const Real* x, const Real* previous, const GruGates<Real>* gates,
-                           const Real* dh, Real* dPrevious, Real* dx, const GruGradients<Real>& gradients) {
+EC_HD void gruCellBackward(const GruParameters<Real>& p, const Real* x, const Real* previous,
+                           const GruGates<Real>* gates, const Real* dh, Real* dPrevious, Real* dx,
+                           const GruGradients<Real>& gradients) {
     const int H = p.hidden;
     for (int j = 0; j < H; ++j) dPrevious[j] = dh[j] * gates[j].z;
     for (int i = 0; dx != nullptr && i < p.inputs; ++i) dx[i] = Real(0);
@@ -222,8 +223,7 @@ EC_HD void sizeHeadBackward(const SizeHead<Real>& head, const Real* h, const Rea
     }
     for (int j = 0; j < head.width; ++j) {
         const Real normalised = (h[j] - state.mean) * state.inverseDeviation;
-        dh[j] = state.inverseDeviation *
-                (dh[j] - (sum + normalised * sumTimesNormalised) / Real(head.width));
+        dh[j] = state.inverseDeviation * (dh[j] - (sum + normalised * sumTimesNormalised) / Real(head.width));
     }
 }
 

@@ -22,10 +22,12 @@ const KernelSignature* kernelSignatures(int* count);
 /// Version of the kernel library, as in the manifest ("0.1.0").
 const char* kernelLibraryVersion();
 
-/// Tells sources apart: a digest of the kernels and of the headers that plan their launches (cuda/kernels, cuda/include).
+/// Tells sources apart: a digest of the kernels and of the headers that plan their launches (cuda/kernels,
+/// cuda/include).
 const char* kernelSources();
 
-/// Where device code comes from: for people, and for the choice of a card that can run it. Not compared by the handshake.
+/// Where device code comes from: for people, and for the choice of a card that can run it. Not compared by the
+/// handshake.
 struct DeviceCodeOrigin {
     std::string commit = "unknown";  ///< git commit
     std::string toolkit = "0.0";     ///< of CUDA: "13.0"
@@ -35,9 +37,9 @@ struct DeviceCodeOrigin {
 /// The manifest of this build as JSON.
 std::string kernelManifestJson(const DeviceCodeOrigin& origin);
 
-/// Compares a manifest read beside the device code with this build: refuses another version, a missing or surplus kernel,
-/// a parameter struct of another size and other sources (tables in device memory and constants that both sides know may
-/// differ where no struct does); the message shows both sides.
+/// Compares a manifest read beside the device code with this build: refuses another version, a missing or surplus
+/// kernel, a parameter struct of another size and other sources (tables in device memory and constants that both sides
+/// know may differ where no struct does); the message shows both sides.
 Result checkKernelManifest(const std::string& manifestJson);
 
 }  // namespace effconv

@@ -1,5 +1,5 @@
-// From a kernel's name to a launch, for programs that link the kernels (tests, benchmark): the same table for nvcc and for
-// the host shim. Every kernel takes exactly one parameter struct by value.
+// From a kernel's name to a launch, for programs that link the kernels (tests, benchmark): the same table for nvcc and
+// for the host shim. Every kernel takes exactly one parameter struct by value.
 #pragma once
 
 #include "effconv/launch.h"

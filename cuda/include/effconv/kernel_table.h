@@ -13,21 +13,20 @@ namespace effconv {
 #if defined(__CUDACC__)
 
 template <typename Parameters>
-Result launchTyped(
-    void (*kernel)(Parameters), const char* name, const LaunchPlan& shape, const void* parameters, void* stream) {
+Result launchTyped(void (*kernel)(Parameters), const char* name, const LaunchPlan& shape, const void* parameters,
+                   void* stream) {
     if (shape.sharedBytes > 48 * 1024) {
-        const cudaError_t error = cudaFuncSetAttribute(
-            reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-            static_cast<int>(shape.sharedBytes));
+        const cudaError_t error =
+            cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(shape.sharedBytes));
         if (error != cudaSuccess) {
-            return Result::fail(
-                Status::kResourceLimit, "%s: %lld bytes of shared memory: %s", name,
-                static_cast<long long>(shape.sharedBytes),
-                cudaGetErrorString(error));
+            return Result::fail(Status::kResourceLimit, "%s: %lld bytes of shared memory: %s", name,
+                                static_cast<long long>(shape.sharedBytes), cudaGetErrorString(error));
         }
     }
     kernel<<<dim3(static_cast<unsigned>(shape.blocks)), dim3(static_cast<unsigned>(shape.threads)),
-             static_cast<std::size_t>(shape.sharedBytes), static_cast<cudaStream_t>(stream)>>>(*static_cast<const Parameters*>(parameters));
+             static_cast<std::size_t>(shape.sharedBytes), static_cast<cudaStream_t>(stream)>>>(
+        *static_cast<const Parameters*>(parameters));
     const cudaError_t error = cudaGetLastError();
     if (error != cudaSuccess) {
         return Result::fail(Status::kDeviceError, "%s: %s", name, cudaGetErrorString(error));
@@ -40,22 +39,20 @@ Result launchTyped(
 template <typename Parameters, typename Kernel>
 Result launchTyped(Kernel kernel, const char*, const LaunchPlan& shape, const void* parameters, void*) {
     const Parameters& typed = *static_cast<const Parameters*>(parameters);
-    ::effconv::host::launch(
-        dim3(static_cast<unsigned>(shape.blocks)), dim3(static_cast<unsigned>(shape.threads)),
-        static_cast<std::size_t>(shape.sharedBytes), [&] { kernel(typed); });
+    ::effconv::host::launch(dim3(static_cast<unsigned>(shape.blocks)), dim3(static_cast<unsigned>(shape.threads)),
+                            static_cast<std::size_t>(shape.sharedBytes), [&] { kernel(typed); });
     return {};
 }
 
 #endif
 
-#define EC_KERNEL_TABLE_ROW(kernel, Parameters)                                                    \
-    {#kernel, sizeof(Parameters),                                                                  \
-     [](const LaunchPlan& shape, const void* parameters, void* stream) -> Result {              \
-         return launchTyped<Parameters>(kernel, #kernel, shape, parameters, stream);              \
+#define EC_KERNEL_TABLE_ROW(kernel, Parameters)                                                                 \
+    {#kernel, sizeof(Parameters), [](const LaunchPlan& shape, const void* parameters, void* stream) -> Result { \
+         return launchTyped<Parameters>(kernel, #kernel, shape, parameters, stream);                            \
      }},
 
-#define EC_KERNEL_TABLE(family)                                                                    \
-    extern const KernelEntry kernelsOf_##family[] = {EC_KERNELS_##family(EC_KERNEL_TABLE_ROW)};    \
+#define EC_KERNEL_TABLE(family)                                                                 \
+    extern const KernelEntry kernelsOf_##family[] = {EC_KERNELS_##family(EC_KERNEL_TABLE_ROW)}; \
     extern const int kernelCountOf_##family = sizeof(kernelsOf_##family) / sizeof(KernelEntry);
 
 }  // namespace effconv

@@ -1,5 +1,5 @@
-// What a plan function returns when an operation takes one launch or more, named so that any caller can issue them: from
-// Java through the driver API, in the tests and the benchmark through findKernel().
+// What a plan function returns when an operation takes one launch or more, named so that any caller can issue them:
+// from Java through the driver API, in the tests and the benchmark through findKernel().
 #pragma once
 
 #include "effconv/launch.h"

@@ -1,10 +1,10 @@
 // Size masks: the path by which a loss reaches the soft kernel size v.
 //
 // Tap (i, j), counted from the kernel's centre, lies on ring d = max(|i|, |j|); ring d has 8 d taps (ring 0 has one).
-// A mask m(d; v) modulates the taps of ring d, so that w = m * w^ is differentiable in v. Soft sizes are v >= 1, finite;
-// a NaN makes mask and derivative NaN.
-// Where v is compared with a ring, the integer is subtracted from v first: near an edge that difference is exact in any
-// precision, while (v + 1) / 2 - d would keep only the digits that (v + 1) / 2 has to spare.
+// A mask m(d; v) modulates the taps of ring d, so that w = m * w^ is differentiable in v. Soft sizes are v >= 1,
+// finite; a NaN makes mask and derivative NaN. Where v is compared with a ring, the integer is subtracted from v first:
+// near an edge that difference is exact in any precision, while (v + 1) / 2 - d would keep only the digits that (v + 1)
+// / 2 has to spare.
 #pragma once
 
 #include "effconv/types.h"
@@ -21,9 +21,9 @@ struct MaskValue {
     Real dm;
 };
 
-/// Linear over one ring: m = clip((v + 1) / 2 - d, 0, 1). Ring d is fully on from v = 2 d + 1 and off below 2 d - 1, so at
-/// an odd v the mask is exactly that of the integer kernel. There the next ring has m = 0 and dm/dv = 1/2: it is what
-/// lets the class loss grow a kernel that sits exactly on an odd size.
+/// Linear over one ring: m = clip((v + 1) / 2 - d, 0, 1). Ring d is fully on from v = 2 d + 1 and off below 2 d - 1, so
+/// at an odd v the mask is exactly that of the integer kernel. There the next ring has m = 0 and dm/dv = 1/2: it is
+/// what lets the class loss grow a kernel that sits exactly on an odd size.
 template <typename Real>
 EC_HD MaskValue<Real> rampMask(int d, Real v) {
     const Real x = (v - Real(2 * d - 1)) / Real(2);
@@ -33,9 +33,9 @@ EC_HD MaskValue<Real> rampMask(int d, Real v) {
     return {x, x};  // NaN
 }
 
-/// Smooth over two rings: t = clip((v / 2 - d + 1) / 2, 0, 1), m = t^2 (3 - 2 t). The usual one-ring form has a vanishing
-/// derivative on every ring at odd v; over two rings the largest dm/dv among the rings is never below 9/32 (at odd v, on
-/// the last ring of the integer kernel and on the first one outside it alike) and 3/8 at even v.
+/// Smooth over two rings: t = clip((v / 2 - d + 1) / 2, 0, 1), m = t^2 (3 - 2 t). The usual one-ring form has a
+/// vanishing derivative on every ring at odd v; over two rings the largest dm/dv among the rings is never below 9/32
+/// (at odd v, on the last ring of the integer kernel and on the first one outside it alike) and 3/8 at even v.
 template <typename Real>
 EC_HD MaskValue<Real> smoothstepMask(int d, Real v) {
     const Real t = (v - Real(2 * d - 2)) / Real(4);
@@ -44,8 +44,8 @@ EC_HD MaskValue<Real> smoothstepMask(int d, Real v) {
     return {t * t * (Real(3) - Real(2) * t), Real(1.5) * t * (Real(1) - t)};
 }
 
-/// Logistic in v / 2 - d with temperature 0.2 rings; values under the cut 0.01 become exact zeros (0.92 rings outside the
-/// edge) and the rest is rescaled to reach up to 1: m = max(0, (s - c) / (1 - c)).
+/// Logistic in v / 2 - d with temperature 0.2 rings; values under the cut 0.01 become exact zeros (0.92 rings outside
+/// the edge) and the rest is rescaled to reach up to 1: m = max(0, (s - c) / (1 - c)).
 template <typename Real>
 EC_HD MaskValue<Real> sigmoidMask(int d, Real v) {
     const Real temperature = Real(0.2);
@@ -55,9 +55,9 @@ EC_HD MaskValue<Real> sigmoidMask(int d, Real v) {
     return {(s - cut) / (Real(1) - cut), s * (Real(1) - s) / (Real(2) * temperature * (Real(1) - cut))};
 }
 
-/// Gaussian in the ring, half height at d = v / 2 (in the manner of FlexConv's masks): g = exp(-ln 2 (2 d / v)^2), cut at
-/// 0.05 and rescaled. Its support reaches 2.08 times as far as the kernel of size v; the cut is low enough for ring 1 to be
-/// felt at v = 1.
+/// Gaussian in the ring, half height at d = v / 2 (in the manner of FlexConv's masks): g = exp(-ln 2 (2 d / v)^2), cut
+/// at 0.05 and rescaled. Its support reaches 2.08 times as far as the kernel of size v; the cut is low enough for ring
+/// 1 to be felt at v = 1.
 template <typename Real>
 EC_HD MaskValue<Real> gaussianMask(int d, Real v) {
     using std::exp;
@@ -90,7 +90,9 @@ EC_HD int ringOfTap(int row, int column, int kgrid) {
 }
 
 /// Number of taps on ring d.
-EC_HD int ringTaps(int d) { return d == 0 ? 1 : 8 * d; }
+EC_HD int ringTaps(int d) {
+    return d == 0 ? 1 : 8 * d;
+}
 
 /// Largest ring d <= (kmax - 1) / 2 with m > 0; with `signal`, with m > 0 or dm/dv != 0.
 template <typename Real>
@@ -128,7 +130,8 @@ struct SoftTaps {
     Real dtaps;
 };
 
-/// Sum of the ramp mask over all taps, whatever mask the weights use: exactly k^2 at odd v = k, piecewise linear between.
+/// Sum of the ramp mask over all taps, whatever mask the weights use: exactly k^2 at odd v = k, piecewise linear
+/// between.
 template <typename Real>
 EC_HD SoftTaps<Real> softTaps(Real v) {
     using std::floor;

@@ -18,7 +18,9 @@ struct AdamWStep {
 };
 
 /// 1 - beta^t for the t-th step (t from 1).
-inline double biasCorrection(double beta, std::int64_t step) { return 1.0 - std::pow(beta, static_cast<double>(step)); }
+inline double biasCorrection(double beta, std::int64_t step) {
+    return 1.0 - std::pow(beta, static_cast<double>(step));
+}
 
 template <typename Real>
 EC_HD void adamWUpdate(const AdamWStep<Real>& step, Real gradient, Real& parameter, Real& first, Real& second) {
@@ -48,8 +50,8 @@ EC_HD void sgdUpdate(const SgdStep<Real>& step, Real gradient, Real& parameter, 
     parameter = parameter - step.learningRate * direction;
 }
 
-/// Factor that brings a gradient of the given norm to at most `limit`; a limit <= 0 switches clipping off. A NaN norm gives
-/// a NaN factor, so that a broken step is seen and not silently left out.
+/// Factor that brings a gradient of the given norm to at most `limit`; a limit <= 0 switches clipping off. A NaN norm
+/// gives a NaN factor, so that a broken step is seen and not silently left out.
 template <typename Real>
 EC_HD Real clipFactor(Real norm, Real limit) {
     if (limit <= Real(0) || norm <= limit) return Real(1);

@@ -1,7 +1,7 @@
 // Counter-based random numbers: the same (seed, stream, counter) gives the same number on every device, in any order.
 //
-// Philox 4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011); key = seed, counter = (counter,
-// stream). One call yields four 32-bit words.
+// Philox 4x32-10 of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011); key = seed, counter =
+// (counter, stream). One call yields four 32-bit words.
 #pragma once
 
 #include "effconv/types.h"
@@ -40,7 +40,9 @@ EC_HD std::uint32_t randomWord(std::uint64_t seed, std::uint64_t stream, std::ui
 }
 
 /// Uniform in [0, 1) on a grid of 2^-24, exact in float.
-EC_HD float uniformFromWord(std::uint32_t word) { return static_cast<float>(word >> 8) * (1.0f / 16777216.0f); }
+EC_HD float uniformFromWord(std::uint32_t word) {
+    return static_cast<float>(word >> 8) * (1.0f / 16777216.0f);
+}
 
 /// Uniform in [0, 1), element `index` of the stream.
 EC_HD float randomUniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {

@@ -27,11 +27,11 @@ enum SynthesisSource : std::int32_t { kCoordinateFeatures = 0, kElasticTable = 1
 ///   w  [cout][kgrid][kgrid][cin]     KRSC; output channels weightStride apart   (dw alike)
 /// The grid may be larger than the support: masked taps become exact zeros.
 struct SynthesisLayer {
-    std::int32_t cout = 0;       ///< output channels
-    std::int32_t cin = 0;        ///< input channels per group
-    std::int32_t kgrid = 0;      ///< odd grid size, at most kmax
-    std::int32_t features = 0;   ///< width h of H; 0 for the elastic source
-    std::int32_t kmax = 0;       ///< largest size of this layer, odd; the elastic table's extent
+    std::int32_t cout = 0;      ///< output channels
+    std::int32_t cin = 0;       ///< input channels per group
+    std::int32_t kgrid = 0;     ///< odd grid size, at most kmax
+    std::int32_t features = 0;  ///< width h of H; 0 for the elastic source
+    std::int32_t kmax = 0;      ///< largest size of this layer, odd; the elastic table's extent
     std::int32_t maskKind = kRamp;
     std::int32_t source = kCoordinateFeatures;
     std::int32_t sizeIndex = 0;  ///< index of this layer's v and dv
@@ -47,8 +47,8 @@ struct SynthesisLayer {
     std::int64_t coefficientGradientOffset = 0;
 };
 
-/// Scale that keeps the variance of w at 2 / (cin k^2) when <H, A> has the given variance (1 for unit-variance A and H of
-/// mean square 1 / h): s = sqrt(2 / (cin k^2 variance)).
+/// Scale that keeps the variance of w at 2 / (cin k^2) when <H, A> has the given variance (1 for unit-variance A and H
+/// of mean square 1 / h): s = sqrt(2 / (cin k^2 variance)).
 template <typename Real>
 EC_HD Real synthesisScale(int cin, int k, Real variance) {
     using std::sqrt;
@@ -78,11 +78,11 @@ EC_HD Real featureDot(const Real* tapFeatures, const Real* coefficients, std::in
     return sum;
 }
 
-/// Weights of the output channels [firstOut, lastOut) of one layer. H, A (or T), w: bases that the layer's offsets refer
-/// to; `v` is the layer's own soft size.
+/// Weights of the output channels [firstOut, lastOut) of one layer. H, A (or T), w: bases that the layer's offsets
+/// refer to; `v` is the layer's own soft size.
 template <typename Real>
-EC_HD void synthesizeWeights(const SynthesisLayer& layer, Real v, int firstOut, int lastOut, const Real* H, const Real* A,
-                             Real* w) {
+EC_HD void synthesizeWeights(const SynthesisLayer& layer, Real v, int firstOut, int lastOut, const Real* H,
+                             const Real* A, Real* w) {
     const int taps = layer.kgrid * layer.kgrid;
     for (int o = firstOut; o < lastOut; ++o) {
         for (int p = 0; p < taps; ++p) {
@@ -108,8 +108,8 @@ EC_HD void synthesizeWeights(const SynthesisLayer& layer, Real v, int firstOut, 
 }
 
 /// Backward of the features source for the output channels [firstOut, lastOut): writes dA of those channels and adds
-/// their share of G [kgrid * kgrid][features] (dense, the caller clears it). Shares of several ranges are to be summed in
-/// a fixed order and given to finishFeatureGradients.
+/// their share of G [kgrid * kgrid][features] (dense, the caller clears it). Shares of several ranges are to be summed
+/// in a fixed order and given to finishFeatureGradients.
 template <typename Real>
 EC_HD void synthesisBackwardFeatures(const SynthesisLayer& layer, Real v, int firstOut, int lastOut, const Real* H,
                                      const Real* A, const Real* dw, Real* dA, Real* G) {
@@ -124,7 +124,8 @@ EC_HD void synthesisBackwardFeatures(const SynthesisLayer& layer, Real v, int fi
             const MaskValue<Real> value = tapMask(layer, p, v);
             if (value.m == Real(0) && value.dm == Real(0)) continue;
             const Real factor = Real(layer.scale) * value.m;
-            const Real* row = dw + layer.weightOffset + o * layer.weightStride + static_cast<std::int64_t>(p) * layer.cin;
+            const Real* row =
+                dw + layer.weightOffset + o * layer.weightStride + static_cast<std::int64_t>(p) * layer.cin;
             const Real* tapFeatures = H + layer.featureOffset + p * layer.featureStride;
             for (int f = 0; f < layer.features; ++f) {
                 const Real* a = A + layer.coefficientOffset + f * layer.coefficientStride + column;
@@ -155,8 +156,8 @@ EC_HD Real finishFeatureGradients(const SynthesisLayer& layer, Real v, int p, co
     return Real(layer.scale) * value.dm * sum;
 }
 
-/// Backward of the elastic source for the output channels [firstOut, lastOut): writes dT of those channels (zeros outside
-/// the grid's crop) and returns their share of dv.
+/// Backward of the elastic source for the output channels [firstOut, lastOut): writes dT of those channels (zeros
+/// outside the grid's crop) and returns their share of dv.
 template <typename Real>
 EC_HD Real synthesisBackwardElastic(const SynthesisLayer& layer, Real v, int firstOut, int lastOut, const Real* T,
                                     const Real* dw, Real* dT) {

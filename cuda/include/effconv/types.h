@@ -1,8 +1,8 @@
 // Common ground of the arithmetic headers: function attributes, bf16, status codes.
 //
-// Everything under effconv/ is header-only C++17. A function marked EC_HD is one definition for the CUDA kernels, for the
-// run of those kernels on a CPU and for the native CPU library; it is templated on Real so that gradient checks can run
-// the same source in double precision.
+// Everything under effconv/ is header-only C++17. A function marked EC_HD is one definition for the CUDA kernels, for
+// the run of those kernels on a CPU and for the native CPU library; it is templated on Real so that gradient checks can
+// run the same source in double precision.
 #pragma once
 
 #include <cmath>
@@ -44,7 +44,8 @@ struct Result {
 #if defined(__GNUC__)
     __attribute__((format(printf, 2, 3)))
 #endif
-    static Result fail(Status status, const char* format, ...) {
+    static Result
+    fail(Status status, const char* format, ...) {
         Result result;
         result.status = status;
         va_list arguments;

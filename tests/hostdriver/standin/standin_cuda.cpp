@@ -1,6 +1,7 @@
-// A stand-in for libcuda.so.1: the functions of the driver API that JCudaDriver calls, on host memory, with the kernels run
-// through the shim. It shows, without a card, that addresses, handles, parameter structs and captures pass JCuda's bridge as
-// they should. It checks its arguments harder than a driver would, and says on stderr what it refuses. One card, one thread.
+// A stand-in for libcuda.so.1: the functions of the driver API that JCudaDriver calls, on host memory, with the kernels
+// run through the shim. It shows, without a card, that addresses, handles, parameter structs and captures pass JCuda's
+// bridge as they should. It checks its arguments harder than a driver would, and says on stderr what it refuses. One
+// card, one thread.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -74,46 +75,67 @@ int release(void* handle) {
 
 }  // namespace
 
-#define REQUIRE(condition)                                                            \
-    if (!(condition)) {                                                               \
-        std::fprintf(stderr, "stand-in cuda: %s: not %s\n", __func__, #condition);    \
-        return kInvalidValue;                                                         \
+#define REQUIRE(condition)                                                         \
+    if (!(condition)) {                                                            \
+        std::fprintf(stderr, "stand-in cuda: %s: not %s\n", __func__, #condition); \
+        return kInvalidValue;                                                      \
     }
 #define API extern "C" __attribute__((visibility("default"))) int
 
-API cuInit(unsigned) { return 0; }
-API cuDriverGetVersion(int* version) { return *version = 13000, 0; }
-API cuDeviceGetCount(int* count) { return *count = 1, 0; }
-API cuDeviceGet(int* device, int ordinal) { return *device = ordinal, 0; }
-API cuDeviceGetName(char* name, int length, int) { return std::snprintf(name, static_cast<std::size_t>(length), "Stand-in"), 0; }
-API cuDeviceTotalMem_v2(std::size_t* bytes, int) { return *bytes = kMostBytes, 0; }
+API cuInit(unsigned) {
+    return 0;
+}
+API cuDriverGetVersion(int* version) {
+    return *version = 13000, 0;
+}
+API cuDeviceGetCount(int* count) {
+    return *count = 1, 0;
+}
+API cuDeviceGet(int* device, int ordinal) {
+    return *device = ordinal, 0;
+}
+API cuDeviceGetName(char* name, int length, int) {
+    return std::snprintf(name, static_cast<std::size_t>(length), "Stand-in"), 0;
+}
+API cuDeviceTotalMem_v2(std::size_t* bytes, int) {
+    return *bytes = kMostBytes, 0;
+}
 
 API cuDeviceGetAttribute(int* value, int attribute, int) {
     switch (attribute) {
-        case 5: *value = 2147483647; break;       // MAX_GRID_DIM_X
-        case 16: *value = 2; break;               // MULTIPROCESSOR_COUNT
-        case 75: *value = 9; break;               // COMPUTE_CAPABILITY_MAJOR
-        case 76: *value = 0; break;               // COMPUTE_CAPABILITY_MINOR
-        case 97: *value = kSharedBytes; break;    // MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+        case 5: *value = 2147483647; break;     // MAX_GRID_DIM_X
+        case 16: *value = 2; break;             // MULTIPROCESSOR_COUNT
+        case 75: *value = 9; break;             // COMPUTE_CAPABILITY_MAJOR
+        case 76: *value = 0; break;             // COMPUTE_CAPABILITY_MINOR
+        case 97: *value = kSharedBytes; break;  // MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
         default: return kInvalidValue;
     }
     return 0;
 }
 
-API cuDevicePrimaryCtxRetain(void** context, int) { return *context = kContext, 0; }
-API cuDevicePrimaryCtxRelease_v2(int) { return 0; }
+API cuDevicePrimaryCtxRetain(void** context, int) {
+    return *context = kContext, 0;
+}
+API cuDevicePrimaryCtxRelease_v2(int) {
+    return 0;
+}
 API cuCtxSetCurrent(void* context) {
     REQUIRE(context == kContext);
     return 0;
 }
 // Refused while any stream of the context is captured, be it another backend's in the same process: not to be called.
-API cuCtxSynchronize() { return kCaptureUnsupported; }
-API cuMemGetInfo_v2(std::size_t* free, std::size_t* total) { return *free = *total = kMostBytes, 0; }
+API cuCtxSynchronize() {
+    return kCaptureUnsupported;
+}
+API cuMemGetInfo_v2(std::size_t* free, std::size_t* total) {
+    return *free = *total = kMostBytes, 0;
+}
 
 // ---- memory ---------------------------------------------------------------------------------------------------------
 
 API cuMemPoolCreate(void** pool, const int* properties) {
-    REQUIRE(properties[0] == 1 && properties[1] == 0 && properties[2] == 1 && properties[3] == 0);  // pinned, no handle, device 0
+    REQUIRE(properties[0] == 1 && properties[1] == 0 && properties[2] == 1 &&
+            properties[3] == 0);  // pinned, no handle, device 0
     return *pool = kPool, 0;
 }
 API cuMemPoolTrimTo(void* pool, std::size_t) {
@@ -189,8 +211,12 @@ API cuStreamSynchronize(void* stream) {
     REQUIRE(stream == kStream && capture == nullptr);
     return 0;
 }
-API cuEventCreate(void** event, unsigned) { return *event = acquire(), 0; }
-API cuEventDestroy_v2(void* event) { return release(event); }
+API cuEventCreate(void** event, unsigned) {
+    return *event = acquire(), 0;
+}
+API cuEventDestroy_v2(void* event) {
+    return release(event);
+}
 API cuEventRecord(void* event, void* stream) {
     REQUIRE(event != nullptr && stream == kStream && capture == nullptr);
     return 0;
@@ -199,7 +225,9 @@ API cuEventSynchronize(void* event) {
     REQUIRE(event != nullptr && capture == nullptr);
     return 0;
 }
-API cuEventElapsedTime(float* milliseconds, void*, void*) { return *milliseconds = 1, 0; }
+API cuEventElapsedTime(float* milliseconds, void*, void*) {
+    return *milliseconds = 1, 0;
+}
 
 // ---- kernels --------------------------------------------------------------------------------------------------------
 
@@ -207,7 +235,9 @@ API cuModuleLoadData(void** module, const void* image) {
     REQUIRE(image != nullptr);
     return *module = acquire(), 0;
 }
-API cuModuleUnload(void* module) { return release(module); }
+API cuModuleUnload(void* module) {
+    return release(module);
+}
 API cuModuleGetFunction(const void** function, void* module, const char* name) {
     REQUIRE(module != nullptr);
     *function = effconv::findKernel(name);
@@ -227,7 +257,9 @@ API cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsigned grid
     std::memcpy(copy.data(), parameters[0], kernel->parameterBytes);
     return put([=] {
         try {
-            return kernel->launch({gridX, static_cast<int>(blockX), sharedBytes}, copy.data(), nullptr).ok() ? 0 : kLaunchFailed;
+            return kernel->launch({gridX, static_cast<int>(blockX), sharedBytes}, copy.data(), nullptr).ok()
+                       ? 0
+                       : kLaunchFailed;
         } catch (const std::exception& fault) {
             std::fprintf(stderr, "stand-in cuda: %s: %s\n", kernel->name, fault.what());
             return kLaunchFailed;
@@ -259,7 +291,9 @@ API cuGraphDestroy(void* graph) {
     delete static_cast<Work*>(graph);
     return 0;
 }
-API cuGraphExecDestroy(void* graph) { return cuGraphDestroy(graph); }
+API cuGraphExecDestroy(void* graph) {
+    return cuGraphDestroy(graph);
+}
 API cuGraphLaunch(void* graph, void* stream) {
     REQUIRE(graph != nullptr && stream == kStream && capture == nullptr);
     for (const auto& work : *static_cast<Work*>(graph)) {

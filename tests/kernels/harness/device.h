@@ -45,7 +45,8 @@ void forEachThreadOrder(Body body) {
 template <typename T>
 class DeviceBuffer {
 public:
-    explicit DeviceBuffer(std::size_t count) : count_(count), data_(static_cast<T*>(deviceAllocate(count * sizeof(T)))) {
+    explicit DeviceBuffer(std::size_t count)
+        : count_(count), data_(static_cast<T*>(deviceAllocate(count * sizeof(T)))) {
         poison();
     }
     explicit DeviceBuffer(const std::vector<T>& values) : DeviceBuffer(values.size()) {
@@ -119,8 +120,8 @@ inline std::vector<float> randomValues(std::size_t count, Random& random, bool b
     return values;
 }
 
-/// Launches one kernel and waits. Throws Failure on an unknown kernel, a parameter struct of another size, or shared memory
-/// beyond the kernel's entry in the limit file.
+/// Launches one kernel and waits. Throws Failure on an unknown kernel, a parameter struct of another size, or shared
+/// memory beyond the kernel's entry in the limit file.
 void launchKernel(const char* kernel, const LaunchPlan& shape, const void* parameters, std::size_t parameterBytes);
 template <typename Parameters>
 void launchKernel(const char* kernel, const LaunchPlan& shape, const Parameters& parameters) {

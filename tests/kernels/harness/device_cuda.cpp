@@ -39,14 +39,18 @@ void* deviceAllocate(std::size_t bytes) {
     require(cudaMalloc(&pointer, bytes == 0 ? 1 : bytes), "cudaMalloc");
     return pointer;
 }
-void deviceFree(void* pointer) { cudaFree(pointer); }
+void deviceFree(void* pointer) {
+    cudaFree(pointer);
+}
 void copyToDevice(void* destination, const void* source, std::size_t bytes) {
     require(cudaMemcpy(destination, source, bytes, cudaMemcpyHostToDevice), "cudaMemcpy to the device");
 }
 void copyFromDevice(void* destination, const void* source, std::size_t bytes) {
     require(cudaMemcpy(destination, source, bytes, cudaMemcpyDeviceToHost), "cudaMemcpy from the device");
 }
-void synchronize() { require(cudaDeviceSynchronize(), "kernel"); }
+void synchronize() {
+    require(cudaDeviceSynchronize(), "kernel");
+}
 
 void setThreadOrderNumber(int) {}
 

@@ -32,8 +32,7 @@ void launchKernel(const char* kernel, const LaunchPlan& shape, const void* param
     const KernelEntry* entry = findKernel(kernel);
     if (entry == nullptr) throw Failure(text("no kernel named %s is linked", kernel));
     if (entry->parameterBytes != parameterBytes) {
-        throw Failure(
-            text("%s takes %zu bytes of parameters, got %zu", kernel, entry->parameterBytes, parameterBytes));
+        throw Failure(text("%s takes %zu bytes of parameters, got %zu", kernel, entry->parameterBytes, parameterBytes));
     }
     const auto limit = sharedLimits().find(kernel);
     if (limit == sharedLimits().end() || limit->second < shape.sharedBytes) {

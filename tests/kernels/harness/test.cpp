@@ -24,7 +24,9 @@ std::vector<Test>& tests() {
 
 }  // namespace
 
-Registration::Registration(const char* name, void (*body)()) { tests().push_back({name, body}); }
+Registration::Registration(const char* name, void (*body)()) {
+    tests().push_back({name, body});
+}
 
 std::string text(const char* format, ...) {
     char buffer[512];
@@ -35,20 +37,17 @@ std::string text(const char* format, ...) {
     return buffer;
 }
 
-void checkClose(
-    const std::string& what, const std::vector<float>& got, const std::vector<double>& want,
-    const std::vector<double>& magnitude, Tolerance tolerance) {
+void checkClose(const std::string& what, const std::vector<float>& got, const std::vector<double>& want,
+                const std::vector<double>& magnitude, Tolerance tolerance) {
     if (got.size() != want.size() || want.size() != magnitude.size()) {
         throw Failure(text("%s: %zu values, expected %zu", what.c_str(), got.size(), want.size()));
     }
     for (std::size_t i = 0; i < got.size(); ++i) {
-        const double allowed =
-            tolerance.accumulated * magnitude[i] + tolerance.rounded * std::fabs(want[i]) + 1e-30;
+        const double allowed = tolerance.accumulated * magnitude[i] + tolerance.rounded * std::fabs(want[i]) + 1e-30;
         const double error = std::fabs(static_cast<double>(got[i]) - want[i]);
         if (!(error <= allowed)) {  // also true for NaN
-            throw Failure(
-                text("%s: element %zu is %.9g, expected %.9g (error %.3g, allowed %.3g)", what.c_str(), i, got[i],
-                     want[i], error, allowed));
+            throw Failure(text("%s: element %zu is %.9g, expected %.9g (error %.3g, allowed %.3g)", what.c_str(), i,
+                               got[i], want[i], error, allowed));
         }
     }
 }
@@ -118,4 +117,6 @@ int runAll(int argc, char** argv) {
 
 }  // namespace effconv::test
 
-int main(int argc, char** argv) { return effconv::test::runAll(argc, argv); }
+int main(int argc, char** argv) {
+    return effconv::test::runAll(argc, argv);
+}

@@ -26,7 +26,8 @@ struct Registration {
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
-std::string text(const char* format, ...);
+std::string
+text(const char* format, ...);
 
 /// Deterministic random numbers (splitmix64): the same draws on every machine.
 class Random {
@@ -53,17 +54,17 @@ private:
     std::uint64_t state_;
 };
 
-/// Fails unless |got - want| <= accumulated * magnitude + rounded * |want| for every element; magnitude is the sum of the
-/// absolute values of the terms that make up the element (an error bound that scales with the sum, not with its result).
+/// Fails unless |got - want| <= accumulated * magnitude + rounded * |want| for every element; magnitude is the sum of
+/// the absolute values of the terms that make up the element (an error bound that scales with the sum, not with its
+/// result).
 struct Tolerance {
     double accumulated;
     double rounded;
 };
 constexpr Tolerance kFp32Tolerance{2e-6, 1e-6};
 constexpr Tolerance kBf16Tolerance{2e-6, 0.00391};  // fp32 sums, result rounded to 8 bits: half a unit is 2^-9
-void checkClose(
-    const std::string& what, const std::vector<float>& got, const std::vector<double>& want,
-    const std::vector<double>& magnitude, Tolerance tolerance);
+void checkClose(const std::string& what, const std::vector<float>& got, const std::vector<double>& want,
+                const std::vector<double>& magnitude, Tolerance tolerance);
 
 /// Fails unless both hold the same bits.
 void checkSameBits(const std::string& what, const std::vector<float>& a, const std::vector<float>& b);
@@ -72,14 +73,14 @@ int runAll(int argc, char** argv);
 
 }  // namespace effconv::test
 
-#define EC_TEST(name)                                                                     \
-    static void ecTest_##name();                                                          \
+#define EC_TEST(name)                                                                       \
+    static void ecTest_##name();                                                            \
     static const ::effconv::test::Registration ecRegistration_##name(#name, ecTest_##name); \
     static void ecTest_##name()
 
-#define EC_CHECK(condition)                                                                                  \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
+#define EC_CHECK(condition)                                                                                         \
+    do {                                                                                                            \
+        if (!(condition)) {                                                                                         \
             throw ::effconv::test::Failure(std::string(__FILE__ ":") + std::to_string(__LINE__) + ": " #condition); \
-        }                                                                                                    \
+        }                                                                                                           \
     } while (false)

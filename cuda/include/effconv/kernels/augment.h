@@ -30,13 +30,13 @@ EC_HD AugmentDraw augmentDraw(std::uint64_t seed, std::uint64_t epoch, std::uint
 
 /// Parameters of both kernels. Images are dense uint8 [height][width][channels].
 struct AugmentParams {
-    const std::uint8_t* dataset = nullptr;   ///< [datasetCount] images
-    const std::int64_t* indices = nullptr;   ///< [batch] numbers of images; null: the first `batch` images. One outside
-                                             ///< the dataset makes an image of NaN
-    const AugmentDraw* draws = nullptr;      ///< [batch] given draws; null: augmentDraw(seed, epoch, index, pad, flips)
-    const float* mean = nullptr;             ///< [channels], of values in 0..1
-    const float* deviation = nullptr;        ///< [channels]
-    void* y = nullptr;                       ///< out: [batch, height, width, channels], fp32 or bf16, dense
+    const std::uint8_t* dataset = nullptr;  ///< [datasetCount] images
+    const std::int64_t* indices = nullptr;  ///< [batch] numbers of images; null: the first `batch` images. One outside
+                                            ///< the dataset makes an image of NaN
+    const AugmentDraw* draws = nullptr;     ///< [batch] given draws; null: augmentDraw(seed, epoch, index, pad, flips)
+    const float* mean = nullptr;            ///< [channels], of values in 0..1
+    const float* deviation = nullptr;       ///< [channels]
+    void* y = nullptr;                      ///< out: [batch, height, width, channels], fp32 or bf16, dense
     std::uint64_t seed = 0;
     std::uint64_t epoch = 0;
     std::int64_t datasetCount = 0;
@@ -47,8 +47,8 @@ struct AugmentParams {
     std::int32_t reserved = 0;
 };
 
-#define EC_KERNELS_augment(X)          \
-    X(ec_augment_f32, AugmentParams)   \
+#define EC_KERNELS_augment(X)        \
+    X(ec_augment_f32, AugmentParams) \
     X(ec_augment_bf16, AugmentParams)
 
 /// Checks the request and returns the launch.
@@ -57,8 +57,10 @@ inline LaunchSequence planAugment(const AugmentParams& p, const DeviceLimits& li
     const struct {
         const char* name;
         std::int64_t value, most;
-    } counts[] = {{"datasetCount", p.datasetCount, INT64_MAX}, {"batch", p.batch, INT64_MAX},
-                  {"height", p.height, 32768},                 {"width", p.width, 32768},
+    } counts[] = {{"datasetCount", p.datasetCount, INT64_MAX},
+                  {"batch", p.batch, INT64_MAX},
+                  {"height", p.height, 32768},
+                  {"width", p.width, 32768},
                   {"channels", p.channels, 1024}};
     Result result;
     for (const auto& count : counts) {
@@ -70,12 +72,12 @@ inline LaunchSequence planAugment(const AugmentParams& p, const DeviceLimits& li
         result = Result::fail(Status::kInvalidShape, "%s: pad is %d; expected 0 to 32768", family, p.pad);
     }
     if (result.ok() && p.indices == nullptr && p.batch > p.datasetCount) {
-        result = Result::fail(Status::kInvalidShape, "%s: a batch of %d without indices from %lld images", family, p.batch,
-                              static_cast<long long>(p.datasetCount));
+        result = Result::fail(Status::kInvalidShape, "%s: a batch of %d without indices from %lld images", family,
+                              p.batch, static_cast<long long>(p.datasetCount));
     }
     const ArrayBase bases[] = {
-        {"dataset", p.dataset, true}, {"indices", p.indices, false},       {"draws", p.draws, false},
-        {"mean", p.mean, true},       {"deviation", p.deviation, true},    {"y", p.y, true},
+        {"dataset", p.dataset, true}, {"indices", p.indices, false},    {"draws", p.draws, false},
+        {"mean", p.mean, true},       {"deviation", p.deviation, true}, {"y", p.y, true},
     };
     if (result.ok()) result = checkBases(family, bases);
     if (!result.ok()) return LaunchSequence::refused(result);

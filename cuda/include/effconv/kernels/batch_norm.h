@@ -8,7 +8,7 @@
 namespace effconv {
 
 constexpr int kBatchNormThreads = 256;
-constexpr int kBatchNormLanes = 32;         ///< channels of a block of the finishing kernels
+constexpr int kBatchNormLanes = 32;  ///< channels of a block of the finishing kernels
 constexpr int kBatchNormMaxSplits = 1024;
 
 /// Passed to every kernel of the family by value. The caller fills what stands above the line, planBatchNorm the rest.
@@ -29,15 +29,16 @@ struct BatchNormParams {
     float* runningVariance = nullptr;  ///< of the unbiased variance
     float* dscale = nullptr;           ///< out
     float* dshift = nullptr;           ///< out
-    const float* channelSums = nullptr;  ///< training: [2][channels], sums of x and x * x that a convolution left; null: x is read
-    float* workspace = nullptr;          ///< LaunchSequence::workspaceBytes
+    const float* channelSums =
+        nullptr;  ///< training: [2][channels], sums of x and x * x that a convolution left; null: x is read
+    float* workspace = nullptr;  ///< LaunchSequence::workspaceBytes
     std::int64_t pixels = 0;
     std::int64_t pixelStride = 0;
     std::int32_t channels = 0;
     std::int32_t bf16 = 0;
     std::int32_t relu = 0;
     float epsilon = 1e-5f;
-    float momentum = 0.1f;       ///< weight of the batch in the running statistics
+    float momentum = 0.1f;  ///< weight of the batch in the running statistics
     // -----------------------------------------------------------------------------------------------------------------
     std::int32_t vector = 1;     ///< channels of one access: 16 bytes of them, or 1
     std::int32_t lanes = 1;      ///< accesses of a block side by side, a power of two
@@ -46,16 +47,16 @@ struct BatchNormParams {
     std::int32_t reserved = 0;
 };
 
-#define EC_KERNELS_batch_norm(X)                             \
-    X(ec_batch_norm_moments_f32, BatchNormParams)            \
-    X(ec_batch_norm_moments_bf16, BatchNormParams)           \
-    X(ec_batch_norm_finish, BatchNormParams)                 \
-    X(ec_batch_norm_apply_f32, BatchNormParams)              \
-    X(ec_batch_norm_apply_bf16, BatchNormParams)             \
-    X(ec_batch_norm_gradient_sums_f32, BatchNormParams)      \
-    X(ec_batch_norm_gradient_sums_bf16, BatchNormParams)     \
-    X(ec_batch_norm_gradient_finish, BatchNormParams)        \
-    X(ec_batch_norm_gradient_apply_f32, BatchNormParams)     \
+#define EC_KERNELS_batch_norm(X)                         \
+    X(ec_batch_norm_moments_f32, BatchNormParams)        \
+    X(ec_batch_norm_moments_bf16, BatchNormParams)       \
+    X(ec_batch_norm_finish, BatchNormParams)             \
+    X(ec_batch_norm_apply_f32, BatchNormParams)          \
+    X(ec_batch_norm_apply_bf16, BatchNormParams)         \
+    X(ec_batch_norm_gradient_sums_f32, BatchNormParams)  \
+    X(ec_batch_norm_gradient_sums_bf16, BatchNormParams) \
+    X(ec_batch_norm_gradient_finish, BatchNormParams)    \
+    X(ec_batch_norm_gradient_apply_f32, BatchNormParams) \
     X(ec_batch_norm_gradient_apply_bf16, BatchNormParams)
 
 enum class BatchNormPass : std::int32_t { kTraining = 0, kGradient = 1, kInference = 2 };
@@ -69,8 +70,8 @@ inline Result checkRequest(const BatchNormParams& p, BatchNormPass pass) {
     if (!(result = checkCount(kFamily, "pixels", p.pixels, std::int64_t(1) << 40)).ok()) return result;
     if (!(result = checkCount(kFamily, "channels", p.channels, 1 << 20)).ok()) return result;
     if (p.pixelStride < p.channels) {
-        return Result::fail(Status::kInvalidShape, "%s: pixelStride is %lld; expected at least the %d channels", kFamily,
-                            static_cast<long long>(p.pixelStride), p.channels);
+        return Result::fail(Status::kInvalidShape, "%s: pixelStride is %lld; expected at least the %d channels",
+                            kFamily, static_cast<long long>(p.pixelStride), p.channels);
     }
     if (!(p.epsilon > 0)) {
         return Result::fail(Status::kInvalidShape, "%s: epsilon is %g; expected a positive number", kFamily,
@@ -116,8 +117,8 @@ inline std::int64_t blocksFor(const BatchNormParams& p, std::int64_t wanted, std
 
 }  // namespace batch_norm_detail
 
-/// Checks the request, fills the lower part of the parameters and returns the launches. The workspace may still be null (a
-/// caller learns its size here); its pointer must be set before the launch.
+/// Checks the request, fills the lower part of the parameters and returns the launches. The workspace may still be null
+/// (a caller learns its size here); its pointer must be set before the launch.
 inline LaunchSequence planBatchNorm(BatchNormParams& p, BatchNormPass pass, const DeviceLimits& limits) {
     const char* family = batch_norm_detail::kFamily;
     const Result result = batch_norm_detail::checkRequest(p, pass);
@@ -132,7 +133,8 @@ inline LaunchSequence planBatchNorm(BatchNormParams& p, BatchNormPass pass, cons
     LaunchPlan sums, apply;
     std::int32_t applySplits = 1;
     sums.threads = apply.threads = kBatchNormThreads;
-    sums.blocks = batch_norm_detail::blocksFor(p, std::int64_t(4) * limits.multiprocessors, kBatchNormMaxSplits, p.splits);
+    sums.blocks =
+        batch_norm_detail::blocksFor(p, std::int64_t(4) * limits.multiprocessors, kBatchNormMaxSplits, p.splits);
     apply.blocks = batch_norm_detail::blocksFor(p, std::int64_t(16) * limits.multiprocessors, INT32_MAX, applySplits);
     const LaunchPlan finish = {(p.channels + kBatchNormLanes - 1) / kBatchNormLanes, kBatchNormThreads,
                                kBatchNormThreads * 8};
@@ -141,7 +143,8 @@ inline LaunchSequence planBatchNorm(BatchNormParams& p, BatchNormPass pass, cons
     if (pass != BatchNormPass::kInference) sequence.workspaceBytes = std::int64_t(p.splits) * 2 * p.channels * 4;
     if (pass == BatchNormPass::kGradient) {
         sums.sharedBytes = perBlock * 2 * p.vector;
-        sequence.add(family, p.bf16 ? "ec_batch_norm_gradient_sums_bf16" : "ec_batch_norm_gradient_sums_f32", sums, limits);
+        sequence.add(family, p.bf16 ? "ec_batch_norm_gradient_sums_bf16" : "ec_batch_norm_gradient_sums_f32", sums,
+                     limits);
         sequence.add(family, "ec_batch_norm_gradient_finish", finish, limits);
         sequence.add(family, p.bf16 ? "ec_batch_norm_gradient_apply_bf16" : "ec_batch_norm_gradient_apply_f32", apply,
                      limits);

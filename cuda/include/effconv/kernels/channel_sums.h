@@ -9,32 +9,33 @@
 namespace effconv {
 
 constexpr int kChannelSumsThreads = 256;
-constexpr int kChannelSumsLanes = 32;        ///< most accesses of a block side by side; channels of a finishing block
+constexpr int kChannelSumsLanes = 32;  ///< most accesses of a block side by side; channels of a finishing block
 constexpr int kChannelSumsMaxSplits = 1024;
 
-/// Passed to every kernel of the family by value. The caller fills what stands above the line, planChannelSums the rest.
+/// Passed to every kernel of the family by value. The caller fills what stands above the line, planChannelSums the
+/// rest.
 struct ChannelSumsParams {
-    const void* x = nullptr;     ///< [rows][channels], fp32 or bf16: N H W rows of an activation, N rows of a linear layer
-    float* sums = nullptr;       ///< out: [channels], sums over the rows
+    const void* x = nullptr;  ///< [rows][channels], fp32 or bf16: N H W rows of an activation, N rows of a linear layer
+    float* sums = nullptr;    ///< out: [channels], sums over the rows
     float* workspace = nullptr;  ///< LaunchSequence::workspaceBytes
     std::int64_t rows = 0;
     std::int64_t rowStride = 0;  ///< elements from row to row
     std::int32_t channels = 0;
     std::int32_t bf16 = 0;
     // -----------------------------------------------------------------------------------------------------------------
-    std::int32_t vector = 1;     ///< channels of one access: 16 bytes of them, or 1
-    std::int32_t lanes = 1;      ///< accesses of a block side by side, a power of two
-    std::int32_t splits = 1;     ///< partial sums
+    std::int32_t vector = 1;  ///< channels of one access: 16 bytes of them, or 1
+    std::int32_t lanes = 1;   ///< accesses of a block side by side, a power of two
+    std::int32_t splits = 1;  ///< partial sums
     std::int32_t reserved = 0;
 };
 
-#define EC_KERNELS_channel_sums(X)                 \
-    X(ec_channel_sums_f32, ChannelSumsParams)      \
-    X(ec_channel_sums_bf16, ChannelSumsParams)     \
+#define EC_KERNELS_channel_sums(X)             \
+    X(ec_channel_sums_f32, ChannelSumsParams)  \
+    X(ec_channel_sums_bf16, ChannelSumsParams) \
     X(ec_channel_sums_finish, ChannelSumsParams)
 
-/// Checks the request, fills the lower part of the parameters and returns the launches. The workspace may still be null (a
-/// caller learns its size here); its pointer must be set before the launch.
+/// Checks the request, fills the lower part of the parameters and returns the launches. The workspace may still be null
+/// (a caller learns its size here); its pointer must be set before the launch.
 inline LaunchSequence planChannelSums(ChannelSumsParams& p, const DeviceLimits& limits) {
     const char* family = "channel_sums";
     Result result = checkCount(family, "rows", p.rows, std::int64_t(1) << 40);
@@ -58,10 +59,12 @@ inline LaunchSequence planChannelSums(ChannelSumsParams& p, const DeviceLimits& 
     LaunchSequence sequence;
     sequence.workspaceBytes = std::int64_t(p.splits) * p.channels * 4;
     sequence.add(family, p.bf16 ? "ec_channel_sums_bf16" : "ec_channel_sums_f32",
-                 {channelBlocks * p.splits, kChannelSumsThreads, std::int64_t(kChannelSumsThreads) * p.vector * 4}, limits);
-    sequence.add(family, "ec_channel_sums_finish",
-                 {(p.channels + kChannelSumsLanes - 1) / kChannelSumsLanes, kChannelSumsThreads, kChannelSumsThreads * 8},
+                 {channelBlocks * p.splits, kChannelSumsThreads, std::int64_t(kChannelSumsThreads) * p.vector * 4},
                  limits);
+    sequence.add(
+        family, "ec_channel_sums_finish",
+        {(p.channels + kChannelSumsLanes - 1) / kChannelSumsLanes, kChannelSumsThreads, kChannelSumsThreads * 8},
+        limits);
     return sequence;
 }
 

@@ -18,8 +18,8 @@ struct ConvShape {
     std::int32_t inChannels = 0;
     std::int32_t outChannels = 0;
     std::int32_t groups = 1;
-    std::int32_t kernel = 0;  ///< k, odd, 1..33
-    std::int32_t stride = 1;  ///< 1 or 2
+    std::int32_t kernel = 0;                                          ///< k, odd, 1..33
+    std::int32_t stride = 1;                                          ///< 1 or 2
     std::int64_t xImageStride = 0, xRowStride = 0, xPixelStride = 0;  ///< in elements
     std::int64_t yImageStride = 0, yRowStride = 0, yPixelStride = 0;  ///< in elements
 
@@ -56,8 +56,8 @@ inline Result checkConvShape(const char* family, const ConvShape& shape) {
     if (!(result = checkKernelSize(family, "kernel", shape.kernel)).ok()) return result;
     if (!(result = checkCount(family, "stride", shape.stride, 2)).ok()) return result;
     if (shape.inChannels % shape.groups != 0 || shape.outChannels % shape.groups != 0) {
-        return Result::fail(Status::kInvalidShape, "%s: %d groups do not divide %d input and %d output channels", family,
-                            shape.groups, shape.inChannels, shape.outChannels);
+        return Result::fail(Status::kInvalidShape, "%s: %d groups do not divide %d input and %d output channels",
+                            family, shape.groups, shape.inChannels, shape.outChannels);
     }
     result = checkStrides(family, "x", shape.xImageStride, shape.xRowStride, shape.xPixelStride, shape.inChannels,
                           shape.width, shape.height);
@@ -92,8 +92,12 @@ EC_HD Range insideInputs(int first, int last, int stride, int padding, Range tap
     return {(low + dilation - 1) / dilation, high / dilation + 1};
 }
 
-EC_HD int roundUp(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
-EC_HD int ceilDivide(int value, int divisor) { return (value + divisor - 1) / divisor; }
+EC_HD int roundUp(int value, int multiple) {
+    return (value + multiple - 1) / multiple * multiple;
+}
+EC_HD int ceilDivide(int value, int divisor) {
+    return (value + divisor - 1) / divisor;
+}
 
 /// The smallest power of two that is at least value.
 inline int powerOfTwoFrom(int value) {
@@ -102,11 +106,11 @@ inline int powerOfTwoFrom(int value) {
     return power;
 }
 
-/// A convolution without its direction: "in" is walked over by the taps, "out" is written. A data gradient is the forward
-/// product of dy with flipped taps, dilated by the stride.
+/// A convolution without its direction: "in" is walked over by the taps, "out" is written. A data gradient is the
+/// forward product of dy with flipped taps, dilated by the stride.
 struct TapWalk {
-    int inHeight, inWidth;    ///< real size of what is read
-    int extentY, extentX;     ///< its size with the dilation's zeros
+    int inHeight, inWidth;  ///< real size of what is read
+    int extentY, extentX;   ///< its size with the dilation's zeros
     int outHeight, outWidth;
     int stride, dilation, padding;
     std::int64_t inImageStride, inRowStride, inPixelStride;

@@ -1,4 +1,5 @@
-// Host side of the coordinate networks: layer table, work tables, checks, launches. See cuda/kernels/coordinate_features.cu.
+// Host side of the coordinate networks: layer table, work tables, checks, launches. See
+// cuda/kernels/coordinate_features.cu.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +10,11 @@
 namespace effconv {
 
 constexpr int kCoordinateThreads = 256;
-constexpr int kCoordinateMostTaps = 32;        ///< of a tile
+constexpr int kCoordinateMostTaps = 32;          ///< of a tile
 constexpr int kCoordinateReduceElements = 1024;  ///< gradient elements that one block of the reduction finishes
 
-/// One layer, a row of the table on the device. Arrays are dense, fp32, on the device, at any address of a float. The caller
-/// fills what stands above the line, planCoordinateItems the rest.
+/// One layer, a row of the table on the device. Arrays are dense, fp32, on the device, at any address of a float. The
+/// caller fills what stands above the line, planCoordinateItems the rest.
 struct CoordinateFeatureLayer {
     const float* W1 = nullptr;     ///< [hidden][2]
     const float* b1 = nullptr;     ///< [hidden]
@@ -21,26 +22,24 @@ struct CoordinateFeatureLayer {
     const float* b2 = nullptr;     ///< [features]
     const float* gamma = nullptr;  ///< [hidden]
     const float* beta = nullptr;   ///< [hidden]
-    float* H = nullptr;            ///< [grid * grid][features]; forward: out; gradient: holds the gradient of H, only read
-    float* dW1 = nullptr;          ///< gradient: out, overwritten, shaped as the parameters
+    float* H = nullptr;    ///< [grid * grid][features]; forward: out; gradient: holds the gradient of H, only read
+    float* dW1 = nullptr;  ///< gradient: out, overwritten, shaped as the parameters
     float* db1 = nullptr;
     float* dW2 = nullptr;
     float* db2 = nullptr;
     float* dgamma = nullptr;
     float* dbeta = nullptr;
-    float omega = 0;               ///< frequency of the first sine
-    std::int32_t grid = 0;         ///< odd extent of the taps' grid, at most kmax
-    std::int32_t kmax = 0;         ///< taps lie 2 / kmax apart
+    float omega = 0;        ///< frequency of the first sine
+    std::int32_t grid = 0;  ///< odd extent of the taps' grid, at most kmax
+    std::int32_t kmax = 0;  ///< taps lie 2 / kmax apart
     std::int32_t hidden = 0;
     std::int32_t features = 0;
     // -----------------------------------------------------------------------------------------------------------------
-    std::int32_t tiles = 0;        ///< partial sums of this layer
-    std::int64_t partial = 0;      ///< where in the workspace they start (floats)
+    std::int32_t tiles = 0;    ///< partial sums of this layer
+    std::int64_t partial = 0;  ///< where in the workspace they start (floats)
 
     /// Gradient elements: W2, b2, W1, b1, gamma, beta, in this order in a partial sum.
-    EC_HD std::int64_t parameters() const {
-        return (static_cast<std::int64_t>(features) + 5) * hidden + features;
-    }
+    EC_HD std::int64_t parameters() const { return (static_cast<std::int64_t>(features) + 5) * hidden + features; }
 };
 
 /// One row of a work table: taps [first, first + taps) of a layer, or gradient elements from `first` on.
@@ -57,29 +56,31 @@ struct CoordinatePlan {
     std::int64_t workspaceFloats = 0;  ///< of the gradient
     std::int64_t forwardSharedBytes = 0;
     std::int64_t gradientSharedBytes = 0;
-    std::int32_t taps = 0;             ///< of a tile
+    std::int32_t taps = 0;  ///< of a tile
     std::int32_t reserved = 0;
 };
 
 /// Parameters of all three kernels; arrays are on the device, 16-byte aligned.
 struct CoordinateFeaturesParams {
     const CoordinateFeatureLayer* layers = nullptr;
-    const CoordinateItem* tiles = nullptr;        ///< [plan.tileItems]
-    const CoordinateItem* reductions = nullptr;   ///< [plan.reduceItems], gradient
-    float* workspace = nullptr;                   ///< plan.workspaceFloats, gradient
-    std::int32_t taps = 0;                        ///< plan.taps
+    const CoordinateItem* tiles = nullptr;       ///< [plan.tileItems]
+    const CoordinateItem* reductions = nullptr;  ///< [plan.reduceItems], gradient
+    float* workspace = nullptr;                  ///< plan.workspaceFloats, gradient
+    std::int32_t taps = 0;                       ///< plan.taps
     std::int32_t reserved = 0;
 };
 
-#define EC_KERNELS_coordinate_features(X)                              \
-    X(ec_coordinate_features_forward, CoordinateFeaturesParams)        \
-    X(ec_coordinate_features_gradient, CoordinateFeaturesParams)       \
+#define EC_KERNELS_coordinate_features(X)                        \
+    X(ec_coordinate_features_forward, CoordinateFeaturesParams)  \
+    X(ec_coordinate_features_gradient, CoordinateFeaturesParams) \
     X(ec_coordinate_features_reduce, CoordinateFeaturesParams)
 
 enum class CoordinatePass : std::int32_t { kForward = 0, kGradient = 1 };
 
 /// Floats between rows of `width` numbers in shared memory: an odd number, so that rows fall on different banks.
-EC_HD int coordinatePitch(int width) { return width | 1; }
+EC_HD int coordinatePitch(int width) {
+    return width | 1;
+}
 
 namespace coordinate_detail {
 
@@ -100,10 +101,18 @@ inline Result checkLayer(const CoordinateFeatureLayer& layer, int index, Coordin
     if (result.ok()) result = checkCount(family, "features", layer.features, 1 << 16);
     const bool gradient = pass == CoordinatePass::kGradient;
     const ArrayBase bases[] = {
-        {"W1", layer.W1, true},           {"b1", layer.b1, true},           {"W2", layer.W2, true},
-        {"b2", layer.b2, true},           {"gamma", layer.gamma, true},     {"beta", layer.beta, true},
-        {"H", layer.H, true},             {"dW1", layer.dW1, gradient},     {"db1", layer.db1, gradient},
-        {"dW2", layer.dW2, gradient},     {"db2", layer.db2, gradient},     {"dgamma", layer.dgamma, gradient},
+        {"W1", layer.W1, true},
+        {"b1", layer.b1, true},
+        {"W2", layer.W2, true},
+        {"b2", layer.b2, true},
+        {"gamma", layer.gamma, true},
+        {"beta", layer.beta, true},
+        {"H", layer.H, true},
+        {"dW1", layer.dW1, gradient},
+        {"db1", layer.db1, gradient},
+        {"dW2", layer.dW2, gradient},
+        {"db2", layer.db2, gradient},
+        {"dgamma", layer.dgamma, gradient},
         {"dbeta", layer.dbeta, gradient},
     };
     return result.ok() ? checkFloats(family, bases) : result;
@@ -111,8 +120,8 @@ inline Result checkLayer(const CoordinateFeatureLayer& layer, int index, Coordin
 
 }  // namespace coordinate_detail
 
-/// Checks all layers (host memory), fills their lower part and builds the work tables; with null tables it only counts, so
-/// that the caller can allocate: call once with null, allocate, call again, copy layers and tables to the device.
+/// Checks all layers (host memory), fills their lower part and builds the work tables; with null tables it only counts,
+/// so that the caller can allocate: call once with null, allocate, call again, copy layers and tables to the device.
 inline Result planCoordinateItems(CoordinateFeatureLayer* layers, int layerCount, CoordinatePass pass,
                                   const DeviceLimits& limits, CoordinatePlan& plan, CoordinateItem* tiles,
                                   CoordinateItem* reductions) {
@@ -158,10 +167,10 @@ inline Result planCoordinateItems(CoordinateFeatureLayer* layers, int layerCount
     return {};
 }
 
-/// Checks the parameters and returns the launches; `plan` is what planCoordinateItems returned for the same pass. `layers` of
-/// the parameters is not read (it is device memory).
-inline LaunchSequence planCoordinateFeatures(const CoordinateFeaturesParams& p, const CoordinatePlan& plan, CoordinatePass pass,
-                                             const DeviceLimits& limits) {
+/// Checks the parameters and returns the launches; `plan` is what planCoordinateItems returned for the same pass.
+/// `layers` of the parameters is not read (it is device memory).
+inline LaunchSequence planCoordinateFeatures(const CoordinateFeaturesParams& p, const CoordinatePlan& plan,
+                                             CoordinatePass pass, const DeviceLimits& limits) {
     const char* family = "coordinate_features";
     const bool gradient = pass == CoordinatePass::kGradient;
     const ArrayBase bases[] = {
@@ -171,9 +180,10 @@ inline LaunchSequence planCoordinateFeatures(const CoordinateFeaturesParams& p, 
         {"workspace", p.workspace, gradient},
     };
     Result result = checkBases(family, bases);
-    if (result.ok() && (p.taps != plan.taps || p.taps < 1 || plan.tileItems < 1 || (gradient && plan.reduceItems < 1))) {
-        result = Result::fail(Status::kInvalidShape, "%s: tiles of %d taps; the plan, of this pass, has %d", family, p.taps,
-                              plan.taps);
+    if (result.ok() &&
+        (p.taps != plan.taps || p.taps < 1 || plan.tileItems < 1 || (gradient && plan.reduceItems < 1))) {
+        result = Result::fail(Status::kInvalidShape, "%s: tiles of %d taps; the plan, of this pass, has %d", family,
+                              p.taps, plan.taps);
     }
     if (!result.ok()) return LaunchSequence::refused(result);
     LaunchSequence sequence;

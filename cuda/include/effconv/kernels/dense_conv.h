@@ -15,50 +15,53 @@ struct DenseConvParams {
     const float* scale = nullptr;    ///< [outChannels], null: 1
     const float* bias = nullptr;     ///< [outChannels], null: 0
     const void* residual = nullptr;  ///< type and strides of y, null: 0
-    float* channelSums = nullptr;    ///< [2][outChannels]: sums of v and of v * v over batch and pixels; null: not wanted
-    float* workspace = nullptr;      ///< LaunchSequence::workspaceBytes (weight gradient, channelSums)
+    float* channelSums = nullptr;  ///< [2][outChannels]: sums of v and of v * v over batch and pixels; null: not wanted
+    float* workspace = nullptr;    ///< LaunchSequence::workspaceBytes (weight gradient, channelSums)
     std::int32_t relu = 0;
     std::int32_t bf16 = 0;                ///< type of x, y, residual and, forward and data gradient, of w
     std::int32_t weightGradientBf16 = 0;  ///< type of the weight gradient
     // -----------------------------------------------------------------------------------------------------------------
-    std::int32_t widthShift = 0;    ///< a block's output tile: 2^widthShift columns,
-    std::int32_t heightShift = 0;   ///< 2^heightShift rows,
-    std::int32_t tileImages = 0;    ///< and this many images
-    std::int32_t chunk = 0;         ///< channels in shared memory at a time
-    std::int32_t ringTaps = 0;      ///< forward: taps of one stage of the weight ring
-    std::int32_t outTile = 0;       ///< output channels of a block
-    std::int32_t splits = 0;        ///< weight gradient: partial sums
-    std::int64_t tiles = 0;         ///< output tiles
+    std::int32_t widthShift = 0;   ///< a block's output tile: 2^widthShift columns,
+    std::int32_t heightShift = 0;  ///< 2^heightShift rows,
+    std::int32_t tileImages = 0;   ///< and this many images
+    std::int32_t chunk = 0;        ///< channels in shared memory at a time
+    std::int32_t ringTaps = 0;     ///< forward: taps of one stage of the weight ring
+    std::int32_t outTile = 0;      ///< output channels of a block
+    std::int32_t splits = 0;       ///< weight gradient: partial sums
+    std::int64_t tiles = 0;        ///< output tiles
 };
 
-#define EC_KERNELS_dense_conv(X)                              \
-    X(ec_dense_forward_f32_n16, DenseConvParams)              \
-    X(ec_dense_forward_f32_n32, DenseConvParams)              \
-    X(ec_dense_forward_f32_n64, DenseConvParams)              \
-    X(ec_dense_forward_bf16_n16, DenseConvParams)             \
-    X(ec_dense_forward_bf16_n32, DenseConvParams)             \
-    X(ec_dense_forward_bf16_n64, DenseConvParams)             \
-    X(ec_dense_data_gradient_f32_n16, DenseConvParams)        \
-    X(ec_dense_data_gradient_f32_n32, DenseConvParams)        \
-    X(ec_dense_data_gradient_f32_n64, DenseConvParams)        \
-    X(ec_dense_data_gradient_bf16_n16, DenseConvParams)       \
-    X(ec_dense_data_gradient_bf16_n32, DenseConvParams)       \
-    X(ec_dense_data_gradient_bf16_n64, DenseConvParams)       \
-    X(ec_dense_weight_gradient_f32, DenseConvParams)          \
-    X(ec_dense_weight_gradient_bf16_c16, DenseConvParams)     \
-    X(ec_dense_weight_gradient_bf16_c32, DenseConvParams)     \
-    X(ec_dense_weight_gradient_bf16_c64, DenseConvParams)     \
-    X(ec_dense_weight_gradient_sum, DenseConvParams)          \
+#define EC_KERNELS_dense_conv(X)                          \
+    X(ec_dense_forward_f32_n16, DenseConvParams)          \
+    X(ec_dense_forward_f32_n32, DenseConvParams)          \
+    X(ec_dense_forward_f32_n64, DenseConvParams)          \
+    X(ec_dense_forward_bf16_n16, DenseConvParams)         \
+    X(ec_dense_forward_bf16_n32, DenseConvParams)         \
+    X(ec_dense_forward_bf16_n64, DenseConvParams)         \
+    X(ec_dense_data_gradient_f32_n16, DenseConvParams)    \
+    X(ec_dense_data_gradient_f32_n32, DenseConvParams)    \
+    X(ec_dense_data_gradient_f32_n64, DenseConvParams)    \
+    X(ec_dense_data_gradient_bf16_n16, DenseConvParams)   \
+    X(ec_dense_data_gradient_bf16_n32, DenseConvParams)   \
+    X(ec_dense_data_gradient_bf16_n64, DenseConvParams)   \
+    X(ec_dense_weight_gradient_f32, DenseConvParams)      \
+    X(ec_dense_weight_gradient_bf16_c16, DenseConvParams) \
+    X(ec_dense_weight_gradient_bf16_c32, DenseConvParams) \
+    X(ec_dense_weight_gradient_bf16_c64, DenseConvParams) \
+    X(ec_dense_weight_gradient_sum, DenseConvParams)      \
     X(ec_dense_channel_sums, DenseConvParams)
 
-constexpr int kDensePixels = 128;       ///< output pixels of a block
+constexpr int kDensePixels = 128;  ///< output pixels of a block
 constexpr int kDenseRingStages = 3;
-constexpr int kDenseZeroBytes = 16;     ///< a block of zeros that taps outside the image read
+constexpr int kDenseZeroBytes = 16;  ///< a block of zeros that taps outside the image read
 constexpr int kDenseThreadsF32 = 256;
 constexpr int kDenseThreadsBf16 = 128;
 
-/// Elements between neighbouring rows of channels in shared memory: an odd number of 16-byte units where channels are even.
-EC_HD int densePitch(int channels, bool bf16) { return channels + (bf16 ? 8 : 4); }
+/// Elements between neighbouring rows of channels in shared memory: an odd number of 16-byte units where channels are
+/// even.
+EC_HD int densePitch(int channels, bool bf16) {
+    return channels + (bf16 ? 8 : 4);
+}
 
 /// Elements of one tap of the weight ring: [outTile][chunk] forward, [chunk][outTile] in the data gradient.
 EC_HD int denseTapElements(const DenseConvParams& p, bool dataGradient, bool bf16) {
@@ -76,7 +79,8 @@ namespace dense_detail {
 inline constexpr const char* kFamily = "dense_conv";
 
 /// Largest halo in pixels of one image over the tiles of one axis, for taps in range (all taps inside when empty).
-inline int haloExtent(int outputs, int tile, int stride, int padding, int kernel, int extent, int dilation, int tapSpan) {
+inline int haloExtent(int outputs, int tile, int stride, int padding, int kernel, int extent, int dilation,
+                      int tapSpan) {
     int largest = 1;
     for (int o = 0; o < outputs; o += tile) {
         const int last = std::min(o + tile, outputs) - 1;
@@ -160,7 +164,11 @@ inline LaunchSequence planForward(DenseConvParams& p, bool dataGradient, const D
         {{"ec_dense_data_gradient_f32_n16", "ec_dense_data_gradient_f32_n32", "ec_dense_data_gradient_f32_n64"},
          {"ec_dense_data_gradient_bf16_n16", "ec_dense_data_gradient_bf16_n32", "ec_dense_data_gradient_bf16_n64"}}};
     LaunchSequence sequence;
-    sequence.add(kFamily, names[dataGradient][p.bf16 != 0][p.outTile == 16 ? 0 : p.outTile == 32 ? 1 : 2], plan, limits);
+    sequence.add(kFamily,
+                 names[dataGradient][p.bf16 != 0][p.outTile == 16   ? 0
+                                                  : p.outTile == 32 ? 1
+                                                                    : 2],
+                 plan, limits);
     if (sums) {
         sequence.workspaceBytes = p.tiles * 2 * s.outChannels * 4;
         LaunchPlan sum;
@@ -199,12 +207,12 @@ inline LaunchSequence planWeightGradient(DenseConvParams& p, const DeviceLimits&
             break;
         }
     }
-    const std::int64_t parts =
-        std::int64_t(tapGroups) * s.groups * ceilDivide(in, p.chunk) * ceilDivide(out, p.chunk);
+    const std::int64_t parts = std::int64_t(tapGroups) * s.groups * ceilDivide(in, p.chunk) * ceilDivide(out, p.chunk);
     const std::int64_t weights = std::int64_t(s.outChannels) * s.kernel * s.kernel * in;
     const std::int64_t room = std::max<std::int64_t>(1, (std::int64_t(64) << 20) / (weights * 4));
     const std::int64_t wanted = 4 * std::int64_t(limits.multiprocessors) / parts;
-    p.splits = static_cast<std::int32_t>(std::clamp<std::int64_t>(wanted, 1, std::min({p.tiles, room, std::int64_t(256)})));
+    p.splits =
+        static_cast<std::int32_t>(std::clamp<std::int64_t>(wanted, 1, std::min({p.tiles, room, std::int64_t(256)})));
     LaunchSequence sequence;
     sequence.workspaceBytes = weights * p.splits * 4;
     LaunchPlan partial;
@@ -213,7 +221,11 @@ inline LaunchSequence planWeightGradient(DenseConvParams& p, const DeviceLimits&
     partial.blocks = parts * p.splits;
     const char* const bf16Names[3] = {"ec_dense_weight_gradient_bf16_c16", "ec_dense_weight_gradient_bf16_c32",
                                       "ec_dense_weight_gradient_bf16_c64"};
-    sequence.add(kFamily, p.bf16 ? bf16Names[p.chunk == 16 ? 0 : p.chunk == 32 ? 1 : 2] : "ec_dense_weight_gradient_f32",
+    sequence.add(kFamily,
+                 p.bf16 ? bf16Names[p.chunk == 16   ? 0
+                                    : p.chunk == 32 ? 1
+                                                    : 2]
+                        : "ec_dense_weight_gradient_f32",
                  partial, limits);
     LaunchPlan sum;
     sum.threads = 256;
@@ -224,8 +236,8 @@ inline LaunchSequence planWeightGradient(DenseConvParams& p, const DeviceLimits&
 
 }  // namespace dense_detail
 
-/// Checks the request, fills the lower part of the parameters and returns the launches. The workspace may still be null (a
-/// caller learns its size here); its pointer must be set before the launch.
+/// Checks the request, fills the lower part of the parameters and returns the launches. The workspace may still be null
+/// (a caller learns its size here); its pointer must be set before the launch.
 inline LaunchSequence planDenseConv(DenseConvParams& p, ConvPass pass, const DeviceLimits& limits) {
     const char* family = dense_detail::kFamily;
     Result result = checkConvShape(family, p.shape);
@@ -245,8 +257,8 @@ inline LaunchSequence planDenseConv(DenseConvParams& p, ConvPass pass, const Dev
     }
     const bool epilogue = p.scale || p.bias || p.residual || p.channelSums || p.relu;
     if (result.ok() && epilogue && pass != ConvPass::kForward) {
-        result = Result::fail(Status::kUnsupported, "%s: scale, bias, residual, relu and channelSums belong to the forward pass",
-                              family);
+        result = Result::fail(Status::kUnsupported,
+                              "%s: scale, bias, residual, relu and channelSums belong to the forward pass", family);
     }
     if (!result.ok()) return LaunchSequence::refused(result);
     switch (pass) {

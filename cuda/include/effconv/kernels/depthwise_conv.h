@@ -5,44 +5,47 @@
 
 namespace effconv {
 
-/// Passed to every kernel of the family by value. The caller fills what stands above the line, planDepthwiseConv the rest.
+/// Passed to every kernel of the family by value. The caller fills what stands above the line, planDepthwiseConv the
+/// rest.
 struct DepthwiseConvParams {
-    ConvShape shape;          ///< inChannels == outChannels == groups
-    void* x = nullptr;        ///< fp32 or bf16
-    void* w = nullptr;        ///< [channels][k][k]: weights, or the weight gradient to be written
-    void* y = nullptr;        ///< type of x
-    const float* bias = nullptr;              ///< [channels], forward; null: 0
-    float* workspace = nullptr;               ///< weight gradient: LaunchSequence::workspaceBytes
-    std::int32_t bf16 = 0;                    ///< type of x, y and, forward and data gradient, of w
-    std::int32_t weightGradientBf16 = 0;      ///< type of the weight gradient
+    ConvShape shape;                      ///< inChannels == outChannels == groups
+    void* x = nullptr;                    ///< fp32 or bf16
+    void* w = nullptr;                    ///< [channels][k][k]: weights, or the weight gradient to be written
+    void* y = nullptr;                    ///< type of x
+    const float* bias = nullptr;          ///< [channels], forward; null: 0
+    float* workspace = nullptr;           ///< weight gradient: LaunchSequence::workspaceBytes
+    std::int32_t bf16 = 0;                ///< type of x, y and, forward and data gradient, of w
+    std::int32_t weightGradientBf16 = 0;  ///< type of the weight gradient
     // -----------------------------------------------------------------------------------------------------------------
-    std::int32_t pairs = 0;         ///< channel pairs of a block, a power of two
-    std::int32_t tileHeight = 0;    ///< output rows of a block
-    std::int32_t strips = 0;        ///< forward: strips of 8 outputs in a row of a block
-    std::int32_t haloWidth = 0;     ///< columns of the resident tile
-    std::int32_t haloRows = 0;      ///< rows of the resident tile at most
-    std::int32_t weightRows = 0;    ///< forward: kernel rows in shared memory at a time
-    std::int32_t tapRows = 0;       ///< weight gradient: kernel rows of a block
-    std::int32_t rowParts = 0;      ///< weight gradient: shares that the rows of a tile are dealt to
-    std::int32_t tileWidth = 0;     ///< weight gradient: output columns of a block, a multiple of 4
-    std::int32_t splits = 0;        ///< weight gradient: partial sums
+    std::int32_t pairs = 0;       ///< channel pairs of a block, a power of two
+    std::int32_t tileHeight = 0;  ///< output rows of a block
+    std::int32_t strips = 0;      ///< forward: strips of 8 outputs in a row of a block
+    std::int32_t haloWidth = 0;   ///< columns of the resident tile
+    std::int32_t haloRows = 0;    ///< rows of the resident tile at most
+    std::int32_t weightRows = 0;  ///< forward: kernel rows in shared memory at a time
+    std::int32_t tapRows = 0;     ///< weight gradient: kernel rows of a block
+    std::int32_t rowParts = 0;    ///< weight gradient: shares that the rows of a tile are dealt to
+    std::int32_t tileWidth = 0;   ///< weight gradient: output columns of a block, a multiple of 4
+    std::int32_t splits = 0;      ///< weight gradient: partial sums
 };
 
-#define EC_KERNELS_depthwise_conv(X)                                \
-    X(ec_depthwise_forward_f32, DepthwiseConvParams)                \
-    X(ec_depthwise_forward_bf16, DepthwiseConvParams)               \
-    X(ec_depthwise_data_gradient_f32, DepthwiseConvParams)          \
-    X(ec_depthwise_data_gradient_bf16, DepthwiseConvParams)         \
-    X(ec_depthwise_weight_gradient_f32, DepthwiseConvParams)        \
-    X(ec_depthwise_weight_gradient_bf16, DepthwiseConvParams)       \
+#define EC_KERNELS_depthwise_conv(X)                          \
+    X(ec_depthwise_forward_f32, DepthwiseConvParams)          \
+    X(ec_depthwise_forward_bf16, DepthwiseConvParams)         \
+    X(ec_depthwise_data_gradient_f32, DepthwiseConvParams)    \
+    X(ec_depthwise_data_gradient_bf16, DepthwiseConvParams)   \
+    X(ec_depthwise_weight_gradient_f32, DepthwiseConvParams)  \
+    X(ec_depthwise_weight_gradient_bf16, DepthwiseConvParams) \
     X(ec_depthwise_weight_gradient_sum, DepthwiseConvParams)
 
-constexpr int kDepthwiseStrip = 8;       ///< outputs (forward) of one thread, along x
+constexpr int kDepthwiseStrip = 8;  ///< outputs (forward) of one thread, along x
 constexpr int kDepthwiseThreads = 256;
 constexpr int kDepthwiseWeightBytes = 16 * 1024;
 
 /// Taps of a row that one thread of the weight gradient sums.
-EC_HD int depthwiseTapStrip(int kernel) { return kernel <= 3 ? 4 : 8; }
+EC_HD int depthwiseTapStrip(int kernel) {
+    return kernel <= 3 ? 4 : 8;
+}
 
 /// Bytes of shared memory for the weights of a forward block.
 EC_HD int depthwiseWeightBytes(const DepthwiseConvParams& p) {
@@ -53,10 +56,12 @@ namespace depthwise_detail {
 
 inline constexpr const char* kFamily = "depthwise_conv";
 
-inline std::int64_t elementBytes(const DepthwiseConvParams& p) { return p.bf16 ? 2 : 4; }
+inline std::int64_t elementBytes(const DepthwiseConvParams& p) {
+    return p.bf16 ? 2 : 4;
+}
 
-/// Fills the tile of a forward or data-gradient block with that many pairs and at most that many rows of outputs; returns its
-/// bytes of shared memory.
+/// Fills the tile of a forward or data-gradient block with that many pairs and at most that many rows of outputs;
+/// returns its bytes of shared memory.
 inline std::int64_t fillForwardTile(DepthwiseConvParams& p, const TapWalk& walk, int pairs, int mostRows) {
     const int k = p.shape.kernel;
     p.pairs = pairs;
@@ -104,8 +109,8 @@ inline LaunchSequence planForward(DepthwiseConvParams& p, bool dataGradient, con
     return sequence;
 }
 
-/// Fills the tile of a weight-gradient block with that many pairs, output rows and output columns; returns its bytes of shared
-/// memory.
+/// Fills the tile of a weight-gradient block with that many pairs, output rows and output columns; returns its bytes of
+/// shared memory.
 inline std::int64_t fillGradientTile(DepthwiseConvParams& p, int pairs, int tileHeight, int tileWidth) {
     const ConvShape& s = p.shape;
     const int tapStrip = depthwiseTapStrip(s.kernel);
@@ -141,7 +146,8 @@ inline LaunchSequence planWeightGradient(DepthwiseConvParams& p, const DeviceLim
     while (bytes > limits.sharedBytesPerBlock && tileWidth > 4) halveColumns();
     const int channelBlocks = ceilDivide(s.inChannels, 2 * p.pairs);
     const int rowGroups = ceilDivide(s.kernel, p.tapRows);
-    const std::int64_t units = std::int64_t(s.batch) * ceilDivide(s.outHeight(), p.tileHeight) * ceilDivide(s.outWidth(), p.tileWidth);
+    const std::int64_t units =
+        std::int64_t(s.batch) * ceilDivide(s.outHeight(), p.tileHeight) * ceilDivide(s.outWidth(), p.tileWidth);
     const std::int64_t wanted = std::int64_t(4) * limits.multiprocessors / (std::int64_t(channelBlocks) * rowGroups);
     p.splits = static_cast<std::int32_t>(std::clamp<std::int64_t>(wanted, 1, std::min<std::int64_t>(units, 256)));
     const std::int64_t weights = std::int64_t(s.inChannels) * s.kernel * s.kernel;
@@ -163,15 +169,15 @@ inline LaunchSequence planWeightGradient(DepthwiseConvParams& p, const DeviceLim
 
 }  // namespace depthwise_detail
 
-/// Checks the request, fills the lower part of the parameters and returns the launches. The weight gradient's workspace may
-/// still be null (a caller learns its size here); its pointer must be set before the launch.
+/// Checks the request, fills the lower part of the parameters and returns the launches. The weight gradient's workspace
+/// may still be null (a caller learns its size here); its pointer must be set before the launch.
 inline LaunchSequence planDepthwiseConv(DepthwiseConvParams& p, ConvPass pass, const DeviceLimits& limits) {
     const char* family = depthwise_detail::kFamily;
     Result result = checkConvShape(family, p.shape);
     if (result.ok() && (p.shape.groups != p.shape.inChannels || p.shape.groups != p.shape.outChannels)) {
         result = Result::fail(Status::kUnsupported,
-                              "%s: %d input channels, %d output channels, %d groups; expected three equal numbers", family,
-                              p.shape.inChannels, p.shape.outChannels, p.shape.groups);
+                              "%s: %d input channels, %d output channels, %d groups; expected three equal numbers",
+                              family, p.shape.inChannels, p.shape.outChannels, p.shape.groups);
     }
     if (result.ok()) result = checkBase(family, "x", p.x);
     if (result.ok()) result = checkBase(family, "w", p.w);

@@ -26,8 +26,8 @@ enum class ElementwiseOperation : std::int32_t {
     kDropout = 6,             ///< y = a * keep / (1 - value), keep drawn from (seed, element index)
 };
 
-/// Passed to every kernel of the family by value. The caller fills what stands above the line, planElementwise the rest.
-/// Arrays are dense and aligned to their elements; 16 bytes make them fast. y may be a or b, element for element.
+/// Passed to every kernel of the family by value. The caller fills what stands above the line, planElementwise the
+/// rest. Arrays are dense and aligned to their elements; 16 bytes make them fast. y may be a or b, element for element.
 struct ElementwiseParams {
     const void* a = nullptr;
     const void* b = nullptr;
@@ -37,41 +37,45 @@ struct ElementwiseParams {
     const float* normPointer = nullptr;    ///< accumulate: where the norm stands then; null: the value is not divided
     std::uint64_t seed = 0;
     std::int64_t count = 0;
-    double value = 0;                ///< fill: the value; accumulate: see there; dropout: the rate, 0 to below 1
-    std::int32_t aType = kF32;       ///< copy and accumulate; other operations take yType throughout
+    double value = 0;           ///< fill: the value; accumulate: see there; dropout: the rate, 0 to below 1
+    std::int32_t aType = kF32;  ///< copy and accumulate; other operations take yType throughout
     std::int32_t yType = kF32;
     std::int32_t activation = kNoActivation;
     // -----------------------------------------------------------------------------------------------------------------
-    std::int32_t wide = 0;           ///< whether every array is aligned to 16 bytes
-    std::uint32_t pattern = 0;       ///< fill: four bytes of the value, repeated where it has fewer
-    float factor = 0;                ///< dropout: 1 / (1 - rate)
-    float threshold = 0;             ///< dropout: draws below it are dropped
+    std::int32_t wide = 0;      ///< whether every array is aligned to 16 bytes
+    std::uint32_t pattern = 0;  ///< fill: four bytes of the value, repeated where it has fewer
+    float factor = 0;           ///< dropout: 1 / (1 - rate)
+    float threshold = 0;        ///< dropout: draws below it are dropped
     std::int32_t reserved = 0;
 };
 
-#define EC_KERNELS_elementwise(X)                         \
-    X(ec_fill, ElementwiseParams)                         \
-    X(ec_copy_to_f32, ElementwiseParams)                  \
-    X(ec_copy_to_bf16, ElementwiseParams)                 \
-    X(ec_copy_to_i32, ElementwiseParams)                  \
-    X(ec_copy_to_u8, ElementwiseParams)                   \
-    X(ec_accumulate_f32, ElementwiseParams)               \
-    X(ec_accumulate_bf16, ElementwiseParams)              \
-    X(ec_activation_f32, ElementwiseParams)               \
-    X(ec_activation_bf16, ElementwiseParams)              \
-    X(ec_activation_gradient_f32, ElementwiseParams)      \
-    X(ec_activation_gradient_bf16, ElementwiseParams)     \
-    X(ec_add_f32, ElementwiseParams)                      \
-    X(ec_add_bf16, ElementwiseParams)                     \
-    X(ec_dropout_f32, ElementwiseParams)                  \
+#define EC_KERNELS_elementwise(X)                     \
+    X(ec_fill, ElementwiseParams)                     \
+    X(ec_copy_to_f32, ElementwiseParams)              \
+    X(ec_copy_to_bf16, ElementwiseParams)             \
+    X(ec_copy_to_i32, ElementwiseParams)              \
+    X(ec_copy_to_u8, ElementwiseParams)               \
+    X(ec_accumulate_f32, ElementwiseParams)           \
+    X(ec_accumulate_bf16, ElementwiseParams)          \
+    X(ec_activation_f32, ElementwiseParams)           \
+    X(ec_activation_bf16, ElementwiseParams)          \
+    X(ec_activation_gradient_f32, ElementwiseParams)  \
+    X(ec_activation_gradient_bf16, ElementwiseParams) \
+    X(ec_add_f32, ElementwiseParams)                  \
+    X(ec_add_bf16, ElementwiseParams)                 \
+    X(ec_dropout_f32, ElementwiseParams)              \
     X(ec_dropout_bf16, ElementwiseParams)
 
 namespace elementwise_detail {
 
 inline constexpr const char* kFamily = "elementwise";
 
-inline int bytesOf(std::int32_t type) { return type == kBf16 ? 2 : type == kU8 ? 1 : 4; }
-inline bool isFloating(std::int32_t type) { return type == kF32 || type == kBf16; }
+inline int bytesOf(std::int32_t type) {
+    return type == kBf16 ? 2 : type == kU8 ? 1 : 4;
+}
+inline bool isFloating(std::int32_t type) {
+    return type == kF32 || type == kBf16;
+}
 inline const char* nameOf(std::int32_t type) {
     return type == kF32 ? "f32" : type == kBf16 ? "bf16" : type == kI32 ? "i32" : "u8";
 }
@@ -79,7 +83,8 @@ inline const char* nameOf(std::int32_t type) {
 inline Result checkArray(const char* name, const void* pointer, int bytes) {
     if (pointer == nullptr) return Result::fail(Status::kNullPointer, "%s: %s is null", kFamily, name);
     if (reinterpret_cast<std::uintptr_t>(pointer) % bytes != 0) {
-        return Result::fail(Status::kMisaligned, "%s: %s must be aligned to its elements of %d bytes", kFamily, name, bytes);
+        return Result::fail(Status::kMisaligned, "%s: %s must be aligned to its elements of %d bytes", kFamily, name,
+                            bytes);
     }
     return {};
 }
@@ -94,7 +99,8 @@ inline Result checkType(const char* name, std::int32_t type, bool integersToo) {
 /// Sets the pattern of a fill; refuses a value that the type does not hold.
 inline Result setPattern(ElementwiseParams& p) {
     const auto refuse = [&] {
-        return Result::fail(Status::kInvalidShape, "%s: %g does not go into %s elements", kFamily, p.value, nameOf(p.yType));
+        return Result::fail(Status::kInvalidShape, "%s: %g does not go into %s elements", kFamily, p.value,
+                            nameOf(p.yType));
     };
     if (p.yType == kF32) {
         const float value = static_cast<float>(p.value);
@@ -105,7 +111,8 @@ inline Result setPattern(ElementwiseParams& p) {
         const double low = p.yType == kU8 ? 0.0 : -2147483648.0;
         const double high = p.yType == kU8 ? 255.0 : 2147483647.0;
         if (!(p.value >= low && p.value <= high) || p.value != std::floor(p.value)) return refuse();
-        p.pattern = static_cast<std::uint32_t>(static_cast<std::int32_t>(p.value)) * (p.yType == kU8 ? 0x01010101u : 1u);
+        p.pattern =
+            static_cast<std::uint32_t>(static_cast<std::int32_t>(p.value)) * (p.yType == kU8 ? 0x01010101u : 1u);
     }
     return {};
 }
@@ -115,8 +122,10 @@ inline Result checkCopy(const ElementwiseParams& p) {
     if (isFloating(p.aType)) {
         return Result::fail(Status::kUnsupported, "%s: floating values do not go into integer elements", kFamily);
     }
-    return Result::fail(Status::kUnsupported, "%s: i32 values do not go into u8 elements, for a kernel cannot refuse one "
-                        "outside 0 to 255", kFamily);
+    return Result::fail(Status::kUnsupported,
+                        "%s: i32 values do not go into u8 elements, for a kernel cannot refuse one "
+                        "outside 0 to 255",
+                        kFamily);
 }
 
 inline Result checkRequest(ElementwiseParams& p, ElementwiseOperation operation) {
@@ -152,8 +161,10 @@ inline Result checkRequest(ElementwiseParams& p, ElementwiseOperation operation)
         }
     }
     if (operation == Op::kAccumulate) {
-        if (reinterpret_cast<std::uintptr_t>(p.valuePointer) % 8 != 0 || reinterpret_cast<std::uintptr_t>(p.normPointer) % 4 != 0) {
-            return Result::fail(Status::kMisaligned, "%s: valuePointer and normPointer must be aligned to their numbers", kFamily);
+        if (reinterpret_cast<std::uintptr_t>(p.valuePointer) % 8 != 0 ||
+            reinterpret_cast<std::uintptr_t>(p.normPointer) % 4 != 0) {
+            return Result::fail(Status::kMisaligned,
+                                "%s: valuePointer and normPointer must be aligned to their numbers", kFamily);
         }
     }
     if (operation == Op::kFill) return setPattern(p);
@@ -178,7 +189,8 @@ inline const char* kernelOf(ElementwiseOperation operation, std::int32_t yType) 
 }  // namespace elementwise_detail
 
 /// Checks the request, fills the lower part of the parameters and returns the launch.
-inline LaunchSequence planElementwise(ElementwiseParams& p, ElementwiseOperation operation, const DeviceLimits& limits) {
+inline LaunchSequence planElementwise(ElementwiseParams& p, ElementwiseOperation operation,
+                                      const DeviceLimits& limits) {
     const Result result = elementwise_detail::checkRequest(p, operation);
     if (!result.ok()) return LaunchSequence::refused(result);
     p.wide = isAligned(p.a) && isAligned(p.b) && isAligned(p.y);

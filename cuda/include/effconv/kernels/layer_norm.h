@@ -8,8 +8,8 @@
 namespace effconv {
 
 constexpr int kLayerNormThreads = 256;
-constexpr int kLayerNormWarpWidth = 1024;   ///< rows up to this width belong to a warp, wider ones to a block
-constexpr int kLayerNormColumns = 32;       ///< columns of a block of the parameter gradients
+constexpr int kLayerNormWarpWidth = 1024;  ///< rows up to this width belong to a warp, wider ones to a block
+constexpr int kLayerNormColumns = 32;      ///< columns of a block of the parameter gradients
 constexpr int kLayerNormMaxSplits = 512;
 
 /// Passed to every kernel of the family by value. The caller fills what stands above the line, planLayerNorm the rest.
@@ -31,9 +31,9 @@ struct LayerNormParams {
     std::int32_t bf16 = 0;
     float epsilon = 1e-5f;
     // -----------------------------------------------------------------------------------------------------------------
-    std::int32_t vector = 1;       ///< elements of one access: 16 bytes of them, or 1
-    std::int32_t wideRows = 0;     ///< whether a block owns a row
-    std::int32_t splits = 1;       ///< partial sums of the parameter gradients
+    std::int32_t vector = 1;    ///< elements of one access: 16 bytes of them, or 1
+    std::int32_t wideRows = 0;  ///< whether a block owns a row
+    std::int32_t splits = 1;    ///< partial sums of the parameter gradients
 };
 
 #define EC_KERNELS_layer_norm(X)                          \
@@ -47,8 +47,8 @@ struct LayerNormParams {
 
 enum class LayerNormPass : std::int32_t { kForward = 0, kGradient = 1 };
 
-/// Checks the request, fills the lower part of the parameters and returns the launches. The workspace may still be null (a
-/// caller learns its size here); its pointer must be set before the launch.
+/// Checks the request, fills the lower part of the parameters and returns the launches. The workspace may still be null
+/// (a caller learns its size here); its pointer must be set before the launch.
 inline LaunchSequence planLayerNorm(LayerNormParams& p, LayerNormPass pass, const DeviceLimits& limits) {
     const char* family = "layer_norm";
     const bool gradient = pass == LayerNormPass::kGradient;
@@ -59,10 +59,17 @@ inline LaunchSequence planLayerNorm(LayerNormParams& p, LayerNormPass pass, cons
                               static_cast<double>(p.epsilon));
     }
     const ArrayBase bases[] = {
-        {"x", p.x, true},           {"y", p.y, !gradient},           {"dy", p.dy, gradient},
-        {"dx", p.dx, gradient},     {"scale", p.scale, true},        {"shift", p.shift, !gradient},
-        {"mean", p.mean, true},     {"invStd", p.invStd, true},      {"dscale", p.dscale, gradient},
-        {"dshift", p.dshift, gradient}, {"workspace", p.workspace, false},
+        {"x", p.x, true},
+        {"y", p.y, !gradient},
+        {"dy", p.dy, gradient},
+        {"dx", p.dx, gradient},
+        {"scale", p.scale, true},
+        {"shift", p.shift, !gradient},
+        {"mean", p.mean, true},
+        {"invStd", p.invStd, true},
+        {"dscale", p.dscale, gradient},
+        {"dshift", p.dshift, gradient},
+        {"workspace", p.workspace, false},
     };
     if (result.ok()) result = checkBases(family, bases);
     if (!result.ok()) return LaunchSequence::refused(result);

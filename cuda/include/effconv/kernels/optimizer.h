@@ -11,17 +11,17 @@ constexpr int kOptimizerChunk = 2048;  ///< elements of one block: two 16-byte a
 
 enum OptimizerKind : std::int32_t { kAdamW = 0, kSgd = 1 };
 
-/// Settings of one group of tensors in one step. The groups live on the device, so that a captured launch can be repeated
-/// with another learning rate: only this array is written anew.
+/// Settings of one group of tensors in one step. The groups live on the device, so that a captured launch can be
+/// repeated with another learning rate: only this array is written anew.
 struct OptimizerGroup {
     std::int32_t kind = kAdamW;
     std::int32_t nesterov = 0;  ///< SGD
     float learningRate = 0;
-    float weightDecay = 0;      ///< decoupled for AdamW, L2 for SGD
-    float beta1 = 0.9f;         ///< AdamW; the momentum of SGD
+    float weightDecay = 0;  ///< decoupled for AdamW, L2 for SGD
+    float beta1 = 0.9f;     ///< AdamW; the momentum of SGD
     float beta2 = 0.999f;
     float epsilon = 1e-8f;
-    float correction1 = 1;      ///< 1 - beta1^t, see setStep
+    float correction1 = 1;  ///< 1 - beta1^t, see setStep
     float correction2 = 1;
     float reserved = 0;
 
@@ -32,14 +32,14 @@ struct OptimizerGroup {
     }
 };
 
-/// One tensor: fp32 master, gradient (fp32 or bf16), moments, and the bf16 copy that the network computes with. All on the
-/// device, dense, 16-byte aligned.
+/// One tensor: fp32 master, gradient (fp32 or bf16), moments, and the bf16 copy that the network computes with. All on
+/// the device, dense, 16-byte aligned.
 struct OptimizerTensor {
     float* parameter = nullptr;
     const void* gradient = nullptr;
-    float* first = nullptr;          ///< first moment; the velocity of SGD
-    float* second = nullptr;         ///< second moment; null for SGD
-    std::uint16_t* copy = nullptr;   ///< bf16 copy, or null
+    float* first = nullptr;         ///< first moment; the velocity of SGD
+    float* second = nullptr;        ///< second moment; null for SGD
+    std::uint16_t* copy = nullptr;  ///< bf16 copy, or null
     std::int64_t count = 0;
     std::int32_t group = 0;
     std::int32_t gradientIsBf16 = 0;
@@ -58,7 +58,7 @@ struct OptimizerParams {
     const OptimizerGroup* groups = nullptr;
     const OptimizerChunk* chunks = nullptr;
     std::int64_t chunkCount = 0;
-    float clipNorm = 0;               ///< largest global gradient norm; 0: no clipping
+    float clipNorm = 0;  ///< largest global gradient norm; 0: no clipping
     std::int32_t reserved = 0;
     double* partials = nullptr;       ///< [chunkCount], where the norm is computed
     float* norm = nullptr;            ///< out: the global norm before clipping; without clipping null: not wanted
@@ -109,7 +109,8 @@ inline Result planOptimizerChunks(const OptimizerTensor* tensors, int tensorCoun
         if (!(result = checkBase(family, "parameter", tensor.parameter)).ok()) return result;
         if (!(result = checkBase(family, "gradient", tensor.gradient)).ok()) return result;
         if (!(result = checkBase(family, "first", tensor.first)).ok()) return result;
-        if (groups[tensor.group].kind == kAdamW && !(result = checkBase(family, "second", tensor.second)).ok()) return result;
+        if (groups[tensor.group].kind == kAdamW && !(result = checkBase(family, "second", tensor.second)).ok())
+            return result;
         if (tensor.copy != nullptr && !(result = checkBase(family, "copy", tensor.copy)).ok()) return result;
         for (std::int64_t start = 0; start < tensor.count; start += kOptimizerChunk) {
             if (chunks != nullptr) {
@@ -124,7 +125,8 @@ inline Result planOptimizerChunks(const OptimizerTensor* tensors, int tensorCoun
     return {};
 }
 
-/// Plans one step: the global norm first where clipping is on or the norm is wanted, then the update of every tensor in one launch.
+/// Plans one step: the global norm first where clipping is on or the norm is wanted, then the update of every tensor in
+/// one launch.
 inline LaunchSequence planOptimizerStep(const OptimizerParams& params, const DeviceLimits& limits) {
     const char* family = "optimizer";
     Result result;
@@ -134,12 +136,8 @@ inline LaunchSequence planOptimizerStep(const OptimizerParams& params, const Dev
     }
     const bool norms = params.clipNorm > 0 || params.norm != nullptr;
     const ArrayBase bases[] = {
-        {"tensors", params.tensors, true},
-        {"groups", params.groups, true},
-        {"chunks", params.chunks, true},
-        {"partials", params.partials, norms},
-        {"norm", params.norm, norms},
-        {"counter", params.counter, norms},
+        {"tensors", params.tensors, true},    {"groups", params.groups, true}, {"chunks", params.chunks, true},
+        {"partials", params.partials, norms}, {"norm", params.norm, norms},    {"counter", params.counter, norms},
     };
     if (!(result = checkBases(family, bases)).ok()) return LaunchSequence::refused(result);
     if (!(result = checkCount(family, "chunkCount", params.chunkCount)).ok()) return LaunchSequence::refused(result);

@@ -12,8 +12,9 @@ constexpr int kPoolThreads = 256;
 enum PoolKind : std::int32_t { kMaximum = 0, kAverage = 1, kGlobalAverage = 2 };
 
 /// Passed to every kernel of the family by value. The caller fills what stands above the line, planPool the rest.
-/// x is [batch, height, width, channels] with channel stride 1; y is [batch, outHeight, outWidth, channels], outHeight =
-/// (height + 2 padding - size) / stride + 1; the global average ignores size, stride and padding and has one output pixel.
+/// x is [batch, height, width, channels] with channel stride 1; y is [batch, outHeight, outWidth, channels], outHeight
+/// = (height + 2 padding - size) / stride + 1; the global average ignores size, stride and padding and has one output
+/// pixel.
 struct PoolParams {
     void* x = nullptr;  ///< fp32 or bf16; the gradient of a maximum reads it, other gradients ignore it
     void* y = nullptr;  ///< forward: out; gradient: not read
@@ -43,12 +44,12 @@ struct PoolParams {
     }
 };
 
-#define EC_KERNELS_pool(X)                      \
-    X(ec_pool_forward_f32, PoolParams)          \
-    X(ec_pool_forward_bf16, PoolParams)         \
-    X(ec_pool_gradient_f32, PoolParams)         \
-    X(ec_pool_gradient_bf16, PoolParams)        \
-    X(ec_pool_global_average_f32, PoolParams)   \
+#define EC_KERNELS_pool(X)                    \
+    X(ec_pool_forward_f32, PoolParams)        \
+    X(ec_pool_forward_bf16, PoolParams)       \
+    X(ec_pool_gradient_f32, PoolParams)       \
+    X(ec_pool_gradient_bf16, PoolParams)      \
+    X(ec_pool_global_average_f32, PoolParams) \
     X(ec_pool_global_average_bf16, PoolParams)
 
 enum class PoolPass : std::int32_t { kForward = 0, kGradient = 1 };
@@ -66,8 +67,8 @@ inline Result checkWindow(const PoolParams& p) {
                             p.padding, p.size - 1);
     }
     if (p.height + 2 * p.padding < p.size || p.width + 2 * p.padding < p.size) {
-        return Result::fail(Status::kInvalidShape, "%s: a window of %d does not fit %d x %d pixels with padding %d", kFamily,
-                            p.size, p.height, p.width, p.padding);
+        return Result::fail(Status::kInvalidShape, "%s: a window of %d does not fit %d x %d pixels with padding %d",
+                            kFamily, p.size, p.height, p.width, p.padding);
     }
     return {};
 }
@@ -84,7 +85,8 @@ inline Result checkRequest(const PoolParams& p, PoolPass pass) {
     if (p.kind != kGlobalAverage && !(result = checkWindow(p)).ok()) return result;
     result = checkStrides(kFamily, "x", p.xImageStride, p.xRowStride, p.xPixelStride, p.channels, p.width, p.height);
     if (!result.ok()) return result;
-    result = checkStrides(kFamily, "y", p.yImageStride, p.yRowStride, p.yPixelStride, p.channels, p.outWidth(), p.outHeight());
+    result = checkStrides(kFamily, "y", p.yImageStride, p.yRowStride, p.yPixelStride, p.channels, p.outWidth(),
+                          p.outHeight());
     if (!result.ok()) return result;
     const bool gradient = pass == PoolPass::kGradient;
     const ArrayBase bases[] = {
@@ -104,7 +106,8 @@ inline LaunchSequence planPool(PoolParams& p, PoolPass pass, const DeviceLimits&
     const Result result = pool_detail::checkRequest(p, pass);
     if (!result.ok()) return LaunchSequence::refused(result);
     const int wide = p.bf16 ? 8 : 4;
-    const std::int64_t strides = p.xImageStride | p.xRowStride | p.xPixelStride | p.yImageStride | p.yRowStride | p.yPixelStride;
+    const std::int64_t strides =
+        p.xImageStride | p.xRowStride | p.xPixelStride | p.yImageStride | p.yRowStride | p.yPixelStride;
     p.vector = p.channels % wide == 0 && strides % wide == 0 ? wide : 1;
     const std::int64_t vectors = p.channels / p.vector;
     p.lanes = 1;
@@ -120,10 +123,11 @@ inline LaunchSequence planPool(PoolParams& p, PoolPass pass, const DeviceLimits&
         return sequence;
     }
     const bool gradient = pass == PoolPass::kGradient;
-    const std::int64_t pixels = gradient ? std::int64_t(p.height) * p.width : std::int64_t(p.outHeight()) * p.outWidth();
+    const std::int64_t pixels =
+        gradient ? std::int64_t(p.height) * p.width : std::int64_t(p.outHeight()) * p.outWidth();
     const std::int64_t items = p.batch * pixels * vectors;
-    plan.blocks = std::min<std::int64_t>((items + kPoolThreads - 1) / kPoolThreads,
-                                         std::int64_t(64) * limits.multiprocessors);
+    plan.blocks =
+        std::min<std::int64_t>((items + kPoolThreads - 1) / kPoolThreads, std::int64_t(64) * limits.multiprocessors);
     const char* const names[2][2] = {{"ec_pool_forward_f32", "ec_pool_forward_bf16"},
                                      {"ec_pool_gradient_f32", "ec_pool_gradient_bf16"}};
     sequence.add(family, names[gradient][p.bf16 != 0], plan, limits);

@@ -8,8 +8,8 @@ namespace effconv {
 
 constexpr int kSizeHeadThreads = 128;  ///< a warp per layer
 
-/// Passed to every kernel of the family by value. Arrays are dense, fp32, on the device, at any address of a float; L layers,
-/// width D.
+/// Passed to every kernel of the family by value. Arrays are dense, fp32, on the device, at any address of a float; L
+/// layers, width D.
 struct SizeHeadParams {
     const float* h = nullptr;      ///< [L][D]
     const float* gain = nullptr;   ///< of the layer norm, [D]
@@ -28,14 +28,14 @@ struct SizeHeadParams {
     float* dw = nullptr;
     float* dg = nullptr;
     float* db = nullptr;
-    float* workspace = nullptr;    ///< gradient: LaunchSequence::workspaceBytes
+    float* workspace = nullptr;  ///< gradient: LaunchSequence::workspaceBytes
     std::int32_t layers = 0;
     std::int32_t width = 0;
 };
 
-#define EC_KERNELS_size_head(X)               \
-    X(ec_size_head_forward, SizeHeadParams)   \
-    X(ec_size_head_gradient, SizeHeadParams)  \
+#define EC_KERNELS_size_head(X)              \
+    X(ec_size_head_forward, SizeHeadParams)  \
+    X(ec_size_head_gradient, SizeHeadParams) \
     X(ec_size_head_norm_gradient, SizeHeadParams)
 
 enum class SizeHeadPass : std::int32_t { kForward = 0, kGradient = 1 };
@@ -47,12 +47,24 @@ inline LaunchSequence planSizeHead(const SizeHeadParams& p, SizeHeadPass pass, c
     Result result = checkCount(family, "layers", p.layers, 1 << 20);
     if (result.ok()) result = checkCount(family, "width", p.width, 1 << 20);
     const ArrayBase bases[] = {
-        {"h", p.h, true},           {"gain", p.gain, true},         {"shift", p.shift, true},
-        {"w", p.w, true},           {"g", p.g, true},               {"b", p.b, true},
-        {"kmin", p.kmin, true},     {"kmax", p.kmax, true},         {"u", p.u, !gradient},
-        {"v", p.v, !gradient},      {"dv", p.dv, gradient},         {"dh", p.dh, gradient},
-        {"dgain", p.dgain, gradient}, {"dshift", p.dshift, gradient}, {"dw", p.dw, gradient},
-        {"dg", p.dg, gradient},     {"db", p.db, gradient},         {"workspace", p.workspace, false},
+        {"h", p.h, true},
+        {"gain", p.gain, true},
+        {"shift", p.shift, true},
+        {"w", p.w, true},
+        {"g", p.g, true},
+        {"b", p.b, true},
+        {"kmin", p.kmin, true},
+        {"kmax", p.kmax, true},
+        {"u", p.u, !gradient},
+        {"v", p.v, !gradient},
+        {"dv", p.dv, gradient},
+        {"dh", p.dh, gradient},
+        {"dgain", p.dgain, gradient},
+        {"dshift", p.dshift, gradient},
+        {"dw", p.dw, gradient},
+        {"dg", p.dg, gradient},
+        {"db", p.db, gradient},
+        {"workspace", p.workspace, false},
     };
     if (result.ok()) result = checkFloats(family, bases);
     if (!result.ok()) return LaunchSequence::refused(result);

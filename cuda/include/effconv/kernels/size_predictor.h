@@ -34,9 +34,9 @@ struct SizePredictorParams {
     float* states = nullptr;                  ///< forward to backward, see sizePredictorStateFloats
     std::int32_t* counter = nullptr;          ///< one integer, zero before the first launch; left zero by the kernel
 
-    const float* sizeGradients = nullptr;      ///< backward: dv [L]
-    float* workspace = nullptr;                ///< backward: sizePredictorWorkspaceFloats
-    float* inputWeightGradients = nullptr;     ///< as the parameters; written, not added to
+    const float* sizeGradients = nullptr;   ///< backward: dv [L]
+    float* workspace = nullptr;             ///< backward: sizePredictorWorkspaceFloats
+    float* inputWeightGradients = nullptr;  ///< as the parameters; written, not added to
     float* recurrentWeightGradients = nullptr;
     float* inputBiasGradients = nullptr;
     float* recurrentBiasGradients = nullptr;
@@ -45,12 +45,19 @@ struct SizePredictorParams {
     float* headWeightGradients = nullptr;
     float* headLengthGradients = nullptr;
     float* headBiasGradients = nullptr;
-    float* codeGradients = nullptr;            ///< [2][L][inputs], one share per direction, to be added; may be null
+    float* codeGradients = nullptr;  ///< [2][L][inputs], one share per direction, to be added; may be null
 };
 
-/// Rows of kSizePredictorWidth floats per direction and layer in `states`: the gates r, z, n, the recurrent part of n, h,
-/// and the three input parts.
-enum SizePredictorRow { kRowReset = 0, kRowUpdate = 1, kRowNew = 2, kRowRecurrentNew = 3, kRowHidden = 4, kRowInput = 5 };
+/// Rows of kSizePredictorWidth floats per direction and layer in `states`: the gates r, z, n, the recurrent part of n,
+/// h, and the three input parts.
+enum SizePredictorRow {
+    kRowReset = 0,
+    kRowUpdate = 1,
+    kRowNew = 2,
+    kRowRecurrentNew = 3,
+    kRowHidden = 4,
+    kRowInput = 5
+};
 constexpr int kSizePredictorStateRows = 8;
 
 /// Floats of `states` for L layers: the rows above, then the head's state of each layer.
@@ -59,7 +66,9 @@ constexpr std::int64_t sizePredictorStateFloats(std::int64_t layers) {
 }
 
 /// Floats of `workspace` for L layers: dh and the gradients of xr, xz, xn, hn per direction and layer.
-constexpr std::int64_t sizePredictorWorkspaceFloats(std::int64_t layers) { return layers * 2 * 5 * kSizePredictorWidth; }
+constexpr std::int64_t sizePredictorWorkspaceFloats(std::int64_t layers) {
+    return layers * 2 * 5 * kSizePredictorWidth;
+}
 
 enum SizePredictorPass : std::int32_t { kSizePredictorForward = 0, kSizePredictorBackward = 1 };
 
@@ -106,8 +115,8 @@ inline LaunchSequence planSizePredictor(SizePredictorPass pass, const SizePredic
     if (!(result = checkBases(family, bases)).ok()) return LaunchSequence::refused(result);
     LaunchSequence sequence;
     if (backward) {
-        sequence.add(family, "ec_size_predictor_backward",
-                     {2, kSizePredictorThreads, 2 * 3 * kSizePredictorWidth * 4}, limits);
+        sequence.add(family, "ec_size_predictor_backward", {2, kSizePredictorThreads, 2 * 3 * kSizePredictorWidth * 4},
+                     limits);
     } else {
         sequence.add(family, "ec_size_predictor_forward",
                      {2, kSizePredictorThreads, (kSizePredictorBatch * kSizePredictorWidth + 4) * 4}, limits);

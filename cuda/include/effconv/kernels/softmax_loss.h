@@ -11,19 +11,19 @@ constexpr int kSoftmaxThreads = 256;  ///< a warp per row
 struct SoftmaxLossParams {
     const void* logits = nullptr;          ///< [rows][classes], fp32 or bf16
     const std::int32_t* labels = nullptr;  ///< [rows], 0 to classes - 1; another label makes the loss and its row NaN
-    void* dlogits = nullptr;               ///< out: gradient of the mean loss, type and stride of logits; null: not wanted
-    float* loss = nullptr;                 ///< out: one number, the mean over the rows
-    std::int32_t* correct = nullptr;       ///< out: one number, rows whose first largest logit is the label
-    float* workspace = nullptr;            ///< LaunchSequence::workspaceBytes: loss and correctness of every row
+    void* dlogits = nullptr;          ///< out: gradient of the mean loss, type and stride of logits; null: not wanted
+    float* loss = nullptr;            ///< out: one number, the mean over the rows
+    std::int32_t* correct = nullptr;  ///< out: one number, rows whose first largest logit is the label
+    float* workspace = nullptr;       ///< LaunchSequence::workspaceBytes: loss and correctness of every row
     std::int64_t rows = 0;
-    std::int64_t rowStride = 0;            ///< elements from row to row
+    std::int64_t rowStride = 0;  ///< elements from row to row
     std::int32_t classes = 0;
-    float smoothing = 0;                   ///< e in target = (1 - e) onehot + e / classes
+    float smoothing = 0;  ///< e in target = (1 - e) onehot + e / classes
     std::int32_t bf16 = 0;
     std::int32_t reserved = 0;
 };
 
-#define EC_KERNELS_softmax_loss(X)                \
+#define EC_KERNELS_softmax_loss(X)                  \
     X(ec_softmax_loss_rows_f32, SoftmaxLossParams)  \
     X(ec_softmax_loss_rows_bf16, SoftmaxLossParams) \
     X(ec_softmax_loss_sum, SoftmaxLossParams)
@@ -42,8 +42,8 @@ inline LaunchSequence planSoftmaxLoss(const SoftmaxLossParams& p, const DeviceLi
                               static_cast<double>(p.smoothing));
     }
     const ArrayBase bases[] = {
-        {"logits", p.logits, true},   {"labels", p.labels, true},   {"dlogits", p.dlogits, false},
-        {"loss", p.loss, true},       {"correct", p.correct, true}, {"workspace", p.workspace, false},
+        {"logits", p.logits, true}, {"labels", p.labels, true},   {"dlogits", p.dlogits, false},
+        {"loss", p.loss, true},     {"correct", p.correct, true}, {"workspace", p.workspace, false},
     };
     if (result.ok()) result = checkBases(family, bases);
     if (!result.ok()) return LaunchSequence::refused(result);

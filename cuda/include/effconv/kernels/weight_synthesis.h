@@ -6,40 +6,41 @@
 
 namespace effconv {
 
-// Tile sizes that the work table and the kernels agree on. A "column" is one (output, input) channel pair n = o cin + i.
+// Tile sizes that the work table and the kernels agree on. A "column" is one (output, input) channel pair n = o cin +
+// i.
 constexpr int kSynthesisThreads = 128;
-constexpr int kSynthesisRows = 32;       ///< rows of a tile: taps (forward) or features (backward)
-constexpr int kSynthesisColumns = 128;   ///< columns of a tile
-constexpr int kSynthesisDepth = 16;      ///< slice of the summed dimension held in shared memory at a time
-constexpr int kSynthesisMaxSplits = 64;  ///< most partial sums of G per layer
+constexpr int kSynthesisRows = 32;              ///< rows of a tile: taps (forward) or features (backward)
+constexpr int kSynthesisColumns = 128;          ///< columns of a tile
+constexpr int kSynthesisDepth = 16;             ///< slice of the summed dimension held in shared memory at a time
+constexpr int kSynthesisMaxSplits = 64;         ///< most partial sums of G per layer
 constexpr int kSynthesisReduceElements = 1024;  ///< elements of G that one block of the reduction finishes
 
 /// What one block does.
 enum SynthesisRole : std::int32_t {
-    kForwardTile = 0,        ///< taps [first, +32) x columns [column, +128) of w
-    kCoefficientTile = 1,    ///< features [first, +32) x columns [column, +128) of dA
-    kFeatureTile = 2,        ///< features [first, +32) x taps [tap, +128) of G, summed over columns [column, columnEnd)
-    kElasticTile = 3,        ///< table taps [first, +32) x columns [column, +128) of dT, and a share of dv
-    kReduceFeatures = 4,     ///< taps [first, tapEnd) of dH and their share of dv
-    kReduceElastic = 5,      ///< dv of an elastic layer
+    kForwardTile = 0,      ///< taps [first, +32) x columns [column, +128) of w
+    kCoefficientTile = 1,  ///< features [first, +32) x columns [column, +128) of dA
+    kFeatureTile = 2,      ///< features [first, +32) x taps [tap, +128) of G, summed over columns [column, columnEnd)
+    kElasticTile = 3,      ///< table taps [first, +32) x columns [column, +128) of dT, and a share of dv
+    kReduceFeatures = 4,   ///< taps [first, tapEnd) of dH and their share of dv
+    kReduceElastic = 5,    ///< dv of an elastic layer
 };
 
 /// One row of the work table: a block's task.
 struct SynthesisItem {
     std::int32_t layer = 0;
     std::int32_t role = kForwardTile;
-    std::int32_t first = 0;        ///< first tap or feature of the tile
-    std::int32_t tap = 0;          ///< kFeatureTile: first tap
-    std::int64_t column = 0;       ///< first column
-    std::int64_t columnEnd = 0;    ///< kFeatureTile: end of the summed columns
-    std::int64_t partial = 0;      ///< where in the workspace this block writes (floats)
-    std::int64_t source = 0;       ///< reductions: where in the workspace the partial sums start
-    std::int32_t sources = 0;      ///< reductions: how many partial sums
-    std::int32_t tapEnd = 0;       ///< kReduceFeatures: end of the taps
-    std::int32_t counter = 0;      ///< reductions: the layer's counter of finished blocks
-    std::int32_t finishers = 0;    ///< reductions: blocks of this layer
-    std::int64_t finishSource = 0; ///< reductions: where the layer's shares of dv start (floats)
-    std::int32_t finishCount = 0;  ///< reductions: how many shares of dv
+    std::int32_t first = 0;         ///< first tap or feature of the tile
+    std::int32_t tap = 0;           ///< kFeatureTile: first tap
+    std::int64_t column = 0;        ///< first column
+    std::int64_t columnEnd = 0;     ///< kFeatureTile: end of the summed columns
+    std::int64_t partial = 0;       ///< where in the workspace this block writes (floats)
+    std::int64_t source = 0;        ///< reductions: where in the workspace the partial sums start
+    std::int32_t sources = 0;       ///< reductions: how many partial sums
+    std::int32_t tapEnd = 0;        ///< kReduceFeatures: end of the taps
+    std::int32_t counter = 0;       ///< reductions: the layer's counter of finished blocks
+    std::int32_t finishers = 0;     ///< reductions: blocks of this layer
+    std::int64_t finishSource = 0;  ///< reductions: where the layer's shares of dv start (floats)
+    std::int32_t finishCount = 0;   ///< reductions: how many shares of dv
     std::int32_t reserved = 0;
 };
 
@@ -52,8 +53,8 @@ struct SynthesisPlan {
     std::int32_t counters = 0;         ///< one integer per layer
 };
 
-/// Parameters of all three kernels. Every array is on the device and 16-byte aligned. The layer's offsets count elements
-/// from these bases; w and dw hold floats, or bf16 when the flag says so; everything else is float.
+/// Parameters of all three kernels. Every array is on the device and 16-byte aligned. The layer's offsets count
+/// elements from these bases; w and dw hold floats, or bf16 when the flag says so; everything else is float.
 struct SynthesisParams {
     const SynthesisLayer* layers = nullptr;  ///< [layerCount]
     const SynthesisItem* items = nullptr;    ///< [itemCount] of this launch
@@ -70,7 +71,7 @@ struct SynthesisParams {
     std::int32_t* counters = nullptr;        ///< backward: SynthesisPlan::counters; the kernels clear them
     std::int64_t itemCount = 0;
     std::int32_t layerCount = 0;
-    std::int32_t weightsAreBf16 = 0;         ///< type of w and dw
+    std::int32_t weightsAreBf16 = 0;  ///< type of w and dw
 };
 
 /// The three launches of the family: forward; backward and, after it on the same stream, reduce.
@@ -104,8 +105,8 @@ inline Result checkSynthesisLayer(const SynthesisLayer& layer, int index) {
                                 static_cast<long long>(layer.coefficientStride));
         }
     } else if (layer.coefficientStride < static_cast<std::int64_t>(layer.kmax) * layer.kmax * layer.cin) {
-        return Result::fail(Status::kInvalidShape, "%s: output channels of the elastic table overlap (stride %lld)", family,
-                            static_cast<long long>(layer.coefficientStride));
+        return Result::fail(Status::kInvalidShape, "%s: output channels of the elastic table overlap (stride %lld)",
+                            family, static_cast<long long>(layer.coefficientStride));
     }
     if (layer.weightStride < static_cast<std::int64_t>(layer.kgrid) * layer.kgrid * layer.cin) {
         return Result::fail(Status::kInvalidShape, "%s: output channels of w overlap (stride %lld)", family,
@@ -130,7 +131,9 @@ struct SynthesisItemWriter {
     }
 };
 
-inline std::int64_t ceilDivide(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+inline std::int64_t ceilDivide(std::int64_t a, std::int64_t b) {
+    return (a + b - 1) / b;
+}
 
 inline void planFeatureBackward(const SynthesisLayer& layer, SynthesisItem item, SynthesisItemWriter& backward,
                                 SynthesisItemWriter& reduce, std::int64_t& workspace) {
@@ -239,8 +242,7 @@ constexpr std::int64_t kSynthesisSharedBytes =
 /// Plan of one pass (backward and reduce are two passes, with their own items and parameters, on one stream): checks
 /// pointers, alignment, counts and device limits. `layers` of the parameters is not read (it is device memory):
 /// planSynthesis checked the layers when it built the tables.
-inline LaunchSequence planSynthesisPass(SynthesisPass pass, const SynthesisParams& params,
-                                        const DeviceLimits& limits) {
+inline LaunchSequence planSynthesisPass(SynthesisPass pass, const SynthesisParams& params, const DeviceLimits& limits) {
     const char* family = "weight_synthesis";
     const ArrayBase bases[] = {
         {"layers", params.layers, true},
@@ -262,7 +264,8 @@ inline LaunchSequence planSynthesisPass(SynthesisPass pass, const SynthesisParam
     if (!result.ok()) return LaunchSequence::refused(result);
     if (!(result = checkCount(family, "itemCount", params.itemCount)).ok()) return LaunchSequence::refused(result);
     if (!(result = checkCount(family, "layerCount", params.layerCount)).ok()) return LaunchSequence::refused(result);
-    const char* kernels[] = {"ec_weight_synthesis_forward", "ec_weight_synthesis_backward", "ec_weight_synthesis_reduce"};
+    const char* kernels[] = {"ec_weight_synthesis_forward", "ec_weight_synthesis_backward",
+                             "ec_weight_synthesis_reduce"};
     LaunchSequence sequence;
     sequence.add(family, kernels[pass],
                  {params.itemCount, kSynthesisThreads,
