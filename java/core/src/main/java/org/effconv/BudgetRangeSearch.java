@@ -14,10 +14,12 @@ import org.effconv.error.EffconvException;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
-import org.effconv.nn.NetworkPlan;
 import org.effconv.predict.SearchSettings;
+import org.effconv.run.RunInputs;
+import org.effconv.run.TwoStages;
 import org.effconv.search.SynthesisedWeights;
 import org.effconv.train.Phase;
+import org.effconv.train.TrainingOptions;
 
 /** Learns the kernel sizes of an architecture's convolutions for a whole range of budgets, in one search. */
 public final class BudgetRangeSearch extends Job<BudgetRangeSearch> {
@@ -79,57 +81,64 @@ public final class BudgetRangeSearch extends Job<BudgetRangeSearch> {
     public BudgetRangeSearchResult run(Device device, Dataset images) {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
-            NetworkPlan plan = plan(data);
-            Cost cost = cost(device, plan);
+            RunInputs inputs = inputs(device, data);
+            Cost cost = Resolution.cost(settings(), inputs.compute(), inputs.plan(), latencyTable());
             BudgetRange range = settings().budgetRange();
-            range.targets(cost); // refuses ends that no sizes meet
-            KernelSizeSearch.checkSize(this, device, data, plan, searchSettings());
-            return inFolder(device, data, context -> search(context, device, plan, cost, range));
+            double[] ends = range.targets(cost); // refuses those that no sizes meet
+            SearchSettings search = searchSettings();
+            KernelSizeSearch.checkMemory(this, inputs, data, search);
+            TrainingOptions training = inputs.training().withEpochs(Resolution.searchEpochs(settings()));
+            boolean follower = Resolution.sizePredictor(settings());
+            return inFolder(device, data, context -> {
+                try (SynthesisedWeights weights = new SynthesisedWeights(
+                                context.backend(),
+                                inputs.compute().parameterType(),
+                                cost,
+                                range,
+                                search,
+                                inputs.seed());
+                        Network network = inputs.network()) {
+                    if (!follower) {
+                        weights.withoutSizePredictor();
+                    }
+                    return search(context, network, weights, training, cost, ends);
+                }
+            });
         }
     }
 
+    // It has no last part, so that there is more of the others.
     private SearchSettings searchSettings() {
-        return settings()
-                .with(Settings.CLOSING, 0.0)
-                .search(); // it has no last part, so that there is more of the others
+        return Resolution.search(settings().with(Settings.CLOSING, 0.0));
     }
 
-    private BudgetRangeSearchResult search(
-            Phase.Context context, Device device, NetworkPlan plan, Cost cost, BudgetRange range) {
-        double[] ends = range.targets(cost);
-        long seed = settings().get(Settings.SEED);
-        try (SynthesisedWeights weights = new SynthesisedWeights(
-                        device.backend(),
-                        device.activationType().parameterType(),
-                        cost,
-                        range,
-                        searchSettings(),
-                        seed);
-                Network network = new Network(device.backend(), plan, device.activationType(), seed)) {
-            if (settings().get(Settings.SIZE_PREDICTOR).equals("none")) {
-                weights.withoutSizePredictor();
-            }
-            Phase.Outcome outcome = Phase.run(
-                    context,
-                    PredictorSearch.PHASE,
-                    network,
-                    weights,
-                    options(context.data(), KernelSizeSearch.epochs(settings())),
-                    new MiddleSizes(weights, cost),
-                    Phase.TestPart.NEVER);
-            SizePath path = weights.path();
-            BudgetRangeSearchResult result = BudgetRangeSearchResult.of(
-                    plan,
-                    cost,
-                    ends,
-                    SizeLadder.of(path, ends[0], ends[1]),
-                    SizeLadder.apart(path, ends[0], ends[1]),
-                    outcome.seconds());
-            if (context.folder() != null) {
-                result.write(context.folder().file(BudgetRangeSearchResult.FILE));
-            }
-            return result;
+    private static BudgetRangeSearchResult search(
+            Phase.Context context,
+            Network network,
+            SynthesisedWeights weights,
+            TrainingOptions training,
+            Cost cost,
+            double[] ends) {
+        Phase.Outcome outcome = Phase.run(
+                context,
+                TwoStages.PHASE,
+                network,
+                weights,
+                training,
+                new MiddleSizes(weights, cost),
+                Phase.TestPart.NEVER);
+        SizePath path = weights.path();
+        BudgetRangeSearchResult result = BudgetRangeSearchResult.of(
+                cost.plan(),
+                cost,
+                ends,
+                SizeLadder.of(path, ends[0], ends[1]),
+                SizeLadder.apart(path, ends[0], ends[1]),
+                outcome.seconds());
+        if (context.folder() != null) {
+            result.write(context.folder().file(BudgetRangeSearchResult.FILE));
         }
+        return result;
     }
 
     /** What metrics say of the sizes: those at the middle budget. */

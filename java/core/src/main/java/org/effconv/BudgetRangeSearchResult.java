@@ -71,7 +71,7 @@ public final class BudgetRangeSearchResult {
                 .toArray();
         return new BudgetRangeSearchResult(
                 plan.architecture().name(),
-                KernelSizeSearch.layerNames(plan),
+                plan.sizedLayerNames(),
                 ends,
                 uniform,
                 Answers.of(plan, ordered),

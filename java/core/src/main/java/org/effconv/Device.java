@@ -3,6 +3,7 @@ package org.effconv;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.effconv.backend.Backend;
+import org.effconv.backend.Compute;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.backend.cpu.CpuFeatures;
 import org.effconv.backend.cuda.Card;
@@ -12,6 +13,9 @@ import org.effconv.backend.cuda.CudaProbe;
 import org.effconv.backend.cuda.CudaProblem;
 import org.effconv.error.EffconvException;
 import org.effconv.error.EffconvException.InvalidInput;
+import org.effconv.io.Processor;
+import org.effconv.latency.LatencyTable;
+import org.effconv.nn.NetworkPlan;
 import org.effconv.tensor.DataType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -73,7 +77,7 @@ public final class Device implements AutoCloseable {
             throw new InvalidInput("activation type " + activationType + ": expected F32, BF16 or F64");
         }
         return new Device(
-                backend, activationType, backend instanceof CpuBackend cpu ? cpu.threads() : 1, SystemInfo.processor());
+                backend, activationType, backend instanceof CpuBackend cpu ? cpu.threads() : 1, Processor.name());
     }
 
     private static Device openCpu(Settings settings, DeviceChoice choice) {
@@ -87,7 +91,7 @@ public final class Device implements AutoCloseable {
                 threads,
                 threads == 1 ? "" : "s",
                 asked == 0 ? " (half the processors)" : "");
-        return new Device(backend, cpuType(settings.get(Settings.PRECISION)), threads, SystemInfo.processor());
+        return new Device(backend, cpuType(settings.get(Settings.PRECISION)), threads, Processor.name());
     }
 
     private static Device openCuda(Settings settings, DeviceChoice choice, CudaProbe probe) {
@@ -197,6 +201,25 @@ public final class Device implements AutoCloseable {
             throw new IllegalStateException("use after close: Device " + backend.name());
         }
         return backend;
+    }
+
+    /** This device, for the inner parts of a job. */
+    public Compute compute() {
+        return new Compute(backend(), activationType, hardware, threads);
+    }
+
+    /**
+     * Measures how long a network's layers take on this device; seconds to minutes, on a machine that should do nothing
+     * else.
+     *
+     * @param batch images in a batch
+     * @param repeats rounds, in each of which every layer is measured at every size
+     * @throws InvalidInput if there is no memory for it, or a number is below 1
+     */
+    public LatencyTable measureLatency(NetworkPlan plan, LatencyTable.Pass pass, int batch, int repeats) {
+        try (Claim claim = claim()) {
+            return LatencyTable.measure(compute(), plan, pass, batch, repeats);
+        }
     }
 
     /** Bytes of native memory in use; 0 after everything on the device, and the device, have been closed. */

@@ -1,7 +1,9 @@
 package org.effconv;
 
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
+import org.effconv.backend.cuda.ConvolutionChoice;
 import org.effconv.backend.cuda.CudaOptions;
 import org.effconv.backend.cuda.CudaProblem;
 import org.effconv.error.EffconvException;
@@ -23,7 +25,7 @@ record DeviceChoice(CudaOptions cuda, String reason) {
         if (name.equals("cpu")) {
             return new DeviceChoice(null, "as asked");
         }
-        CudaOptions options = settings.cuda();
+        CudaOptions options = options(settings);
         Optional<CudaProblem> problem = cuda.apply(options);
         if (name.equals("auto")) {
             return problem.map(p -> new DeviceChoice(null, "chosen by 'auto': " + p.reason()))
@@ -34,5 +36,15 @@ record DeviceChoice(CudaOptions cuda, String reason) {
             throw problem.get().exception(name);
         }
         return new DeviceChoice(options, "as asked");
+    }
+
+    private static CudaOptions options(Settings settings) {
+        String device = settings.get(Settings.DEVICE);
+        int colon = device.indexOf(':');
+        return new CudaOptions(
+                colon < 0 ? 0 : Integer.parseInt(device.substring(colon + 1)),
+                settings.get(Settings.GPU_MEMORY),
+                ConvolutionChoice.valueOf(settings.get(Settings.CONV).toUpperCase(Locale.ROOT)),
+                settings.get(Settings.GRAPHS).equals("on"));
     }
 }

@@ -9,6 +9,8 @@ import org.effconv.flexconv.ContinuousKernels;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.run.RunInputs;
+import org.effconv.train.MemoryNeed;
 import org.effconv.train.Phase;
 
 /**
@@ -68,26 +70,32 @@ public final class FlexConvTraining extends Job<FlexConvTraining> {
     public Result run(Device device, Dataset images) {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
-            NetworkPlan plan = plan(data);
-            MemoryNeed.check(this, device, data, plan, ContinuousKernels.values(plan));
-            return inFolder(device, data, context -> train(context, device, plan));
+            RunInputs inputs = inputs(device, data);
+            MemoryNeed.ofTraining(
+                    inputs.compute(),
+                    inputs.plan(),
+                    data,
+                    inputs.training(),
+                    ContinuousKernels.values(inputs.plan()),
+                    out() != null);
+            return inFolder(device, data, context -> train(context, inputs));
         }
     }
 
-    private Result train(Phase.Context context, Device device, NetworkPlan plan) {
-        long seed = settings().get(Settings.SEED);
-        try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
+    private Result train(Phase.Context context, RunInputs inputs) {
+        NetworkPlan plan = inputs.plan();
+        try (Network network = inputs.network();
                 ContinuousKernels kernels = new ContinuousKernels(
-                        device.backend(), device.activationType().parameterType(), plan, seed)) {
+                        context.backend(), inputs.compute().parameterType(), plan, inputs.seed())) {
             long parameters = plan.fixedParameters() + kernels.ownedParameters();
             Phase.Outcome outcome = Phase.run(
                     context,
                     Training.PHASE,
                     network,
                     kernels,
-                    options(context.data(), settings().get(Settings.EPOCHS)),
+                    inputs.training(),
                     new EffectiveSizes(kernels, parameters),
-                    Training.testPart(settings()));
+                    Resolution.testPart(settings()));
             return new Result(outcome, kernels.sizes(), parameters);
         }
     }

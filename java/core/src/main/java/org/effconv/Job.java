@@ -7,8 +7,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
-import org.effconv.backend.OptimizerRule;
-import org.effconv.cost.Cost;
 import org.effconv.data.Augmentation;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
@@ -17,18 +15,17 @@ import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.error.EffconvException.JobFailed;
 import org.effconv.io.Json;
 import org.effconv.io.ShellWord;
+import org.effconv.latency.LatencyTable;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.run.RunInputs;
 import org.effconv.train.Checkpoint;
 import org.effconv.train.DataIdentity;
-import org.effconv.train.OptimizerSettings;
 import org.effconv.train.Phase;
 import org.effconv.train.RunConfig;
 import org.effconv.train.RunFolder;
-import org.effconv.train.Schedule;
 import org.effconv.train.StopSignal;
 import org.effconv.train.TrainingListener;
-import org.effconv.train.TrainingOptions;
 
 /**
  * What all jobs have in common: settings, listeners and, if asked for, a run folder. Builder methods change the job and
@@ -37,9 +34,6 @@ import org.effconv.train.TrainingOptions;
  * @param <J> the job itself
  */
 public abstract class Job<J extends Job<J>> {
-    private static final double MOMENTUM = 0.9;
-    private static final String ADAMW = "adamw";
-    private static final double PROBE_WARMUP = 0.1;
     private static final long VALIDATION_SEED = 0;
     private static final String TABLE = "latencyTable";
 
@@ -209,14 +203,14 @@ public abstract class Job<J extends Job<J>> {
             return Optional.empty();
         }
         if (table == null) {
-            table = settings.readLatencyTable();
+            table = Resolution.latencyTable(settings);
         }
         return Optional.of(table);
     }
 
-    /** What the budget counts. */
-    Cost cost(Device device, NetworkPlan plan) {
-        return KernelSizeSearch.cost(device, plan, settings, latencyTable().orElse(null));
+    /** What this job runs with, of its settings, the data and the device. */
+    RunInputs inputs(Device device, Dataset data) {
+        return Resolution.inputs(settings, device.compute(), plan(data), data);
     }
 
     NetworkPlan plan(Dataset data) {
@@ -306,7 +300,8 @@ public abstract class Job<J extends Job<J>> {
      * @throws JobFailed if anything is found to be wrong after that
      */
     <R> R inFolder(Device device, Dataset data, Function<Phase.Context, R> phases) {
-        Augmentation augmentation = options(data, 1).augmentation(); // refuses what does not go together
+        Augmentation augmentation =
+                Resolution.training(settings, data).augmentation(); // refuses what does not go together
         ObjectNode identity = identity(device, data, augmentation);
         requireFolder(identity);
         try (Phase.Context context =
@@ -347,51 +342,5 @@ public abstract class Job<J extends Job<J>> {
         }
         RunConfig config = new RunConfig(command, identity, settings.places());
         return resumed != null ? RunFolder.open(out, config) : RunFolder.create(out, config);
-    }
-
-    /** Of the probe of one run: the optimiser that its predictors were tried with, whichever the training has. */
-    TrainingOptions probeOptions(Dataset data, int epochs) {
-        return options(
-                settings.with(Settings.OPTIMIZER, ADAMW)
-                        .with(Settings.LR, 0.0)
-                        .with(Settings.WEIGHT_DECAY, -1.0)
-                        .with(Settings.SCHEDULE, "cosine")
-                        .with(Settings.WARMUP, PROBE_WARMUP),
-                data,
-                epochs);
-    }
-
-    TrainingOptions options(Dataset data, int epochs) {
-        return options(settings, data, epochs);
-    }
-
-    private static TrainingOptions options(Settings settings, Dataset data, int epochs) {
-        boolean adam = settings.get(Settings.OPTIMIZER).equals(ADAMW);
-        OptimizerRule rule =
-                (adam ? OptimizerRule.adamW() : OptimizerRule.sgd(MOMENTUM)).withClipNorm(settings.get(Settings.CLIP));
-        double rate = settings.get(Settings.LR) > 0
-                ? settings.get(Settings.LR)
-                : adam ? Settings.ADAMW_RATE : Settings.SGD_RATE;
-        double decay = settings.get(Settings.WEIGHT_DECAY) >= 0
-                ? settings.get(Settings.WEIGHT_DECAY)
-                : adam ? Settings.ADAMW_DECAY : Settings.SGD_DECAY;
-        Schedule schedule = Schedule.named(settings.get(Settings.SCHEDULE), settings.get(Settings.WARMUP));
-        return new TrainingOptions(
-                epochs,
-                settings.get(Settings.BATCH),
-                new OptimizerSettings(rule, rate, decay, schedule),
-                settings.get(Settings.SMOOTHING),
-                augmentation(settings, data),
-                settings.get(Settings.SEED));
-    }
-
-    // Planted images lose their meaning when moved or mirrored; grey images are often characters, which mirroring
-    // changes.
-    private static Augmentation augmentation(Settings settings, Dataset data) {
-        if (!settings.get(Settings.AUGMENT) || data.name().startsWith("planted:")) {
-            return Augmentation.none();
-        }
-        return new Augmentation(
-                Math.min(Augmentation.MAX_PAD, Math.min(data.height(), data.width()) / 8), data.channels() == 3);
     }
 }

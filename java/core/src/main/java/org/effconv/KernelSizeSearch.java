@@ -2,17 +2,20 @@ package org.effconv;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.List;
+import java.util.Optional;
 import org.effconv.choice.SizeRounding;
-import org.effconv.cost.Budget;
 import org.effconv.cost.Cost;
 import org.effconv.data.Dataset;
 import org.effconv.error.EffconvException;
+import org.effconv.latency.LatencyTable;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.predict.SearchSettings;
+import org.effconv.run.RunInputs;
+import org.effconv.run.SizeLearning;
+import org.effconv.run.SizeTarget;
+import org.effconv.train.MemoryNeed;
 import org.effconv.train.Phase;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -78,25 +81,13 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     public SearchResult run(Device device, Dataset images) {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
-            NetworkPlan plan = plan(data);
-            check(this, device, data, plan);
+            RunInputs inputs = inputs(device, data);
+            SizeLearning learning = checked(this, inputs, target(this, inputs), data);
             return inFolder(
-                    device, data, context -> choose(this, context, device, plan).result());
+                    device,
+                    data,
+                    context -> new SearchResult(choose(learning, context).found()));
         }
-    }
-
-    /** Checks a job's budget and search settings against a network, and the network against the device. */
-    static void check(Job<?> job, Device device, Dataset data, NetworkPlan plan) {
-        Settings settings = job.settings();
-        check(settings, plan);
-        SearchSettings search = settings.search();
-        Budget budget = settings.budget();
-        Cost cost = job.cost(device, plan);
-        double target = budget.target(cost);
-        if (Double.isFinite(target) && !search.ceiling() && !budget.asGoodAs()) {
-            SizeRounding.requireReachable(cost, target);
-        }
-        checkSize(job, device, data, plan, search);
     }
 
     /**
@@ -106,25 +97,34 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
      * @throws EffconvException.InvalidInput if it is not so
      */
     public static void check(Settings settings, NetworkPlan plan) {
-        if (settings.get(Settings.SIZE_PREDICTOR).equals("none")
-                && !settings.get(Settings.SIZE_UPDATE).equals("steady")) {
-            throw new EffconvException.InvalidInput("--size-predictor none: expected with --size-update steady only");
+        Resolution.checkTogether(settings);
+        values(plan, Resolution.search(settings)); // refuses those that do not go together
+    }
+
+    /** A job's way to learn sizes, once its settings, its budget and the device's memory have been checked. */
+    static SizeLearning checked(Job<?> job, RunInputs inputs, SizeTarget target, Dataset data) {
+        if (job.settings().hasTarget() && !target.budget().asGoodAs()) {
+            SizeRounding.requireReachable(target.cost(), target.amount());
         }
-        if (settings.budget().asGoodAs() && !settings.oneRun()) {
-            throw new EffconvException.InvalidInput("budget '" + settings.get(Settings.BUDGET)
-                    + "': candidates are compared within the one training; expected "
-                    + "--flow one-run and no --ceiling, or another budget, such as k5");
-        }
-        if (settings.get(Settings.WARM_START) && settings.oneRun()) {
-            throw new EffconvException.InvalidInput(
-                    "--warm-start: in one run the training goes on anyway; expected with --flow two-stage only");
-        }
-        values(plan, settings.search()); // refuses those that do not go together, before anything is written
+        checkMemory(job, inputs, data, Resolution.search(job.settings()));
+        return Resolution.learning(job.settings(), inputs, target, data);
+    }
+
+    /** What a job's sizes may cost, once its search settings have been checked. */
+    static SizeTarget target(Job<?> job, RunInputs inputs) {
+        check(job.settings(), inputs.plan());
+        return Resolution.target(job.settings(), inputs.compute(), inputs.plan(), job.latencyTable());
     }
 
     /** Checks that what a search trains is not too large, and has room in memory. */
-    static void checkSize(Job<?> job, Device device, Dataset data, NetworkPlan plan, SearchSettings search) {
-        MemoryNeed.check(job, device, data, plan, values(plan, search));
+    static void checkMemory(Job<?> job, RunInputs inputs, Dataset data, SearchSettings search) {
+        MemoryNeed.ofTraining(
+                inputs.compute(),
+                inputs.plan(),
+                data,
+                inputs.training(),
+                values(inputs.plan(), search),
+                job.out() != null);
     }
 
     private static long values(NetworkPlan plan, SearchSettings search) {
@@ -148,15 +148,26 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
      * one run.
      */
     public static double overheadEpochs(Settings settings) {
-        return settings.oneRun() ? OneRun.overheadEpochs(settings) : epochs(settings);
+        return Resolution.overheadEpochs(settings);
     }
 
-    /** Epochs of the search of two stages with these settings. */
-    public static int epochs(Settings settings) {
-        int fixed = settings.get(Settings.SEARCH_EPOCHS);
-        double share = settings.get(Settings.SEARCH_FRACTION) * settings.get(Settings.EPOCHS);
-        int most = settings.hasTarget() ? Settings.MOST_SEARCH_EPOCHS : Settings.MOST_OPEN_SEARCH_EPOCHS;
-        return fixed > 0 ? fixed : (int) Math.max(1, Math.min(most, Math.ceil(share - 1e-9)));
+    /** How a search of two stages moves sizes, and where its kernels come from. */
+    public static SearchSettings searchSettings(Settings settings) {
+        return Resolution.search(settings);
+    }
+
+    /** The same for the probe of one run. */
+    public static SearchSettings probeSettings(Settings settings) {
+        return Resolution.probe(settings);
+    }
+
+    /**
+     * The latency table that settings name, read from its file.
+     *
+     * @throws EffconvException.InvalidInput if they name none, or the file is wrong
+     */
+    public static LatencyTable latencyTable(Settings settings) {
+        return Resolution.latencyTable(settings);
     }
 
     /**
@@ -165,11 +176,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
      * @param table what time is counted by; null if the budget counts something else
      */
     public static Cost cost(Device device, NetworkPlan plan, Settings settings, LatencyTable table) {
-        return switch (settings.costKind()) {
-            case PARAMETERS -> Cost.parameters(device.backend(), plan);
-            case MULTIPLY_ADDS -> Cost.multiplyAdds(device.backend(), plan);
-            case LATENCY -> table.cost(device, plan, settings.get(Settings.LATENCY_TABLE));
-        };
+        return Resolution.cost(settings, device.compute(), plan, Optional.ofNullable(table));
     }
 
     @Override
@@ -177,45 +184,12 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         addLatencyTable(identity);
     }
 
-    /**
-     * What a search decided.
-     *
-     * @param result that it gives
-     * @param left where the training of each of its candidates was left, to go on with; null: it has not begun
-     */
-    record Chosen(SearchResult result, List<Phase.Left> left) {
-        /** Where the training of these sizes was left; null: it has not begun. */
-        Phase.Left left(int[] sizes) {
-            for (int i = 0; i < left.size(); i++) {
-                if (Arrays.equals(result.candidates().get(i).sizes(), sizes)) {
-                    return left.get(i);
-                }
-            }
-            return null;
-        }
-    }
-
-    /** The search of a job, within its run folder if there is one. */
-    static Chosen choose(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
-        Settings settings = job.settings();
-        if (settings.oneRun() && !settings.givenForTwoStages().isEmpty()) {
-            LOG.warn(
-                    "{}: of no effect in one run, but with --flow two-stage",
-                    String.join(", ", settings.givenForTwoStages()));
-        }
-        if (!settings.oneRun()) {
-            LOG.info("sizes are learned in two stages");
-        }
-        Chosen chosen = settings.oneRun()
-                ? OneRun.choose(job, context, device, plan)
-                : new Chosen(PredictorSearch.search(job, context, device, plan), List.of());
+    /** Learns a job's sizes, and writes them into its run folder, if there is one. */
+    static SizeLearning.Chosen choose(SizeLearning learning, Phase.Context context) {
+        SizeLearning.Chosen chosen = learning.choose(context);
         if (context.folder() != null) {
-            chosen.result.toFile().write(context.folder().file("sizes.json"));
+            new SearchResult(chosen.found()).toFile().write(context.folder().file("sizes.json"));
         }
         return chosen;
-    }
-
-    static List<String> layerNames(NetworkPlan plan) {
-        return plan.sizedLayers().stream().map(SizedLayer::name).toList();
     }
 }

@@ -10,8 +10,13 @@ import org.effconv.choice.Baselines;
 import org.effconv.cost.Cost;
 import org.effconv.data.Dataset;
 import org.effconv.error.EffconvException;
+import org.effconv.latency.LatencyTable;
+import org.effconv.latency.NetworkTime;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.run.RunInputs;
+import org.effconv.run.SizeLearning;
+import org.effconv.run.SizeTarget;
 import org.effconv.tensor.Construction;
 import org.effconv.train.Phase;
 import org.slf4j.Logger;
@@ -80,94 +85,130 @@ public final class Learning extends Job<Learning> {
     public LearningResult run(Device device, Dataset images) {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
-            NetworkPlan plan = plan(data);
-            KernelSizeSearch.check(this, device, data, plan);
+            RunInputs inputs = inputs(device, data);
+            SizeTarget target = KernelSizeSearch.target(this, inputs);
+            SizeLearning learning = KernelSizeSearch.checked(this, inputs, target, data);
+            Settings settings = settings();
             return inFolder(device, data, context -> {
-                KernelSizeSearch.Chosen chosen = KernelSizeSearch.choose(this, context, device, plan);
-                double measured = latencyTable()
-                        .map(table -> table.measureNetwork(
-                                device, plan, chosen.result().sizes()))
-                        .orElse(Double.NaN);
-                return train(context, device, plan, chosen).measured(measured);
+                SizeLearning.Chosen chosen = KernelSizeSearch.choose(learning, context);
+                return new Trainings(context, device, inputs, target, settings, chosen).run();
             });
         }
     }
 
-    private LearningResult train(
-            Phase.Context context, Device device, NetworkPlan plan, KernelSizeSearch.Chosen chosen) {
-        SearchResult found = chosen.result();
-        SearchResult warmStart = settings().get(Settings.WARM_START) ? found : null;
-        try (Construction construction = new Construction()) {
-            TrainingResult learned = construction.own(Training.train(
-                    this, context, device, plan, Training.PHASE, found.sizes(), warmStart, chosen.left(found.sizes())));
-            if (context.folder() != null) {
-                learned.model().write(context.folder().file("model.safetensors"));
+    /** What follows once sizes are chosen. */
+    private static final class Trainings {
+        private final Phase.Context context;
+        private final Device device;
+        private final RunInputs inputs;
+        private final SizeTarget target;
+        private final Settings settings;
+        private final SizeLearning.Chosen chosen;
+        private final SearchResult found;
+        private final Phase.TestPart testPart;
+        private final int batch;
+
+        Trainings(
+                Phase.Context context,
+                Device device,
+                RunInputs inputs,
+                SizeTarget target,
+                Settings settings,
+                SizeLearning.Chosen chosen) {
+            this.context = context;
+            this.device = device;
+            this.inputs = inputs;
+            this.target = target;
+            this.settings = settings;
+            this.chosen = chosen;
+            found = new SearchResult(chosen.found());
+            testPart = Resolution.testPart(settings);
+            batch = Math.min(inputs.training().batch(), context.data().train().count());
+        }
+
+        LearningResult run() {
+            double measured = target.table()
+                    .map(table -> table.measureNetwork(inputs.compute(), inputs.plan(), found.sizes()))
+                    .orElse(Double.NaN);
+            SearchResult warmStart = settings.get(Settings.WARM_START) ? found : null;
+            try (Construction construction = new Construction()) {
+                TrainingResult learned =
+                        construction.own(train(Training.PHASE, found.sizes(), warmStart, chosen.left(found.sizes())));
+                if (context.folder() != null) {
+                    learned.model().write(context.folder().file("model.safetensors"));
+                }
+                LearningResult result = compared(learned).measured(measured);
+                construction.done();
+                return result;
             }
-            LearningResult result = compared(context, device, plan, chosen, learned);
-            construction.done();
+        }
+
+        private TrainingResult train(String phase, int[] sizes, SearchResult warmStart, Phase.Left left) {
+            return Training.train(context, device, inputs, new Training.Stage(phase, sizes, warmStart, left, testPart));
+        }
+
+        private LearningResult compared(TrainingResult learned) {
+            int[] uniform = uniform(target.cost(), found);
+            boolean same = Arrays.equals(uniform, found.sizes())
+                    && !settings.get(Settings.WARM_START); // the same network from the same seed
+            boolean compare = settings.get(Settings.COMPARE);
+            TrainingResult other = !compare || same ? null : train(UNIFORM_PHASE, uniform, null, chosen.left(uniform));
+            long images = context.data().train().count() / batch * (long) batch;
+            LearningResult result = new LearningResult(
+                    found,
+                    learned,
+                    uniform,
+                    other,
+                    compare && same,
+                    compare && settings.get(Settings.COMPARE_SHAPES) ? shapes() : List.of(),
+                    images,
+                    context.data().test().count());
+            if (other != null) {
+                result.imageMilliseconds(imageMilliseconds(uniform));
+            }
             return result;
         }
-    }
 
-    private LearningResult compared(
-            Phase.Context context,
-            Device device,
-            NetworkPlan plan,
-            KernelSizeSearch.Chosen chosen,
-            TrainingResult learned) {
-        SearchResult found = chosen.result();
-        int[] uniform = uniform(cost(device, plan), found);
-        boolean same = Arrays.equals(uniform, found.sizes())
-                && !settings().get(Settings.WARM_START); // the same network from the same seed
-        boolean compare = settings().get(Settings.COMPARE);
-        TrainingResult other = !compare || same
-                ? null
-                : Training.train(this, context, device, plan, UNIFORM_PHASE, uniform, null, chosen.left(uniform));
-        int images = context.data().train().count();
-        int batch = Math.min(settings().get(Settings.BATCH), images);
-        LearningResult result = new LearningResult(
-                found,
-                learned,
-                uniform,
-                other,
-                compare && same,
-                compare && settings().get(Settings.COMPARE_SHAPES) ? shapes(context, device, plan, found) : List.of(),
-                (long) images / batch * batch,
-                context.data().test().count());
-        if (other != null) {
+        // Of the network found and the uniform one, beside each other.
+        private double[] imageMilliseconds(int[] uniform) {
             double[] milliseconds = NetworkTime.milliseconds(
-                    device, plan, List.of(found.sizes(), uniform), LatencyTable.Pass.INFERENCE, batch, TIMED);
-            result.imageMilliseconds(
-                    Arrays.stream(milliseconds).map(time -> time / batch).toArray());
+                    inputs.compute(),
+                    inputs.plan(),
+                    List.of(found.sizes(), uniform),
+                    LatencyTable.Pass.INFERENCE,
+                    batch,
+                    TIMED);
+            return Arrays.stream(milliseconds).map(time -> time / batch).toArray();
         }
-        return result;
-    }
 
-    // Sizes that rise and that fall with depth, where such sizes meet the budget.
-    private List<LearningResult.Plain> shapes(
-            Phase.Context context, Device device, NetworkPlan plan, SearchResult found) {
-        Cost cost = cost(device, plan);
-        double target = Double.isNaN(found.budget()) ? found.cost() : found.budget();
-        List<LearningResult.Plain> trained = new ArrayList<>();
-        for (boolean rising : new boolean[] {true, false}) {
-            int[] sizes;
-            try {
-                sizes = rising ? Baselines.smallFirst(cost, target) : Baselines.largeFirst(cost, target);
-            } catch (EffconvException.JobFailed e) {
-                LOG.warn("no comparison with sizes that {} with depth: {}", rising ? "rise" : "fall", e.getMessage());
-                continue;
+        // Sizes that rise and that fall with depth, where such sizes meet the budget.
+        private List<LearningResult.Plain> shapes() {
+            Cost cost = target.cost();
+            NetworkPlan plan = inputs.plan();
+            double amount = Double.isNaN(found.budget()) ? found.cost() : found.budget();
+            List<LearningResult.Plain> trained = new ArrayList<>();
+            for (boolean rising : new boolean[] {true, false}) {
+                int[] sizes;
+                try {
+                    sizes = rising ? Baselines.smallFirst(cost, amount) : Baselines.largeFirst(cost, amount);
+                } catch (EffconvException.JobFailed e) {
+                    LOG.warn(
+                            "no comparison with sizes that {} with depth: {}",
+                            rising ? "rise" : "fall",
+                            e.getMessage());
+                    continue;
+                }
+                try (TrainingResult result = train(rising ? "rising" : "falling", sizes, null, null)) {
+                    trained.add(new LearningResult.Plain(
+                            rising ? "rising sizes" : "falling sizes",
+                            sizes,
+                            plan.multiplyAdds(sizes),
+                            plan.parameters(sizes),
+                            result.testAccuracy()));
+                }
             }
-            try (TrainingResult result =
-                    Training.train(this, context, device, plan, rising ? "rising" : "falling", sizes, null, null)) {
-                trained.add(new LearningResult.Plain(
-                        rising ? "rising sizes" : "falling sizes",
-                        sizes,
-                        plan.multiplyAdds(sizes),
-                        plan.parameters(sizes),
-                        result.testAccuracy()));
-            }
+            return trained;
         }
-        return trained;
     }
 
     /**

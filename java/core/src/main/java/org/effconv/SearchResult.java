@@ -10,6 +10,7 @@ import org.effconv.io.Json;
 import org.effconv.io.SizesFile;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.run.SearchOutcome;
 import org.effconv.train.Work;
 
 /** What a search found; holds no device memory. */
@@ -38,29 +39,25 @@ public final class SearchResult {
      */
     public record Candidate(int[] sizes, int steps, double loss) {}
 
-    SearchResult(
-            NetworkPlan plan,
-            FoundSizes found,
-            Cost of,
-            double seconds,
-            Work work,
-            long steps,
-            List<float[]> weights,
-            List<Candidate> candidates) {
+    SearchResult(SearchOutcome outcome) {
+        FoundSizes found = outcome.sizes();
+        NetworkPlan plan = outcome.cost().plan();
         architecture = plan.architecture();
-        layers = KernelSizeSearch.layerNames(plan);
+        layers = plan.sizedLayerNames();
         soft = found.soft().clone();
         sizes = found.sizes().clone();
         parameters = plan.parameters(sizes);
         multiplyAdds = plan.multiplyAdds(sizes);
-        kind = of.kind();
+        kind = outcome.cost().kind();
         cost = found.cost();
         budget = found.target();
-        this.seconds = seconds;
-        this.work = work;
-        this.steps = steps;
-        this.weights = weights;
-        this.candidates = candidates;
+        seconds = outcome.seconds();
+        work = outcome.work();
+        steps = outcome.steps();
+        weights = outcome.weights();
+        candidates = outcome.candidates().stream()
+                .map(c -> new Candidate(c.sizes(), c.steps(), c.loss()))
+                .toList();
     }
 
     public Architecture architecture() {

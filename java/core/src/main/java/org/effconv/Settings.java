@@ -2,7 +2,6 @@ package org.effconv;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -18,7 +17,6 @@ import java.util.stream.Stream;
 import org.effconv.Setting.Range;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.cuda.ConvolutionChoice;
-import org.effconv.backend.cuda.CudaOptions;
 import org.effconv.cost.Budget;
 import org.effconv.cost.BudgetRange;
 import org.effconv.cost.Cost;
@@ -54,8 +52,6 @@ public final class Settings {
     static final double SGD_RATE = 0.1;
     public static final double ADAMW_DECAY = 0.02;
     static final double SGD_DECAY = 5e-4;
-
-    private static final double PROBE_FROZEN = 0.1;
 
     private static final SearchSettings SEARCH = SearchSettings.standard();
     private static final Map<String, Setting<?>> TABLE = new LinkedHashMap<>();
@@ -289,11 +285,6 @@ public final class Settings {
         return Arrays.stream(values).map(Settings::lower).toList();
     }
 
-    /** Whether a search ends in a choice among odd sizes by the loss under the predicted kernels. */
-    boolean judged() {
-        return get(POLISH) > 0 && !get(CEILING);
-    }
-
     /** Whether a budget has to be met, and is no mere ceiling. */
     boolean hasTarget() {
         return !BudgetRange.isRange(get(BUDGET)) && budget().hasTarget() && !get(CEILING);
@@ -322,35 +313,6 @@ public final class Settings {
     }
 
     /**
-     * What the probe of one run takes from these settings: the paper's own update, at the predicted sizes themselves.
-     */
-    public SearchSettings probe() {
-        return search().change()
-                .update(SearchSettings.Update.GRADIENT)
-                .start(0)
-                .frozen(PROBE_FROZEN)
-                .closing(0)
-                .spread(0)
-                .price(SEARCH.price())
-                .build();
-    }
-
-    /** What a search takes from these settings. */
-    public SearchSettings search() {
-        return SEARCH.change()
-                .mask(MaskKind.valueOf(get(MASK).toUpperCase(Locale.ROOT)))
-                .kernels(SearchSettings.Kernels.valueOf(get(PREDICTOR).toUpperCase(Locale.ROOT)))
-                .update(SearchSettings.Update.valueOf(get(SIZE_UPDATE).toUpperCase(Locale.ROOT)))
-                .start(get(START_SIZE))
-                .frozen(get(FROZEN))
-                .closing(judged() ? get(CLOSING) : 0)
-                .spread(get(SPREAD))
-                .price(get(PRICE))
-                .ceiling(get(CEILING))
-                .build();
-    }
-
-    /**
      * The budget these settings ask for.
      *
      * @throws InvalidInput if it is none, or not of the cost asked for
@@ -376,30 +338,6 @@ public final class Settings {
     /** Whether their budget, be it one or a range, counts time. */
     public boolean countTime() {
         return costKind() == Cost.Kind.LATENCY;
-    }
-
-    /**
-     * The latency table that these settings name, read from its file.
-     *
-     * @throws InvalidInput if they name none, or the file is wrong
-     */
-    public LatencyTable readLatencyTable() {
-        if (get(LATENCY_TABLE).equals(NO_TABLE)) {
-            throw new InvalidInput("budget '" + get(BUDGET)
-                    + "' counts time: expected --latency-table FILE, which 'effconv latency-table' measures");
-        }
-        return LatencyTable.read(Path.of(get(LATENCY_TABLE)));
-    }
-
-    /** What a CUDA device takes from these settings. */
-    CudaOptions cuda() {
-        String device = get(DEVICE);
-        int colon = device.indexOf(':');
-        return new CudaOptions(
-                colon < 0 ? 0 : Integer.parseInt(device.substring(colon + 1)),
-                get(GPU_MEMORY),
-                ConvolutionChoice.valueOf(get(CONV).toUpperCase(Locale.ROOT)),
-                get(GRAPHS).equals("on"));
     }
 
     private static <T> Setting<T> in(Setting<T> setting) {

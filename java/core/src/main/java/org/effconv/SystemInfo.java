@@ -1,21 +1,14 @@
 package org.effconv;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Properties;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.backend.cpu.CpuFeatures;
 import org.effconv.backend.cuda.CudaProbe;
 import org.effconv.error.EffconvException;
+import org.effconv.io.Processor;
 
 /** What this machine and build can do, for people. */
 public final class SystemInfo {
@@ -35,8 +28,8 @@ public final class SystemInfo {
                 "system",
                 System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
                         + System.getProperty("os.arch")));
-        lines.add(new Line("processor", processorLine()));
-        List<String> flags = Arrays.asList(cpuinfo("flags").split(" "));
+        lines.add(new Line("processor", Processor.line()));
+        List<String> flags = Processor.flags();
         lines.add(new Line(
                 "features",
                 FLAGS.stream()
@@ -68,35 +61,6 @@ public final class SystemInfo {
         return lines;
     }
 
-    /** The processor's name, and how many of its threads this process may use. */
-    public static String processorLine() {
-        return processor() + ", " + Runtime.getRuntime().availableProcessors() + " usable";
-    }
-
-    /** Version of this library. */
-    public static String version() {
-        try (InputStream in = SystemInfo.class.getResourceAsStream("version.properties")) {
-            Properties properties = new Properties();
-            properties.load(in);
-            return properties.getProperty("version");
-        } catch (IOException e) {
-            throw new UncheckedIOException("cannot read the library's version", e);
-        }
-    }
-
-    /**
-     * The commit this was built from, with "-dirty" behind it if the sources differed from it; "unknown" where nobody
-     * said (-Deffconv.commit; the launcher does).
-     */
-    public static String commit() {
-        return System.getProperty("effconv.commit", "unknown");
-    }
-
-    /** The processor's name, as the system has it. */
-    public static String processor() {
-        return cpuinfo("model name");
-    }
-
     private static boolean cpuWorks() {
         try (CpuBackend cpu = CpuBackend.open(1)) {
             return !CpuFeatures.oneDnnVersion().isEmpty();
@@ -110,17 +74,6 @@ public final class SystemInfo {
             return fact.get();
         } catch (EffconvException.MissingNative e) {
             return "missing: " + e.getMessage();
-        }
-    }
-
-    private static String cpuinfo(String field) {
-        try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
-            return lines.filter(l -> l.startsWith(field))
-                    .findFirst()
-                    .map(l -> l.substring(l.indexOf(':') + 1).strip())
-                    .orElse("unknown");
-        } catch (IOException e) {
-            return "unknown (" + e + ")";
         }
     }
 }

@@ -16,7 +16,10 @@ import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
+import org.effconv.run.RunInputs;
 import org.effconv.tensor.Construction;
+import org.effconv.train.FixedSizes;
+import org.effconv.train.MemoryNeed;
 import org.effconv.train.Normalisation;
 import org.effconv.train.Phase;
 import org.effconv.train.RunConfig;
@@ -69,7 +72,7 @@ public final class Training extends Job<Training> {
      * @throws InvalidInput if the file is not of this architecture: names file, field, value and what was expected
      */
     public static Training fromFile(Settings settings, Architecture architecture, Dataset data, Path file) {
-        List<String> layers = KernelSizeSearch.layerNames(plan(architecture, data));
+        List<String> layers = plan(architecture, data).sizedLayerNames();
         return new Training(
                 settings,
                 architecture,
@@ -128,22 +131,32 @@ public final class Training extends Job<Training> {
     public TrainingResult run(Device device, Dataset images) {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
-            NetworkPlan plan = plan(data);
-            MemoryNeed.check(this, device, data, plan, plan.parameters(sizes));
+            RunInputs inputs = inputs(device, data);
+            MemoryNeed.ofTraining(
+                    inputs.compute(),
+                    inputs.plan(),
+                    data,
+                    inputs.training(),
+                    inputs.plan().parameters(sizes),
+                    out() != null);
             if (warm && warmStart == null && !Files.exists(RunFolder.checkpoint(out(), PHASE))) {
                 throw new InvalidInput(out()
                         + ": this training started from predicted kernels, and has no checkpoint: they are gone; expected it to "
                         + "begin anew, in another folder");
             }
-            return inFolder(device, data, context -> train(context, device, plan));
+            return inFolder(device, data, context -> train(context, device, inputs));
         }
     }
 
-    private TrainingResult train(Phase.Context context, Device device, NetworkPlan plan) {
+    private TrainingResult train(Phase.Context context, Device device, RunInputs inputs) {
         try (Construction construction = new Construction()) {
-            TrainingResult result = construction.own(train(this, context, device, plan, PHASE, sizes, warmStart, null));
+            TrainingResult result = construction.own(train(
+                    context,
+                    device,
+                    inputs,
+                    new Stage(PHASE, sizes, warmStart, null, Resolution.testPart(settings()))));
             if (context.folder() != null) {
-                sizesFile(plan, sizes).write(context.folder().file("sizes.json"));
+                sizesFile(inputs.plan(), sizes).write(context.folder().file("sizes.json"));
                 result.model().write(context.folder().file("model.safetensors"));
             }
             construction.done();
@@ -152,7 +165,7 @@ public final class Training extends Job<Training> {
     }
 
     private static SizesFile sizesFile(NetworkPlan plan, int[] sizes) {
-        List<String> names = KernelSizeSearch.layerNames(plan);
+        List<String> names = plan.sizedLayerNames();
         return new SizesFile(
                 plan.architecture().name(),
                 plan.parameters(sizes),
@@ -163,40 +176,33 @@ public final class Training extends Job<Training> {
     }
 
     /**
-     * The training of a job, within its run folder if there is one.
+     * A training within a job.
      *
+     * @param phase its name in the run folder
+     * @param sizes one odd size per sized layer
      * @param warmStart whose predicted kernels it starts from; null: fresh ones
      * @param left where it was left when sizes were chosen, to go on from there; null: from the start
+     * @param testPart when the test part is read
      */
-    static TrainingResult train(
-            Job<?> job,
-            Phase.Context context,
-            Device device,
-            NetworkPlan plan,
-            String phase,
-            int[] sizes,
-            SearchResult warmStart,
-            Phase.Left left) {
-        Settings settings = job.settings();
-        long seed = settings.get(Settings.SEED);
+    record Stage(String phase, int[] sizes, SearchResult warmStart, Phase.Left left, Phase.TestPart testPart) {}
+
+    static TrainingResult train(Phase.Context context, Device device, RunInputs inputs, Stage stage) {
+        NetworkPlan plan = inputs.plan();
         try (Construction construction = new Construction()) {
-            Network network = construction.own(new Network(device.backend(), plan, device.activationType(), seed));
-            TrainedWeights weights = construction.own(new TrainedWeights(
-                    device.backend(),
-                    plan,
-                    sizes,
-                    device.activationType(),
-                    seed,
-                    warmStart == null ? null : warmStart.weights()));
+            Network network = construction.own(inputs.network());
+            TrainedWeights weights = construction.own(
+                    stage.warmStart == null
+                            ? inputs.weights(stage.sizes)
+                            : inputs.weights(stage.sizes, stage.warmStart.weights()));
             Phase.Outcome outcome = Phase.run(
                     context,
-                    phase,
+                    stage.phase,
                     network,
                     weights,
-                    job.options(context.data(), settings.get(Settings.EPOCHS)),
-                    new FixedSizes(plan, sizes),
-                    testPart(settings),
-                    left);
+                    inputs.training(),
+                    new FixedSizes(plan, stage.sizes),
+                    stage.testPart,
+                    stage.left);
             TrainedModel model = new TrainedModel(
                     device,
                     network,
@@ -205,23 +211,6 @@ public final class Training extends Job<Training> {
                     context.data().classNames());
             construction.done();
             return new TrainingResult(model, outcome);
-        }
-    }
-
-    static Phase.TestPart testPart(Settings settings) {
-        return settings.get(Settings.BEST_EPOCH) ? Phase.TestPart.EVERY_EPOCH : Phase.TestPart.LAST_EPOCH;
-    }
-
-    /** What metrics say of sizes that stay. */
-    record FixedSizes(NetworkPlan plan, int[] chosen) implements Phase.Sizes {
-        @Override
-        public List<Integer> sizes() {
-            return Arrays.stream(chosen).boxed().toList();
-        }
-
-        @Override
-        public long parameters() {
-            return plan.parameters(chosen);
         }
     }
 }

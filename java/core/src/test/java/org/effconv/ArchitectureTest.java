@@ -46,6 +46,8 @@ class ArchitectureTest {
                 "search, choice predict cost nn autodiff backend tensor error",
                 "flexconv, predict cost nn autodiff backend tensor error",
                 "train, nn autodiff backend tensor data io error",
+                "latency, train cost nn autodiff backend tensor io error",
+                "run, latency search choice predict cost train nn autodiff backend tensor data error",
                 "benchmark, search predict cost train nn autodiff backend tensor io error",
             })
     void aPackageUsesOnlyWhatTheTableAllows(String name, String allowed) {

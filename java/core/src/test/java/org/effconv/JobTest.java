@@ -316,8 +316,7 @@ class JobTest {
         Images large = Images.of(new byte[2 * 1024 * 768 * 3], new int[] {0, 1}, 1024, 768, 3);
         assertEquals(
                 Augmentation.MAX_PAD,
-                training()
-                        .options(Dataset.of("large", large, large, List.of("a", "b")), 1)
+                Resolution.training(training().settings(), Dataset.of("large", large, large, List.of("a", "b")))
                         .augmentation()
                         .pad());
     }

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
 import org.effconv.error.EffconvException.InvalidInput;
+import org.effconv.latency.LatencyTable;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.junit.jupiter.api.Test;
@@ -45,12 +46,8 @@ class MemoryNeedTest {
             refused(() -> BudgetRangeSearch.of(settings.with(Settings.BUDGET, "any:k1..k3"), LARGE)
                     .out(out)
                     .run(device, DATA));
-            refused(() -> LatencyTable.measure(
-                    device,
-                    LARGE.plan(new NetworkPlan.Input(8, 8, 1, 2)),
-                    LatencyTable.Pass.TRAINING,
-                    Integer.MAX_VALUE,
-                    1));
+            refused(() -> device.measureLatency(
+                    LARGE.plan(new NetworkPlan.Input(8, 8, 1, 2)), LatencyTable.Pass.TRAINING, Integer.MAX_VALUE, 1));
             assertEquals(0, device.liveBytes());
         }
         assertFalse(Files.exists(out));

@@ -21,6 +21,7 @@ import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.JsonLines;
+import org.effconv.run.OneRun;
 import org.effconv.train.StopSignal;
 import org.effconv.train.TrainingListener;
 import org.junit.jupiter.api.Test;
@@ -275,12 +276,12 @@ class OneRunTest {
     @Test
     void whatIsNotTheTrainingStaysSmall() {
         for (int epochs : new int[] {1, 2, 7, 15, 16, 30, 60, 100, 350}) {
-            double share = OneRun.overheadEpochs(Settings.standard().with(Settings.EPOCHS, epochs)) / epochs;
+            double share = KernelSizeSearch.overheadEpochs(Settings.standard().with(Settings.EPOCHS, epochs)) / epochs;
             assertTrue(share <= 0.08 && (epochs < 100 || share <= 0.05), epochs + ": " + share);
         }
         assertEquals(
                 3,
-                OneRun.overheadEpochs(
+                KernelSizeSearch.overheadEpochs(
                         Settings.standard().with(Settings.EPOCHS, 5).with(Settings.SEARCH_EPOCHS, 3)));
         assertEquals(0, OneRun.probeSteps(40));
         assertEquals(37, OneRun.probeSteps(150));

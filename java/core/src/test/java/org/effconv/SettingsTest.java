@@ -72,10 +72,11 @@ class SettingsTest {
     @Test
     void aSearchHasALastPartOnlyWhereItIsJudged() {
         Settings standard = Settings.standard();
-        assertEquals(0.2, standard.search().closing());
-        assertEquals(0.1, standard.with(Settings.CLOSING, 0.1).search().closing());
-        assertEquals(0, standard.with(Settings.POLISH, 0).search().closing());
-        assertEquals(0, standard.with(Settings.CEILING, true).search().closing());
+        assertEquals(0.2, Resolution.search(standard).closing());
+        assertEquals(
+                0.1, Resolution.search(standard.with(Settings.CLOSING, 0.1)).closing());
+        assertEquals(0, Resolution.search(standard.with(Settings.POLISH, 0)).closing());
+        assertEquals(0, Resolution.search(standard.with(Settings.CEILING, true)).closing());
     }
 
     @Test
@@ -97,7 +98,7 @@ class SettingsTest {
         for (Setting<?> s : Settings.table()) {
             assertEquals(s.standard(), s.parse(s.standard().toString(), s.key()), s.key());
         }
-        Settings.standard().search(); // the search's own checks
+        Resolution.search(Settings.standard()); // the search's own checks
     }
 
     @Test

@@ -11,9 +11,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.effconv.Device;
+import org.effconv.KernelSizeSearch;
 import org.effconv.Setting;
 import org.effconv.Settings;
-import org.effconv.SystemInfo;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.cuda.CudaBackend;
 import org.effconv.benchmark.BenchmarkReport;
@@ -31,6 +31,8 @@ import org.effconv.benchmark.Target;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.error.EffconvException.MissingNative;
 import org.effconv.io.AtomicFile;
+import org.effconv.io.Processor;
+import org.effconv.io.ThisBuild;
 import org.effconv.predict.SearchSettings;
 import org.effconv.tensor.DataType;
 import org.effconv.train.OptimizerSettings;
@@ -248,8 +250,8 @@ final class BenchCommand implements Callable<Integer> {
                     new OptimizerSettings(
                             OptimizerRule.adamW(), Settings.ADAMW_RATE, Settings.ADAMW_DECAY, Schedule.constant(0)));
             Map<String, SearchSettings> searches = new LinkedHashMap<>();
-            searches.put("search of two stages", settings.search());
-            searches.put("probe of one run", settings.probe());
+            searches.put("search of two stages", KernelSizeSearch.searchSettings(settings));
+            searches.put("probe of one run", KernelSizeSearch.probeSettings(settings));
             for (Map.Entry<String, SearchSettings> search : searches.entrySet()) {
                 to.print(search.getKey() + "\n" + SearchStepBenchmark.Result.heading());
                 List<SearchStepBenchmark.Result> results = new ArrayList<>();
@@ -311,8 +313,8 @@ final class BenchCommand implements Callable<Integer> {
                         + String.join(
                                 " ", spec.root().commandLine().getParseResult().originalArgs()));
         facts.put("date", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
-        facts.put("version", Version.number() + ", commit " + SystemInfo.commit());
-        facts.put("machine", SystemInfo.processorLine());
+        facts.put("version", Version.number() + ", commit " + ThisBuild.commit());
+        facts.put("machine", Processor.line());
         facts.put("device", first.toString());
         facts.put(
                 "runs",

@@ -8,11 +8,11 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.effconv.Device;
 import org.effconv.Job;
-import org.effconv.LatencyTable;
 import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
+import org.effconv.latency.LatencyTable;
 import org.effconv.nn.NetworkPlan;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -58,7 +58,7 @@ final class LatencyTableCommand implements Callable<Integer> {
         OutputFile.requireName(file); // before minutes are spent on it
         LatencyTable table;
         try (Device device = Device.open(settings)) {
-            table = LatencyTable.measure(device, plan, pass, settings.get(Settings.BATCH), repeats);
+            table = device.measureLatency(plan, pass, settings.get(Settings.BATCH), repeats);
         }
         table.write(file);
         PrintWriter to = spec.commandLine().getOut();

@@ -25,6 +25,11 @@ public record OptimizerRule(Kind kind, double beta1, double beta2, double epsilo
         return new OptimizerRule(Kind.SGD, momentum, 0, 0, true, 0);
     }
 
+    /** Moving averages that it keeps of each parameter. */
+    public int moments() {
+        return kind == Kind.ADAMW ? 2 : 1;
+    }
+
     public OptimizerRule withClipNorm(double norm) {
         return new OptimizerRule(kind, beta1, beta2, epsilon, nesterov, norm);
     }

@@ -109,6 +109,11 @@ public final class NetworkPlan {
         return input;
     }
 
+    /** Names of the sized layers, in network order. */
+    public List<String> sizedLayerNames() {
+        return sizedLayers().stream().map(SizedLayer::name).toList();
+    }
+
     /** The convolutions whose sizes are open, in network order. */
     public List<SizedLayer> sizedLayers() {
         return sized;

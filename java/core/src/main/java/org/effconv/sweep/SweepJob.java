@@ -14,11 +14,9 @@ import org.effconv.Device;
 import org.effconv.FlexConvTraining;
 import org.effconv.Job;
 import org.effconv.KernelSizeSearch;
-import org.effconv.LatencyTable;
 import org.effconv.SearchResult;
 import org.effconv.Setting;
 import org.effconv.Settings;
-import org.effconv.SystemInfo;
 import org.effconv.Training;
 import org.effconv.TrainingResult;
 import org.effconv.data.Dataset;
@@ -28,6 +26,9 @@ import org.effconv.io.AtomicFile;
 import org.effconv.io.Folders;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
+import org.effconv.io.Processor;
+import org.effconv.io.ThisBuild;
+import org.effconv.latency.LatencyTable;
 import org.effconv.nn.Architecture;
 import org.effconv.train.Checkpoint;
 import org.effconv.train.DataIdentity;
@@ -267,10 +268,10 @@ public final class SweepJob {
                 .put("device", device.name())
                 .put("threads", device.threads())
                 .put("activations", device.activationType().name())
-                .put("processor", SystemInfo.processor())
+                .put("processor", Processor.name())
                 .put("java", System.getProperty("java.version"))
-                .put("version", SystemInfo.version())
-                .put("commit", SystemInfo.commit())
+                .put("version", ThisBuild.version())
+                .put("commit", ThisBuild.commit())
                 .put("peakRssBytes", PeakMemory.bytes())
                 .put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     }

@@ -13,7 +13,6 @@ import java.util.stream.IntStream;
 import org.effconv.Device;
 import org.effconv.Job;
 import org.effconv.KernelSizeSearch;
-import org.effconv.LatencyTable;
 import org.effconv.Settings;
 import org.effconv.choice.Baselines;
 import org.effconv.choice.SizeRounding;
@@ -26,6 +25,7 @@ import org.effconv.error.EffconvException.JobFailed;
 import org.effconv.flexconv.ContinuousKernels;
 import org.effconv.io.Digest;
 import org.effconv.io.Json;
+import org.effconv.latency.LatencyTable;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.train.DataIdentity;
@@ -52,7 +52,7 @@ public final class SweepPlan implements AutoCloseable {
                 .filter(Settings::countTime)
                 .findFirst();
         boolean named = !options.settings().get(Settings.LATENCY_TABLE).equals(Settings.LATENCY_TABLE.standard());
-        table = named || timed.isPresent() ? timed.orElse(options.settings()).readLatencyTable() : null;
+        table = named || timed.isPresent() ? KernelSizeSearch.latencyTable(timed.orElse(options.settings())) : null;
         // A table of times belongs to its device; for the rest a GPU need not be taken.
         device = Device.open(
                 timed.isPresent() ? options.settings() : options.settings().with(Settings.DEVICE, "cpu"));

@@ -18,4 +18,9 @@ public record TrainingOptions(
         OptimizerSettings optimizer,
         double labelSmoothing,
         Augmentation augmentation,
-        long seed) {}
+        long seed) {
+    /** The same for another number of epochs. */
+    public TrainingOptions withEpochs(int other) {
+        return new TrainingOptions(other, batch, optimizer, labelSmoothing, augmentation, seed);
+    }
+}

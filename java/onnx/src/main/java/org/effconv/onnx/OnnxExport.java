@@ -5,13 +5,13 @@ import ai.onnx.proto.OnnxMl.OperatorSetIdProto;
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import java.nio.file.Path;
 import java.util.Map;
-import org.effconv.SystemInfo;
 import org.effconv.TrainedModel;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.ElementType;
 import org.effconv.io.Json;
 import org.effconv.io.TensorData;
+import org.effconv.io.ThisBuild;
 import org.effconv.nn.NetworkPlan;
 
 /**
@@ -63,7 +63,7 @@ public final class OnnxExport {
                 .setIrVersion(FORMAT)
                 .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(OPERATORS))
                 .setProducerName("effconv")
-                .setProducerVersion(SystemInfo.version())
+                .setProducerVersion(ThisBuild.version())
                 .addMetadataProps(entry("architecture", plan.architecture().name()))
                 .addMetadataProps(entry(
                         "layers",

@@ -1,16 +1,17 @@
-package org.effconv;
+package org.effconv.latency;
 
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import org.effconv.LatencyTable.Pass;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
+import org.effconv.backend.Compute;
 import org.effconv.backend.OptimizerRule;
+import org.effconv.latency.LatencyTable.Pass;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
@@ -23,7 +24,7 @@ import org.effconv.train.OptimizerSettings;
 import org.effconv.train.Schedule;
 
 /** Times whole networks of given sizes: a training step or a forward pass on one batch of noise. */
-final class NetworkTime {
+public final class NetworkTime {
     private static final int PIECE = 1 << 22; // elements written at once
     private static final int WARM_UP = 1; // every shape's code is made then
 
@@ -33,12 +34,12 @@ final class NetworkTime {
      * Milliseconds of a batch for each of some networks: all in turn, as often as {@code repeats}; the lower quartile
      * counts.
      */
-    static double[] milliseconds(
-            Device device, NetworkPlan plan, List<int[]> networks, Pass pass, int batch, int repeats) {
+    public static double[] milliseconds(
+            Compute compute, NetworkPlan plan, List<int[]> networks, Pass pass, int batch, int repeats) {
         double[][] samples = new double[networks.size()][repeats];
         for (int round = 0; round < repeats; round++) {
             for (int i = 0; i < samples.length; i++) {
-                samples[i][round] = sample(device, plan, networks.get(i), pass, batch);
+                samples[i][round] = sample(compute, plan, networks.get(i), pass, batch);
             }
         }
         return Arrays.stream(samples)
@@ -47,16 +48,16 @@ final class NetworkTime {
     }
 
     /** Milliseconds of one batch, after another to warm up. */
-    static double sample(Device device, NetworkPlan plan, int[] sizes, Pass pass, int batch) {
-        Backend backend = device.backend();
+    static double sample(Compute compute, NetworkPlan plan, int[] sizes, Pass pass, int batch) {
+        Backend backend = compute.backend();
         NetworkPlan.Input in = plan.input();
-        try (Network network = new Network(backend, plan, device.activationType(), 1);
-                TrainedWeights weights = new TrainedWeights(backend, plan, sizes, device.activationType(), 1);
+        try (Network network = new Network(backend, plan, compute.activationType(), 1);
+                TrainedWeights weights = new TrainedWeights(backend, plan, sizes, compute.activationType(), 1);
                 Optimizer optimizer = optimizer(backend, network, weights);
                 Arena inputs = new Arena(backend.memory());
                 Arena arena = new Arena(backend.memory())) {
             Tensor x =
-                    inputs.allocate(device.activationType(), Shape.of(batch, in.height(), in.width(), in.channels()));
+                    inputs.allocate(compute.activationType(), Shape.of(batch, in.height(), in.width(), in.channels()));
             Tensor labels = inputs.allocate(DataType.I32, Shape.of(batch));
             noise(backend, x, 1);
             backend.write(labels, new Random(1).ints(batch, 0, in.classes()).toArray());

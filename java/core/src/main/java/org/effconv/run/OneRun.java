@@ -1,4 +1,4 @@
-package org.effconv;
+package org.effconv.run;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -11,9 +11,10 @@ import org.effconv.cost.Budget;
 import org.effconv.cost.Cost;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Network;
-import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.TrainedWeights;
+import org.effconv.predict.SearchSettings;
 import org.effconv.search.SynthesisedWeights;
+import org.effconv.train.FixedSizes;
 import org.effconv.train.Phase;
 import org.effconv.train.TrainingOptions;
 import org.effconv.train.Work;
@@ -35,9 +36,9 @@ import org.slf4j.LoggerFactory;
  * <p>What is not the survivor's training is {@linkplain #overheadEpochs little}. Each part is a phase with a checkpoint
  * of its own; what was decided is not stored but follows from them again.
  */
-final class OneRun {
-    static final String PROBE = "probe";
-    static final String CANDIDATE = "candidate";
+public final class OneRun implements SizeLearning {
+    public static final String PROBE = "probe";
+    public static final String CANDIDATE = "candidate";
 
     private static final Logger LOG = LoggerFactory.getLogger(OneRun.class);
 
@@ -56,72 +57,87 @@ final class OneRun {
     private static final double PROBED_PART = 0.6;
     private static final double COMPARED = 2.2;
 
-    private OneRun() {}
+    private final RunInputs inputs;
+    private final SizeTarget target;
+    private final Probe probe;
+    private final double overheadEpochs;
+
+    /**
+     * How the probe runs.
+     *
+     * @param search what its predictors are and how sizes move
+     * @param training how they are trained, over any number of epochs
+     */
+    public record Probe(SearchSettings search, TrainingOptions training) {}
+
+    /**
+     * @param inputs what the job runs with; its training is that of every candidate
+     * @param target with a budget to meet
+     * @param overheadEpochs to spend on what is not the survivor's training
+     */
+    public OneRun(RunInputs inputs, SizeTarget target, Probe probe, double overheadEpochs) {
+        this.inputs = inputs;
+        this.target = target;
+        this.probe = probe;
+        this.overheadEpochs = overheadEpochs;
+    }
 
     /**
      * Epochs to spend on what is not the training of the network found, for a training of so many: at most a tenth of
      * 30, a twentieth of 100.
      */
-    static double overheadEpochs(Settings settings) {
-        int fixed = settings.get(Settings.SEARCH_EPOCHS);
-        int epochs = settings.get(Settings.EPOCHS);
-        return fixed > 0 ? fixed : Math.min(OVERHEAD_SHARE * epochs, OVERHEAD_ROOT * Math.sqrt(epochs));
+    public static double overheadEpochs(int epochs) {
+        return Math.min(OVERHEAD_SHARE * epochs, OVERHEAD_ROOT * Math.sqrt(epochs));
     }
 
     /** Steps of the probe; 0: none, the candidates are then of plain shapes alone. */
-    static int probeSteps(double overheadSteps) {
+    public static int probeSteps(double overheadSteps) {
         int steps = (int) Math.min(MOST_PROBE_STEPS, PROBE_SHARE * overheadSteps);
         return steps < LEAST_PROBE_STEPS ? 0 : steps;
     }
 
-    static KernelSizeSearch.Chosen choose(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
-        return new Choice(job, context, device, plan).choose();
+    @Override
+    public Chosen choose(Phase.Context context) {
+        return new Choice(context).choose();
     }
 
-    private static final class Choice {
-        private final Job<?> job;
+    private final class Choice {
         private final Phase.Context context;
-        private final Device device;
-        private final NetworkPlan plan;
-        private final Cost cost;
-        private final double target;
-        private final TrainingOptions options;
+        private final Cost cost = target.cost();
+        private final double amount = target.amount();
         private final int batches; // of an epoch
         private Phase.Left[] left; // of each candidate
         private double seconds;
         private Work work = Work.NONE;
         private long steps;
 
-        Choice(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
-            this.job = job;
+        Choice(Phase.Context context) {
             this.context = context;
-            this.device = device;
-            this.plan = plan;
-            cost = job.cost(device, plan);
-            target = job.settings().budget().target(cost);
-            options = job.options(context.data(), job.settings().get(Settings.EPOCHS));
             int images = context.data().train().count();
-            batches = images / Math.min(options.batch(), images);
+            batches = images / Math.min(inputs.training().batch(), images);
         }
 
-        KernelSizeSearch.Chosen choose() {
-            double overhead = overheadEpochs(job.settings()) * batches;
+        Chosen choose() {
+            double overhead = overheadEpochs * batches;
             int probing = probeSteps(overhead);
-            Budget budget = job.settings().budget();
+            Budget budget = target.budget();
             return budget.asGoodAs() ? cheapest(overhead, probing, (int) budget.value()) : best(overhead, probing);
         }
 
         // The best of those that cost what was asked for.
-        private KernelSizeSearch.Chosen best(double overhead, int probing) {
-            double[] soft = soft(probing, target);
+        private Chosen best(double overhead, int probing) {
+            double[] soft = soft(probing, amount);
             double racing = overhead - PROBE_STEP * probing;
             List<int[]> candidates =
-                    SizeCandidates.of(soft, cost, target, racing < ONE_MORE ? CANDIDATES : CANDIDATES + 1);
+                    SizeCandidates.of(soft, cost, amount, racing < ONE_MORE ? CANDIDATES : CANDIDATES + 1);
             left = new Phase.Left[candidates.size()];
             if (candidates.size() == 1) {
                 return chosen(soft, candidates, new SizeRace.Result(0, List.of(new SizeRace.Entry(0, Double.NaN))));
             }
-            int[] heats = SizeRace.heats(candidates.size(), racing, (long) batches * options.epochs());
+            int[] heats = SizeRace.heats(
+                    candidates.size(),
+                    racing,
+                    (long) batches * inputs.training().epochs());
             return chosen(
                     soft,
                     candidates,
@@ -129,17 +145,18 @@ final class OneRun {
         }
 
         // The cheapest of those that begin to learn as well as the uniform network.
-        private KernelSizeSearch.Chosen cheapest(double overhead, int probing, int size) {
-            double searched = Math.max(cost.fixed() + PROBED_PART * (target - cost.fixed()), cost.uniform(1));
+        private Chosen cheapest(double overhead, int probing, int size) {
+            double searched = Math.max(cost.fixed() + PROBED_PART * (amount - cost.fixed()), cost.uniform(1));
             double[] soft = soft(probing, searched);
             int[] uniform = cost.layers().stream()
                     .mapToInt(layer -> Math.min(size, layer.kmax()))
                     .toArray();
             List<int[]> candidates = new ArrayList<>(List.of(uniform));
-            candidates.addAll(SizeCandidates.cheaper(soft, cost, searched, target, uniform));
+            candidates.addAll(SizeCandidates.cheaper(soft, cost, searched, amount, uniform));
             left = new Phase.Left[candidates.size()];
             double steps = (overhead - PROBED_PART * PROBE_STEP * probing) / COMPARED;
-            int heat = (int) Math.max(1, Math.min(steps, (double) batches * options.epochs()));
+            int heat = (int) Math.max(
+                    1, Math.min(steps, (double) batches * inputs.training().epochs()));
             double[] costs = candidates.stream()
                     .mapToDouble(sizes -> cost.at(sizes) - cost.fixed())
                     .toArray();
@@ -149,11 +166,11 @@ final class OneRun {
                     SizeRace.cheapest(costs, heat, (one, count) -> train(candidates.get(one), one, count)));
         }
 
-        private KernelSizeSearch.Chosen chosen(double[] soft, List<int[]> candidates, SizeRace.Result race) {
-            List<SearchResult.Candidate> told = new ArrayList<>();
+        private Chosen chosen(double[] soft, List<int[]> candidates, SizeRace.Result race) {
+            List<SearchOutcome.Candidate> told = new ArrayList<>();
             for (int i = 0; i < left.length; i++) {
                 SizeRace.Entry entry = race.entries().get(i);
-                told.add(new SearchResult.Candidate(candidates.get(i), entry.steps(), entry.loss()));
+                told.add(new SearchOutcome.Candidate(candidates.get(i), entry.steps(), entry.loss()));
                 LOG.info(
                         "{}",
                         String.format(
@@ -171,9 +188,9 @@ final class OneRun {
                 }
             }
             int[] sizes = candidates.get(race.winner());
-            FoundSizes found = new FoundSizes(soft, sizes, sizes, cost.at(sizes), target);
-            SearchResult result = new SearchResult(plan, found, cost, seconds, work, steps, List.of(), told);
-            return new KernelSizeSearch.Chosen(result, Arrays.asList(left));
+            FoundSizes found = new FoundSizes(soft, sizes, sizes, cost.at(sizes), amount);
+            SearchOutcome result = new SearchOutcome(found, cost, seconds, work, steps, List.of(), told);
+            return new Chosen(result, Arrays.asList(left));
         }
 
         private double[] soft(int probing, double searched) {
@@ -183,54 +200,45 @@ final class OneRun {
         // On so many of the images that whole epochs have that many steps.
         private double[] probe(int count, double searched) {
             int epochs = (count + batches - 1) / batches;
-            Dataset some = context.data()
-                    .take(
-                            count
-                                    / epochs
-                                    * Math.min(
-                                            options.batch(),
-                                            context.data().train().count()),
-                            Integer.MAX_VALUE);
+            int batch =
+                    Math.min(inputs.training().batch(), context.data().train().count());
+            Dataset some = context.data().take(count / epochs * batch, Integer.MAX_VALUE);
             Phase.Context probing = new Phase.Context(
                     context.backend(), some, context.folder(), context.identity(), context.listeners(), context.stop());
-            Settings settings = job.settings();
-            try (Network network =
-                            new Network(device.backend(), plan, device.activationType(), settings.get(Settings.SEED));
+            try (Network network = inputs.network();
                     SynthesisedWeights weights = new SynthesisedWeights(
-                            device.backend(),
-                            device.activationType().parameterType(),
+                            context.backend(),
+                            inputs.compute().parameterType(),
                             cost,
                             Budget.of(cost, searched),
-                            settings.probe(),
-                            settings.get(Settings.SEED))) {
+                            probe.search,
+                            inputs.seed())) {
                 Phase.Outcome outcome = Phase.run(
                         probing,
                         PROBE,
                         network,
                         weights,
-                        job.probeOptions(some, epochs),
-                        new PredictorSearch.SoftSizes(weights, cost, searched),
+                        probe.training.withEpochs(epochs),
+                        new TwoStages.SoftSizes(weights, cost, searched),
                         Phase.TestPart.NEVER);
                 seconds += outcome.seconds();
                 work = work.plus(outcome.work());
                 steps += outcome.steps();
-                PredictorSearch.predict(device, weights);
+                TwoStages.predict(context.backend(), weights);
                 return weights.sizes();
             }
         }
 
         private double[] train(int[] sizes, int candidate, int count) {
-            long seed = job.settings().get(Settings.SEED);
-            try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
-                    TrainedWeights weights =
-                            new TrainedWeights(device.backend(), plan, sizes, device.activationType(), seed)) {
+            try (Network network = inputs.network();
+                    TrainedWeights weights = inputs.weights(sizes)) {
                 left[candidate] = Phase.runTo(
                         context,
                         CANDIDATE + (candidate + 1),
                         network,
                         weights,
-                        options,
-                        new Training.FixedSizes(plan, sizes),
+                        inputs.training(),
+                        new FixedSizes(inputs.plan(), sizes),
                         count,
                         left[candidate]);
                 double[] losses = left[candidate].losses();

@@ -1,4 +1,4 @@
-package org.effconv;
+package org.effconv.latency;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -11,12 +11,15 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.IntStream;
+import org.effconv.backend.Compute;
 import org.effconv.cost.Cost;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
+import org.effconv.io.ThisBuild;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
+import org.effconv.train.MemoryNeed;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -121,29 +124,27 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
      * @param repeats times that each layer is measured at each size, and each of some whole networks; the lower
      *     quartile counts
      */
-    public static LatencyTable measure(Device device, NetworkPlan plan, Pass pass, int batch, int repeats) {
+    public static LatencyTable measure(Compute compute, NetworkPlan plan, Pass pass, int batch, int repeats) {
         if (batch < 1 || repeats < 1) {
             throw new InvalidInput(
                     "latency table: batch " + batch + ", repeats " + repeats + "; expected at least 1 of each");
         }
-        try (Device.Claim claim = device.claim()) {
-            plan.checkSizes(plan.largestSizes());
-            MemoryNeed.check(device, plan, batch, pass == Pass.TRAINING);
-            return new LatencyMeasurement(device, plan, pass, batch, repeats).run();
-        }
+        plan.checkSizes(plan.largestSizes());
+        MemoryNeed.ofPasses(compute, plan, batch, pass == Pass.TRAINING);
+        return new LatencyMeasurement(compute, plan, pass, batch, repeats).run();
     }
 
-    static Setup setup(Device device, NetworkPlan plan, Pass pass, int batch) {
-        String hardware = device.name().replaceAll(":.*", "") + ", " + device.hardware();
+    static Setup setup(Compute compute, NetworkPlan plan, Pass pass, int batch) {
+        String hardware = compute.name().replaceAll(":.*", "") + ", " + compute.hardware();
         return new Setup(
                 hardware,
-                device.threads(),
-                device.activationType().name(),
+                compute.threads(),
+                compute.activationType().name(),
                 plan.toString(),
                 plan.architecture().digest(),
                 pass,
                 batch,
-                SystemInfo.version());
+                ThisBuild.version());
     }
 
     /**
@@ -152,8 +153,8 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
      * @param source names the table in errors
      * @throws InvalidInput if the table is of another device or network: says what differs
      */
-    Cost cost(Device device, NetworkPlan plan, String source) {
-        Setup here = setup(device, plan, setup.pass, setup.batch);
+    public Cost cost(Compute compute, NetworkPlan plan, String source) {
+        Setup here = setup(compute, plan, setup.pass, setup.batch);
         same("device", setup.device, here.device, source);
         same("threads", setup.threads, here.threads, source);
         same("precision", setup.precision, here.precision, source);
@@ -184,11 +185,11 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
      * Milliseconds of a network, measured as this table was. A network that was measured whole then takes turns with
      * it: where that one's time is another now, so is the device's speed, and a warning says by how much.
      */
-    double measureNetwork(Device device, NetworkPlan plan, int[] sizes) {
+    public double measureNetwork(Compute compute, NetworkPlan plan, int[] sizes) {
         Optional<Check> then = checks.stream().min(Comparator.comparingDouble(check -> distance(check.sizes, sizes)));
         List<int[]> networks = new ArrayList<>(List.of(sizes));
         then.ifPresent(check -> networks.add(check.sizes));
-        double[] now = NetworkTime.milliseconds(device, plan, networks, setup.pass, setup.batch, REPEATS);
+        double[] now = NetworkTime.milliseconds(compute, plan, networks, setup.pass, setup.batch, REPEATS);
         then.flatMap(check -> drift(check, now[1])).ifPresent(LOG::warn);
         return now[0];
     }

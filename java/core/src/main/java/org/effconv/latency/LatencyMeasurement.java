@@ -1,4 +1,4 @@
-package org.effconv;
+package org.effconv.latency;
 
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -7,15 +7,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
-import org.effconv.LatencyTable.Check;
-import org.effconv.LatencyTable.LayerShape;
-import org.effconv.LatencyTable.Pass;
-import org.effconv.LatencyTable.Row;
 import org.effconv.backend.Backend;
+import org.effconv.backend.Compute;
 import org.effconv.backend.Convolution;
 import org.effconv.backend.OptimizerRule;
 import org.effconv.backend.OptimizerSlot;
 import org.effconv.cost.Isotonic;
+import org.effconv.latency.LatencyTable.Check;
+import org.effconv.latency.LatencyTable.LayerShape;
+import org.effconv.latency.LatencyTable.Pass;
+import org.effconv.latency.LatencyTable.Row;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.tensor.Arena;
@@ -39,16 +40,16 @@ final class LatencyMeasurement {
     private static final int LARGEST_MIXED = 9;
     private static final double MOST_ERROR = 0.05; // what budgets of time are to be met within
 
-    private final Device device;
+    private final Compute compute;
     private final Backend backend;
     private final NetworkPlan plan;
     private final Pass pass;
     private final int batch;
     private final int repeats;
 
-    LatencyMeasurement(Device device, NetworkPlan plan, Pass pass, int batch, int repeats) {
-        this.device = device;
-        this.backend = device.backend();
+    LatencyMeasurement(Compute compute, NetworkPlan plan, Pass pass, int batch, int repeats) {
+        this.compute = compute;
+        this.backend = compute.backend();
         this.plan = plan;
         this.pass = pass;
         this.batch = batch;
@@ -62,12 +63,12 @@ final class LatencyMeasurement {
         for (int round = 0; round < repeats; round++) {
             layers.sample(round);
             for (int i = 0; i < whole.length; i++) {
-                whole[i][round] = NetworkTime.sample(device, plan, networks.get(i), pass, batch);
+                whole[i][round] = NetworkTime.sample(compute, plan, networks.get(i), pass, batch);
             }
             LOG.info("latency table of {}: round {} of {}", plan, round + 1, repeats);
         }
         List<Row> rows = layers.rows();
-        LatencyTable layersOnly = new LatencyTable(LatencyTable.setup(device, plan, pass, batch), 0, rows, List.of());
+        LatencyTable layersOnly = new LatencyTable(LatencyTable.setup(compute, plan, pass, batch), 0, rows, List.of());
         double[] measured = Arrays.stream(whole)
                 .mapToDouble(LatencyMeasurement::lowerQuartile)
                 .toArray();
@@ -192,7 +193,7 @@ final class LatencyMeasurement {
         Layer(LayerShape shape) {
             this.shape = shape;
             convolution = new Convolution(shape.stride(), shape.groups());
-            DataType type = device.activationType();
+            DataType type = compute.activationType();
             x = arena.allocate(type, Shape.of(batch, shape.height(), shape.width(), shape.inputChannels()));
             y = arena.allocate(
                     type,
@@ -208,7 +209,7 @@ final class LatencyMeasurement {
 
         /** Mean milliseconds of {@code runs} runs at size k. */
         double time(int k, int runs) {
-            DataType type = device.activationType().parameterType();
+            DataType type = compute.parameterType();
             Shape weights = Shape.of(shape.outputChannels(), k, k, shape.inputChannels() / shape.groups());
             try (Arena own = new Arena(backend.memory())) {
                 Tensor w = own.allocate(type, weights);

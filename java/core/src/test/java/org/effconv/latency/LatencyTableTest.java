@@ -1,4 +1,4 @@
-package org.effconv;
+package org.effconv.latency;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -15,6 +15,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.effconv.Device;
+import org.effconv.KernelSizeSearch;
+import org.effconv.Learning;
+import org.effconv.LearningResult;
+import org.effconv.SearchResult;
+import org.effconv.Settings;
 import org.effconv.cost.Cost;
 import org.effconv.cost.Isotonic;
 import org.effconv.data.Dataset;
@@ -34,7 +40,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Tables of made-up times; nothing here depends on a clock. */
 class LatencyTableTest {
     private static final Dataset DATA = Datasets.open("planted:3,train=64,test=32,size=12");
-    private static final NetworkPlan PLAN = Job.plan(Architecture.named("planted3"), DATA);
+    private static final NetworkPlan PLAN = Architecture.named("planted3")
+            .plan(new NetworkPlan.Input(DATA.height(), DATA.width(), DATA.channels(), DATA.classes()));
 
     @TempDir
     Path folder;
@@ -54,7 +61,7 @@ class LatencyTableTest {
         List<LatencyTable.Row> list = new ArrayList<>();
         rows.forEach((shape, times) -> list.add(new LatencyTable.Row(shape, times)));
         return new LatencyTable(
-                LatencyTable.setup(device, PLAN, LatencyTable.Pass.TRAINING, 16),
+                LatencyTable.setup(device.compute(), PLAN, LatencyTable.Pass.TRAINING, 16),
                 0.25,
                 list,
                 List.of(new LatencyTable.Check(new int[] {3, 3, 3}, 0.9, 0.82)));
@@ -68,7 +75,7 @@ class LatencyTableTest {
             table.write(file);
             LatencyTable read = LatencyTable.read(file);
             assertEquals(table.toJson(), read.toJson());
-            Cost cost = read.cost(device, PLAN, "table.json");
+            Cost cost = read.cost(device.compute(), PLAN, "table.json");
             assertEquals(0.25 + 3 * (0.1 + 0.01 * 25), cost.uniform(5), 1e-12);
             assertEquals(Cost.Kind.LATENCY, cost.kind());
         }
@@ -89,7 +96,7 @@ class LatencyTableTest {
             json.set(field, Json.parse("{\"v\": " + value + "}", "test").path("v"));
             Files.writeString(file, Json.pretty(json));
             LatencyTable other = LatencyTable.read(file);
-            String message = assertThrows(InvalidInput.class, () -> other.cost(device, PLAN, "table.json"))
+            String message = assertThrows(InvalidInput.class, () -> other.cost(device.compute(), PLAN, "table.json"))
                     .getMessage();
             assertTrue(
                     message.startsWith("table.json: was measured with " + part)
@@ -127,7 +134,7 @@ class LatencyTableTest {
             LatencyTable whole = table(device);
             LatencyTable less = new LatencyTable(
                     whole.setup(), 0, whole.rows().subList(1, whole.rows().size()), List.of());
-            String message = assertThrows(InvalidInput.class, () -> less.cost(device, PLAN, "t.json"))
+            String message = assertThrows(InvalidInput.class, () -> less.cost(device.compute(), PLAN, "t.json"))
                     .getMessage();
             assertTrue(
                     message.contains(
@@ -220,8 +227,8 @@ class LatencyTableTest {
     void whatIsMeasuredCoversTheNetworkAndDoesNotFall(LatencyTable.Pass pass) {
         Device device = device();
         try (device) {
-            LatencyTable table = LatencyTable.measure(device, PLAN, pass, 2, 1);
-            Cost cost = table.cost(device, PLAN, "t.json"); // checks that no row falls
+            LatencyTable table = LatencyTable.measure(device.compute(), PLAN, pass, 2, 1);
+            Cost cost = table.cost(device.compute(), PLAN, "t.json"); // checks that no row falls
             assertTrue(cost.uniform(1) <= cost.uniform(5) && cost.uniform(1) > 0);
             assertTrue(table.checks().size() >= 8, table.checks().toString()); // uniform and mixed networks
             assertArrayEquals(new int[] {3, 3, 3}, table.checks().get(0).sizes());
@@ -230,7 +237,7 @@ class LatencyTableTest {
             for (LatencyTable.Check check : table.checks()) {
                 assertEquals(cost.at(check.sizes()), check.predicted(), 1e-9);
             }
-            assertTrue(table.measureNetwork(device, PLAN, new int[] {1, 5, 3}) > 0);
+            assertTrue(table.measureNetwork(device.compute(), PLAN, new int[] {1, 5, 3}) > 0);
         }
         assertEquals(0, device.liveBytes());
     }
@@ -249,7 +256,7 @@ class LatencyTableTest {
                     Arrays.stream(sizes.split(", ")).mapToInt(Integer::parseInt).toArray();
             LatencyTable other = new LatencyTable(
                     table.setup(), table.rest(), table.rows(), List.of(new LatencyTable.Check(checked, measured, 1)));
-            String message = assertThrows(InvalidInput.class, () -> other.cost(device, PLAN, "t.json"))
+            String message = assertThrows(InvalidInput.class, () -> other.cost(device.compute(), PLAN, "t.json"))
                     .getMessage();
             assertTrue(message.startsWith("t.json: " + part), message);
         }

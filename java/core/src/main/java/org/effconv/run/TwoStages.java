@@ -1,20 +1,20 @@
-package org.effconv;
+package org.effconv.run;
 
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import org.effconv.autodiff.Tape;
+import org.effconv.backend.Backend;
 import org.effconv.choice.Baselines;
 import org.effconv.choice.FoundSizes;
 import org.effconv.choice.SizePolish;
 import org.effconv.choice.SizeRounding;
-import org.effconv.cost.Budget;
 import org.effconv.cost.Cost;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
 import org.effconv.nn.Network;
-import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.WeightSource;
+import org.effconv.predict.SearchSettings;
 import org.effconv.search.SynthesisedWeights;
 import org.effconv.tensor.Arena;
 import org.effconv.train.Evaluation;
@@ -28,33 +28,48 @@ import org.slf4j.LoggerFactory;
  * The first of two stages: sizes and kernels are predicted and learn together; then odd sizes are chosen. Nobody goes
  * on with its weights.
  */
-final class PredictorSearch {
-    static final String PHASE = "search";
+public final class TwoStages implements SizeLearning {
+    public static final String PHASE = "search";
 
-    private static final Logger LOG = LoggerFactory.getLogger(PredictorSearch.class);
+    private static final Logger LOG = LoggerFactory.getLogger(TwoStages.class);
     private static final int POLISH_BATCHES = 32;
     // Batches judged per step of the search, each about a quarter of a step: so that search and choice stay a tenth of
     // a long training.
     private static final int POLISH_LIMIT = 1;
     private static final int OPEN_POLISH_LIMIT = 2; // without a budget
 
-    private PredictorSearch() {}
+    private final RunInputs inputs;
+    private final SizeTarget target;
+    private final Search search;
 
-    /** The search of a job, within its run folder if there is one. */
-    static SearchResult search(Job<?> job, Phase.Context context, Device device, NetworkPlan plan) {
-        Settings settings = job.settings();
-        long seed = settings.get(Settings.SEED);
-        Budget budget = settings.budget();
-        Cost cost = job.cost(device, plan);
-        try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
+    /**
+     * How the search runs.
+     *
+     * @param settings how sizes move and where kernels come from
+     * @param sizePredictor whether a size predictor follows the sizes; without one, each layer has a size of its own
+     * @param epochs of the search
+     * @param polish moves of the choice among odd sizes at most; 0: soft sizes are rounded
+     */
+    public record Search(SearchSettings settings, boolean sizePredictor, int epochs, int polish) {}
+
+    public TwoStages(RunInputs inputs, SizeTarget target, Search search) {
+        this.inputs = inputs;
+        this.target = target;
+        this.search = search;
+    }
+
+    @Override
+    public Chosen choose(Phase.Context context) {
+        Cost cost = target.cost();
+        try (Network network = inputs.network();
                 SynthesisedWeights weights = new SynthesisedWeights(
-                        device.backend(),
-                        device.activationType().parameterType(),
+                        context.backend(),
+                        inputs.compute().parameterType(),
                         cost,
-                        budget,
-                        settings.search(),
-                        seed)) {
-            if (settings.get(Settings.SIZE_PREDICTOR).equals("none")) {
+                        target.budget(),
+                        search.settings,
+                        inputs.seed())) {
+            if (!search.sizePredictor) {
                 weights.withoutSizePredictor();
             }
             Phase.Outcome outcome = Phase.run(
@@ -62,22 +77,23 @@ final class PredictorSearch {
                     PHASE,
                     network,
                     weights,
-                    job.options(context.data(), KernelSizeSearch.epochs(settings)),
-                    new SoftSizes(weights, cost, budget.target(cost)),
+                    inputs.training().withEpochs(search.epochs),
+                    new SoftSizes(weights, cost, target.amount()),
                     Phase.TestPart.NEVER);
-            predict(device, weights);
+            predict(context.backend(), weights);
             long start = System.nanoTime();
-            Choice choice = polished(job, context, network, weights, cost, outcome.steps());
+            Choice choice = polished(context, network, weights, outcome.steps());
             double seconds = outcome.seconds() + (System.nanoTime() - start) / 1e9;
             FoundSizes found = choice.found;
-            return new SearchResult(
-                    plan,
-                    found,
-                    cost,
-                    seconds,
-                    outcome.work().plus(choice.work),
-                    outcome.steps(),
-                    weights.predictedWeights(found.sizes()),
+            return new Chosen(
+                    new SearchOutcome(
+                            found,
+                            cost,
+                            seconds,
+                            outcome.work().plus(choice.work),
+                            outcome.steps(),
+                            weights.predictedWeights(found.sizes()),
+                            List.of()),
                     List.of());
         }
     }
@@ -88,14 +104,14 @@ final class PredictorSearch {
      */
     private record Choice(FoundSizes found, Work work) {}
 
-    private static Choice polished(
-            Job<?> job, Phase.Context context, Network network, SynthesisedWeights weights, Cost cost, long steps) {
-        Settings settings = job.settings();
+    private Choice polished(Phase.Context context, Network network, SynthesisedWeights weights, long steps) {
         FoundSizes found = weights.found();
-        if (!settings.judged()) {
+        if (search.polish == 0) {
             return new Choice(found, Work.NONE);
         }
-        Images images = judging(context.data(), settings.get(Settings.BATCH));
+        Cost cost = target.cost();
+        int batch = inputs.training().batch();
+        Images images = judging(context.data(), batch);
         boolean priced = Double.isNaN(found.target());
         Work.Meter meter = new Work.Meter();
         SizePolish polish = new SizePolish(cost, found.target(), (sizes, batches) -> {
@@ -107,12 +123,12 @@ final class PredictorSearch {
                     new WeightSource.Progress(1, 1),
                     images,
                     Normalisation.of(context.data()),
-                    settings.get(Settings.BATCH),
-                    settings.get(Settings.SEED),
+                    batch,
+                    inputs.seed(),
                     batches,
                     context.stop());
             meter.add((double) judged.losses().length
-                    * Math.min(settings.get(Settings.BATCH), images.count())
+                    * Math.min(batch, images.count())
                     * cost.plan().multiplyAdds(sizes));
             if (!priced) {
                 return judged.losses();
@@ -120,15 +136,14 @@ final class PredictorSearch {
             // Kernels have learned less at one size than at the next, and answer less surely there, which is no reason
             // to pay for a
             // ring; to answer wrongly is. So the price is held against wrong answers.
-            double price = settings.get(Settings.PRICE) * Math.log(cost.at(sizes));
+            double price = search.settings.price() * Math.log(cost.at(sizes));
             return Arrays.stream(judged.errorsAsLosses(cost.plan().input().classes()))
                     .map(loss -> loss + price)
                     .toArray();
         });
         int[] plain = priced ? found.sizes() : Baselines.mixed(cost, found.target());
         long limit = steps * (priced ? OPEN_POLISH_LIMIT : POLISH_LIMIT);
-        List<SizePolish.Move> moves =
-                polish.polish(weights.proposals(), plain, settings.get(Settings.POLISH), POLISH_BATCHES, limit);
+        List<SizePolish.Move> moves = polish.polish(weights.proposals(), plain, search.polish, POLISH_BATCHES, limit);
         weights.judge(null);
         for (SizePolish.Move move : moves) {
             LOG.info(String.format(
@@ -161,9 +176,9 @@ final class PredictorSearch {
     }
 
     // The sizes as the last update left them, also where this process ran no step of the search.
-    static void predict(Device device, SynthesisedWeights weights) {
-        try (Arena arena = new Arena(device.backend().memory())) {
-            weights.begin(new Tape(device.backend(), arena, false), new WeightSource.Progress(1, 1));
+    public static void predict(Backend backend, SynthesisedWeights weights) {
+        try (Arena arena = new Arena(backend.memory())) {
+            weights.begin(new Tape(backend, arena, false), new WeightSource.Progress(1, 1));
         }
     }
 

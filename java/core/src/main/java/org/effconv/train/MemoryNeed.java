@@ -1,6 +1,7 @@
-package org.effconv;
+package org.effconv.train;
 
 import java.util.Locale;
+import org.effconv.backend.Compute;
 import org.effconv.data.Dataset;
 import org.effconv.data.Images;
 import org.effconv.error.EffconvException.InvalidInput;
@@ -11,43 +12,51 @@ import org.effconv.tensor.Allocator;
  * What a job takes of memory at least, so that one which cannot work is refused before it begins. A lower bound:
  * nothing that works is refused, and what is not refused may still run out of memory.
  */
-final class MemoryNeed {
+public final class MemoryNeed {
     private static final String WAY_OUT = "; expected a smaller network or a smaller --batch";
     private static final double MEGA = 1e6;
 
     private MemoryNeed() {}
 
     /**
-     * Of a training or a search.
+     * Checks a training or a search.
      *
+     * @param options of its training: batch and optimiser
      * @param trained values of all parameters that it trains
+     * @param checkpoints whether it writes any
      * @throws InvalidInput if the device or the Java heap has less memory than it takes
      */
-    static void check(Job<?> job, Device device, Dataset data, NetworkPlan plan, long trained) {
-        double each = device.activationType().parameterType().bytes();
-        double kept = trained * each * (1 + moments(job.settings()));
-        int batch = Math.min(job.settings().get(Settings.BATCH), data.train().count());
+    public static void ofTraining(
+            Compute compute,
+            NetworkPlan plan,
+            Dataset data,
+            TrainingOptions options,
+            long trained,
+            boolean checkpoints) {
+        double each = compute.parameterType().bytes();
+        double kept = trained * each * (1 + options.optimizer().rule().moments());
+        int batch = Math.min(options.batch(), data.train().count());
         // The last gradients are there when the values that the first ones took are not any more.
         double step = Math.max(
-                trained * each, batch * plan.values() * device.activationType().bytes());
-        requireRoom(device, plan, kept + step, "to train " + plan + " with batches of " + batch + " images");
-        if (job.out() != null) {
+                trained * each, batch * plan.values() * compute.activationType().bytes());
+        requireRoom(compute, plan, kept + step, "to train " + plan + " with batches of " + batch + " images");
+        if (checkpoints) {
             requireHeap(plan, kept + images(data));
         }
     }
 
-    /** Of passes over batches of images, without a job. */
-    static void check(Device device, NetworkPlan plan, int batch, boolean training) {
+    /**
+     * Checks passes over batches of images.
+     *
+     * @param training whether they go backward, too
+     * @throws InvalidInput if the device has less memory than they take
+     */
+    public static void ofPasses(Compute compute, NetworkPlan plan, int batch, boolean training) {
         NetworkPlan.Input in = plan.input();
         double values = training ? plan.values() : (double) in.height() * in.width() * in.channels();
-        double bytes = batch * values * device.activationType().bytes()
-                + (double) plan.leastParameters()
-                        * device.activationType().parameterType().bytes();
-        requireRoom(device, plan, bytes, "for " + plan + " on batches of " + batch + " images");
-    }
-
-    private static int moments(Settings settings) {
-        return settings.get(Settings.OPTIMIZER).equals("adamw") ? 2 : 1;
+        double bytes = batch * values * compute.activationType().bytes()
+                + (double) plan.leastParameters() * compute.parameterType().bytes();
+        requireRoom(compute, plan, bytes, "for " + plan + " on batches of " + batch + " images");
     }
 
     private static double images(Dataset data) {
@@ -59,15 +68,15 @@ final class MemoryNeed {
         return (double) part.count() * part.imageBytes();
     }
 
-    private static void requireRoom(Device device, NetworkPlan plan, double bytes, String what) {
-        Allocator memory = device.backend().memory();
+    private static void requireRoom(Compute compute, NetworkPlan plan, double bytes, String what) {
+        Allocator memory = compute.backend().memory();
         long room = memory.room();
         if (bytes > room) {
             throw new InvalidInput(String.format(
                     Locale.ROOT,
                     "%s: device %s has %,.1f MB of memory left, and at least %,.1f MB are needed %s%s",
                     plan.architecture().name(),
-                    device.name(),
+                    compute.name(),
                     room / MEGA,
                     bytes / MEGA,
                     what,
