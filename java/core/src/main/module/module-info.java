@@ -10,22 +10,38 @@ module org.effconv.core {
     requires java.desktop;
 
     exports org.effconv;
-    exports org.effconv.autodiff;
-    exports org.effconv.backend;
-    exports org.effconv.benchmark;
-    exports org.effconv.data;
-    exports org.effconv.io;
-    exports org.effconv.nn;
-    exports org.effconv.choice;
+    // what stands in its signatures
     exports org.effconv.cost;
+    exports org.effconv.data;
     exports org.effconv.error;
-    exports org.effconv.flexconv;
-    exports org.effconv.predict;
-    exports org.effconv.search;
-    exports org.effconv.search.sizes;
-    exports org.effconv.sweep;
-    exports org.effconv.tensor;
+    exports org.effconv.latency;
+    exports org.effconv.nn;
     exports org.effconv.train;
-    exports org.effconv.backend.cpu;
-    exports org.effconv.backend.cuda;
+
+    // inner rooms, for the project's own modules
+    exports org.effconv.autodiff to
+            org.effconv.onnx;
+    exports org.effconv.backend to
+            org.effconv.cli,
+            org.effconv.onnx;
+    exports org.effconv.backend.cpu to
+            org.effconv.cli;
+    exports org.effconv.backend.cuda to
+            org.effconv.cli;
+    exports org.effconv.benchmark to
+            org.effconv.cli;
+    exports org.effconv.choice to
+            org.effconv.cli;
+    exports org.effconv.io to
+            org.effconv.cli,
+            org.effconv.onnx;
+    exports org.effconv.predict to
+            org.effconv.cli;
+    exports org.effconv.search to
+            org.effconv.cli;
+    exports org.effconv.sweep to
+            org.effconv.cli;
+    exports org.effconv.tensor to
+            org.effconv.cli,
+            org.effconv.onnx;
 }
