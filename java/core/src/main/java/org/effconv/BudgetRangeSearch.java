@@ -17,7 +17,7 @@ import org.effconv.nn.Network;
 import org.effconv.predict.SearchSettings;
 import org.effconv.run.RunInputs;
 import org.effconv.run.TwoStages;
-import org.effconv.search.SynthesisedWeights;
+import org.effconv.search.RangeWeights;
 import org.effconv.train.Phase;
 import org.effconv.train.TrainingOptions;
 
@@ -90,7 +90,7 @@ public final class BudgetRangeSearch extends Job<BudgetRangeSearch> {
             TrainingOptions training = inputs.training().withEpochs(Resolution.searchEpochs(settings()));
             boolean follower = Resolution.sizePredictor(settings());
             return inFolder(device, data, context -> {
-                try (SynthesisedWeights weights = new SynthesisedWeights(
+                try (RangeWeights weights = RangeWeights.of(
                                 context.backend(),
                                 inputs.compute().parameterType(),
                                 cost,
@@ -115,7 +115,7 @@ public final class BudgetRangeSearch extends Job<BudgetRangeSearch> {
     private static BudgetRangeSearchResult search(
             Phase.Context context,
             Network network,
-            SynthesisedWeights weights,
+            RangeWeights weights,
             TrainingOptions training,
             Cost cost,
             double[] ends) {
@@ -142,7 +142,7 @@ public final class BudgetRangeSearch extends Job<BudgetRangeSearch> {
     }
 
     /** What metrics say of the sizes: those at the middle budget. */
-    private record MiddleSizes(SynthesisedWeights weights, Cost cost) implements Phase.Sizes {
+    private record MiddleSizes(RangeWeights weights, Cost cost) implements Phase.Sizes {
         private int[] rounded() {
             return SizeRounding.round(weights.middleSizes(), cost.layers());
         }

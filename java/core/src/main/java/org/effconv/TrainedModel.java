@@ -10,7 +10,6 @@ import org.effconv.io.ElementType;
 import org.effconv.io.TensorData;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.nn.TrainedWeights;
 import org.effconv.nn.WeightSource;
 import org.effconv.tensor.Construction;
 import org.effconv.tensor.Tensor;
@@ -18,6 +17,7 @@ import org.effconv.train.Evaluation;
 import org.effconv.train.HostTensors;
 import org.effconv.train.ModelFile;
 import org.effconv.train.Normalisation;
+import org.effconv.train.TrainedWeights;
 import org.effconv.train.TrainingLoop;
 
 /** A trained network: an ordinary CNN with ordinary weights, on its device. Close it before the device. */

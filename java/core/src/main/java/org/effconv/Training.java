@@ -15,7 +15,6 @@ import org.effconv.io.SizesFile;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.nn.TrainedWeights;
 import org.effconv.run.RunInputs;
 import org.effconv.tensor.Construction;
 import org.effconv.train.FixedSizes;
@@ -24,6 +23,7 @@ import org.effconv.train.Normalisation;
 import org.effconv.train.Phase;
 import org.effconv.train.RunConfig;
 import org.effconv.train.RunFolder;
+import org.effconv.train.TrainedWeights;
 
 /** Trains an architecture with given kernel sizes, as an ordinary CNN. */
 public final class Training extends Job<Training> {

@@ -5,7 +5,7 @@ import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.benchmark.StepRun;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.nn.TrainedWeights;
+import org.effconv.train.TrainedWeights;
 import org.effconv.nn.WeightSource;
 import org.effconv.predict.SearchSettings;
 

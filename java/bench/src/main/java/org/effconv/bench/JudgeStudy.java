@@ -146,7 +146,7 @@ final class JudgeStudy implements Callable<Integer> {
         TrainingOptions options = new TrainingOptions(searchEpochs, 128, optimizer, 0, augmentation, seed);
         Normalisation normalisation = Normalisation.of(split);
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
-                SynthesisedWeights weights = new SynthesisedWeights(
+                SynthesisedWeights weights = SynthesisedWeights.of(
                         device.backend(), device.activationType().parameterType(), cost, asked, settings, seed);
                 TrainingLoop loop = new TrainingLoop(device.backend(), network, weights, split.train(), normalisation, options)) {
             while (loop.epochsDone() < searchEpochs) {

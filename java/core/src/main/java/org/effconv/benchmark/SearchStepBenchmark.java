@@ -8,9 +8,9 @@ import java.util.function.LongPredicate;
 import java.util.stream.LongStream;
 import org.effconv.backend.Backend;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.nn.TrainedWeights;
 import org.effconv.predict.SearchSettings;
 import org.effconv.train.OptimizerSettings;
+import org.effconv.train.TrainedWeights;
 
 /**
  * What a search step costs over a plain step of the uniform size that it starts at: all steps of a whole short search,

@@ -15,7 +15,6 @@ import org.effconv.cost.Budget;
 import org.effconv.cost.Cost;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.nn.TrainedWeights;
 import org.effconv.nn.WeightSource;
 import org.effconv.predict.SearchSettings;
 import org.effconv.search.SynthesisedWeights;
@@ -26,6 +25,8 @@ import org.effconv.tensor.Tensor;
 import org.effconv.train.Optimizer;
 import org.effconv.train.OptimizerSettings;
 import org.effconv.train.Schedule;
+import org.effconv.train.TrainableWeights;
+import org.effconv.train.TrainedWeights;
 
 /**
  * A training step on one batch that stays in memory: forward, loss, backward, update; a search's also moves its sizes.
@@ -43,7 +44,7 @@ public final class StepRun implements AutoCloseable {
     private final Backend backend;
     private final Arena arena;
     private final Network network;
-    private final WeightSource source;
+    private final TrainableWeights source;
     private final List<Parameter> parameters = new ArrayList<>();
     private final Optimizer optimizer;
     private final Tensor images;
@@ -68,7 +69,7 @@ public final class StepRun implements AutoCloseable {
      * @param source closed with this
      * @param at fraction of a long run that is over
      */
-    public StepRun(Backend backend, NetworkPlan plan, DataType type, int batch, WeightSource source, double at) {
+    public StepRun(Backend backend, NetworkPlan plan, DataType type, int batch, TrainableWeights source, double at) {
         this(
                 backend,
                 plan,
@@ -94,7 +95,7 @@ public final class StepRun implements AutoCloseable {
             NetworkPlan plan,
             DataType type,
             int batch,
-            WeightSource source,
+            TrainableWeights source,
             OptimizerSettings optimizer,
             long first,
             long steps) {
@@ -117,7 +118,7 @@ public final class StepRun implements AutoCloseable {
 
     /** A search whose sizes start at {@code kernel}, with the budget of that uniform size. */
     public static SynthesisedWeights search(Backend backend, NetworkPlan plan, int kernel, SearchSettings settings) {
-        return new SynthesisedWeights(
+        return SynthesisedWeights.of(
                 backend,
                 DataType.F32,
                 Cost.parameters(backend, plan),
@@ -138,10 +139,10 @@ public final class StepRun implements AutoCloseable {
     /** As in {@link org.effconv.train.TrainingLoop}, so that a device which records steps repeats this one, too. */
     public void run() {
         WeightSource.Progress progress = new WeightSource.Progress(step++, steps);
-        optimizer.begin(p -> source.learningRateFactor(p, progress), 1);
+        optimizer.begin(source::learningRateFactor, 1);
         source.prepare(progress);
-        Object key = source.stepKey(progress);
-        backend.step(key == null ? null : List.of(identity, key), () -> optimizer.update(gradients(progress)::get));
+        Object key = source.stepKey().map(k -> List.of(identity, k)).orElse(null);
+        backend.step(key, () -> optimizer.update(gradients(progress)::get));
         source.afterStep(progress);
     }
 
@@ -151,10 +152,11 @@ public final class StepRun implements AutoCloseable {
         source.begin(tape, progress);
         Variable logits = network.forward(tape, tape.constant(images), source, () -> step);
         Variable classLoss = Ops.softmaxCrossEntropy(tape, logits, labels, 0).loss();
-        Variable penalty = source.penalty(tape);
         backend.copy(classLoss.value(), loss);
-        tape.backward(penalty == null ? classLoss : Ops.sum(tape, classLoss, penalty));
-        source.afterBackward(tape, progress);
+        tape.backward(source.penalty()
+                .map(penalty -> Ops.sum(tape, classLoss, penalty))
+                .orElse(classLoss));
+        source.afterBackward(progress);
         Map<Parameter, Tensor> gradients = new IdentityHashMap<>();
         parameters.forEach(p -> gradients.put(p, tape.gradient(p)));
         return gradients;

@@ -3,6 +3,7 @@ package org.effconv.flexconv;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
@@ -13,7 +14,6 @@ import org.effconv.cost.Cost;
 import org.effconv.cost.FiniteSizes;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
-import org.effconv.nn.WeightSource;
 import org.effconv.predict.Initial;
 import org.effconv.predict.JointOperation;
 import org.effconv.predict.KernelPredictor;
@@ -22,6 +22,7 @@ import org.effconv.tensor.Construction;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
+import org.effconv.train.TrainableWeights;
 
 /**
  * A baseline in the manner of FlexConv (arXiv 2110.08059): the kernels of every sized layer are the values of a
@@ -30,7 +31,7 @@ import org.effconv.tensor.Tensor;
  * He's variance in sum. Not taken over: rectangular crops (these are square), and FlexConv's regulariser of the
  * kernels.
  */
-public final class ContinuousKernels implements WeightSource {
+public final class ContinuousKernels implements TrainableWeights {
     /** Of the mask's learning rate, on that of the rest. */
     public static final double MASK_RATE = 0.1;
 
@@ -155,13 +156,11 @@ public final class ContinuousKernels implements WeightSource {
         return plan.multiplyAdds(used);
     }
 
+    /** Grids change with the masks, so that no step is another's repetition. */
     @Override
-    public Variable penalty(Tape tape) {
-        return null;
+    public Optional<Object> stepKey() {
+        return Optional.empty();
     }
-
-    @Override
-    public void afterBackward(Tape tape, Progress progress) {}
 
     @Override
     public List<Parameter> parameters() {
@@ -171,7 +170,7 @@ public final class ContinuousKernels implements WeightSource {
     }
 
     @Override
-    public double learningRateFactor(Parameter p, Progress progress) {
+    public double learningRateFactor(Parameter p) {
         return kernels.stream().anyMatch(k -> k.mask == p) ? MASK_RATE : 1;
     }
 

@@ -14,7 +14,6 @@ import org.effconv.backend.OptimizerRule;
 import org.effconv.latency.LatencyTable.Pass;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.nn.TrainedWeights;
 import org.effconv.tensor.Arena;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
@@ -22,6 +21,7 @@ import org.effconv.tensor.Tensor;
 import org.effconv.train.Optimizer;
 import org.effconv.train.OptimizerSettings;
 import org.effconv.train.Schedule;
+import org.effconv.train.TrainedWeights;
 
 /** Times whole networks of given sizes: a training step or a forward pass on one batch of noise. */
 public final class NetworkTime {

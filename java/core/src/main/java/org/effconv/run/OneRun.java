@@ -11,11 +11,11 @@ import org.effconv.cost.Budget;
 import org.effconv.cost.Cost;
 import org.effconv.data.Dataset;
 import org.effconv.nn.Network;
-import org.effconv.nn.TrainedWeights;
 import org.effconv.predict.SearchSettings;
 import org.effconv.search.SynthesisedWeights;
 import org.effconv.train.FixedSizes;
 import org.effconv.train.Phase;
+import org.effconv.train.TrainedWeights;
 import org.effconv.train.TrainingOptions;
 import org.effconv.train.Work;
 import org.slf4j.Logger;
@@ -206,7 +206,7 @@ public final class OneRun implements SizeLearning {
             Phase.Context probing = new Phase.Context(
                     context.backend(), some, context.folder(), context.identity(), context.listeners(), context.stop());
             try (Network network = inputs.network();
-                    SynthesisedWeights weights = new SynthesisedWeights(
+                    SynthesisedWeights weights = SynthesisedWeights.of(
                             context.backend(),
                             inputs.compute().parameterType(),
                             cost,

@@ -4,7 +4,7 @@ import java.util.List;
 import org.effconv.backend.Compute;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.nn.TrainedWeights;
+import org.effconv.train.TrainedWeights;
 import org.effconv.train.TrainingOptions;
 
 /**

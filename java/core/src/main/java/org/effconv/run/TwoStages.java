@@ -62,7 +62,7 @@ public final class TwoStages implements SizeLearning {
     public Chosen choose(Phase.Context context) {
         Cost cost = target.cost();
         try (Network network = inputs.network();
-                SynthesisedWeights weights = new SynthesisedWeights(
+                SynthesisedWeights weights = SynthesisedWeights.of(
                         context.backend(),
                         inputs.compute().parameterType(),
                         cost,
@@ -144,7 +144,7 @@ public final class TwoStages implements SizeLearning {
         int[] plain = priced ? found.sizes() : Baselines.mixed(cost, found.target());
         long limit = steps * (priced ? OPEN_POLISH_LIMIT : POLISH_LIMIT);
         List<SizePolish.Move> moves = polish.polish(weights.proposals(), plain, search.polish, POLISH_BATCHES, limit);
-        weights.judge(null);
+        weights.judgeNoMore();
         for (SizePolish.Move move : moves) {
             LOG.info(String.format(
                     Locale.ROOT,

@@ -13,7 +13,6 @@ import org.effconv.data.Dataset;
 import org.effconv.data.Images;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.nn.Network;
-import org.effconv.nn.WeightSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -111,7 +110,7 @@ public final class Phase implements AutoCloseable {
     private final Context c;
     private final String name;
     private final Network network;
-    private final WeightSource weights;
+    private final TrainableWeights weights;
     private final TrainingOptions options;
     private final Sizes sizes;
     private final TestPart testPart;
@@ -127,7 +126,7 @@ public final class Phase implements AutoCloseable {
             Context c,
             String name,
             Network network,
-            WeightSource weights,
+            TrainableWeights weights,
             TrainingOptions options,
             Sizes sizes,
             TestPart testPart) {
@@ -148,7 +147,7 @@ public final class Phase implements AutoCloseable {
             Context c,
             String name,
             Network network,
-            WeightSource weights,
+            TrainableWeights weights,
             TrainingOptions options,
             Sizes sizes,
             TestPart testPart) {
@@ -165,7 +164,7 @@ public final class Phase implements AutoCloseable {
             Context c,
             String name,
             Network network,
-            WeightSource weights,
+            TrainableWeights weights,
             TrainingOptions options,
             Sizes sizes,
             TestPart testPart,
@@ -191,7 +190,7 @@ public final class Phase implements AutoCloseable {
             Context c,
             String name,
             Network network,
-            WeightSource weights,
+            TrainableWeights weights,
             TrainingOptions options,
             Sizes sizes,
             long step,

@@ -38,7 +38,7 @@ public final class TrainingLoop implements AutoCloseable {
     private final Object identity = new Object(); // a device outlives its loops
     private final Backend backend;
     private final Network network;
-    private final WeightSource weights;
+    private final TrainableWeights weights;
     private final TrainingOptions options;
     private final Optimizer optimizer;
     private final DataLoader loader;
@@ -81,7 +81,7 @@ public final class TrainingLoop implements AutoCloseable {
     public TrainingLoop(
             Backend backend,
             Network network,
-            WeightSource weights,
+            TrainableWeights weights,
             Images images,
             Normalisation normalisation,
             TrainingOptions options) {
@@ -211,11 +211,12 @@ public final class TrainingLoop implements AutoCloseable {
         dropoutSeed = mix(options.seed(), progress.step());
         double factor = options.optimizer().schedule().factor(progress.step(), progress.totalSteps());
         part.rate = options.optimizer().learningRate() * factor;
-        optimizer.begin(p -> weights.learningRateFactor(p, progress), factor);
+        optimizer.begin(weights::learningRateFactor, factor);
         weights.prepare(progress);
-        Object key = weights.stepKey(progress);
         Supplier<DoubleSupplier> norm = backend.step(
-                key == null ? null : new StepKey(identity, batch.size(), key),
+                weights.stepKey()
+                        .map(key -> new StepKey(identity, batch.size(), key))
+                        .orElse(null),
                 () -> optimizer.update(gradients(batch.size(), progress)::get));
         Pending pending = new Pending(backend.readLater(loss), backend.readLater(correct), norm.get());
         weights.afterStep(progress);
@@ -235,9 +236,10 @@ public final class TrainingLoop implements AutoCloseable {
         Ops.ClassLoss result = Ops.softmaxCrossEntropy(tape, logits, on.labels(), options.labelSmoothing());
         backend.copy(result.loss().value(), loss);
         backend.copy(result.correct(), correct);
-        Variable penalty = weights.penalty(tape);
-        tape.backward(penalty == null ? result.loss() : Ops.sum(tape, result.loss(), penalty));
-        weights.afterBackward(tape, progress);
+        tape.backward(weights.penalty()
+                .map(penalty -> Ops.sum(tape, result.loss(), penalty))
+                .orElse(result.loss()));
+        weights.afterBackward(progress);
         Map<Parameter, Tensor> gradients = new IdentityHashMap<>();
         for (Parameter p : parameters) {
             gradients.put(p, tape.gradient(p));

@@ -111,7 +111,7 @@ class SearchGradientTest {
                 settings(mask, kernels).change().update(Update.STEADY).build();
         try (SmallSearch search = new SmallSearch(DataType.F64, "k5", settings)) {
             search.weights.holdCondition(MOVING.step());
-            double[] gradient = sizeGradient(search, null);
+            double[] gradient = sizeGradient(search);
             double h = 1e-6;
             for (int l = 0; l < 3; l++) {
                 double[] v = search.weights.sizes();
@@ -121,7 +121,7 @@ class SearchGradientTest {
                 v[l] -= 2 * h;
                 search.weights.setSoftSizes(v);
                 double below = search.loss(MOVING);
-                search.weights.setSoftSizes(null);
+                search.weights.usePredictedSizes();
                 search.loss(MOVING);
                 double expected = (above - below) / (2 * h);
                 assertEquals(expected, gradient[l], 1e-5 * Math.max(Math.abs(expected), 1e-3), "layer " + l);
@@ -179,12 +179,16 @@ class SearchGradientTest {
         return oneSided;
     }
 
-    private static double[] sizeGradient(SmallSearch search, double[] v) {
-        search.weights.setSoftSizes(v);
+    private static double[] sizeGradient(SmallSearch search) {
         SmallSearch.Run run = search.run(MOVING);
         run.tape().backward(run.loss());
-        double[] gradient = search.weights.sizeGradient();
-        search.weights.setSoftSizes(null);
+        return search.weights.sizeGradient().orElse(null);
+    }
+
+    private static double[] sizeGradient(SmallSearch search, double[] v) {
+        search.weights.setSoftSizes(v);
+        double[] gradient = sizeGradient(search);
+        search.weights.usePredictedSizes();
         return gradient;
     }
 

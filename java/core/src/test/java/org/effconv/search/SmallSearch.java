@@ -52,8 +52,8 @@ public final class SmallSearch implements AutoCloseable {
         cost = Cost.parameters(backend, plan);
         network = new Network(backend, plan, type, 5);
         weights = BudgetRange.isRange(budget)
-                ? new SynthesisedWeights(backend, type, cost, BudgetRange.parse(budget, Budget.BY_UNIT), settings, 7)
-                : new SynthesisedWeights(backend, type, cost, Budget.parse(budget), settings, 7);
+                ? RangeWeights.of(backend, type, cost, BudgetRange.parse(budget, Budget.BY_UNIT), settings, 7)
+                : SynthesisedWeights.of(backend, type, cost, Budget.parse(budget), settings, 7);
         Random random = new Random(3);
         images = Tensor.allocate(backend.memory(), type, Shape.of(6, 9, 7, 2));
         backend.write(images, random.doubles(images.count(), -1, 1).toArray());
@@ -80,8 +80,9 @@ public final class SmallSearch implements AutoCloseable {
         weights.begin(tape, progress);
         Variable logits = network.forward(tape, tape.constant(images), weights, 11);
         Variable loss = Ops.softmaxCrossEntropy(tape, logits, labels, 0.1).loss();
-        Variable penalty = weights.penalty(tape);
-        return new Run(tape, penalty == null ? loss : Ops.sum(tape, loss, penalty));
+        return new Run(
+                tape,
+                weights.penalty().map(penalty -> Ops.sum(tape, loss, penalty)).orElse(loss));
     }
 
     /** What the steps so far hold. */

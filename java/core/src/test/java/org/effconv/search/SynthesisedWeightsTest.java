@@ -38,7 +38,7 @@ class SynthesisedWeightsTest {
             Progress progress = new Progress(step, STEPS);
             SmallSearch.Run run = search.run(progress);
             run.tape().backward(run.loss());
-            search.weights.afterBackward(run.tape(), progress);
+            search.weights.afterBackward(progress);
             for (Parameter p : search.weights.parameters()) {
                 if (run.tape().gradient(p) != null) {
                     search.backend.accumulate(run.tape().gradient(p), -0.05, p.value());
@@ -215,7 +215,7 @@ class SynthesisedWeightsTest {
             assertNotEquals(judged, drawn);
             search.weights.judge(new int[] {5, 3, 7});
             assertNotEquals(judged, search.loss(progress));
-            search.weights.judge(null);
+            search.weights.judgeNoMore();
             assertEquals(drawn, search.loss(progress), 0, "judging leaves no trace");
         }
     }

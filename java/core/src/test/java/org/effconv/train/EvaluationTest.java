@@ -13,7 +13,6 @@ import org.effconv.data.Datasets;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.Network;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.nn.TrainedWeights;
 import org.effconv.nn.WeightSource.Progress;
 import org.effconv.tensor.DataType;
 import org.junit.jupiter.api.Test;

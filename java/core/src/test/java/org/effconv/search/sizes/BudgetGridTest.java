@@ -19,8 +19,8 @@ import org.effconv.cost.EqualCost;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.nn.WeightSource.Progress;
 import org.effconv.predict.SearchSettings;
+import org.effconv.search.RangeWeights;
 import org.effconv.search.SmallSearch;
-import org.effconv.search.SynthesisedWeights;
 import org.effconv.tensor.DataType;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -112,7 +112,7 @@ class BudgetGridTest {
             Progress progress = new Progress(step, STEPS);
             SmallSearch.Run run = search.run(progress);
             run.tape().backward(run.loss());
-            search.weights.afterBackward(run.tape(), progress);
+            search.weights.afterBackward(progress);
             for (Parameter p : search.weights.parameters()) {
                 if (run.tape().gradient(p) != null) {
                     search.backend.accumulate(run.tape().gradient(p), -0.05, p.value());
@@ -161,7 +161,9 @@ class BudgetGridTest {
             for (double target :
                     new double[] {first.cost.uniform(3), 1.7 * first.cost.uniform(3), first.cost.uniform(7)}) {
                 assertArrayEquals(
-                        first.weights.path().at(target), third.weights.path().at(target), 0);
+                        ((RangeWeights) first.weights).path().at(target),
+                        ((RangeWeights) third.weights).path().at(target),
+                        0);
             }
             for (int i = 0; i < first.weights.parameters().size(); i++) {
                 assertArrayEquals(
@@ -182,7 +184,7 @@ class BudgetGridTest {
                 small().change().update(SearchSettings.Update.GRADIENT).build())) {
             String message = assertThrows(
                             InvalidInput.class,
-                            () -> new SynthesisedWeights(
+                            () -> RangeWeights.of(
                                     backend, DataType.F32, cost, BudgetRange.parse("any", "auto"), settings, 1))
                     .getMessage();
             assertTrue(message.contains("expected neither"), message);

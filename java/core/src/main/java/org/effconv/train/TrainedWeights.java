@@ -1,16 +1,20 @@
-package org.effconv.nn;
+package org.effconv.train;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
+import org.effconv.nn.Initialization;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.SizedLayer;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Tensor;
 
 /** Plain trained weights of fixed integer sizes: an ordinary CNN. */
-public final class TrainedWeights implements WeightSource {
+public final class TrainedWeights implements TrainableWeights {
     private final int[] sizes;
     private final long multiplyAdds;
     private final List<Parameter> parameters = new ArrayList<>();
@@ -65,8 +69,8 @@ public final class TrainedWeights implements WeightSource {
     }
 
     @Override
-    public Object stepKey(Progress progress) {
-        return TrainedWeights.class;
+    public Optional<Object> stepKey() {
+        return Optional.of(TrainedWeights.class);
     }
 
     @Override
@@ -81,14 +85,6 @@ public final class TrainedWeights implements WeightSource {
     public double multiplyAdds() {
         return multiplyAdds;
     }
-
-    @Override
-    public Variable penalty(Tape tape) {
-        return null;
-    }
-
-    @Override
-    public void afterBackward(Tape tape, Progress progress) {}
 
     @Override
     public List<Parameter> parameters() {
