@@ -16,6 +16,7 @@ module org.effconv.core {
     exports org.effconv.error;
     exports org.effconv.latency;
     exports org.effconv.nn;
+    exports org.effconv.nn.model;
     exports org.effconv.train;
 
     // inner rooms, for the project's own modules

@@ -12,6 +12,10 @@ import java.util.regex.Pattern;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.Digest;
 import org.effconv.io.Json;
+import org.effconv.nn.layer.Fields;
+import org.effconv.nn.layer.Layer;
+import org.effconv.nn.layer.LayerParser;
+import org.effconv.nn.layer.NetworkLimits;
 
 /**
  * An immutable, checked description of a network whose convolution sizes are open. It is written in JSON, the built-in
@@ -38,10 +42,10 @@ public final class Architecture {
     private final String source;
     private final String name;
     private final String description;
-    private final List<LayerSpec> layers;
+    private final List<Layer> layers;
     private final String json;
 
-    private Architecture(String source, String name, String description, List<LayerSpec> layers, String json) {
+    private Architecture(String source, String name, String description, List<Layer> layers, String json) {
         this.source = source;
         this.name = name;
         this.description = description;
@@ -88,7 +92,7 @@ public final class Architecture {
     }
 
     private static Architecture of(ObjectNode root, String source) {
-        ArchitectureParser.Fields f = new ArchitectureParser.Fields(source, "", root);
+        Fields f = new Fields(source, "", root);
         String name = f.text("name", null);
         if (name.isBlank()
                 || name.length() > NetworkLimits.NAME
@@ -100,25 +104,13 @@ public final class Architecture {
         }
         String description = f.text("description", "");
         OptionalInt kmax = f.has("kmax") ? f.oddOr("kmax", null) : OptionalInt.empty();
-        List<LayerSpec> layers = new ArchitectureParser(source, kmax).layers(f.node("layers"), "layers");
+        List<Layer> layers = new LayerParser(source, kmax).layers(f.node("layers"), "layers");
         f.refuseOthers("an architecture");
-        if (!hasSized(layers)) {
+        if (!Layer.learnKernels(layers)) {
             throw new InvalidInput(
                     source + ": field layers holds no convolution with a learned kernel; expected at least one");
         }
         return new Architecture(source, name, description, layers, Json.line(root));
-    }
-
-    private static boolean hasSized(List<LayerSpec> layers) {
-        for (LayerSpec layer : layers) {
-            if (layer instanceof LayerSpec.Conv conv && conv.sized()
-                    || layer instanceof LayerSpec.Repeat repeat && hasSized(repeat.layers())
-                    || layer instanceof LayerSpec.Residual block
-                            && (hasSized(block.body()) || hasSized(block.shortcut()))) {
-                return true;
-            }
-        }
-        return false;
     }
 
     /** Where it was read, for errors: a file, or a part of one. */
@@ -145,7 +137,7 @@ public final class Architecture {
         return Digest.of(json);
     }
 
-    List<LayerSpec> layers() {
+    List<Layer> layers() {
         return layers;
     }
 

@@ -5,11 +5,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
-import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Parameter;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
 import org.effconv.backend.Backend;
+import org.effconv.nn.layer.ParameterSpec;
+import org.effconv.nn.layer.Pass;
+import org.effconv.nn.layer.Step;
+import org.effconv.nn.model.ModelTensor;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -19,9 +22,6 @@ import org.effconv.tensor.Tensor;
  * the running statistics of its batch norms, and asks a {@link WeightSource} for the rest.
  */
 public final class Network implements AutoCloseable {
-    static final double EPSILON = 1e-5;
-    private static final double MOMENTUM = 0.1;
-
     private final NetworkPlan plan;
     private final DataType activationType;
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
@@ -36,7 +36,7 @@ public final class Network implements AutoCloseable {
         this.activationType = activationType;
         DataType type = activationType.parameterType();
         try {
-            for (Step.ParameterSpec spec : plan.parameterSpecs()) {
+            for (ParameterSpec spec : plan.parameterSpecs()) {
                 Tensor value = Tensor.allocate(backend.memory(), type, spec.shape());
                 parameters.put(spec.name(), new Parameter(spec.name(), value, spec.decayed()));
                 if (spec.deviation() == 0) {
@@ -46,9 +46,8 @@ public final class Network implements AutoCloseable {
                     backend.write(value, Initialization.normal(seed, spec.name(), count, spec.deviation()));
                 }
             }
-            for (Step.BatchNorm norm : plan.batchNorms()) {
-                buffer(backend, norm.runningMean(), type, 0);
-                buffer(backend, norm.runningVariance(), type, 1);
+            for (PlanBuilder.Statistic statistic : plan.statistics()) {
+                buffer(backend, statistic.tensor(), type, statistic.start());
             }
         } catch (Throwable e) { // or an Error: the heap may run out, too
             close();
@@ -98,7 +97,7 @@ public final class Network implements AutoCloseable {
             throw new IllegalArgumentException(
                     "network input is " + x.value() + ", expected " + activationType + " " + expected);
         }
-        return new Pass(tape, source, stepSeed).run(plan.steps(), x);
+        return new Forward(tape, source, stepSeed).run(plan.steps(), x);
     }
 
     /**
@@ -124,26 +123,28 @@ public final class Network implements AutoCloseable {
         buffers.values().forEach(Tensor::close);
     }
 
-    /**
-     * One forward pass. Values are released as soon as inference is done with them; training keeps them for the
-     * gradients.
-     */
-    private final class Pass {
+    /** One forward pass. */
+    private final class Forward implements Pass {
         private final Tape tape;
         private final WeightSource source;
         private final LongSupplier stepSeed;
 
-        Pass(Tape tape, WeightSource source, LongSupplier stepSeed) {
+        Forward(Tape tape, WeightSource source, LongSupplier stepSeed) {
             this.tape = tape;
             this.source = source;
             this.stepSeed = stepSeed;
         }
 
-        /** The caller keeps x. */
-        Variable run(List<Step> steps, Variable x) {
+        @Override
+        public Tape tape() {
+            return tape;
+        }
+
+        @Override
+        public Variable run(List<Step> steps, Variable x) {
             Variable now = x;
             for (Step step : steps) {
-                Variable next = step(step, now);
+                Variable next = step.forward(this, now);
                 if (next != now) {
                     release(now, x);
                 }
@@ -152,74 +153,31 @@ public final class Network implements AutoCloseable {
             return now;
         }
 
-        private void release(Variable v, Variable unless) {
+        @Override
+        public void release(Variable v, Variable unless) {
             if (v != unless) {
                 tape.release(v);
             }
         }
 
-        private Variable step(Step step, Variable x) {
-            if (step instanceof Step.Conv conv) {
-                Variable w = conv.sized() == null
-                        ? leaf(conv.weight())
-                        : source.weights(tape, conv.sized().index());
-                return Ops.convolution(tape, conv.convolution(), x, w, leaf(conv.bias()));
-            } else if (step instanceof Step.BatchNorm norm) {
-                return batchNorm(norm, x, null);
-            } else if (step instanceof Step.Activate activate) {
-                return Ops.activation(tape, activate.activation(), x);
-            } else if (step instanceof Step.Pool pool) {
-                return Ops.pool(tape, pool.pooling(), x);
-            } else if (step instanceof Step.GlobalAveragePool) {
-                return Ops.globalAveragePool(tape, x);
-            } else if (step instanceof Step.Linear linear) {
-                return linear(linear, x);
-            } else if (step instanceof Step.Dropout dropout) {
-                return Ops.dropout(
-                        tape, x, dropout.rate(), () -> Initialization.seed(stepSeed.getAsLong(), dropout.ordinal()));
-            } else if (step instanceof Step.Residual residual) {
-                return residual(residual, x);
-            }
-            throw new IllegalStateException("no operation for " + step);
-        }
-
-        private Variable batchNorm(Step.BatchNorm norm, Variable x, Variable residual) {
-            return Ops.batchNorm(
-                    tape,
-                    x,
-                    leaf(norm.scale()),
-                    leaf(norm.shift()),
-                    residual,
-                    norm.activation(),
-                    new Ops.BatchNormState(
-                            EPSILON,
-                            MOMENTUM,
-                            buffers.get(norm.runningMean().name()),
-                            buffers.get(norm.runningVariance().name())));
-        }
-
-        private Variable linear(Step.Linear linear, Variable x) {
-            Variable flat = x.shape().rank() == 2 ? x : Ops.flatten(tape, x);
-            Variable y = Ops.linear(tape, flat, leaf(linear.weight()), leaf(linear.bias()));
-            release(flat, x);
-            return y;
-        }
-
-        private Variable residual(Step.Residual block, Variable x) {
-            List<Step> body = block.body();
-            boolean folded = block.folded();
-            Variable inner = run(folded ? body.subList(0, body.size() - 1) : body, x);
-            Variable shortcut = run(block.shortcut(), x);
-            Variable y = folded
-                    ? batchNorm((Step.BatchNorm) body.get(body.size() - 1), inner, shortcut)
-                    : Ops.add(tape, inner, shortcut, block.activation());
-            release(inner, x);
-            release(shortcut, x);
-            return y;
-        }
-
-        private Variable leaf(Step.ParameterSpec spec) {
+        @Override
+        public Variable parameter(ParameterSpec spec) {
             return spec == null ? null : tape.parameter(parameters.get(spec.name()));
+        }
+
+        @Override
+        public Variable weights(int sizedLayer) {
+            return source.weights(tape, sizedLayer);
+        }
+
+        @Override
+        public Tensor statistic(ModelTensor tensor) {
+            return buffers.get(tensor.name());
+        }
+
+        @Override
+        public LongSupplier seed(int draws) {
+            return () -> Initialization.seed(stepSeed.getAsLong(), draws);
         }
     }
 }

@@ -3,8 +3,15 @@ package org.effconv.nn;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.function.ToLongFunction;
 import org.effconv.error.EffconvException.InvalidInput;
+import org.effconv.nn.layer.Extent;
+import org.effconv.nn.layer.NetworkLimits;
+import org.effconv.nn.layer.ParameterSpec;
+import org.effconv.nn.layer.Step;
+import org.effconv.nn.model.ModelTensor;
+import org.effconv.nn.model.NetworkOperations;
 
 /**
  * An architecture bound to an input: every shape is known, no memory is taken. It counts parameters and multiply-adds
@@ -17,8 +24,8 @@ public final class NetworkPlan {
     private final Architecture architecture;
     private final Input input;
     private final List<Step> steps;
-    private final List<Step.ParameterSpec> parameters;
-    private final List<Step.BatchNorm> batchNorms;
+    private final List<ParameterSpec> parameters;
+    private final List<PlanBuilder.Statistic> statistics;
     private final List<SizedLayer> sized;
     private final long fixedParameters;
     private final long fixedMultiplyAdds;
@@ -30,9 +37,9 @@ public final class NetworkPlan {
     private NetworkPlan(Architecture architecture, Input input, List<Step> steps, PlanBuilder builder) {
         this.architecture = architecture;
         this.input = input;
-        this.steps = List.copyOf(steps);
+        this.steps = steps;
         this.parameters = List.copyOf(builder.parameters);
-        this.batchNorms = List.copyOf(builder.batchNorms);
+        this.statistics = List.copyOf(builder.statistics);
         this.sized = List.copyOf(builder.sized);
         this.fixedParameters =
                 parameters.stream().mapToLong(p -> p.shape().count()).sum();
@@ -63,8 +70,9 @@ public final class NetworkPlan {
 
     private static NetworkPlan build(Architecture architecture, Input input) {
         PlanBuilder builder = new PlanBuilder(architecture.source(), input);
-        List<Step> steps = builder.steps(architecture.layers(), "");
-        PlanBuilder.Extent out = builder.extent();
+        List<Step> steps =
+                builder.branch(architecture.layers(), "", builder.extent()).steps();
+        Extent out = builder.extent();
         if (!out.flat() || out.channels() != input.classes()) {
             throw new InvalidInput(
                     "architecture " + architecture.name() + " ends with " + out + "; expected " + input.classes()
@@ -126,7 +134,7 @@ public final class NetworkPlan {
      * @return what stands for the logits
      */
     public <V> V trace(NetworkOperations<V> to, V x) {
-        return new Tracer<>(to).run(steps, x);
+        return Step.trace(steps, to, x);
     }
 
     /**
@@ -140,7 +148,7 @@ public final class NetworkPlan {
         List<ModelTensor> all = new ArrayList<>();
         parameters.forEach(p -> all.add(p.tensor()));
         sized.forEach(layer -> all.add(layer.weights(sizes[layer.index()])));
-        batchNorms.forEach(norm -> all.addAll(List.of(norm.runningMean(), norm.runningVariance())));
+        statistics.forEach(s -> all.add(s.tensor()));
         return all;
     }
 
@@ -148,12 +156,12 @@ public final class NetworkPlan {
         return steps;
     }
 
-    List<Step.ParameterSpec> parameterSpecs() {
+    List<ParameterSpec> parameterSpecs() {
         return parameters;
     }
 
-    List<Step.BatchNorm> batchNorms() {
-        return batchNorms;
+    List<PlanBuilder.Statistic> statistics() {
+        return statistics;
     }
 
     /** Parameters the network owns whatever the sizes: biases, batch norms, fixed convolutions, linear layers. */
@@ -265,9 +273,7 @@ public final class NetworkPlan {
 
     /** Whether a sized layer is the network's first operation: nothing before it needs the gradient of its input. */
     public boolean readsInput(SizedLayer layer) {
-        return steps.get(0) instanceof Step.Conv conv
-                && conv.sized() != null
-                && conv.sized().index() == layer.index();
+        return steps.get(0).sizedLayer().equals(OptionalInt.of(layer.index()));
     }
 
     /** The sizes the architecture has where none are asked for. */

@@ -1,5 +1,6 @@
 package org.effconv.nn;
 
+import org.effconv.nn.model.ModelTensor;
 import org.effconv.tensor.Shape;
 
 /**

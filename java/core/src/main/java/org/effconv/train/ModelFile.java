@@ -15,8 +15,8 @@ import org.effconv.io.Json;
 import org.effconv.io.Safetensors;
 import org.effconv.io.TensorData;
 import org.effconv.nn.Architecture;
-import org.effconv.nn.ModelTensor;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.model.ModelTensor;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 

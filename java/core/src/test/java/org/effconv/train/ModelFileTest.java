@@ -32,7 +32,7 @@ import org.effconv.io.Json;
 import org.effconv.io.Safetensors;
 import org.effconv.io.TensorData;
 import org.effconv.nn.Architecture;
-import org.effconv.nn.ModelTensor;
+import org.effconv.nn.model.ModelTensor;
 import org.effconv.tensor.Shape;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;

@@ -20,8 +20,8 @@ import org.effconv.backend.Activation;
 import org.effconv.backend.Convolution;
 import org.effconv.backend.Pooling;
 import org.effconv.io.TensorData;
-import org.effconv.nn.NetworkOperations;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.model.NetworkOperations;
 import org.effconv.tensor.Shape;
 import org.effconv.train.Normalisation;
 

@@ -1,4 +1,4 @@
-package org.effconv.nn;
+package org.effconv.nn.model;
 
 import org.effconv.io.TensorData;
 import org.effconv.tensor.Shape;
@@ -16,18 +16,18 @@ import org.effconv.tensor.Shape;
  */
 public record ModelTensor(String name, Shape shape, String torchName, Shape torchShape, int pixels) {
     /** A batch norm or a bias: the same there, but for its name. */
-    static ModelTensor vector(String name, String torchName, Shape shape) {
+    public static ModelTensor vector(String name, String torchName, Shape shape) {
         return new ModelTensor(name, shape, torchName, shape, 1);
     }
 
     /** @param shape (K, k, k, C / groups) */
-    static ModelTensor convolution(String name, Shape shape) {
+    public static ModelTensor convolution(String name, Shape shape) {
         int k = shape.dim(1);
         return new ModelTensor(name, shape, name, Shape.of(shape.dim(0), shape.dim(3), k, k), k * k);
     }
 
     /** @param shape (outputs, H * W * C) */
-    static ModelTensor linear(String name, Shape shape, int pixels) {
+    public static ModelTensor linear(String name, Shape shape, int pixels) {
         return new ModelTensor(name, shape, name, shape, pixels);
     }
 

@@ -1,4 +1,4 @@
-package org.effconv.nn;
+package org.effconv.nn.model;
 
 import org.effconv.backend.Activation;
 import org.effconv.backend.Convolution;
@@ -6,8 +6,8 @@ import org.effconv.backend.Pooling;
 
 /**
  * What a trained network computes, operation by operation, told to whoever rebuilds it elsewhere (in a file of another
- * format, say) by {@link NetworkPlan#trace}. Parameters and running statistics are told by their names in
- * {@link NetworkPlan#modelTensors}, which also says how PyTorch has them. Nothing is said of dropout, which does
+ * format, say) by {@code NetworkPlan.trace}. Parameters and running statistics are told by their names in
+ * {@code NetworkPlan.modelTensors}, which also says how PyTorch has them. Nothing is said of dropout, which does
  * nothing in a trained network.
  *
  * @param <V> stands for the result of an operation
