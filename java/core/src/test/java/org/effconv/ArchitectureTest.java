@@ -39,6 +39,8 @@ class ArchitectureTest {
                 "io, tensor error",
                 "data, error",
                 "autodiff, backend tensor",
+                "nn.model, backend tensor io",
+                "nn.layer, nn.model autodiff backend tensor error",
                 "nn, autodiff backend tensor io error",
                 "cost, nn backend error",
                 "choice, cost nn error",

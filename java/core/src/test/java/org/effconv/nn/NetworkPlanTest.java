@@ -90,6 +90,31 @@ class NetworkPlanTest {
         assertArrayEquals(new int[] {33}, large.largestSizes());
     }
 
+    /** A batch norm does what follows it in its list, and gives one image of values for both. */
+    @Test
+    void aBatchNormTakesOverTheReluBehindItAndTheSumOfItsBlock() {
+        String conv = "{\"type\": \"conv\", \"channels\": 2}, ";
+        String norm = "{\"type\": \"batchNorm\"}";
+        String relu = ", {\"type\": \"relu\"}";
+        assertEquals(2, images(conv + norm));
+        assertEquals(2, images(conv + norm + relu));
+        assertEquals(3, images(conv + norm + ", {\"type\": \"gelu\"}"));
+        assertEquals(3, images(conv + norm + relu + relu));
+        String repeated = "{\"type\": \"repeat\", \"times\": 1, \"layers\": [" + norm + "]}";
+        assertEquals(3, images(conv + repeated + relu));
+        String block = "{\"type\": \"residual\", \"activation\": \"relu\", \"body\": [";
+        assertEquals(2, images(conv + block + norm + "]}"));
+        assertEquals(2, images(conv + block + repeated + "]}"));
+        assertEquals(3, images(conv + block + norm + relu + "]}"));
+        assertEquals(3, images(conv + block + norm + "]}" + relu));
+    }
+
+    /** Images of values that a list of layers gives, all of 2 channels. */
+    private static double images(String layers) {
+        double head = 2 + 3;
+        return (plan(layers + HEAD, new Input(8, 8, 1, 3)).values() - head) / (8 * 8 * 2);
+    }
+
     @Test
     void repetitionsGetNamesOfTheirOwn() {
         List<String> names = Architecture.named("resnet20").plan(CIFAR).sizedLayers().stream()
