@@ -23,6 +23,7 @@ import org.effconv.cost.Cost;
 import org.effconv.data.Datasets;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.Json;
+import org.effconv.nn.Architecture;
 import org.effconv.predict.SearchSettings;
 
 /**
@@ -60,7 +61,7 @@ public final class Settings {
             "arch",
             "cnn6",
             "a name or a file",
-            "architecture: cnn6, lenet, resnet20|32|44|56, flexnet3|5|7, dwnet, or a JSON file"));
+            "architecture: " + String.join(", ", Architecture.builtIns()) + ", or a JSON file"));
     public static final Setting<String> DATA =
             in(Setting.place("data", "fashion-mnist", Datasets::isName, "a dataset", Datasets.SPEC_HELP));
     public static final Setting<Integer> TRAIN_IMAGES = in(

@@ -22,19 +22,7 @@ import org.effconv.nn.layer.NetworkLimits;
  * ones too; see {@code org/effconv/nn/*.json} beside this class. {@link #plan} binds it to an input.
  */
 public final class Architecture {
-    private static final List<String> BUILT_INS = List.of(
-            "cnn6",
-            "lenet",
-            "resnet20",
-            "resnet32",
-            "resnet44",
-            "resnet56",
-            "flexnet3",
-            "flexnet5",
-            "flexnet7",
-            "dwnet",
-            "planted1",
-            "planted3");
+    private static final List<String> BUILT_INS = BuiltIns.names();
 
     private static final Pattern NO_NAME =
             Pattern.compile("[/\\\\\\p{Cntrl}]"); // run folders are named after architectures
@@ -53,7 +41,7 @@ public final class Architecture {
         this.json = json;
     }
 
-    /** Names that {@link #named} knows. */
+    /** Names that {@link #named} knows, in alphabetical order. */
     public static List<String> builtIns() {
         return BUILT_INS;
     }

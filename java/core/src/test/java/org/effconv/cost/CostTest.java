@@ -11,12 +11,14 @@ import java.util.Random;
 import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.choice.SizeRounding;
+import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 import org.effconv.search.SmallSearch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every kind of cost against a naive count in fp64, and its slopes against central differences. */
@@ -78,22 +80,12 @@ public class CostTest {
                 .toArray();
     }
 
+    static List<String> builtIns() {
+        return Architecture.builtIns();
+    }
+
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "cnn6",
-                "lenet",
-                "resnet20",
-                "resnet32",
-                "resnet44",
-                "resnet56",
-                "flexnet3",
-                "flexnet5",
-                "flexnet7",
-                "dwnet",
-                "planted1",
-                "planted3"
-            })
+    @MethodSource("builtIns")
     void countsAreThoseOfEveryTapAndEveryOutput(String architecture) {
         NetworkPlan plan = plan(architecture);
         Random random = new Random(1);

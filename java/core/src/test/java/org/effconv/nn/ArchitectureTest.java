@@ -151,8 +151,9 @@ class ArchitectureTest {
     void unknownNameListsTheBuiltIns() {
         InvalidInput e = assertThrows(InvalidInput.class, () -> Architecture.named("vgg"));
         assertTrue(
-                e.getMessage().startsWith("architecture \"vgg\" is unknown; expected one of cnn6, lenet"),
+                e.getMessage().startsWith("architecture \"vgg\" is unknown; expected one of cnn6, dwnet"),
                 e.getMessage());
+        assertTrue(e.getMessage().contains(String.join(", ", Architecture.builtIns()) + ", or the path"));
     }
 
     @Test

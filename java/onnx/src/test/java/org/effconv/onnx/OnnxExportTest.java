@@ -34,6 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What ONNX Runtime computes with an exported model is what the model itself computes, fp32. */
 class OnnxExportTest {
@@ -176,6 +177,16 @@ class OnnxExportTest {
     })
     void aBuiltInNetworkComputesTheSame(String architecture, int height, int width, int channels) throws Exception {
         computesTheSame(Architecture.named(architecture), data(height, width, channels, 5));
+    }
+
+    static List<String> builtIns() {
+        return Architecture.builtIns();
+    }
+
+    @ParameterizedTest
+    @MethodSource("builtIns")
+    void everyBuiltInNetworkComputesTheSame(String architecture) throws Exception {
+        computesTheSame(Architecture.named(architecture), data(8, 9, 3, 5));
     }
 
     @Test
