@@ -28,6 +28,7 @@ record ConvolutionLayer(
         OptionalInt groups,
         boolean bias)
         implements Layer {
+    private static final int NOT_SIZED = -1;
 
     static Layer read(String name, Fields f, LayerParser lists) {
         OptionalInt groups =
@@ -97,8 +98,6 @@ record ConvolutionLayer(
     private static int coveringKernel(Extent image) {
         return Math.min(NetworkLimits.KERNEL, Math.max(image.height(), image.width()) | 1);
     }
-
-    private static final int NOT_SIZED = -1;
 
     /**
      * @param sized index of the sized layer, or {@link #NOT_SIZED}: then {@code weight} is there

@@ -7,7 +7,10 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.effconv.error.EffconvException.InvalidInput;
 
-/** The fields of one object, each read at most once; what nobody asked for is refused. */
+/**
+ * The fields of one object of an architecture; what nobody asked for is refused. All readers throw {@link InvalidInput}
+ * for a value of another kind: it names the source, the field, the value and what was expected.
+ */
 public final class Fields {
     private static final int SHORT = 60;
 
@@ -16,31 +19,43 @@ public final class Fields {
     private final ObjectNode object;
     private final Set<String> known = new TreeSet<>();
 
+    /**
+     * @param source names the text in errors
+     * @param path of the object in it; empty for the whole
+     */
     public Fields(String source, String path, ObjectNode object) {
         this.source = source;
         this.path = path;
         this.object = object;
     }
 
+    /** The full path of a field, for errors. */
     public String at(String field) {
         return path.isEmpty() ? field : path + "." + field;
     }
 
+    /** Whether a field is there; asking makes it known. */
     public boolean has(String field) {
         known.add(field);
         return object.has(field);
     }
 
+    /** A field's value, or a missing node. */
     public JsonNode node(String field) {
         known.add(field);
         return object.path(field);
     }
 
+    /** To be thrown where a field is not what was expected. */
     public InvalidInput wrong(String field, String expected) {
         return wrong(source, at(field), node(field), expected);
     }
 
-    /** @param fallback for an absent field; null if the field must be there */
+    /**
+     * A text.
+     *
+     * @param fallback for an absent field; null if the field must be there
+     */
     public String text(String field, String fallback) {
         if (fallback != null && !has(field)) {
             return fallback;
@@ -51,6 +66,7 @@ public final class Fields {
         return node(field).textValue();
     }
 
+    /** True or false. */
     public boolean flag(String field, boolean fallback) {
         if (!has(field)) {
             return fallback;
@@ -61,6 +77,7 @@ public final class Fields {
         return node(field).booleanValue();
     }
 
+    /** A whole number from {@code least} to {@code most}; the field must be there. */
     public int integer(String field, int least, int most) {
         JsonNode n = node(field);
         if (!n.isInt() || n.intValue() < least || n.intValue() > most) {
@@ -95,6 +112,7 @@ public final class Fields {
         return OptionalInt.of(n.intValue());
     }
 
+    /** A number from 0 to below 1. */
     public double fraction(String field) {
         JsonNode n = node(field);
         if (!n.isNumber() || !(n.doubleValue() >= 0 && n.doubleValue() < 1)) {
@@ -103,6 +121,12 @@ public final class Fields {
         return n.doubleValue();
     }
 
+    /**
+     * Called last.
+     *
+     * @param what the object is, for the error
+     * @throws InvalidInput if the object has a field that nobody asked for
+     */
     public void refuseOthers(String what) {
         object.fieldNames().forEachRemaining(field -> {
             if (!known.contains(field)) {

@@ -12,6 +12,7 @@ import org.effconv.tensor.Tensor;
  * them for the gradients.
  */
 public interface Pass {
+    /** Where operations are recorded. */
     Tape tape();
 
     /** Computes one step after the other; the caller keeps x. */
