@@ -135,7 +135,7 @@ public final class TrainedModel implements AutoCloseable {
 
     /**
      * Writes weights, running statistics and everything needed to use them into one safetensors file, its tensors named
-     * and laid out as PyTorch does (docs/model-file.md).
+     * and laid out as PyTorch does (docs/reference/model-file.md).
      *
      * @throws IllegalStateException if another thread uses the device
      */

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Holds the table of packages in docs/architecture.md. */
+/** Holds the table of packages in docs/design/structure.md. */
 class ArchitectureTest {
     private static JavaClasses all;
 

@@ -331,7 +331,7 @@ public interface Backend extends AutoCloseable {
 
     // ---- the method -------------------------------------------------------------------------------------------
 
-    /** Weights of all layers from sizes v (L) in P; one call for all layers (method.md sections 3 and 4). */
+    /** Weights of all layers from sizes v (L) in P; one call for all layers (docs/design/method.md, "Masks" and "Kernels"). */
     void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers);
 
     /**

@@ -27,7 +27,7 @@ public final class SizeRace {
 
     /**
      * By how much slower a candidate of the reference's cost may be and still count as good as it; the less a candidate
-     * costs the less: small networks begin as well as larger ones and are behind in the end (docs/method.md).
+     * costs the less: small networks begin as well as larger ones and are behind in the end (docs/design/method.md).
      */
     static final double SLOWER = 0.3;
 

@@ -9,7 +9,7 @@ final class ConvolutionTable {
      * Whether AUTO hands shapes to the library. It does not, because that path has been compiled and tested against a
      * double and has never run on a card: what nobody has seen compute is not chosen for somebody who asked for
      * nothing. To be set once tests/gpu/run.sh has passed with the library and {@link #libraryIsFaster} has been
-     * measured (docs/gpu-status.md).
+     * measured (docs/results/gpu-status.md).
      */
     static final boolean LIBRARY_HAS_RUN_ON_A_CARD = false;
 

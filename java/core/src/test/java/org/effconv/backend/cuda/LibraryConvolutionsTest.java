@@ -76,7 +76,7 @@ class LibraryConvolutionsTest {
     void autoKeepsToOurKernelsUntilTheLibraryHasRunOnACard() {
         assertFalse(
                 ConvolutionTable.LIBRARY_HAS_RUN_ON_A_CARD,
-                "then this test's twin below holds for the default, and docs/gpu-status.md says when");
+                "then this test's twin below holds for the default, and docs/results/gpu-status.md says when");
         driver.library = library;
         for (ConvolutionChoice choice : new ConvolutionChoice[] {ConvolutionChoice.AUTO, ConvolutionChoice.OWN}) {
             RecordingDriver other = new RecordingDriver();
