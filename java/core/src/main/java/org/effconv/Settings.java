@@ -61,70 +61,79 @@ public final class Settings {
             "arch",
             "cnn6",
             "a name or a file",
-            "architecture: " + String.join(", ", Architecture.builtIns()) + ", or a JSON file"));
-    public static final Setting<String> DATA =
-            in(Setting.place("data", "fashion-mnist", Datasets::isName, "a dataset", Datasets.SPEC_HELP));
-    public static final Setting<Integer> TRAIN_IMAGES = in(
-            Setting.integer(
-                    "train-images",
-                    0,
-                    0,
-                    Integer.MAX_VALUE,
-                    "use the first training images of each class, this many in all, before a validation part is split off; 0: all"));
+            "Architecture: " + String.join(", ", Architecture.builtIns()) + ", or a JSON file."));
+    public static final Setting<String> DATA = in(Setting.place(
+            "data",
+            "fashion-mnist",
+            Datasets::isName,
+            "a dataset",
+            "Dataset: fashion-mnist (ships here), planted:EXTENT (generated), or a folder of IDX files, "
+                    + "CIFAR-10 batches or class folders."));
+    public static final Setting<Integer> TRAIN_IMAGES = in(Setting.integer(
+            "train-images",
+            0,
+            0,
+            Integer.MAX_VALUE,
+            "Use only this many training images, the first of each class, before validation images are held "
+                    + "back. 0: all."));
     public static final Setting<Integer> TEST_IMAGES = in(Setting.integer(
             "test-images",
             0,
             0,
             Integer.MAX_VALUE,
-            "use the first test images of each class, this many in all; 0: all"));
+            "Use only this many test images, the first of each class. 0: all."));
     public static final Setting<Double> VALIDATION = in(Setting.number(
             "validation",
             0,
             Range.fromBelow(0, 1),
-            "fraction of the training images to keep for validation: not trained on, the same ones at every seed"));
+            "Fraction of the training images held back for validation, the same images at every seed. They "
+                    + "are not trained on."));
     public static final Setting<Long> SEED =
-            in(Setting.seed("seed", 1, "of weights, data order, augmentation and search"));
+            in(Setting.seed("seed", 1, "Seed of weights, data order, augmentation and search."));
 
     public static final Setting<String> DEVICE = in(Setting.matching(
             "device",
             "auto",
             "auto, cpu, cuda or cuda:N",
-            "auto, cpu, cuda (the first card) or cuda:N; auto takes the first card if it can be used, else the CPU, and says why",
+            "Where to compute: cpu, cuda (the first card) or cuda:N. auto takes the first card if usable, else the "
+                    + "CPU, and says why.",
             "auto|cpu|cuda(:[0-9]{1,4})?"));
     public static final Setting<Long> GPU_MEMORY = in(Setting.bytes(
             "gpu-memory",
             0,
-            "most device memory to take, such as 20g; a request beyond it fails; 0: no limit but the card's"));
+            "Most device memory to take, such as 20g; a request beyond it fails. 0: no limit but the card's."));
     public static final Setting<String> CONV = in(Setting.choice(
             "conv",
             lower(ConvolutionChoice.AUTO),
-            "whose convolutions run on a card: auto and own are the project's; cudnn takes cuDNN 9 where it serves a shape, and fails if it is missing",
+            "Whose convolutions run on a card: auto and own are the project's. cudnn takes cuDNN 9 where it serves a "
+                    + "shape, and fails if it is missing.",
             names(ConvolutionChoice.values())));
     public static final Setting<String> GRAPHS = in(Setting.choice(
             "graphs",
             "on",
-            "whether steps on a card are recorded as CUDA graphs and replayed; results are the same",
+            "Whether steps on a card are recorded as CUDA graphs and replayed. Results are the same either way.",
             List.of("on", "off")));
-    public static final Setting<Integer> THREADS =
-            in(Setting.integer("threads", 0, 0, 1024, "CPU threads; 0: half the processors, at least one"));
+    public static final Setting<Integer> THREADS = in(Setting.integer(
+            "threads", 0, 0, 1024, "CPU threads to compute with. 0: half the processors, at least one."));
     public static final Setting<String> PRECISION = in(Setting.choice(
             "precision",
             "auto",
-            "of activations; auto is bf16 on a card from compute capability 8.0 on and on a processor that computes in it (AMX, "
-                    + "AVX512-BF16), else fp32",
+            "Type of activations; parameters stay fp32. auto: bf16 on cards from compute capability 8.0 on and CPUs "
+                    + "with AMX or AVX512-BF16, else fp32.",
             List.of("auto", "fp32", "bf16")));
 
-    public static final Setting<String> BUDGET = in(
-            Setting.text(
-                    "budget",
-                    "as-good-as:k5",
-                    "a number, a ratio or a size",
-                    "what the network to find may cost: parameters (120k), multiply-adds (30MMAC), a time (4.2ms), a ratio to uniform 3 (1.5x), "
-                            + "what a uniform size does (k5), as little as is as good as a uniform size (as-good-as:k5), or auto; for effconv search a range of them, any (k3 to k7) or any:100k..300k"));
+    public static final Setting<String> BUDGET = in(Setting.text(
+            "budget",
+            "as-good-as:k5",
+            "a number, a ratio or a size",
+            "What the network may cost: parameters (120k), multiply-adds (30MMAC), time (4.2ms), a ratio to 3x3 "
+                    + "(1.5x) or a uniform size (k5). "
+                    + "as-good-as:k5 seeks the least cost that is as good as 5x5; auto sets a price instead."));
     public static final Setting<String> COST = in(Setting.choice(
             "cost",
             Budget.BY_UNIT,
-            "what a budget of 1.5x, k5, as-good-as:k5 or auto counts; auto: multiply-adds with as-good-as, else parameters, or what the budget's unit says",
+            "What a budget such as 1.5x, k5 or as-good-as:k5 counts. auto: multiply-adds for as-good-as, else what "
+                    + "its unit says, else parameters.",
             List.of(
                     Budget.BY_UNIT,
                     Cost.Kind.PARAMETERS.key(),
@@ -138,7 +147,8 @@ public final class Settings {
             NO_TABLE,
             NO_TABLE::equals,
             "a file",
-            "what a budget of time is counted by: a file that 'effconv latency-table' has measured on this device"));
+            "File of layer times by which a budget of time is counted. 'effconv latency-table' measures it on "
+                    + "this device."));
     private static final String ONE_RUN = "one-run";
 
     /** The value of {@link #FLOW} whose search ends before the training begins. */
@@ -147,9 +157,9 @@ public final class Settings {
     public static final Setting<String> FLOW = in(Setting.choice(
             "flow",
             ONE_RUN,
-            "how sizes are learned. one-run: a short probe tells which way sizes should go, a few candidates begin the training side by side, and the best "
-                    + "one's training goes on to the end. two-stage: a longer search whose weights are thrown away, then a training (always so with "
-                    + "--budget auto and with --ceiling)",
+            "How sizes are learned: one-run chooses them early in the training itself; two-stage first searches, then "
+                    + "trains. "
+                    + "--budget auto and --ceiling always take two stages.",
             List.of(ONE_RUN, TWO_STAGES)));
 
     /**
@@ -164,113 +174,131 @@ public final class Settings {
             "search-fraction",
             0.375,
             Range.above(0),
-            "epochs of the search of two stages, as a fraction of --epochs; rounded up to a whole epoch, at most "
-                    + MOST_SEARCH_EPOCHS + ", or " + MOST_OPEN_SEARCH_EPOCHS + " with --budget auto"));
+            "Epochs of a two-stage search, as a fraction of --epochs and rounded up. At most " + MOST_SEARCH_EPOCHS
+                    + ", or " + MOST_OPEN_SEARCH_EPOCHS + " with --budget auto."));
 
     public static final Setting<Integer> SEARCH_EPOCHS = in(Setting.integer(
             "search-epochs",
             0,
             0,
             1_000_000,
-            "epochs to spend on learning sizes, as many as are asked for; 0: a twelfth of a short training, a twenty-fifth of one of 100 epochs "
-                    + "(two-stage: by --search-fraction)"));
+            "Epochs to spend on learning sizes. 0: a twelfth of a short training, a twenty-fifth of 100 "
+                    + "epochs; in two stages, by --search-fraction."));
     public static final Setting<String> MASK = in(Setting.choice(
-            "mask", lower(SEARCH.mask()), "how a soft size fades a kernel's outer ring", names(MaskKind.values())));
+            "mask",
+            lower(SEARCH.mask()),
+            "How a kernel's outer ring fades in and out while its size is learned.",
+            names(MaskKind.values())));
     public static final Setting<String> PREDICTOR = in(Setting.choice(
             "predictor",
             lower(SEARCH.kernels()),
-            "where kernels come from in a search: a coordinate network or an elastic table",
+            "Where kernels come from while sizes are learned: a coordinate network, or an elastic table of free "
+                    + "values per layer.",
             names(SearchSettings.Kernels.values())));
     public static final Setting<String> SIZE_PREDICTOR = in(Setting.choice(
             "size-predictor",
             "gru",
-            "what says the sizes in a search: a recurrent network that is moved to them, or nothing, each layer having a size of its own "
-                    + "(with --size-update steady)",
+            "What gives the sizes in a search: gru, a recurrent network, or none, a free size per layer. none needs "
+                    + "--size-update steady.",
             List.of("gru", "none")));
     public static final Setting<String> SIZE_UPDATE = in(Setting.choice(
             "size-update",
             lower(SEARCH.update()),
-            "how sizes follow the loss: averaged pulls on their logarithms, or the optimiser's own step",
+            "How sizes follow the loss: steady averages the gradients of log size over many steps. gradient is the "
+                    + "optimiser's own step.",
             names(SearchSettings.Update.values())));
     public static final Setting<Double> START_SIZE = in(Setting.number(
             "start-size",
             SEARCH.start(),
             Range.atLeast(0),
-            "size all layers start at; 0: the uniform one that meets the budget"));
+            "Size at which all layers start. 0: the uniform size that meets the budget."));
     public static final Setting<Double> FROZEN = in(Setting.number(
             "frozen",
             SEARCH.frozen(),
             Range.fromBelow(0, 1),
-            "first part of the search, in which sizes stay at their start, as a fraction"));
+            "Fraction of the search, at its beginning, in which sizes stay where they start and only kernels learn."));
     public static final Setting<Double> CLOSING = in(Setting.number(
             "closing",
             SEARCH.closing(),
             Range.fromBelow(0, 1),
-            "last part of the search, in which kernels learn at odd sizes around those that were found, as a fraction; none where nothing "
-                    + "is judged (--polish 0, --ceiling)"));
-    public static final Setting<Double> SPREAD = in(
-            Setting.number(
-                    "spread",
-                    SEARCH.spread(),
-                    Range.atLeast(0),
-                    "how widely each step of the search draws sizes of equal cost around the predicted ones: standard deviation of their logarithm"));
+            "Fraction of the search, at its end, in which kernels learn at odd sizes around those found. None "
+                    + "with --polish 0 or --ceiling."));
+    public static final Setting<Double> SPREAD = in(Setting.number(
+            "spread",
+            SEARCH.spread(),
+            Range.atLeast(0),
+            "How widely each search step draws sizes of equal cost around the predicted ones: standard "
+                    + "deviation of log size."));
     public static final Setting<Double> PRICE = in(Setting.number(
             "price",
             SEARCH.price(),
             Range.atLeast(0),
-            "weight of the cost in the loss, with --budget auto or --size-update gradient"));
+            "Weight of the cost in the loss, with --budget auto or --size-update gradient."));
     public static final Setting<Boolean> CEILING = in(Setting.flag(
-            "ceiling", SEARCH.ceiling(), "take the budget as an upper bound only, not as a number to meet"));
+            "ceiling", SEARCH.ceiling(), "Take the budget as an upper bound only, not as an amount to meet."));
 
-    public static final Setting<Integer> POLISH = in(
-            Setting.integer(
-                    "polish",
-                    8,
-                    0,
-                    1000,
-                    "after the search, moves at most to a choice of equal cost whose loss under the predicted kernels is clearly smaller; 0: the soft sizes are rounded"));
+    public static final Setting<Integer> POLISH = in(Setting.integer(
+            "polish",
+            8,
+            0,
+            1000,
+            "Maximum improvement rounds after a two-stage search. Each tries other odd sizes at the same cost "
+                    + "and switches only when clearly better; 0: just round."));
 
-    public static final Setting<Integer> EPOCHS = in(Setting.integer("epochs", 16, 1, 1_000_000, "epochs of training"));
-    public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "images in a batch"));
-    public static final Setting<String> OPTIMIZER =
-            in(Setting.choice("optimizer", "adamw", "sgd is with momentum 0.9 (Nesterov)", List.of("adamw", "sgd")));
+    public static final Setting<Integer> EPOCHS =
+            in(Setting.integer("epochs", 16, 1, 1_000_000, "Epochs of training."));
+    public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "Images in a batch."));
+    public static final Setting<String> OPTIMIZER = in(Setting.choice(
+            "optimizer", "adamw", "Optimiser: adamw, or sgd with Nesterov momentum of 0.9.", List.of("adamw", "sgd")));
     public static final Setting<Double> LR = in(Setting.number(
             "lr",
             0,
             Range.atLeast(0),
-            "peak learning rate; 0: " + ADAMW_RATE + " with adamw, " + SGD_RATE + " with sgd"));
+            "Peak learning rate. 0: " + ADAMW_RATE + " with adamw, " + SGD_RATE + " with sgd."));
     public static final Setting<Double> WEIGHT_DECAY = in(Setting.number(
             "weight-decay",
             -1,
             Range.atLeast(-1),
-            "of convolution and linear weights; -1: " + ADAMW_DECAY + " with adamw, " + SGD_DECAY + " with sgd"));
+            "Weight decay of convolution and linear weights. -1: " + ADAMW_DECAY + " with adamw, " + SGD_DECAY
+                    + " with sgd."));
     public static final Setting<String> SCHEDULE = in(Setting.choice(
             "schedule",
             "cosine",
-            "of the learning rate; step is a tenth after 1/2 and again after 3/4",
+            "How the learning rate falls after the warm-up. step: to a tenth after 1/2 of the run, and again after "
+                    + "3/4.",
             List.of("cosine", "step", "constant")));
-    public static final Setting<Double> WARMUP =
-            in(Setting.number("warmup", 0.1, Range.fromBelow(0, 1), "linear warm-up, as a fraction of the run"));
+    public static final Setting<Double> WARMUP = in(Setting.number(
+            "warmup",
+            0.1,
+            Range.fromBelow(0, 1),
+            "Fraction of the run in which the learning rate rises linearly to its peak."));
     public static final Setting<Double> CLIP =
-            in(Setting.number("clip", 0, Range.atLeast(0), "bound of the gradient norm; 0: none"));
-    public static final Setting<Double> SMOOTHING =
-            in(Setting.number("label-smoothing", 0, Range.fromBelow(0, 1), "label smoothing"));
+            in(Setting.number("clip", 0, Range.atLeast(0), "Upper bound of the gradient's norm. 0: none."));
+    public static final Setting<Double> SMOOTHING = in(Setting.number(
+            "label-smoothing",
+            0,
+            Range.fromBelow(0, 1),
+            "Label smoothing: the share of each label that is spread over all classes."));
     public static final Setting<Boolean> AUGMENT = in(Setting.flag(
-            "augment", true, "shift training images by up to an eighth, and mirror those of three channels"));
+            "augment",
+            true,
+            "Shift training images at random by up to an eighth, and mirror those of three channels."));
     public static final Setting<Boolean> WARM_START = in(Setting.flag(
-            "warm-start", false, "start the training from the weights of the search instead of fresh ones"));
+            "warm-start",
+            false,
+            "Start the training after a two-stage search from its weights instead of fresh ones."));
     public static final Setting<Boolean> BEST_EPOCH = in(Setting.flag(
             "best-epoch",
             false,
-            "read the test part after every epoch, too, and tell the best beside the last: chosen by the test part, so too good; "
-                    + "only to stand beside peers' figures that were chosen so"));
+            "Also read the test part after every epoch and report the best. That figure is chosen on test "
+                    + "data, so it is too good."));
     public static final Setting<Boolean> COMPARE =
-            in(Setting.flag("compare", true, "train the uniform-size network of the same cost, too"));
-    public static final Setting<Boolean> COMPARE_SHAPES = in(
-            Setting.flag(
-                    "compare-shapes",
-                    false,
-                    "train the choices of the same cost whose sizes rise and fall with depth, too, and compare with the best of all"));
+            in(Setting.flag("compare", true, "Also train the uniform-size network of the same cost, and report both."));
+    public static final Setting<Boolean> COMPARE_SHAPES = in(Setting.flag(
+            "compare-shapes",
+            false,
+            "Also train networks of the same cost whose sizes rise or fall with depth. The summary compares "
+                    + "with the best of all."));
 
     private final Map<Setting<?>, Object> values;
 

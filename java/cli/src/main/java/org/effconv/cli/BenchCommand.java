@@ -48,12 +48,15 @@ import picocli.CommandLine.Spec;
         name = "bench",
         mixinStandardHelpOptions = true,
         description = {
-            "Times kernels and whole training steps, and says how near they come to the device's roofline.",
-            "Copy and matmul are measured first: they set the roofline. On a card the project's kernels and cuDNN take turns, where cuDNN is there and serves the case."
+            "Times kernels and whole training steps, and says how near they come to the device's roofline, its best "
+                    + "possible speed.",
+            "A copy and a matrix product are measured first and set the roofline. On a card the project's kernels and "
+                    + "cuDNN take turns, where cuDNN serves the case."
         },
         footer = {
             "",
-            "Exit code 1 when a kernel's error is beyond the gate (fp32 1e-5, bf16 1e-2 against fp64) or a step's loss is not finite."
+            "Exit code 1 when a kernel's error is beyond the gate (fp32 1e-5, bf16 1e-2 against fp64) or a step's "
+                    + "loss is not finite."
         })
 final class BenchCommand implements Callable<Integer> {
     static final List<Setting<?>> OFFERED = List.of(
@@ -78,7 +81,7 @@ final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--suite",
             paramLabel = "NAME",
-            description = "kernels to time, may be repeated: paper, cifar, stl, depthwise, synthesis, cpu or all "
+            description = "Kernels to time; may be repeated: paper, cifar, stl, depthwise, synthesis, cpu or all. "
                     + "(default: cpu on a CPU, else paper; none with --steps)")
     private List<String> suites = List.of();
 
@@ -87,77 +90,78 @@ final class BenchCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "ARCH:K[:search]",
             description =
-                    "training steps to time instead: architecture, uniform kernel "
-                            + "size, and whether the weights come from a search's predictors; on batches of --batch random images")
+                    "Training steps to time instead: architecture and uniform kernel size, on --batch random images. "
+                            + "With search, weights come from a search's predictors.")
     private List<String> steps = List.of();
 
     @Option(
             names = "--search-steps",
             split = ",",
             paramLabel = "ARCH:K",
-            description =
-                    "the mean step of a whole search over a plain step of uniform size K "
-                            + "instead, of the search of two stages and of the probe of one run, in processor time; with --device cpu --threads 1")
+            description = "Time a whole search's mean step over a plain step of uniform size K, for both flows. "
+                    + "In processor time; needs --device cpu --threads 1.")
     private List<String> searchSteps = List.of();
 
     @Option(
             names = "--search-length",
             paramLabel = "N",
             defaultValue = "40",
-            description = "steps of each such search (default: ${DEFAULT-VALUE})")
+            description = "Steps of each search that --search-steps times. (default: ${DEFAULT-VALUE})")
     private int searchLength;
 
-    @Option(names = "--floors", description = "shapes, operations, bytes and floors alone; opens no device")
+    @Option(
+            names = "--floors",
+            description = "Print shapes, operations, bytes and least possible times alone; opens no device.")
     private boolean floors;
 
     @Option(
             names = "--repeats",
             paramLabel = "N",
             defaultValue = "30",
-            description = "timed runs of a case (default: ${DEFAULT-VALUE})")
+            description = "Timed runs of a case. (default: ${DEFAULT-VALUE})")
     private int repeats;
 
     @Option(
             names = "--seconds",
             paramLabel = "X",
             defaultValue = "2",
-            description = "no further run of a case begins after these, once there are three "
+            description = "Seconds after which no further run of a case begins, once there are three. "
                     + "(default: ${DEFAULT-VALUE})")
     private double seconds;
 
     @Option(
             names = "--warm",
-            description = "leave caches as the run before left them (default: overwritten before each run)")
+            description = "Leave caches as the run before left them. (default: overwritten before each run)")
     private boolean warm;
 
-    @Option(names = "--csv", paramLabel = "FILE", description = "write the kernels' rows as CSV")
+    @Option(names = "--csv", paramLabel = "FILE", description = "Write the kernels' rows as CSV.")
     private Path csv;
 
-    @Option(names = "--json", paramLabel = "FILE", description = "write everything as JSON")
+    @Option(names = "--json", paramLabel = "FILE", description = "Write everything as JSON.")
     private Path json;
 
     @Option(
             names = "--plot",
             paramLabel = "BASE",
-            description = "write a roofline plot of the kernels as BASE.png and BASE.svg")
+            description = "Write a roofline plot of the kernels as BASE.png and BASE.svg.")
     private Path plot;
 
     @Option(
             names = "--bf16-tflops",
             paramLabel = "X",
-            description = "assumed tensor rate for --floors (default: 788, as others measured it on an H200)")
+            description = "Assumed tensor rate for --floors. (default: 788, as others measured it on an H200)")
     private Double bf16;
 
     @Option(
             names = "--fp32-tflops",
             paramLabel = "X",
-            description = "assumed fp32 rate for --floors (default: 60, 90 %% of an H200's data sheet)")
+            description = "Assumed fp32 rate for --floors. (default: 60, 90 %% of an H200's data sheet)")
     private Double fp32;
 
     @Option(
             names = "--memory-tbs",
             paramLabel = "X",
-            description = "assumed memory rate for --floors (default: 4.3, as others measured it on an H200)")
+            description = "Assumed memory rate for --floors. (default: 4.3, as others measured it on an H200)")
     private Double memory;
 
     @Override

@@ -22,19 +22,21 @@ import picocli.CommandLine.Spec;
         name = "compare",
         mixinStandardHelpOptions = true,
         description =
-                "Compares the networks of sweeps: learned sizes against every baseline, with mean and spread over the seeds. Prints the table and "
-                        + "writes it as comparison.md and comparison.csv, with plots of accuracy against parameters and against work per architecture and dataset (PNG, SVG).")
+                "Compares the networks of sweeps: learned sizes against every baseline, with mean and spread over the "
+                        + "seeds. "
+                        + "Prints the table and writes comparison.md, comparison.csv and plots of accuracy against "
+                        + "parameters and work.")
 final class CompareCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "FILE", arity = "1..*", description = "results.jsonl of a sweep")
+    @Parameters(paramLabel = "FILE", arity = "1..*", description = "A results.jsonl that a sweep wrote.")
     private List<Path> files;
 
     @Option(
             names = "--out",
             paramLabel = "DIR",
-            description = "where the table and the plots go (default: the folder of the first file)")
+            description = "Folder for the table and the plots. (default: the folder of the first file)")
     private Path out;
 
     @Override

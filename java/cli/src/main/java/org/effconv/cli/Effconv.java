@@ -22,8 +22,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
  */
 @Command(
         name = "effconv",
-        description =
-                "Learns the kernel sizes of a CNN's convolution layers under a budget of parameters, multiply-adds or time.",
+        description = "Learns how large each convolution kernel of a CNN should be, for a budget of parameters, "
+                + "multiply-adds or time.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         synopsisSubcommandLabel = "COMMAND",
@@ -81,8 +81,10 @@ public final class Effconv implements Runnable {
                 .addSubcommand(benchLine)
                 .addSubcommand(new InfoCommand())
                 .addSubcommand(new CommandLine.HelpCommand());
-        line.getSubcommands().values().forEach(command -> command.getCommandSpec()
-                .versionProvider(new Version()));
+        line.getSubcommands().values().forEach(command -> {
+            command.getCommandSpec().versionProvider(new Version());
+            HelpSections.use(command);
+        });
         line.setUsageHelpAutoWidth(true)
                 .setExpandAtFiles(false) // '@' is a letter that names of files may begin with
                 .setExecutionStrategy(Effconv::execute)

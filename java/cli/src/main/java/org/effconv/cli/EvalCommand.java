@@ -25,8 +25,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "eval",
         mixinStandardHelpOptions = true,
-        description =
-                "Tells how well a trained network does on the test part of a dataset: that of its run, unless --data names another.")
+        description = "Tells how well a trained network does on the test part of its run's dataset, or of another that "
+                + "--data names.")
 final class EvalCommand implements Callable<Integer> {
     static final List<Setting<?>> OFFERED = List.of(
             Settings.DATA,
@@ -37,7 +37,7 @@ final class EvalCommand implements Callable<Integer> {
             Settings.PRECISION,
             Settings.BATCH);
 
-    static final String MODEL_HELP = "a model.safetensors, or the run folder that has one";
+    static final String MODEL_HELP = "A model.safetensors, or the run folder that holds one.";
 
     @Spec
     private CommandSpec spec;

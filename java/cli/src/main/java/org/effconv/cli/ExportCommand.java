@@ -24,7 +24,8 @@ import picocli.CommandLine.Spec;
         name = "export",
         mixinStandardHelpOptions = true,
         description =
-                "Writes a trained network as an ONNX model: fp32, pixel values from 0 to 255 in (N, C, H, W) order in, logits out.")
+                "Writes a trained network as an ONNX model in fp32. It takes pixel values from 0 to 255 in (N, C, H, "
+                        + "W) order and gives logits.")
 final class ExportCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
@@ -35,7 +36,7 @@ final class ExportCommand implements Callable<Integer> {
     @Option(
             names = "--out",
             paramLabel = "FILE",
-            description = "replaced if it is there (default: model.onnx beside the model)")
+            description = "File to write; one that is there is replaced. (default: model.onnx beside the model)")
     private Path out;
 
     @Override

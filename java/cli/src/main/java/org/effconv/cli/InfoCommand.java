@@ -12,7 +12,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "info",
         mixinStandardHelpOptions = true,
-        description = "Lists devices, libraries and versions; says what is missing and why.")
+        description = "Lists devices, libraries and versions, and says what is missing and why.")
 final class InfoCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;

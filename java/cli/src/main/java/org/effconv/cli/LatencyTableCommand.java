@@ -25,7 +25,8 @@ import picocli.CommandLine.Spec;
         name = "latency-table",
         mixinStandardHelpOptions = true,
         description =
-                "Measures on this device how long each layer of a network takes at each kernel size, for budgets of time.")
+                "Measures how long each layer of a network takes on this device at each kernel size. Budgets of time "
+                        + "are counted by it.")
 final class LatencyTableCommand implements Callable<Integer> {
     static final List<Setting<?>> OFFERED = List.of(
             Settings.ARCH, Settings.DATA, Settings.DEVICE, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
@@ -33,19 +34,19 @@ final class LatencyTableCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "FILE", description = "the table to write, as JSON; one that is there is replaced")
+    @Parameters(paramLabel = "FILE", description = "JSON file to write; one that is there is replaced.")
     private Path file;
 
-    @Option(names = "--inference", description = "time a forward pass instead of a training step")
+    @Option(names = "--inference", description = "Time a forward pass instead of a training step.")
     private boolean inference;
 
     @Option(
             names = "--repeats",
             paramLabel = "N",
             defaultValue = "7",
-            description =
-                    "rounds, in each of which every layer is measured at every size, and 12 whole networks; the lower quartile counts "
-                            + "(default: 7)")
+            description = "Rounds; each measures every layer at every size, and 12 whole networks. The lower quartile "
+                    + "counts. "
+                    + "(default: 7)")
     private int repeats;
 
     @Override

@@ -18,8 +18,8 @@ import picocli.CommandLine.Command;
 @Command(
         name = "learn",
         mixinStandardHelpOptions = true,
-        description =
-                "Learns the kernel sizes, trains the network found, and the uniform one of the same cost beside it.")
+        description = "Learns kernel sizes, trains the network found, and trains the uniform network of the same cost "
+                + "beside it.")
 final class LearnCommand extends RunCommand<Learning, LearningResult> {
     LearnCommand() {
         super(Settings.table());

@@ -42,14 +42,15 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
     @Option(
             names = "--out",
             paramLabel = "DIR",
-            description = "folder of the run; must not hold another (default: runs/<data>-<arch>-<time>)")
+            description = "Folder of the run; it must not hold another. (default: runs/<data>-<arch>-<time>)")
     private Path out;
 
     @Option(
             names = "--resume",
             paramLabel = "DIR",
             description =
-                    "go on with the run in this folder, with its settings; --data names its data, if they were moved")
+                    "Go on with the run in this folder, with its own settings. --data names its data if they were "
+                            + "moved.")
     private Path resume;
 
     private final List<Setting<?>> offered;

@@ -20,9 +20,9 @@ import picocli.CommandLine.Option;
 @Command(
         name = "search",
         mixinStandardHelpOptions = true,
-        description =
-                "Learns kernel sizes once for a whole range of budgets (--budget any, or any:k3..k7); 'effconv sizes' then tells those of "
-                        + "any budget in it. For one budget, and the training of its network, there is 'effconv learn'.")
+        description = "Learns kernel sizes once for a whole range of budgets; 'effconv sizes' then tells those of any "
+                + "budget in it. "
+                + "For one budget, and the training of its network, use 'effconv learn'.")
 final class SearchCommand extends RunCommand<BudgetRangeSearch, SearchCommand.Found> {
     private static final List<Setting<?>> OTHERS = List.of(
             Settings.BUDGET,
@@ -41,9 +41,9 @@ final class SearchCommand extends RunCommand<BudgetRangeSearch, SearchCommand.Fo
     @Option(
             names = "--budget",
             paramLabel = "RANGE",
-            description =
-                    "range of what the networks to find may cost: any (k3 to k7), or any:FROM..TO with numbers of parameters (100k), of "
-                            + "multiply-adds (30MMAC), times (4.2ms), ratios to uniform 3 (1.5x) or uniform sizes (k5) (default: any)")
+            description = "Range of budgets: any, which is k3 to k7, or any:FROM..TO. Its ends are parameters (100k), "
+                    + "multiply-adds (30MMAC), "
+                    + "times (4.2ms), ratios to 3x3 (1.5x) or uniform sizes (k5). (default: any)")
     private String budget;
 
     SearchCommand() {

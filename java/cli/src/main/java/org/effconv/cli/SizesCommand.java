@@ -16,12 +16,13 @@ import picocli.CommandLine.Spec;
         name = "sizes",
         mixinStandardHelpOptions = true,
         description =
-                "Tells the kernel sizes that a search for a range of budgets found for one budget. It computes nothing and needs no device.")
+                "Tells the kernel sizes that 'effconv search' found for one budget. It computes nothing and needs no "
+                        + "device.")
 final class SizesCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--run", required = true, paramLabel = "DIR", description = "run folder of 'effconv search'")
+    @Option(names = "--run", required = true, paramLabel = "DIR", description = "Run folder of 'effconv search'.")
     private Path run;
 
     @Option(
@@ -29,17 +30,22 @@ final class SizesCommand implements Callable<Integer> {
             required = true,
             paramLabel = "BUDGET",
             description =
-                    "an amount (120k, 30MMAC, 4.2ms), a ratio to uniform 3 (1.5x) or a uniform size (k5), within the range of the search")
+                    "Budget within the range of the search: an amount (120k, 30MMAC, 4.2ms), a ratio to 3x3 (1.5x) or "
+                            + "a uniform size (k5).")
     private String budget;
 
     @Option(
             names = "--any-order",
             description =
-                    "the odd sizes nearest to this budget's soft ones, whatever those of other budgets are: without it the sizes of a "
-                            + "larger budget never sum to less, which costs accuracy at some")
+                    "Take the odd sizes nearest to this budget's own soft sizes. Without it a larger budget never has "
+                            + "a smaller sum of sizes, "
+                            + "which costs accuracy at some budgets.")
     private boolean anyOrder;
 
-    @Option(names = "--out", paramLabel = "FILE", description = "writes the sizes there, for 'effconv train --sizes'")
+    @Option(
+            names = "--out",
+            paramLabel = "FILE",
+            description = "Write the sizes to this file, for 'effconv train --sizes'.")
     private Path out;
 
     @Override

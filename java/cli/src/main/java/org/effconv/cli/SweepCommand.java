@@ -44,9 +44,9 @@ import picocli.CommandLine.Spec;
         name = "sweep",
         mixinStandardHelpOptions = true,
         description = {
-            "Trains networks of learned and of plainly chosen kernel sizes, for every combination of what is listed, and writes a line per run "
-                    + "to DIR/results.jsonl. The same command goes on after an end of any kind; finished runs are not run again. "
-                    + "'effconv compare' makes the table."
+            "Trains networks of learned and of plainly chosen kernel sizes, for every combination of what is listed.",
+            "Writes a line per run to DIR/results.jsonl; 'effconv compare' makes the table. The same command goes on "
+                    + "after any end and repeats no finished run."
         })
 final class SweepCommand implements Callable<Integer> {
     private static final Pattern RANGE = Pattern.compile("(-?\\d{1,18})-(-?\\d{1,18})");
@@ -93,14 +93,14 @@ final class SweepCommand implements Callable<Integer> {
             names = "--out",
             paramLabel = "DIR",
             required = true,
-            description = "folder of the sweep; one that holds this sweep goes on")
+            description = "Folder of the sweep, required; one that holds this sweep goes on.")
     private Path out;
 
     @Option(
             names = "--methods",
             paramLabel = "M,..",
             split = ",",
-            description = "which sizes: ${COMPLETION-CANDIDATES} (default: all)",
+            description = "Ways to choose sizes: ${COMPLETION-CANDIDATES}. (default: all)",
             completionCandidates = MethodNames.class)
     private List<String> methods = new MethodNames();
 
@@ -109,14 +109,14 @@ final class SweepCommand implements Callable<Integer> {
             paramLabel = "A,..",
             defaultValue = "${sys:effconv.arch:-cnn6}",
             split = ",",
-            description = "architectures, names or .json files (default: cnn6)")
+            description = "Architectures, by name or as .json files. (default: cnn6)")
     private List<String> architectures;
 
     @Option(
             names = "--data",
             paramLabel = "DATA",
             defaultValue = "${sys:effconv.data:-fashion-mnist}",
-            description = "a dataset, as for learn; may be given several times (default: fashion-mnist)")
+            description = "Dataset, as for learn; may be given several times. (default: fashion-mnist)")
     private List<String> data;
 
     @Option(
@@ -124,7 +124,7 @@ final class SweepCommand implements Callable<Integer> {
             paramLabel = "N,..",
             defaultValue = "${sys:effconv.train-images:-0}",
             split = ",",
-            description = "numbers of training images; 0: all (default: 0)")
+            description = "Numbers of training images. 0: all. (default: 0)")
     private List<String> trainImages;
 
     @Option(
@@ -132,7 +132,7 @@ final class SweepCommand implements Callable<Integer> {
             paramLabel = "B,..",
             defaultValue = "${sys:effconv.budget:-k3,k5}",
             split = ",",
-            description = "budgets, as for learn (default: k3,k5)")
+            description = "Budgets, as for learn. (default: k3,k5)")
     private List<String> budgets;
 
     @Option(
@@ -140,10 +140,10 @@ final class SweepCommand implements Callable<Integer> {
             paramLabel = "S,..",
             defaultValue = "${sys:effconv.seed:-1-3}",
             split = ",",
-            description = "seeds, or ranges of them (default: 1-3)")
+            description = "Seeds, or ranges of them. (default: 1-3)")
     private List<String> seeds;
 
-    @Option(names = "--draws", paramLabel = "N", description = "random networks per budget and seed (default: 3)")
+    @Option(names = "--draws", paramLabel = "N", description = "Random networks per budget and seed. (default: 3)")
     private int draws = 3;
 
     @Option(
@@ -151,23 +151,24 @@ final class SweepCommand implements Callable<Integer> {
             paramLabel = "M",
             defaultValue = "epochs",
             completionCandidates = MatchNames.class,
-            description =
-                    "what networks are given alike, one of ${COMPLETION-CANDIDATES}: the same epochs, a search coming on top; or, if sizes need no search, "
-                            + "epochs for as much work as search and training of the learned ones take (default: epochs)")
+            description = "What networks are given alike, one of ${COMPLETION-CANDIDATES}. work: networks that need no "
+                    + "search train for as much work as "
+                    + "the learned ones took in all. (default: epochs)")
     private String match;
 
     @Option(
             names = "--jobs",
             paramLabel = "N",
             description =
-                    "runs at a time, each a process with --threads threads (default: half the processors over the threads, at least 1)")
+                    "Runs at a time, each a process with --threads threads. (default: half the processors over the "
+                            + "threads, at least 1)")
     private Integer jobs;
 
     @Option(
             names = "--threads",
             paramLabel = "N",
             defaultValue = "${sys:effconv.threads:-1}",
-            description = "CPU threads of each run (default: 1)")
+            description = "CPU threads of each run. (default: 1)")
     private String threads;
 
     @Option(
@@ -175,12 +176,13 @@ final class SweepCommand implements Callable<Integer> {
             paramLabel = "X",
             defaultValue = "${sys:effconv.validation:-0.1}",
             description =
-                    "fraction of the training images kept for validation, the same ones in all runs (default: 0.1)")
+                    "Fraction of the training images held back for validation, the same images in all runs. (default: "
+                            + "0.1)")
     private String validation;
 
     @Option(
             names = "--dry-run",
-            description = "list the runs and estimate their time, from a few timed steps; write nothing")
+            description = "List the runs and estimate their time from a few timed steps; write nothing.")
     private boolean dryRun;
 
     @Override
@@ -272,7 +274,8 @@ final class SweepCommand implements Callable<Integer> {
         }
         to.printf(
                 Locale.ROOT,
-                "%d runs, %d to do; about %s with --jobs %d, from a few steps timed one run at a time (without evaluation and start)%n",
+                "%d runs, %d to do; about %s with --jobs %d, from a few steps timed one run at a time (without "
+                        + "evaluation and start)%n",
                 plan.runs().size(),
                 missing.size(),
                 duration(seconds),

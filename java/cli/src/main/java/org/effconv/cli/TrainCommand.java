@@ -26,7 +26,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "train",
         mixinStandardHelpOptions = true,
-        description = "Trains a network of given kernel sizes, as an ordinary CNN.")
+        description = "Trains a network of given kernel sizes as an ordinary CNN.")
 final class TrainCommand extends RunCommand<Training, TrainingResult> {
     private static final Pattern UNIFORM = Pattern.compile("k(\\d{1,3})");
     private static final Pattern LIST =
@@ -35,7 +35,7 @@ final class TrainCommand extends RunCommand<Training, TrainingResult> {
     private static final String FORMS =
             "a sizes.json, one size for all layers, as k5, or one per sized layer, as 3,3,5,7";
 
-    @Option(names = "--sizes", paramLabel = "FILE|kN|LIST", description = FORMS)
+    @Option(names = "--sizes", paramLabel = "FILE|kN|LIST", description = "Kernel sizes to train with: " + FORMS + ".")
     private String sizes;
 
     TrainCommand() {
@@ -103,7 +103,8 @@ final class TrainCommand extends RunCommand<Training, TrainingResult> {
                 .toList();
         String text = String.format(
                 Locale.ROOT,
-                "%nsizes          %s%nparameters     %,d%ntest accuracy  %.2f %%%ntime           %.1f s%npeak memory    %.0f MiB resident%n"
+                "%nsizes          %s%nparameters     %,d%ntest accuracy  %.2f %%%ntime           %.1f s%npeak memory  "
+                        + "  %.0f MiB resident%n"
                         + "live memory    %d native bytes after the run%n",
                 String.join(" ", k),
                 result.model().parameters(),

@@ -331,7 +331,10 @@ public interface Backend extends AutoCloseable {
 
     // ---- the method -------------------------------------------------------------------------------------------
 
-    /** Weights of all layers from sizes v (L) in P; one call for all layers (docs/design/method.md, "Masks" and "Kernels"). */
+    /**
+     * Weights of all layers from sizes v (L) in P; one call for all layers (docs/design/method.md, "Masks" and
+     * "Kernels").
+     */
     void synthesis(MaskKind mask, Tensor v, List<SynthesisLayer> layers);
 
     /**

@@ -21,9 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a model.safetensors holds. Its tensors are named and laid out as PyTorch does;
- * docs/reference/model-file.md has the format. Files of the first version, which had the network's own names and
- * layouts, are read as well.
+ * What a model.safetensors holds. Its tensors are named and laid out as PyTorch does; docs/reference/model-file.md has
+ * the format. Files of the first version, which had the network's own names and layouts, are read as well.
  *
  * @param sizes one odd kernel size per sized layer
  * @param values by the network's own names, as the network has them: those of {@link NetworkPlan#modelTensors}
