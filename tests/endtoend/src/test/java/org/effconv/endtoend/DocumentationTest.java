@@ -24,8 +24,8 @@ class DocumentationTest {
     private static final Pattern PAGE_IN_SOURCE = Pattern.compile("docs/[a-z0-9/-]+\\.md");
 
     private static List<Path> pages() throws IOException {
-        List<Path> pages = new ArrayList<>(List.of(
-                HOME.resolve("README.md"), HOME.resolve("CONTRIBUTING.md"), HOME.resolve("CHANGELOG.md")));
+        List<Path> pages = new ArrayList<>(
+                List.of(HOME.resolve("README.md"), HOME.resolve("CONTRIBUTING.md"), HOME.resolve("CHANGELOG.md")));
         pages.addAll(files("docs", ".md"));
         return pages;
     }
@@ -90,7 +90,8 @@ class DocumentationTest {
     void theReadmeIsShortAndNamesTheBuild() throws IOException {
         List<String> lines = Files.readAllLines(HOME.resolve("README.md"));
         assertTrue(lines.size() <= MOST_README_LINES, lines.size() + " lines");
-        String first = lines.stream().filter(l -> l.startsWith("    mvn ")).findFirst().orElse("");
+        String first =
+                lines.stream().filter(l -> l.startsWith("    mvn ")).findFirst().orElse("");
         assertTrue(first.startsWith("    mvn verify "), "what .ci/run takes: " + first);
     }
 
@@ -104,9 +105,7 @@ class DocumentationTest {
             boolean isResult = name.startsWith("results") && name.getNameCount() == 2;
             boolean isOther = !name.startsWith("results");
             String link = "(" + (isResult ? name.getFileName() : name) + ")";
-            if ((isResult || isOther)
-                    && !name.endsWith("README.md")
-                    && !(isResult ? results : index).contains(link)) {
+            if ((isResult || isOther) && !name.endsWith("README.md") && !(isResult ? results : index).contains(link)) {
                 missing.add(name.toString());
             }
         }

@@ -33,7 +33,10 @@ class ReadmeTest {
         assertTrue(Files.size(model) > 0);
 
         String classified = run("Classify", HOME.resolve("docs/tutorial.md"), model.toString());
-        assertEquals(5, classified.lines().filter(line -> line.contains(", in truth ")).count(), classified);
+        assertEquals(
+                5,
+                classified.lines().filter(line -> line.contains(", in truth ")).count(),
+                classified);
     }
 
     /** Compiles the first program of a page and runs it; what it prints. */
