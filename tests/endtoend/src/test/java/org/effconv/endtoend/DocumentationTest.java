@@ -32,7 +32,9 @@ class DocumentationTest {
 
     private static List<Path> files(String root, String ending) throws IOException {
         try (Stream<Path> all = Files.walk(HOME.resolve(root))) {
-            return all.filter(p -> p.toString().endsWith(ending)).toList();
+            return all.filter(Files::isRegularFile)
+                    .filter(p -> p.toString().endsWith(ending))
+                    .toList();
         }
     }
 

@@ -4,8 +4,8 @@ import java.util.Locale;
 
 /**
  * How large a network may be. Each limit is checked on what is written or inferred, before anything is unrolled or
- * memory is taken, and all sums and products of sizes within these limits fit into 64 bits. docs/architectures.md lists
- * them.
+ * memory is taken, and all sums and products of sizes within these limits fit into 64 bits.
+ * docs/reference/architectures.md lists them.
  */
 public final class NetworkLimits {
     /** Largest kernel that the convolutions of every backend take. */
