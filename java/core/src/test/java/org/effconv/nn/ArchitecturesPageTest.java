@@ -16,14 +16,14 @@ import java.util.regex.Pattern;
 import org.effconv.nn.layer.LayerTypes;
 import org.junit.jupiter.api.Test;
 
-/** The tables of docs/architectures.md tell of every layer type and of every built-in architecture, and of no other. */
+/** The tables of docs/reference/architectures.md tell of every layer type and of every built-in architecture, and of no other. */
 class ArchitecturesPageTest {
     private static final NetworkPlan.Input CIFAR = new NetworkPlan.Input(32, 32, 3, 10);
     private static final Pattern NAME = Pattern.compile("`([A-Za-z0-9]+)`");
 
     /** Rows of the table whose header begins with {@code header}. */
     private static List<String> rows(String header) throws IOException {
-        List<String> lines = Files.readAllLines(Path.of("../../docs/architectures.md"));
+        List<String> lines = Files.readAllLines(Path.of("../../docs/reference/architectures.md"));
         List<String> rows = lines.stream()
                 .dropWhile(line -> !line.startsWith("| " + header + " |"))
                 .skip(2)
@@ -59,9 +59,9 @@ class ArchitecturesPageTest {
         assertEquals(
                 List.of(),
                 missing,
-                () -> "docs/architectures.md lacks these rows:\n" + String.join("\n", missing) + "\nand has:\n"
+                () -> "docs/reference/architectures.md lacks these rows:\n" + String.join("\n", missing) + "\nand has:\n"
                         + String.join("\n", others));
-        assertEquals(List.of(), others, "docs/architectures.md has rows of no architecture");
+        assertEquals(List.of(), others, "docs/reference/architectures.md has rows of no architecture");
     }
 
     private static String row(String name) {
