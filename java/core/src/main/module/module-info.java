@@ -14,6 +14,7 @@ module org.effconv.core {
     exports org.effconv.cost;
     exports org.effconv.data;
     exports org.effconv.error;
+    exports org.effconv.io;
     exports org.effconv.latency;
     exports org.effconv.nn;
     exports org.effconv.nn.model;
@@ -33,9 +34,6 @@ module org.effconv.core {
             org.effconv.cli;
     exports org.effconv.choice to
             org.effconv.cli;
-    exports org.effconv.io to
-            org.effconv.cli,
-            org.effconv.onnx;
     exports org.effconv.predict to
             org.effconv.cli;
     exports org.effconv.search to

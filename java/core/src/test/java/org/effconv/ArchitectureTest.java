@@ -3,14 +3,20 @@ package org.effconv;
 import static com.tngtech.archunit.base.DescribedPredicate.describe;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.library.dependencies.SliceAssignment;
 import com.tngtech.archunit.library.dependencies.SliceIdentifier;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
@@ -110,6 +116,24 @@ class ArchitectureTest {
         public String getDescription() {
             return "packages";
         }
+    }
+
+    /** The API is small, and each type of it stands in an example that a reader finds. */
+    @Test
+    void theApiIsSmallAndShown() throws IOException {
+        List<String> names = all.stream()
+                .filter(c -> c.getPackageName().equals("org.effconv"))
+                .filter(c -> c.isTopLevelClass() && c.getModifiers().contains(JavaModifier.PUBLIC))
+                .map(JavaClass::getSimpleName)
+                .sorted()
+                .toList();
+        assertTrue(names.size() >= 10 && names.size() <= 20, names.toString());
+        String program = Files.readString(Path.of("../../docs/how-to/every-job-in-java.md"));
+        assertEquals(
+                List.of(),
+                names.stream()
+                        .filter(name -> !program.matches("(?s).*\\b" + name + "\\b.*"))
+                        .toList());
     }
 
     @Test

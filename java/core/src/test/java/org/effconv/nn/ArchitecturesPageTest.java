@@ -16,7 +16,10 @@ import java.util.regex.Pattern;
 import org.effconv.nn.layer.LayerTypes;
 import org.junit.jupiter.api.Test;
 
-/** The tables of docs/reference/architectures.md tell of every layer type and of every built-in architecture, and of no other. */
+/**
+ * The tables of docs/reference/architectures.md tell of every layer type and of every built-in architecture, and of no
+ * other.
+ */
 class ArchitecturesPageTest {
     private static final NetworkPlan.Input CIFAR = new NetworkPlan.Input(32, 32, 3, 10);
     private static final Pattern NAME = Pattern.compile("`([A-Za-z0-9]+)`");
@@ -59,8 +62,8 @@ class ArchitecturesPageTest {
         assertEquals(
                 List.of(),
                 missing,
-                () -> "docs/reference/architectures.md lacks these rows:\n" + String.join("\n", missing) + "\nand has:\n"
-                        + String.join("\n", others));
+                () -> "docs/reference/architectures.md lacks these rows:\n" + String.join("\n", missing)
+                        + "\nand has:\n" + String.join("\n", others));
         assertEquals(List.of(), others, "docs/reference/architectures.md has rows of no architecture");
     }
 

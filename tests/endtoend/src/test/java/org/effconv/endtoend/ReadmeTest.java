@@ -16,7 +16,7 @@ import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The README's and the tutorial's programs compile and run as they stand there. */
+/** The programs of README, tutorial and how-tos compile and run as they stand there. */
 class ReadmeTest {
     private static final Path HOME = Path.of(System.getProperty("effconv.home"));
     private static final String CLASS_PATH =
@@ -37,6 +37,12 @@ class ReadmeTest {
                 5,
                 classified.lines().filter(line -> line.contains(", in truth ")).count(),
                 classified);
+    }
+
+    @Test
+    void everyJobRuns() throws IOException, InterruptedException {
+        String printed = run("EveryJob", HOME.resolve("docs/how-to/every-job-in-java.md"));
+        assertTrue(printed.contains("at 3x3's parameters: [") && printed.contains("effective sizes ["), printed);
     }
 
     /** Compiles the first program of a page and runs it; what it prints. */
