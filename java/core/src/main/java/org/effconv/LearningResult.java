@@ -210,6 +210,15 @@ public final class LearningResult implements AutoCloseable {
     /** The run in a few lines for people; may be asked for after {@link #close}. */
     public String toText() {
         StringBuilder s = new StringBuilder();
+        sizesText(s);
+        candidatesText(s);
+        networksText(s);
+        workText(s);
+        line(s, "peak memory    %.0f MiB resident", PeakMemory.bytes() / 1048576.0);
+        return s.toString();
+    }
+
+    private void sizesText(StringBuilder s) {
         int width = search.layers().stream().mapToInt(String::length).max().orElse(0);
         line(s, "%nkernel sizes of %s", search.architecture().name());
         for (int i = 0; i < search.layers().size(); i++) {
@@ -232,6 +241,9 @@ public final class LearningResult implements AutoCloseable {
         } else {
             line(s, "cost           %s", search.costKind().format(search.cost()));
         }
+    }
+
+    private void candidatesText(StringBuilder s) {
         for (int i = 0; i < search.candidates().size(); i++) {
             SearchResult.Candidate one = search.candidates().get(i);
             line(
@@ -245,6 +257,9 @@ public final class LearningResult implements AutoCloseable {
                                     ? String.format(Locale.ROOT, "loss %.4f in step %d", one.loss(), one.steps())
                                     : "could not be trained");
         }
+    }
+
+    private void networksText(StringBuilder s) {
         line(
                 s,
                 "%-13s  %13s  %15s  %12s%s",
@@ -275,6 +290,9 @@ public final class LearningResult implements AutoCloseable {
         if (compared() || keptUniform) {
             line(s, "%-13s  %s", "gained", gained());
         }
+    }
+
+    private void workText(StringBuilder s) {
         line(
                 s,
                 "work           learning the sizes %.2f epochs of training %s (%.1f %% of it), training %.2f; %s in all, %.0f processor seconds",
@@ -292,8 +310,6 @@ public final class LearningResult implements AutoCloseable {
                 uniform == null
                         ? ""
                         : String.format(Locale.ROOT, ", training of the uniform network %.1f s", uniform.seconds()));
-        line(s, "peak memory    %.0f MiB resident", PeakMemory.bytes() / 1048576.0);
-        return s.toString();
     }
 
     private static void line(StringBuilder s, String format, Object... values) {

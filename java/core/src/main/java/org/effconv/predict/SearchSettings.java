@@ -101,23 +101,7 @@ public record SearchSettings(
 
     /** The defaults. */
     public static SearchSettings standard() {
-        return new SearchSettings(
-                MaskKind.RAMP,
-                Kernels.COORDINATE,
-                Update.STEADY,
-                0,
-                0.4,
-                0.2,
-                0.4,
-                8,
-                0.1,
-                0.3,
-                0.42,
-                false,
-                0.3,
-                32,
-                32,
-                true);
+        return new Builder().build();
     }
 
     /** The same with other values; anything not set stays. */
@@ -125,24 +109,26 @@ public record SearchSettings(
         return new Builder(this);
     }
 
-    /** Changes single values. */
+    /** Single values by name; those that are not set stay, at first the {@linkplain #standard standard} ones. */
     public static final class Builder {
-        private MaskKind mask;
-        private Kernels kernels;
-        private Update update;
-        private double start;
-        private double frozen;
-        private double closing;
-        private double spread;
-        private double travel;
-        private double horizon;
-        private double settle;
-        private double price;
-        private boolean ceiling;
-        private double sizeRate;
-        private int features;
-        private int hidden;
-        private boolean spareRing;
+        private MaskKind mask = MaskKind.RAMP;
+        private Kernels kernels = Kernels.COORDINATE;
+        private Update update = Update.STEADY;
+        private double start = 0;
+        private double frozen = 0.4;
+        private double closing = 0.2;
+        private double spread = 0.4;
+        private double travel = 8;
+        private double horizon = 0.1;
+        private double settle = 0.3;
+        private double price = 0.42;
+        private boolean ceiling = false;
+        private double sizeRate = 0.3;
+        private int features = 32;
+        private int hidden = 32;
+        private boolean spareRing = true;
+
+        private Builder() {}
 
         private Builder(SearchSettings s) {
             mask = s.mask;

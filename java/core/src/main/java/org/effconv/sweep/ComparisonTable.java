@@ -53,35 +53,45 @@ public final class ComparisonTable {
     /** Tables with one line per method, and what their numbers mean. */
     public static String markdown(Comparison comparison) {
         StringBuilder s = new StringBuilder(ComparisonOverview.markdown(comparison));
-        for (Comparison.Group group : comparison.groups()) {
-            s.append(String.format(
-                    Locale.ROOT,
-                    "## %s, %s, %,d training images, budget %s (%s), %s%n%n",
-                    group.task().architecture(),
-                    group.task().data(),
-                    group.task().images(),
-                    group.budget(),
-                    group.cost().format(group.target()),
-                    group.task().match().title()));
-            s.append(MARKDOWN_HEAD);
-            group.entries().forEach(e -> s.append(line(e)));
-            s.append("\nKernel sizes");
-            if (group.entries().stream().anyMatch(e -> e.method() == Method.FLEXCONV)) {
-                s.append(" (of flexconv: the odd square that the mask leaves)");
-            }
-            s.append(":\n\n");
-            group.entries().forEach(e -> s.append("- ")
-                    .append(e.name())
-                    .append(": ")
-                    .append(String.join("; ", e.sizes()))
-                    .append('\n'));
-            if (!Double.isNaN(group.imageError())) {
-                s.append(format(
-                        "%n%,d test images: by their choice alone one network's accuracy is uncertain by %.2f points (standard error), whatever the number of seeds.%n",
-                        group.testImages(), 100 * group.imageError()));
-            }
-            s.append('\n');
+        comparison.groups().forEach(group -> groupText(s, group));
+        meaningText(s, comparison);
+        bestEpochsText(s, comparison);
+        return s.append('\n')
+                .append(comparison.notes().stream().map(n -> "- " + n + "\n").collect(Collectors.joining()))
+                .toString();
+    }
+
+    private static void groupText(StringBuilder s, Comparison.Group group) {
+        s.append(String.format(
+                Locale.ROOT,
+                "## %s, %s, %,d training images, budget %s (%s), %s%n%n",
+                group.task().architecture(),
+                group.task().data(),
+                group.task().images(),
+                group.budget(),
+                group.cost().format(group.target()),
+                group.task().match().title()));
+        s.append(MARKDOWN_HEAD);
+        group.entries().forEach(e -> s.append(line(e)));
+        s.append("\nKernel sizes");
+        if (group.entries().stream().anyMatch(e -> e.method() == Method.FLEXCONV)) {
+            s.append(" (of flexconv: the odd square that the mask leaves)");
         }
+        s.append(":\n\n");
+        group.entries().forEach(e -> s.append("- ")
+                .append(e.name())
+                .append(": ")
+                .append(String.join("; ", e.sizes()))
+                .append('\n'));
+        if (!Double.isNaN(group.imageError())) {
+            s.append(format(
+                    "%n%,d test images: by their choice alone one network's accuracy is uncertain by %.2f points (standard error), whatever the number of seeds.%n",
+                    group.testImages(), 100 * group.imageError()));
+        }
+        s.append('\n');
+    }
+
+    private static void meaningText(StringBuilder s, Comparison comparison) {
         s.append(
                 """
                 Test accuracy after the last epoch. Mean over the seeds and, behind +-, their sample standard
@@ -102,6 +112,9 @@ public final class ComparisonTable {
                     seed took in all, search included; the others (those with a search, and flexconv) are trained for the same epochs.
                     """;
                         }));
+    }
+
+    private static void bestEpochsText(StringBuilder s, Comparison comparison) {
         if (comparison.groups().stream().flatMap(g -> g.entries().stream()).anyMatch(e -> e.bestEpoch() != null)) {
             s.append(
                     "\nBest-epoch test accuracy, **chosen by the test part**, so too good, for comparison with figures that were chosen so only:\n\n");
@@ -119,9 +132,6 @@ public final class ComparisonTable {
                             .append(percent(e.bestEpoch()))
                             .append('\n')));
         }
-        return s.append('\n')
-                .append(comparison.notes().stream().map(n -> "- " + n + "\n").collect(Collectors.joining()))
-                .toString();
     }
 
     private static String line(Comparison.Entry e) {
