@@ -23,4 +23,9 @@ public record GruDirection(Tensor inputWeights, Tensor hiddenWeights, Tensor inp
         }
         return addresses;
     }
+
+    /** Hidden units of a direction. */
+    public int hidden() {
+        return hiddenWeights.shape().dim(-1);
+    }
 }

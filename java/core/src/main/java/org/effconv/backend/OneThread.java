@@ -1,6 +1,7 @@
 package org.effconv.backend;
 
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 
 /** Lets one thread at a time into a backend; an operation may be made of others. */
 public final class OneThread {
@@ -13,11 +14,10 @@ public final class OneThread {
     }
 
     /** @throws IllegalStateException if another thread is inside */
-    public void run(Runnable operation) {
+    public <T> T get(Supplier<T> operation) {
         Thread me = Thread.currentThread();
         if (user.get() == me) {
-            operation.run();
-            return;
+            return operation.get();
         }
         if (!user.compareAndSet(null, me)) {
             Thread other = user.get();
@@ -25,7 +25,7 @@ public final class OneThread {
                     + name + " while " + (other == null ? "another thread" : other.getName()) + " was in it");
         }
         try {
-            operation.run();
+            return operation.get();
         } finally {
             user.set(null);
         }

@@ -1,12 +1,14 @@
 package org.effconv.backend;
 
+import java.nio.ByteBuffer;
+import java.util.List;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /**
- * The checks of shapes and types that every backend makes before an operation; a refusal is an
- * {@link IllegalArgumentException} that names the operand, what it is and what was expected.
+ * The checks of shapes and types before an operation; a refusal is an {@link IllegalArgumentException} that names the
+ * operand, what it is and what was expected. {@link CheckedBackend} makes them, for every backend.
  */
 public final class Operands {
     private Operands() {}
@@ -78,6 +80,24 @@ public final class Operands {
         if (t.count() != values) {
             throw new IllegalArgumentException(values + " values for " + t);
         }
+    }
+
+    /** Raw bytes a host buffer brings, from its position on. */
+    public static void bytes(Tensor t, ByteBuffer values) {
+        present(t, "tensor");
+        require(t.type() == DataType.U8, "raw bytes go into a U8 tensor, not into " + t);
+        require(values.remaining() >= t.count(), values.remaining() + " bytes for " + t);
+    }
+
+    static void sameCounts(List<Tensor> from, List<Tensor> to) {
+        require(from.size() == to.size(), from.size() + " tensors onto " + to.size());
+        for (int i = 0; i < from.size(); i++) {
+            sameCount(from.get(i), "from", to.get(i), "to");
+        }
+    }
+
+    static void sameLengths(double[] v, double[] taps, double[] slopes) {
+        require(taps.length == v.length && slopes.length == v.length, "soft taps: arrays of different lengths");
     }
 
     private static void present(Tensor t, String name) {
@@ -173,8 +193,7 @@ public final class Operands {
         require(y != null || act == Activation.NONE, "y is null; the gradient of RELU needs it");
     }
 
-    /** @return rows of x */
-    public static int layerNorm(Tensor x, Tensor scale, Tensor mean, Tensor invStd, Tensor... others) {
+    public static void layerNorm(Tensor x, Tensor scale, Tensor mean, Tensor invStd, Tensor... others) {
         activations(x, "x", -1);
         require(x.shape().rank() >= 1, "x is a scalar");
         int width = x.shape().dim(-1);
@@ -192,7 +211,6 @@ public final class Operands {
         for (Tensor t : others) {
             like(t, "shift or its gradient", scale);
         }
-        return rows;
     }
 
     public static void elementwise(Tensor x, Tensor... others) {
@@ -240,8 +258,7 @@ public final class Operands {
         likeOrNull(dlogits, "dlogits", logits);
     }
 
-    /** @return hidden units of a direction */
-    public static int gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
+    public static void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
         activations(x, "x", 2);
         require(x.type() != DataType.BF16, "x is BF16; a GRU runs in the parameter type");
         int steps = x.shape().dim(0);
@@ -256,18 +273,22 @@ public final class Operands {
         }
         typed(h, "h", x.type(), steps, 2 * hidden);
         typed(tape, "tape", x.type(), steps, 2, 4 * hidden);
-        return hidden;
     }
 
-    public static void optimizer(OptimizerRule rule, DataType type, OptimizerSlot slot) {
-        present(slot.value(), "value");
-        require(
-                slot.value().type() == type && (type == DataType.F32 || type == DataType.F64),
-                "value is " + slot.value() + "; all parameters of a step are F32, or all F64");
-        like(slot.gradient(), "gradient", slot.value());
-        like(slot.first(), "first moment", slot.value());
-        if (rule.kind() == OptimizerRule.Kind.ADAMW) {
-            like(slot.second(), "second moment", slot.value());
+    /** All parameters of one type. */
+    public static void optimizer(OptimizerRule rule, List<OptimizerSlot> slots) {
+        for (OptimizerSlot slot : slots) {
+            Tensor value = slot.value();
+            present(value, "value");
+            require(
+                    value.type() == slots.get(0).value().type()
+                            && (value.type() == DataType.F32 || value.type() == DataType.F64),
+                    "value is " + value + "; all parameters of a step are F32, or all F64");
+            like(slot.gradient(), "gradient", value);
+            like(slot.first(), "first moment", value);
+            if (rule.kind() == OptimizerRule.Kind.ADAMW) {
+                like(slot.second(), "second moment", value);
+            }
         }
     }
 }

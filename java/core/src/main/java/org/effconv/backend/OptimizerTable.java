@@ -1,22 +1,19 @@
 package org.effconv.backend;
 
 import java.util.List;
-import org.effconv.tensor.DataType;
 
 /**
- * The slots of an update as arrays, checked; what a native call takes.
+ * The slots of an update as arrays; what a native call takes.
  *
  * @param addresses per slot: value, gradient, first and second moment (0 if there is none)
  */
 public record OptimizerTable(long[] addresses, long[] counts, double[] rates, double[] decays) {
-    /** @throws IllegalArgumentException if a tensor is missing or of another type than {@code type} */
-    public static OptimizerTable of(OptimizerRule rule, DataType type, List<OptimizerSlot> slots) {
+    public static OptimizerTable of(List<OptimizerSlot> slots) {
         int count = slots.size();
         OptimizerTable t =
                 new OptimizerTable(new long[4 * count], new long[count], new double[count], new double[count]);
         for (int i = 0; i < count; i++) {
             OptimizerSlot slot = slots.get(i);
-            Operands.optimizer(rule, type, slot);
             t.addresses[4 * i] = slot.value().address();
             t.addresses[4 * i + 1] = slot.gradient().address();
             t.addresses[4 * i + 2] = slot.first().address();

@@ -3,6 +3,7 @@ package org.effconv.backend.cpu;
 import static org.effconv.backend.bridge.NativeLibrary.*;
 
 import org.effconv.backend.Convolution;
+import org.effconv.backend.ConvolutionOperations;
 import org.effconv.backend.Pooling;
 import org.effconv.backend.bridge.HostPointer;
 import org.effconv.tensor.DataType;
@@ -13,7 +14,7 @@ import org.effconv.tensor.Tensor;
  * Convolutions: oneDNN in F32 and BF16, but for weight gradients that our own code does faster; their definition in
  * F64. Operands are checked by the caller.
  */
-final class CpuConvolution {
+final class CpuConvolution implements ConvolutionOperations {
     private static final int SMALLEST_DEPTHWISE = 5; // kernels that our own code is faster for
     private static final int SMALLEST_GROUP =
             4; // input channels with which oneDNN has code for strided data gradients in bf16
@@ -24,7 +25,8 @@ final class CpuConvolution {
         this.owner = owner;
     }
 
-    void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
+    @Override
+    public void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
         if (WidenedBf16.needed(x)) {
             WidenedBf16.product(owner, x, w, y, (wideX, wideW, wideY) -> convolution(c, wideX, wideW, bias, wideY));
             return;
@@ -50,7 +52,8 @@ final class CpuConvolution {
                 HostPointer.of(y)));
     }
 
-    void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
+    @Override
+    public void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
         if (WidenedBf16.needed(dy) || slowInBf16(c, dy, w)) {
             WidenedBf16.product(
                     owner, dy, w, dx, (wideDy, wideW, wideDx) -> convolutionDataGradient(c, wideDy, wideW, wideDx));
@@ -85,7 +88,8 @@ final class CpuConvolution {
                 && w.shape().dim(3) < SMALLEST_GROUP;
     }
 
-    void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+    @Override
+    public void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         if (depthwiseSuits(c, x, dw)) {
             depthwiseWeightGradient(owner, c, x, dy, dw, dbias);
             return;

@@ -1,6 +1,7 @@
 package org.effconv.backend.cpu;
 
 import org.effconv.backend.Convolution;
+import org.effconv.backend.LinearOperations;
 import org.effconv.tensor.DataType;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
@@ -9,7 +10,7 @@ import org.effconv.tensor.Tensor;
  * Linear layers: oneDNN in F32 and BF16, 1 x 1 convolutions of one-pixel images in F64; operands are checked by the
  * caller.
  */
-final class CpuLinear {
+final class CpuLinear implements LinearOperations {
     private final CpuBackend owner;
     private final CpuConvolution convolution;
 
@@ -18,7 +19,8 @@ final class CpuLinear {
         convolution = new CpuConvolution(owner);
     }
 
-    void linear(Tensor x, Tensor w, Tensor bias, Tensor y) {
+    @Override
+    public void linear(Tensor x, Tensor w, Tensor bias, Tensor y) {
         if (WidenedBf16.needed(x)) {
             WidenedBf16.product(owner, x, w, y, (wideX, wideW, wideY) -> linear(wideX, wideW, bias, wideY));
             return;
@@ -30,7 +32,8 @@ final class CpuLinear {
         convolution.convolution(Convolution.PLAIN, pixel(x), pixel(w), bias, pixel(y));
     }
 
-    void linearDataGradient(Tensor dy, Tensor w, Tensor dx) {
+    @Override
+    public void linearDataGradient(Tensor dy, Tensor w, Tensor dx) {
         if (WidenedBf16.needed(dy)) {
             WidenedBf16.product(owner, dy, w, dx, this::linearDataGradient);
             return;
@@ -42,7 +45,8 @@ final class CpuLinear {
         convolution.convolutionDataGradient(Convolution.PLAIN, pixel(dy), pixel(w), pixel(dx));
     }
 
-    void linearWeightGradient(Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+    @Override
+    public void linearWeightGradient(Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
         if (WidenedBf16.needed(x)) {
             WidenedBf16.weightGradient(owner, x, dy, (wideX, wideDy) -> linearWeightGradient(wideX, wideDy, dw, dbias));
             return;

@@ -2,6 +2,7 @@ package org.effconv.backend.cuda;
 
 import static org.effconv.backend.bridge.NativeLibrary.*;
 import static org.effconv.backend.bridge.NativeStatus.check;
+import static org.effconv.backend.cuda.CudaBackend.at;
 
 import java.nio.ByteBuffer;
 import java.util.function.Consumer;
@@ -10,38 +11,44 @@ import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
+import org.effconv.backend.DataOperations;
 import org.effconv.backend.Operands;
 import org.effconv.backend.bridge.HostPointer;
 import org.effconv.tensor.DataType;
+import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
 /** Values between host and card; conversion of types happens on the host, by the same code as on the CPU backend. */
-final class CudaData {
+final class CudaData implements DataOperations {
     private final Driver driver;
-    private final DeviceMemory memory;
     private final Transfers transfers;
+    private final Launcher launcher;
     private final long stream;
 
-    CudaData(Driver driver, DeviceMemory memory, Transfers transfers, long stream) {
+    CudaData(Driver driver, Transfers transfers, Launcher launcher, long stream) {
         this.driver = driver;
-        this.memory = memory;
         this.transfers = transfers;
+        this.launcher = launcher;
         this.stream = stream;
     }
 
-    void write(Tensor t, float[] values) {
+    @Override
+    public void write(Tensor t, float[] values) {
         send(t, host -> check(ec_write_floats(t.type().ordinal(), values, values.length, host)));
     }
 
-    void write(Tensor t, double[] values) {
+    @Override
+    public void write(Tensor t, double[] values) {
         send(t, host -> check(ec_write_doubles(t.type().ordinal(), values, values.length, host)));
     }
 
-    void write(Tensor t, int[] values) {
+    @Override
+    public void write(Tensor t, int[] values) {
         send(t, host -> check(ec_write_ints(t.type().ordinal(), values, values.length, host)));
     }
 
-    void write(Tensor t, ByteBuffer values) {
+    @Override
+    public void write(Tensor t, ByteBuffer values) {
         send(t, host -> {
             ByteBuffer source = values.duplicate();
             source.limit(source.position() + (int) t.count());
@@ -50,43 +57,47 @@ final class CudaData {
     }
 
     private void send(Tensor t, Consumer<Pointer> fill) {
-        if (t.count() > 0) {
+        if (launcher.served(t).count() > 0) {
             transfers.upload(t.address(), t.bytes(), fill);
         }
     }
 
-    float[] readFloats(Tensor t) {
+    @Override
+    public float[] readFloats(Tensor t) {
         float[] values = new float[Math.toIntExact(t.count())];
         fetch(t, host -> check(ec_read_floats(t.type().ordinal(), host, values.length, values)));
         return values;
     }
 
-    double[] readDoubles(Tensor t) {
+    @Override
+    public double[] readDoubles(Tensor t) {
         double[] values = new double[Math.toIntExact(t.count())];
         fetch(t, host -> check(ec_read_doubles(t.type().ordinal(), host, values.length, values)));
         return values;
     }
 
-    int[] readInts(Tensor t) {
+    @Override
+    public int[] readInts(Tensor t) {
         int[] values = new int[Math.toIntExact(t.count())];
         fetch(t, host -> check(ec_read_ints(t.type().ordinal(), host, values.length, values)));
         return values;
     }
 
     private void fetch(Tensor t, Consumer<Pointer> reader) {
-        if (t.count() > 0) {
+        if (launcher.served(t).count() > 0) {
             transfers.download(t.address(), t.bytes(), reader);
         }
     }
 
-    /** Starts a copy of a few values to the host; asking for them waits for them alone. */
-    Supplier<double[]> readLater(Tensor t) {
+    @Override
+    public Supplier<double[]> readLater(Tensor t) {
         Operands.require(
                 t.bytes() <= Transfers.SLOT,
                 t + " has more than " + Transfers.SLOT + " bytes; read later are a loss, a count, sizes");
-        return later(t.address(), t.type(), (int) t.count());
+        return later(launcher.served(t).address(), t.type(), (int) t.count());
     }
 
+    /** Starts a copy of a few values to the host; asking for them waits for them alone. */
     Supplier<double[]> later(long address, DataType type, int count) {
         double[] values = new double[count];
         Transfers.Slot slot = transfers.begin(address, (long) count * type.bytes());
@@ -113,8 +124,9 @@ final class CudaData {
         };
     }
 
-    void fill(Tensor t, double value) {
-        int width = t.type().bytes();
+    @Override
+    public void fill(Tensor t, double value) {
+        int width = launcher.served(t).type().bytes();
         try (LongPointer pattern = new LongPointer(1)) {
             check(ec_fill(t.type().ordinal(), value, 1, HostPointer.at(pattern.address(), width)));
             int bits = (int) (width == 4 ? pattern.get() : pattern.get() & (width == 2 ? 0xffff : 0xff));
@@ -124,9 +136,48 @@ final class CudaData {
         }
     }
 
-    void copySame(Tensor from, Tensor to) {
-        if (from.count() > 0) {
-            driver.copyOnDevice(to.address(), from.address(), from.bytes(), stream);
+    @Override
+    public void copy(Tensor from, Tensor to) {
+        if (launcher.served(from).count() == 0) {
+            return;
         }
+        if (from.type() == to.type()) {
+            driver.copyOnDevice(to.address(), from.address(), from.bytes(), stream);
+        } else {
+            launcher.run(() -> ec_plan_copy(
+                    launcher.plan(), launcher.type(from), at(from), launcher.type(to), at(to), from.count()));
+        }
+    }
+
+    @Override
+    public void accumulate(Tensor from, double factor, Tensor to) {
+        if (from.count() > 0) {
+            launcher.run(() -> ec_plan_accumulate(
+                    launcher.plan(), launcher.type(from), at(from), factor, launcher.type(to), at(to), from.count()));
+        }
+    }
+
+    @Override
+    public void augment(Tensor images, Tensor draws, float[] mean, float[] std, Tensor y) {
+        augment(images, null, draws, mean, std, y);
+    }
+
+    /** @param numbers of the images to take; null: all */
+    void augment(Tensor images, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
+        Shape s = images.shape();
+        launcher.run(() -> ec_plan_augment(
+                launcher.plan(),
+                launcher.type(y),
+                s.dim(0),
+                y.shape().dim(0),
+                s.dim(1),
+                s.dim(2),
+                s.dim(3),
+                at(images),
+                at(numbers),
+                at(draws),
+                mean,
+                std,
+                at(y)));
     }
 }

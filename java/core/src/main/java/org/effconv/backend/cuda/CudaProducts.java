@@ -5,15 +5,14 @@ import static org.effconv.backend.cuda.CudaBackend.at;
 
 import java.util.function.IntSupplier;
 import org.effconv.backend.Convolution;
+import org.effconv.backend.ConvolutionOperations;
+import org.effconv.backend.LinearOperations;
 import org.effconv.backend.cuda.ConvolutionRequest.Pass;
 import org.effconv.tensor.Shape;
 import org.effconv.tensor.Tensor;
 
-/**
- * Convolution and linear layers, shapes checked: by the library beside our kernels where it is chosen and can, else by
- * ours.
- */
-final class CudaProducts {
+/** Convolution and linear layers: by the library beside our kernels where it is chosen and can, else by ours. */
+final class CudaProducts implements ConvolutionOperations, LinearOperations {
     private final Launcher launcher;
     private final LibraryConvolutions library;
 
@@ -22,8 +21,38 @@ final class CudaProducts {
         this.library = library;
     }
 
-    void convolution(Pass pass, Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
-        Shape s = x.shape();
+    @Override
+    public void convolution(Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        convolution(Pass.FORWARD, c, x, w, bias, y);
+    }
+
+    @Override
+    public void convolutionDataGradient(Convolution c, Tensor dy, Tensor w, Tensor dx) {
+        convolution(Pass.DATA_GRADIENT, c, dx, w, null, dy);
+    }
+
+    @Override
+    public void convolutionWeightGradient(Convolution c, Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        convolution(Pass.WEIGHT_GRADIENT, c, x, dw, dbias, dy);
+    }
+
+    @Override
+    public void linear(Tensor x, Tensor w, Tensor bias, Tensor y) {
+        linear(Pass.FORWARD, x, w, bias, y);
+    }
+
+    @Override
+    public void linearDataGradient(Tensor dy, Tensor w, Tensor dx) {
+        linear(Pass.DATA_GRADIENT, dx, w, null, dy);
+    }
+
+    @Override
+    public void linearWeightGradient(Tensor x, Tensor dy, Tensor dw, Tensor dbias) {
+        linear(Pass.WEIGHT_GRADIENT, x, dw, dbias, dy);
+    }
+
+    private void convolution(Pass pass, Convolution c, Tensor x, Tensor w, Tensor bias, Tensor y) {
+        Shape s = launcher.served(x).shape();
         byLibraryOr(
                 ConvolutionRequest.of(pass, c, x, w, bias),
                 x,
@@ -48,9 +77,9 @@ final class CudaProducts {
                         at(y)));
     }
 
-    void linear(Pass pass, Tensor x, Tensor w, Tensor bias, Tensor y) {
+    private void linear(Pass pass, Tensor x, Tensor w, Tensor bias, Tensor y) {
         byLibraryOr(
-                ConvolutionRequest.linear(pass, x, w, bias),
+                ConvolutionRequest.linear(pass, launcher.served(x), w, bias),
                 x,
                 w,
                 bias,

@@ -3,9 +3,10 @@ package org.effconv.backend.cuda;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.IntSupplier;
 import java.util.function.Supplier;
 import org.effconv.backend.OneThread;
+import org.effconv.backend.Operations;
+import org.effconv.backend.bridge.HostMask;
 import org.effconv.backend.bridge.NativeLoader;
 import org.effconv.error.EffconvException;
 import org.effconv.error.EffconvException.DeviceLost;
@@ -31,7 +32,8 @@ final class CudaSession implements AutoCloseable {
     private LibraryConvolutions convolutions;
     private CudaProducts products;
     private CudaData data;
-    private CudaMethod method;
+    private CudaOptimizer optimizer;
+    private Operations operations;
     private volatile boolean closed;
 
     private CudaSession(Driver driver) {
@@ -67,9 +69,17 @@ final class CudaSession implements AutoCloseable {
         convolutions = new LibraryConvolutions(driver, memory, launcher, table, stream);
         toClose.push(convolutions::close);
         products = new CudaProducts(launcher, convolutions);
-        data = new CudaData(driver, memory, transfers, stream);
-        method = new CudaMethod(memory, launcher, data);
-        toClose.push(method::close);
+        data = new CudaData(driver, transfers, launcher, stream);
+        optimizer = new CudaOptimizer(memory, launcher, data);
+        toClose.push(optimizer::close);
+        operations = new Operations(
+                data,
+                products,
+                products,
+                new CudaNetwork(launcher),
+                optimizer,
+                new CudaMethod(launcher, data),
+                new HostMask());
         if (options.graphs()) {
             graphs = new StepGraphs(driver, memory, transfers, launcher, stream);
             toClose.push(graphs::close);
@@ -119,7 +129,7 @@ final class CudaSession implements AutoCloseable {
         }
         closed = true;
         if (lost.get() != null) { // the card answers nothing any more; what it held is gone
-            method.close();
+            optimizer.close();
             convolutions.close();
             launcher.close();
             driver.close();
@@ -141,10 +151,6 @@ final class CudaSession implements AutoCloseable {
         return memory;
     }
 
-    Launcher launcher() {
-        return launcher;
-    }
-
     CudaProducts products() {
         return products;
     }
@@ -153,8 +159,8 @@ final class CudaSession implements AutoCloseable {
         return data;
     }
 
-    CudaMethod method() {
-        return method;
+    Operations operations() {
+        return operations;
     }
 
     int recordedSteps() {
@@ -162,11 +168,6 @@ final class CudaSession implements AutoCloseable {
     }
 
     // ---- the way every operation takes ------------------------------------------------------------------------
-
-    /** Launches what the operation plans. */
-    void launch(IntSupplier plan) {
-        use(() -> launcher.run(plan));
-    }
 
     /**
      * Runs an operation under the rules of the backend: not closed, one thread at a time, the card current and alive.
@@ -187,18 +188,16 @@ final class CudaSession implements AutoCloseable {
         if (before != null) {
             throw new DeviceLost(before.getMessage(), before);
         }
-        AtomicReference<T> result = new AtomicReference<>();
         try {
-            user.run(() -> {
+            return user.get(() -> {
                 driver.enter();
-                result.set(operation.get());
+                return operation.get();
             });
         } catch (DeviceLost e) {
             lost.compareAndSet(null, e);
             memory.abandon();
             throw e;
         }
-        return result.get();
     }
 
     <T> T step(Object key, Supplier<T> body) {

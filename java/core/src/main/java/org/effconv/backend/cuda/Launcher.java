@@ -9,6 +9,8 @@ import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.effconv.backend.bridge.NativeStatus;
 import org.effconv.error.EffconvException;
+import org.effconv.tensor.DataType;
+import org.effconv.tensor.Tensor;
 
 /**
  * From an operation to launches: asks the native library for a plan (native/effconv_launch.h), finds room for its
@@ -46,6 +48,20 @@ final class Launcher implements AutoCloseable {
     /** The plan that operations fill. */
     ec_plan plan() {
         return plan;
+    }
+
+    /** The code of a tensor's type, where this device serves it. */
+    int type(Tensor t) {
+        return served(t).type().ordinal();
+    }
+
+    /** @throws IllegalArgumentException for F64 */
+    Tensor served(Tensor t) {
+        if (t.type() == DataType.F64) {
+            throw new IllegalArgumentException(
+                    t + " on " + driver.name() + ": a card computes in F32 or BF16; F64 is for the CPU");
+        }
+        return t;
     }
 
     /**
