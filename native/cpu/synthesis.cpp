@@ -5,8 +5,6 @@
 // channels go by in strips of about 128 columns (o, i), which are contiguous in the coefficients; weights are gathered
 // to and from [tap][column] so that every product has a long contiguous side. Each task leaves its share of G (or of
 // dv, for a table); the shares are summed in task order.
-#include "effconv/synthesis.h"
-
 #include <omp.h>
 
 #include <algorithm>
@@ -15,6 +13,7 @@
 
 #include "effconv.h"
 #include "status.h"
+#include "synthesis_layer.h"
 #include "tile_product.h"
 
 namespace effconv_cpu {
@@ -30,25 +29,6 @@ struct Task {
     std::int64_t partial;  ///< where this task's share of G starts (elements); a table's share of dv is one element
 };
 
-effconv::SynthesisLayer describe(int mask, const ec_synthesis_layer& layer) {
-    effconv::SynthesisLayer d;
-    const bool table = layer.features == 0;
-    d.cout = layer.output_channels;
-    d.cin = layer.input_channels;
-    d.kgrid = layer.grid;
-    d.features = layer.features;
-    d.kmax = layer.kmax;
-    d.maskKind = mask;
-    d.source = table ? effconv::kElasticTable : effconv::kCoordinateFeatures;
-    d.sizeIndex = layer.size_index;
-    d.scale = static_cast<float>(layer.scale);
-    d.featureStride = layer.features;
-    d.coefficientStride = table ? std::int64_t(layer.kmax) * layer.kmax * layer.input_channels
-                                : std::int64_t(layer.output_channels) * layer.input_channels;
-    d.weightStride = std::int64_t(layer.grid) * layer.grid * layer.input_channels;
-    return d;
-}
-
 void check(int mask, int type, const void* v, const ec_synthesis_layer* layers, int count, bool backward) {
     require(mask >= 0 && mask < effconv::kMaskKinds, "synthesis: unknown mask kind");
     require(type == EC_F32 || type == EC_F64, "synthesis: sizes must be F32 or F64");
@@ -60,12 +40,8 @@ void check(int mask, int type, const void* v, const ec_synthesis_layer* layers, 
                     layer.kmax <= effconv::kMaxKernelSize,
                 "synthesis: grid and kmax must be odd, 1 <= grid <= kmax <= 33");
         require(layer.features >= 0 && layer.size_index >= 0, "synthesis: negative features or size index");
-        require(layer.source != nullptr && layer.weights != nullptr &&
-                    (layer.features == 0 || layer.feature_rows != nullptr),
-                "synthesis: null array in a layer");
-        require(!backward ||
-                    (layer.source_gradient != nullptr && (layer.features == 0 || layer.feature_gradient != nullptr)),
-                "synthesis: null gradient in a layer");
+        require(effconv_abi::complete(layer, false), "synthesis: null array in a layer");
+        require(effconv_abi::complete(layer, backward), "synthesis: null gradient in a layer");
         require(layer.weight_type == type || (type == EC_F32 && layer.weight_type == EC_BF16),
                 "synthesis: weights must have the type of the sizes, or be BF16 beside F32");
     }
@@ -299,7 +275,8 @@ void forward(int mask, const Real* v, const ec_synthesis_layer* layers, int coun
 #pragma omp parallel for schedule(dynamic)
     for (std::size_t t = 0; t < tasks.size(); ++t) {
         const ec_synthesis_layer& layer = layers[tasks[t].layer];
-        forwardTask(layer, describe(mask, layer), tasks[t], v[layer.size_index], scratch[omp_get_thread_num()]);
+        forwardTask(layer, effconv_abi::describe(mask, layer), tasks[t], v[layer.size_index],
+                    scratch[omp_get_thread_num()]);
     }
 }
 
@@ -313,7 +290,7 @@ void backward(int mask, const Real* v, int sizes, const ec_synthesis_layer* laye
 #pragma omp parallel for schedule(dynamic)
     for (std::size_t t = 0; t < tasks.size(); ++t) {
         const ec_synthesis_layer& layer = layers[tasks[t].layer];
-        const effconv::SynthesisLayer d = describe(mask, layer);
+        const effconv::SynthesisLayer d = effconv_abi::describe(mask, layer);
         Scratch<Real>& own = scratch[omp_get_thread_num()];
         if (d.source == effconv::kElasticTable) {
             shares[t] = backwardTable(layer, d, tasks[t], v[layer.size_index], own);
@@ -324,8 +301,8 @@ void backward(int mask, const Real* v, int sizes, const ec_synthesis_layer* laye
     std::vector<double> total(sizes);
     for (int l = 0; l < count; ++l) {
         require(layers[l].size_index < sizes, "synthesis: size index beyond the sizes");
-        total[layers[l].size_index] +=
-            finishLayer(layers[l], describe(mask, layers[l]), l, v[layers[l].size_index], tasks, partials, shares);
+        total[layers[l].size_index] += finishLayer(layers[l], effconv_abi::describe(mask, layers[l]), l,
+                                                   v[layers[l].size_index], tasks, partials, shares);
     }
     for (int i = 0; i < sizes; ++i) dv[i] = static_cast<Real>(total[i]);
 }

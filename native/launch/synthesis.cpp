@@ -4,6 +4,7 @@
 #include "effconv/kernels/elementwise.h"
 #include "effconv/kernels/weight_synthesis.h"
 #include "plan.h"
+#include "synthesis_layer.h"
 
 using namespace effconv;
 using namespace effconv_launch;
@@ -51,18 +52,17 @@ struct SynthesisArrays {
 };
 
 /// The kernels' layers out of the interface's.
-ec_status describe(const char* operation, std::int32_t mask, const ec_synthesis_layer* layers, std::int32_t count,
-                   bool gradient, std::vector<SynthesisLayer>& described, SynthesisArrays& arrays) {
+ec_status describeAll(const char* operation, std::int32_t mask, const ec_synthesis_layer* layers, std::int32_t count,
+                      bool gradient, std::vector<SynthesisLayer>& described, SynthesisArrays& arrays) {
     for (std::int32_t l = 0; l < count; ++l) {
         const ec_synthesis_layer& from = layers[l];
         if (from.weight_type != layers[0].weight_type) {
             return ec_fail(EC_INVALID_ARGUMENT, "%s: weights of layer %d are of type %d, those of layer 0 of %d",
                            operation, l, from.weight_type, layers[0].weight_type);
         }
-        const bool missing =
-            from.source == nullptr || from.weights == nullptr || (from.features > 0 && from.feature_rows == nullptr) ||
-            (gradient && (from.source_gradient == nullptr || (from.features > 0 && from.feature_gradient == nullptr)));
-        if (missing) return ec_fail(EC_INVALID_ARGUMENT, "%s: an array of layer %d is null", operation, l);
+        if (!effconv_abi::complete(from, gradient)) {
+            return ec_fail(EC_INVALID_ARGUMENT, "%s: an array of layer %d is null", operation, l);
+        }
         arrays.features.see(from.features > 0 ? from.feature_rows : nullptr);
         arrays.sources.see(from.source);
         arrays.weights.see(from.weights);
@@ -72,20 +72,7 @@ ec_status describe(const char* operation, std::int32_t mask, const ec_synthesis_
     bool exact = true;
     for (std::int32_t l = 0; l < count; ++l) {
         const ec_synthesis_layer& from = layers[l];
-        SynthesisLayer to;
-        to.cout = from.output_channels;
-        to.cin = from.input_channels;
-        to.kgrid = from.grid;
-        to.kmax = from.kmax;
-        to.features = from.features;
-        to.maskKind = mask;
-        to.source = from.features > 0 ? kCoordinateFeatures : kElasticTable;
-        to.sizeIndex = from.size_index;
-        to.scale = static_cast<float>(from.scale);
-        const std::int64_t columns = std::int64_t(to.cout) * to.cin;
-        to.featureStride = to.features;
-        to.coefficientStride = from.features > 0 ? columns : std::int64_t(to.kmax) * to.kmax * to.cin;
-        to.weightStride = std::int64_t(to.kgrid) * to.kgrid * to.cin;
+        SynthesisLayer to = effconv_abi::describe(mask, from);
         to.featureOffset = from.features > 0 ? arrays.features.offset(from.feature_rows, exact) : 0;
         to.coefficientOffset = arrays.sources.offset(from.source, exact);
         to.weightOffset = arrays.weights.offset(from.weights, exact);
@@ -126,7 +113,7 @@ ec_status planSynthesisRound(ec_plan* plan, const SynthesisRequest& r, const std
     const std::int32_t count = static_cast<std::int32_t>(layers.size());
     SynthesisArrays arrays(layers[0].weight_type == EC_BF16);
     std::vector<SynthesisLayer> described;
-    ec_status refused = describe(r.operation, r.mask, layers.data(), count, r.gradient, described, arrays);
+    ec_status refused = describeAll(r.operation, r.mask, layers.data(), count, r.gradient, described, arrays);
     if (refused != EC_OK) return refused;
     SynthesisPlan counts;
     refused = plan->check(planSynthesis(described.data(), count, counts, nullptr, nullptr, nullptr));
