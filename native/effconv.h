@@ -279,6 +279,11 @@ enum ec_support { EC_SUPPORT_MASK = 0, EC_SUPPORT_SIGNAL = 1 };
 EC_API int32_t ec_support_grid(int32_t mask, int32_t type, double v, int32_t kmax, int32_t support);
 // Soft tap counts and their derivatives (effconv/mask.h).
 EC_API int32_t ec_soft_taps(const double* v, int32_t count, double* taps, double* slopes);
+// Scales of layers with `inputs` input channels per group, whose kernels have taps of variance 1, at sizes v
+// (synthesisScale in effconv/synthesis.h).
+EC_API int32_t ec_synthesis_scales(const double* v, const int32_t* inputs, int32_t count, double* scales);
+// The odd sizes nearest to sizes v, halves up, within 1 and kmax, which is odd (kernelSize in effconv/mask.h).
+EC_API int32_t ec_kernel_sizes(const double* v, const int32_t* kmax, int32_t count, int32_t* sizes);
 
 #ifdef __cplusplus
 }

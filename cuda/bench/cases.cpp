@@ -43,7 +43,7 @@ void addLayer(std::vector<SynthesisLayer>& layers, int cin, int cout, int kernel
     layer.kgrid = layer.kmax = kernel;
     layer.features = kSynthesisFeatures;
     layer.sizeIndex = static_cast<std::int32_t>(layers.size());
-    layer.scale = synthesisScale(cin, kernel, 1.0f);
+    layer.scale = synthesisScale(cin, static_cast<float>(kernel * kernel));
     layer.featureStride = kSynthesisFeatures;
     layer.coefficientStride = std::int64_t(cin) * cout;
     layer.weightStride = std::int64_t(kernel) * kernel * cin;

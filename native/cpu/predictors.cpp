@@ -1,4 +1,5 @@
-// The predictors' small parts on a CPU: tap features, size head, support grid, soft tap counts. The arithmetic is that
+// The predictors' small parts on a CPU: tap features, size head, support grid, soft tap counts,
+// scales and rounding. The arithmetic is that
 // of cuda/include/effconv/.
 #include <algorithm>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "effconv/coordinate.h"
 #include "effconv/gru.h"
 #include "effconv/mask.h"
+#include "effconv/synthesis.h"
 #include "status.h"
 
 namespace effconv_cpu {
@@ -209,5 +211,21 @@ int32_t ec_soft_taps(const double* v, int32_t count, double* taps, double* slope
             taps[l] = value.taps;
             slopes[l] = value.dtaps;
         }
+    });
+}
+
+int32_t ec_synthesis_scales(const double* v, const int32_t* inputs, int32_t count, double* scales) {
+    return guarded([&] {
+        require(v && inputs && scales && count >= 0, "synthesis scales: null array");
+        for (int32_t l = 0; l < count; ++l) {
+            scales[l] = effconv::synthesisScale(inputs[l], effconv::softTaps(v[l]).taps);
+        }
+    });
+}
+
+int32_t ec_kernel_sizes(const double* v, const int32_t* kmax, int32_t count, int32_t* sizes) {
+    return guarded([&] {
+        require(v && kmax && sizes && count >= 0, "kernel sizes: null array");
+        for (int32_t l = 0; l < count; ++l) sizes[l] = effconv::kernelSize(v[l], kmax[l]);
     });
 }

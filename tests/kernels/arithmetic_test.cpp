@@ -146,6 +146,7 @@ void testNaNIsSeen() {
 void testSizesAndTaps() {
     for (int k = 1; k <= 33; k += 2) {
         CHECK(softTaps(double(k)).taps == k * k && softTaps(float(k)).taps == k * k, "k %d", k);
+        CHECK(synthesisScale(8, softTaps(double(k)).taps) == std::sqrt(2.0 / (8 * k * k)), "k %d", k);
         CHECK(kernelSize(double(k), 33) == k && kernelSize(k + 0.999, 33) == k, "k %d", k);
         CHECK(kernelSize(k + 1.0, 33) == (k == 33 ? 33 : k + 2), "k %d", k);
     }

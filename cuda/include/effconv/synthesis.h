@@ -47,12 +47,12 @@ struct SynthesisLayer {
     std::int64_t coefficientGradientOffset = 0;
 };
 
-/// Scale that keeps the variance of w at 2 / (cin k^2) when <H, A> has the given variance (1 for unit-variance A and H
-/// of mean square 1 / h): s = sqrt(2 / (cin k^2 variance)).
+/// Scale that gives w variance 2 / (cin taps), He's for ReLU, where w^ has variance 1. taps: k^2 at an odd size k, the
+/// soft tap count between.
 template <typename Real>
-EC_HD Real synthesisScale(int cin, int k, Real variance) {
+EC_HD Real synthesisScale(int cin, Real taps) {
     using std::sqrt;
-    return sqrt(Real(2) / (Real(cin) * Real(k) * Real(k) * variance));
+    return sqrt(Real(2) / (Real(cin) * taps));
 }
 
 /// Mask of tap p (row-major in the layer's grid) at soft size v.
@@ -68,14 +68,6 @@ EC_HD std::int64_t elasticTapOffset(const SynthesisLayer& layer, int o, int p) {
     const int column = p % layer.kgrid + margin;
     return layer.coefficientOffset + o * layer.coefficientStride +
            (static_cast<std::int64_t>(row) * layer.kmax + column) * layer.cin;
-}
-
-/// <H[p], A[:, oi]> for one weight: features in ascending order, so every caller sums in the same order.
-template <typename Real>
-EC_HD Real featureDot(const Real* tapFeatures, const Real* coefficients, std::int64_t coefficientStride, int features) {
-    Real sum = Real(0);
-    for (int f = 0; f < features; ++f) sum += tapFeatures[f] * coefficients[f * coefficientStride];
-    return sum;
 }
 
 /// Weights of the output channels [firstOut, lastOut) of one layer. H, A (or T), w: bases that the layer's offsets

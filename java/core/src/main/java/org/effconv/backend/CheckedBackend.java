@@ -404,7 +404,20 @@ public abstract class CheckedBackend implements Backend {
 
     @Override
     public final void softTaps(double[] v, double[] taps, double[] slopes) {
-        Operands.sameLengths(v, taps, slopes);
+        Operands.sameLength("soft taps", v.length, taps.length);
+        Operands.sameLength("soft taps", v.length, slopes.length);
         operations().mask().softTaps(v, taps, slopes);
+    }
+
+    @Override
+    public final double[] synthesisScales(double[] v, int[] inputs) {
+        Operands.sameLength("synthesis scales", v.length, inputs.length);
+        return operations().mask().synthesisScales(v, inputs);
+    }
+
+    @Override
+    public final int[] kernelSizes(double[] v, int[] kmax) {
+        Operands.sameLength("kernel sizes", v.length, kmax.length);
+        return operations().mask().kernelSizes(v, kmax);
     }
 }

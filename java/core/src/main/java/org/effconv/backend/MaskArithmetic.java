@@ -12,4 +12,20 @@ public interface MaskArithmetic {
 
     /** Soft tap counts of sizes v and their derivatives (right ones at odd v), on the host; arrays of one length. */
     void softTaps(double[] v, double[] taps, double[] slopes);
+
+    /**
+     * Scales of w = scale * mask * w^ that give w variance 2 / (inputs * taps), He's for ReLU, where w^ has variance 1.
+     *
+     * @param v soft sizes, as many as {@code inputs}
+     * @param inputs input channels per group of each layer
+     */
+    double[] synthesisScales(double[] v, int[] inputs);
+
+    /**
+     * The nearest odd sizes 2 round((v - 1) / 2) + 1 within 1..kmax, halves up.
+     *
+     * @param v finite soft sizes, as many as {@code kmax}
+     * @param kmax largest size of each layer, odd
+     */
+    int[] kernelSizes(double[] v, int[] kmax);
 }

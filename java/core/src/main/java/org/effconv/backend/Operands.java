@@ -96,8 +96,8 @@ public final class Operands {
         }
     }
 
-    static void sameLengths(double[] v, double[] taps, double[] slopes) {
-        require(taps.length == v.length && slopes.length == v.length, "soft taps: arrays of different lengths");
+    static void sameLength(String what, int length, int other) {
+        require(length == other, what + ": arrays of different lengths");
     }
 
     private static void present(Tensor t, String name) {

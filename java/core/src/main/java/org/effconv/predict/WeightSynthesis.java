@@ -55,12 +55,8 @@ public final class WeightSynthesis {
      * Of kernels whose w^ has variance 1: variance 2 / (C k^2), He's for ReLU, over the taps of sizes v as they stand.
      */
     public static double[] scales(Backend backend, List<SizedLayer> layers, double[] v) {
-        int n = layers.size();
-        double[] taps = new double[n];
-        backend.softTaps(v, taps, new double[n]);
-        double[] scales = new double[n];
-        Arrays.setAll(scales, l -> Math.sqrt(2 / (layers.get(l).fanIn(1) * taps[l])));
-        return scales;
+        return backend.synthesisScales(
+                v, layers.stream().mapToInt(layer -> layer.fanIn(1)).toArray());
     }
 
     private static List<Variable> record(

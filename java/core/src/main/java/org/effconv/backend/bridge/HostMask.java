@@ -7,7 +7,7 @@ import org.effconv.backend.MaskKind;
 import org.effconv.backend.Support;
 import org.effconv.tensor.DataType;
 
-/** The mask's arithmetic on the host (cuda/include/effconv/mask.h), whatever the device. */
+/** The arithmetic of sizes and masks on the host (cuda/include/effconv), whatever the device. */
 public final class HostMask implements MaskArithmetic {
     @Override
     public int supportGrid(MaskKind mask, DataType type, double v, int kmax, Support support) {
@@ -21,5 +21,19 @@ public final class HostMask implements MaskArithmetic {
     @Override
     public void softTaps(double[] v, double[] taps, double[] slopes) {
         NativeStatus.check(ec_soft_taps(v, v.length, taps, slopes));
+    }
+
+    @Override
+    public double[] synthesisScales(double[] v, int[] inputs) {
+        double[] scales = new double[v.length];
+        NativeStatus.check(ec_synthesis_scales(v, inputs, v.length, scales));
+        return scales;
+    }
+
+    @Override
+    public int[] kernelSizes(double[] v, int[] kmax) {
+        int[] sizes = new int[v.length];
+        NativeStatus.check(ec_kernel_sizes(v, kmax, v.length, sizes));
+        return sizes;
     }
 }
