@@ -77,11 +77,6 @@ public final class CpuBackend extends CheckedBackend {
         return memory.liveBytes();
     }
 
-    /** Whether this processor computes in bf16 (AVX-512 BF16 or AMX); elsewhere it would be emulated, slowly. */
-    public static boolean bf16Supported() {
-        return OneDnn.bf16Supported();
-    }
-
     OneDnn oneDnn() {
         if (oneDnn == null) {
             oneDnn = new OneDnn(memory, OneDnn.OPERATIONS);

@@ -23,7 +23,7 @@ class CpuConvolutionTest extends CpuTest {
 
     @Test
     void bf16MatchesTheSum() {
-        assumeTrue(CpuBackend.bf16Supported(), "this processor has no bf16 instructions");
+        assumeTrue(CpuFeatures.bf16(), "this processor has no bf16 instructions");
         checkAll(DataType.BF16);
     }
 
