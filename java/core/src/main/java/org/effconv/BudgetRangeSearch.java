@@ -144,7 +144,7 @@ public final class BudgetRangeSearch extends Job<BudgetRangeSearch> {
     /** What metrics say of the sizes: those at the middle budget. */
     private record MiddleSizes(RangeWeights weights, Cost cost) implements Phase.Sizes {
         private int[] rounded() {
-            return SizeRounding.round(weights.middleSizes(), cost.layers());
+            return SizeRounding.round(weights.middleSizes(), cost);
         }
 
         @Override

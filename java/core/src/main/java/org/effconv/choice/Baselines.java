@@ -165,7 +165,7 @@ public final class Baselines {
     private static int[] scan(double[] shape, Cost cost, double target) {
         int[] best = null;
         for (double factor = 1; factor <= Cost.LARGEST_SIZE; factor += SCAN_STEP) {
-            int[] sizes = SizeRounding.round(capped(shape, factor, cost), cost.layers());
+            int[] sizes = SizeRounding.round(capped(shape, factor, cost), cost);
             double deviation = Cost.deviation(cost.at(sizes), target);
             if (deviation <= cost.kind().choiceTolerance()
                     && (best == null || deviation < Cost.deviation(cost.at(best), target))) {

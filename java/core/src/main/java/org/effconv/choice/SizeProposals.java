@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.effconv.cost.Cost;
 import org.effconv.cost.EqualCost;
-import org.effconv.nn.SizedLayer;
 
 /**
  * Choices of odd sizes that a search puts before its judge, each at most once, the likeliest first: roundings of the
@@ -54,13 +53,13 @@ public final class SizeProposals {
      * a mask of 0.1 or more), all combinations, or in a network of more than four layers those that differ from the
      * plain rounding in one.
      */
-    public static List<int[]> roundings(double[] soft, List<SizedLayer> layers) {
-        int[] plain = SizeRounding.round(soft, layers);
+    public static List<int[]> roundings(double[] soft, Cost cost) {
+        int[] plain = SizeRounding.round(soft, cost);
         int[] other = new int[soft.length];
         for (int l = 0; l < other.length; l++) {
             boolean unused = soft[l] >= plain[l] && soft[l] < plain[l] + IN_USE;
             int beyond = soft[l] < plain[l] ? plain[l] - 2 : plain[l] + 2;
-            other[l] = unused || beyond < 1 || beyond > layers.get(l).kmax() ? plain[l] : beyond;
+            other[l] = unused || beyond < 1 || beyond > cost.layers().get(l).kmax() ? plain[l] : beyond;
         }
         boolean few = soft.length <= MOST_COMBINED;
         List<int[]> choices = new ArrayList<>();

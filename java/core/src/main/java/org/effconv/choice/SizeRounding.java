@@ -13,7 +13,6 @@ import org.effconv.cost.EqualCost;
 import org.effconv.cost.FiniteSizes;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.error.EffconvException.JobFailed;
-import org.effconv.nn.SizedLayer;
 
 /** From soft sizes to odd integers that meet a budget. */
 public final class SizeRounding {
@@ -24,18 +23,13 @@ public final class SizeRounding {
     private SizeRounding() {}
 
     /**
-     * k = 2 round((v - 1) / 2) + 1 within 1..kmax, halves up.
+     * The nearest odd sizes: k = 2 round((v - 1) / 2) + 1 within 1..kmax, halves up.
      *
      * @throws JobFailed if a size is not finite
      */
-    public static int[] round(double[] v, List<SizedLayer> layers) {
-        FiniteSizes.require("soft size", v, layers);
-        int[] sizes = new int[v.length];
-        for (int l = 0; l < v.length; l++) {
-            int k = 2 * (int) Math.floor(v[l] / 2) + 1;
-            sizes[l] = Math.max(1, Math.min(layers.get(l).kmax(), k));
-        }
-        return sizes;
+    public static int[] round(double[] v, Cost cost) {
+        FiniteSizes.require("soft size", v, cost.layers());
+        return cost.rounded(v);
     }
 
     /**
@@ -49,7 +43,7 @@ public final class SizeRounding {
      *     beforehand.
      */
     public static int[] repair(double[] v, Cost cost, double target) {
-        int[] rounded = round(v, cost.layers());
+        int[] rounded = round(v, cost);
         if (cost.meets(cost.at(rounded), target)) {
             return rounded;
         }
@@ -78,7 +72,7 @@ public final class SizeRounding {
      */
     public static int[] under(double[] v, Cost cost, double ceiling) {
         double soft = cost.soft(v).total();
-        int[] sizes = round(v, cost.layers());
+        int[] sizes = round(v, cost);
         while (cost.at(sizes) > ceiling) {
             int best = -1;
             double least = Double.POSITIVE_INFINITY;

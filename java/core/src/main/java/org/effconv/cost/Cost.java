@@ -84,6 +84,9 @@ public interface Cost {
 
     NetworkPlan plan();
 
+    /** Does the arithmetic of sizes. */
+    Backend backend();
+
     /** What the sizes do not change. */
     double fixed();
 
@@ -101,6 +104,12 @@ public interface Cost {
 
     default List<SizedLayer> layers() {
         return plan().sizedLayers();
+    }
+
+    /** The odd sizes nearest to finite soft ones, one per layer. */
+    default int[] rounded(double[] v) {
+        return backend()
+                .kernelSizes(v, layers().stream().mapToInt(SizedLayer::kmax).toArray());
     }
 
     /** At odd sizes, one per layer. */
@@ -146,7 +155,7 @@ public interface Cost {
      * @param fixed milliseconds of everything but the sized layers
      * @param milliseconds per sized layer those at sizes 1, 3 ... kmax, none below the one before
      */
-    static Cost latency(NetworkPlan plan, double fixed, List<double[]> milliseconds) {
-        return new TableCost(plan, fixed, milliseconds);
+    static Cost latency(Backend backend, NetworkPlan plan, double fixed, List<double[]> milliseconds) {
+        return new TableCost(backend, plan, fixed, milliseconds);
     }
 }

@@ -1,16 +1,19 @@
 package org.effconv.cost;
 
 import java.util.List;
+import org.effconv.backend.Backend;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.nn.SizedLayer;
 
 /** A cost that is known at odd sizes alone, linear between them. */
 final class TableCost implements Cost {
+    private final Backend backend;
     private final NetworkPlan plan;
     private final double fixed;
     private final List<double[]> atOdd; // per layer at 1, 3 ... kmax
 
-    TableCost(NetworkPlan plan, double fixed, List<double[]> atOdd) {
+    TableCost(Backend backend, NetworkPlan plan, double fixed, List<double[]> atOdd) {
+        this.backend = backend;
         this.plan = plan;
         this.fixed = fixed;
         this.atOdd = atOdd.stream().map(double[]::clone).toList();
@@ -45,6 +48,11 @@ final class TableCost implements Cost {
     @Override
     public NetworkPlan plan() {
         return plan;
+    }
+
+    @Override
+    public Backend backend() {
+        return backend;
     }
 
     @Override

@@ -33,6 +33,11 @@ final class TapCost implements Cost {
     }
 
     @Override
+    public Backend backend() {
+        return backend;
+    }
+
+    @Override
     public double fixed() {
         return fixed;
     }

@@ -178,7 +178,7 @@ public record LatencyTable(Setup setup, double rest, List<Row> rows, List<Check>
                     .milliseconds;
             perLayer.add(Arrays.copyOf(times, count));
         }
-        return Cost.latency(plan, rest, perLayer);
+        return Cost.latency(compute.backend(), plan, rest, perLayer);
     }
 
     /**

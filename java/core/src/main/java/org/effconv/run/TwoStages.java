@@ -185,7 +185,7 @@ public final class TwoStages implements SizeLearning {
     /** What metrics say of a search's sizes. */
     record SoftSizes(SynthesisedWeights weights, Cost cost, double target) implements Phase.Sizes {
         private int[] rounded() {
-            return SizeRounding.round(weights.sizes(), cost.layers());
+            return SizeRounding.round(weights.sizes(), cost);
         }
 
         @Override

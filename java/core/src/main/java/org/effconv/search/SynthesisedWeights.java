@@ -276,7 +276,7 @@ public abstract class SynthesisedWeights implements TrainableWeights {
      */
     public FoundSizes found() {
         double[] soft = answer();
-        int[] rounded = SizeRounding.round(soft, layers);
+        int[] rounded = SizeRounding.round(soft, cost);
         int[] repaired = Double.isNaN(target)
                 ? rounded
                 : settings.ceiling() ? SizeRounding.under(soft, cost, target) : SizeRounding.repair(soft, cost, target);
@@ -290,7 +290,7 @@ public abstract class SynthesisedWeights implements TrainableWeights {
     public List<int[]> proposals() {
         double[] soft = answer();
         return Double.isNaN(target)
-                ? SizeProposals.roundings(soft, layers)
+                ? SizeProposals.roundings(soft, cost)
                 : SizeProposals.of(soft, start, cost, target, settings.spread(), seed);
     }
 

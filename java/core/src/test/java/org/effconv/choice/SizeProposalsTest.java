@@ -76,24 +76,15 @@ class SizeProposalsTest {
 
     @Test
     void withoutABudgetTheOddSizesOnEitherSide() {
-        List<int[]> one =
-                SizeProposals.roundings(new double[] {3.63}, cost("planted1").layers());
+        List<int[]> one = SizeProposals.roundings(new double[] {3.63}, cost("planted1"));
         assertEquals("[[5]]", describe(one)); // plain: 3
+        assertEquals("[[3]]", describe(SizeProposals.roundings(new double[] {4.4}, cost("planted1")))); // plain: 5
         assertEquals(
-                "[[3]]",
-                describe(SizeProposals.roundings(
-                        new double[] {4.4}, cost("planted1").layers()))); // plain: 5
-        assertEquals(
-                "[]",
-                describe(SizeProposals.roundings(
-                        new double[] {13.1}, cost("planted1").layers())),
-                "a ring hardly in use");
+                "[]", describe(SizeProposals.roundings(new double[] {13.1}, cost("planted1"))), "a ring hardly in use");
         assertEquals(
                 "[[3, 3, 7], [1, 5, 7], [3, 5, 7], [1, 3, 5], [3, 3, 5], [1, 5, 5], [3, 5, 5]]",
-                describe(SizeProposals.roundings(
-                        new double[] {1.3, 3.5, 6.6}, cost("planted3").layers())));
-        List<int[]> many =
-                SizeProposals.roundings(uniform(cost("cnn6"), 3.5), cost("cnn6").layers());
+                describe(SizeProposals.roundings(new double[] {1.3, 3.5, 6.6}, cost("planted3"))));
+        List<int[]> many = SizeProposals.roundings(uniform(cost("cnn6"), 3.5), cost("cnn6"));
         assertEquals(6, many.size());
         assertEquals("[3, 5, 3, 3, 3, 3]", Arrays.toString(many.get(1)));
     }

@@ -39,7 +39,7 @@ class SizeRoundingTest {
             double[] v = cost.layers().stream()
                     .mapToDouble(layer -> 1 + random.nextDouble() * Math.min(8, layer.kmax() - 1))
                     .toArray();
-            int[] plain = SizeRounding.round(v, cost.layers());
+            int[] plain = SizeRounding.round(v, cost);
             double soft = cost.soft(v).total();
             int[] under = SizeRounding.under(v, cost, soft);
             assertTrue(cost.at(under) <= soft, Arrays.toString(under) + " for " + Arrays.toString(v));
@@ -66,7 +66,7 @@ class SizeRoundingTest {
             double[] v = {3, 3, broken, 3, 3, 3};
             String named = "size of layer " + cost.layers().get(2).name() + " is " + broken;
             for (Executable rounding : List.<Executable>of(
-                    () -> SizeRounding.round(v, cost.layers()),
+                    () -> SizeRounding.round(v, cost),
                     () -> SizeRounding.repair(v, cost, cost.uniform(3)),
                     () -> SizeRounding.under(v, cost, cost.uniform(3)))) {
                 String message = assertThrows(JobFailed.class, rounding).getMessage();

@@ -141,14 +141,13 @@ class BudgetTest {
     @Test
     void roundsToTheNearestOddWithinKmax() {
         assertArrayEquals(
-                new int[] {1, 3, 5, 5, 7, 7},
-                SizeRounding.round(new double[] {1.99, 2, 4, 5.99, 6.1, 30}, cnn6.layers()));
+                new int[] {1, 3, 5, 5, 7, 7}, SizeRounding.round(new double[] {1.99, 2, 4, 5.99, 6.1, 30}, cnn6));
     }
 
     @Test
     void repairMovesNothingWhereRoundingFits() {
         double[] v = {3.2, 5.1, 4.9, 5.3, 4.6, 5};
-        assertArrayEquals(SizeRounding.round(v, cnn6.layers()), SizeRounding.repair(v, cnn6, cnn6.uniform(5) * 0.999));
+        assertArrayEquals(SizeRounding.round(v, cnn6), SizeRounding.repair(v, cnn6, cnn6.uniform(5) * 0.999));
     }
 
     @Test
@@ -166,7 +165,7 @@ class BudgetTest {
             double target = cnn6.soft(v).total();
             int[] repaired = SizeRounding.repair(v, cnn6, target);
             assertTrue(Cost.deviation(cnn6.at(repaired), target) <= 0.02);
-            if (Arrays.equals(repaired, SizeRounding.round(v, cnn6.layers()))) {
+            if (Arrays.equals(repaired, SizeRounding.round(v, cnn6))) {
                 continue;
             }
             assertTrue(distance(v, repaired) <= bestDistance(v, target) + 1e-3, Arrays.toString(v));

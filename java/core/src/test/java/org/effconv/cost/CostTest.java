@@ -40,12 +40,12 @@ public class CostTest {
         return switch (Cost.Kind.of(kind)) {
             case PARAMETERS -> Cost.parameters(backend, plan);
             case MULTIPLY_ADDS -> Cost.multiplyAdds(backend, plan);
-            case LATENCY -> latency(plan);
+            case LATENCY -> latency(backend, plan);
         };
     }
 
     /** Made-up times, with a plateau, a jump and unequal layers, as measured ones have. */
-    static Cost latency(NetworkPlan plan) {
+    static Cost latency(Backend backend, NetworkPlan plan) {
         List<double[]> rows = new ArrayList<>();
         for (SizedLayer layer : plan.sizedLayers()) {
             double[] row = new double[(layer.kmax() + 1) / 2];
@@ -55,11 +55,11 @@ public class CostTest {
             }
             rows.add(row);
         }
-        return Cost.latency(plan, 0.5, rows);
+        return Cost.latency(backend, plan, 0.5, rows);
     }
 
     private List<Cost> all(NetworkPlan plan) {
-        return List.of(Cost.parameters(backend, plan), Cost.multiplyAdds(backend, plan), latency(plan));
+        return List.of(Cost.parameters(backend, plan), Cost.multiplyAdds(backend, plan), latency(backend, plan));
     }
 
     // m(d; v) of every tap of a kmax grid, added up one by one.
@@ -175,8 +175,11 @@ public class CostTest {
         double[] row = new double[count];
         Arrays.setAll(row, i -> 1 + i);
         row[3] = 0.5;
-        assertThrows(IllegalArgumentException.class, () -> Cost.latency(plan, 0, List.of(row)));
-        assertThrows(IllegalArgumentException.class, () -> Cost.latency(plan, 0, List.of(new double[count - 1])));
-        assertThrows(IllegalArgumentException.class, () -> Cost.latency(plan, Double.NaN, List.of(new double[count])));
+        assertThrows(IllegalArgumentException.class, () -> Cost.latency(backend, plan, 0, List.of(row)));
+        assertThrows(
+                IllegalArgumentException.class, () -> Cost.latency(backend, plan, 0, List.of(new double[count - 1])));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> Cost.latency(backend, plan, Double.NaN, List.of(new double[count])));
     }
 }

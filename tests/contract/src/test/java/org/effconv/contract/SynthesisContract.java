@@ -388,4 +388,25 @@ class SynthesisContract extends BackendContract {
         assertArrayEquals(new double[] {4, 4, 8, 8, 32}, slopes, 1e-12);
         assertThrows(IllegalArgumentException.class, () -> backend.softTaps(v, taps, new double[1]));
     }
+
+    @Test
+    void scalesGiveHesVarianceOverTheSoftTaps() {
+        double[] v = {1, 2, 3, 4.5, 15};
+        double[] taps = new double[5];
+        backend.softTaps(v, taps, new double[5]);
+        int[] inputs = {1, 3, 16, 24, 7};
+        double[] scales = backend.synthesisScales(v, inputs);
+        for (int l = 0; l < 5; l++) {
+            assertEquals(Math.sqrt(2 / (inputs[l] * taps[l])), scales[l], "layer " + l);
+        }
+        assertThrows(IllegalArgumentException.class, () -> backend.synthesisScales(v, new int[4]));
+    }
+
+    @Test
+    void sizesAreRoundedToTheNearestOddHalvesUp() {
+        double[] v = {1, 1.999, 2, 3, 3.999, 4, 14.9, 40, 0.2};
+        int[] kmax = {15, 15, 15, 15, 15, 15, 15, 7, 5};
+        assertArrayEquals(new int[] {1, 1, 3, 3, 3, 5, 15, 7, 1}, backend.kernelSizes(v, kmax));
+        assertThrows(IllegalArgumentException.class, () -> backend.kernelSizes(v, new int[1]));
+    }
 }
