@@ -274,6 +274,16 @@ class OneRunTest {
     }
 
     @Test
+    void whereThereIsNothingToChooseNothingIsSpent() {
+        try (Device device = device();
+                LearningResult result = learning().budget("k1").run(device, DATA)) {
+            assertArrayEquals(new int[] {1, 1, 1}, result.search().sizes());
+            assertEquals(0, result.search().work().multiplyAdds());
+            assertEquals(0, result.search().steps());
+        }
+    }
+
+    @Test
     void whatIsNotTheTrainingStaysSmall() {
         for (int epochs : new int[] {1, 2, 7, 15, 16, 30, 60, 100, 350}) {
             double share = KernelSizeSearch.overheadEpochs(Settings.standard().with(Settings.EPOCHS, epochs)) / epochs;

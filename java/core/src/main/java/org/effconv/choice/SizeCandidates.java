@@ -119,6 +119,23 @@ public final class SizeCandidates {
         return all.found.stream().limit(most).toList();
     }
 
+    /**
+     * Whether a search could point to anything but the mix nearest to uniform. If not, it need not run.
+     *
+     * @param most choices at most, as for {@link #of}
+     */
+    public static boolean open(Cost cost, double target, int most) {
+        if (most > SHAPES) {
+            return true;
+        }
+        SizeCandidates all = new SizeCandidates(cost, target);
+        int[] plain = Baselines.mixed(cost, target);
+        for (double ratio : new double[] {STEEP, STEEPER, 1 / STEEP}) {
+            all.addShape(ratio, plain);
+        }
+        return !all.found.isEmpty();
+    }
+
     private static double bounded(double log) {
         return Math.max(-Math.log(FARTHEST), Math.min(Math.log(FARTHEST), log));
     }

@@ -126,10 +126,10 @@ public final class OneRun implements SizeLearning {
 
         // The best of those that cost what was asked for.
         private Chosen best(double overhead, int probing) {
-            double[] soft = soft(probing, amount);
             double racing = overhead - PROBE_STEP * probing;
-            List<int[]> candidates =
-                    SizeCandidates.of(soft, cost, amount, racing < ONE_MORE ? CANDIDATES : CANDIDATES + 1);
+            int most = racing < ONE_MORE ? CANDIDATES : CANDIDATES + 1;
+            double[] soft = soft(SizeCandidates.open(cost, amount, most) ? probing : 0, amount);
+            List<int[]> candidates = SizeCandidates.of(soft, cost, amount, most);
             left = new Phase.Left[candidates.size()];
             if (candidates.size() == 1) {
                 return chosen(soft, candidates, new SizeRace.Result(0, List.of(new SizeRace.Entry(0, Double.NaN))));

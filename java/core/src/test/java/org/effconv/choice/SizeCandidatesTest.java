@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
@@ -159,5 +160,25 @@ class SizeCandidatesTest {
         List<int[]> all = SizeCandidates.of(SizeCandidates.start(cost, target), cost, target, 4);
         assertEquals(2, all.size());
         assertTrue(rises(all.get(0)));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "cnn6, 1.15x, macs, false",
+        "cnn6, 1.3x, macs, false",
+        "cnn6, 1.8x, macs, true",
+        "cnn6, k5, parameters, true",
+        "dwnet, 1.3x, macs, true",
+        "lenet, k3, macs, false"
+    })
+    void whereNoSearchCouldPointAnywhereNoneNeedsToRun(String architecture, String budget, String kind, boolean open) {
+        Cost cost = cost(architecture, kind);
+        double target = Budget.parse(budget, kind).target(cost);
+        double[] start = SizeCandidates.start(cost, target);
+        boolean several = DoubleStream.of(0.1, 1, 10)
+                .anyMatch(ratio ->
+                        SizeCandidates.of(moved(start, ratio), cost, target, 3).size() > 1);
+        assertEquals(several, SizeCandidates.open(cost, target, 3));
+        assertEquals(open, several);
     }
 }
