@@ -86,7 +86,7 @@ public final class BudgetRangeSearch extends Job<BudgetRangeSearch> {
             BudgetRange range = settings().budgetRange();
             double[] ends = range.targets(cost); // refuses those that no sizes meet
             SearchSettings search = searchSettings();
-            KernelSizeSearch.checkMemory(this, inputs, data, search);
+            Resolution.checkMemory(this, inputs, data, search);
             TrainingOptions training = inputs.training().withEpochs(Resolution.searchEpochs(settings()));
             boolean follower = Resolution.sizePredictor(settings());
             return inFolder(device, data, context -> {

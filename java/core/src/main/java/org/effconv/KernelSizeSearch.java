@@ -3,20 +3,15 @@ package org.effconv;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.Optional;
-import org.effconv.choice.SizeRounding;
 import org.effconv.cost.Cost;
 import org.effconv.data.Dataset;
 import org.effconv.error.EffconvException;
 import org.effconv.latency.LatencyTable;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.nn.SizedLayer;
 import org.effconv.predict.SearchSettings;
 import org.effconv.run.RunInputs;
 import org.effconv.run.SizeLearning;
-import org.effconv.run.SizeTarget;
-import org.effconv.train.MemoryNeed;
-import org.effconv.train.Phase;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -82,11 +77,12 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             RunInputs inputs = inputs(device, data);
-            SizeLearning learning = checked(this, inputs, target(this, inputs), data);
+            SizeLearning learning = Resolution.learning(this, inputs, Resolution.target(this, inputs), data);
             return inFolder(
                     device,
                     data,
-                    context -> new SearchResult(choose(learning, context).found()));
+                    context -> new SearchResult(SearchResult.write(learning.choose(context), context)
+                            .found()));
         }
     }
 
@@ -97,45 +93,7 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
      * @throws EffconvException.InvalidInput if it is not so
      */
     public static void check(Settings settings, NetworkPlan plan) {
-        Resolution.checkTogether(settings);
-        values(plan, Resolution.search(settings)); // refuses those that do not go together
-    }
-
-    /** A job's way to learn sizes, once its settings, its budget and the device's memory have been checked. */
-    static SizeLearning checked(Job<?> job, RunInputs inputs, SizeTarget target, Dataset data) {
-        if (job.settings().hasTarget() && !target.budget().asGoodAs()) {
-            SizeRounding.requireReachable(target.cost(), target.amount());
-        }
-        checkMemory(job, inputs, data, Resolution.search(job.settings()));
-        return Resolution.learning(job.settings(), inputs, target, data);
-    }
-
-    /** What a job's sizes may cost, once its search settings have been checked. */
-    static SizeTarget target(Job<?> job, RunInputs inputs) {
-        check(job.settings(), inputs.plan());
-        return Resolution.target(job.settings(), inputs.compute(), inputs.plan(), job.latencyTable());
-    }
-
-    /** Checks that what a search trains is not too large, and has room in memory. */
-    static void checkMemory(Job<?> job, RunInputs inputs, Dataset data, SearchSettings search) {
-        MemoryNeed.ofTraining(
-                inputs.compute(),
-                inputs.plan(),
-                data,
-                inputs.training(),
-                values(inputs.plan(), search),
-                job.out() != null);
-    }
-
-    private static long values(NetworkPlan plan, SearchSettings search) {
-        plan.checkSizes(plan.largestSizes());
-        long values = plan.fixedParameters();
-        for (SizedLayer layer : plan.sizedLayers()) {
-            long kernels = search.kernelValues(layer);
-            plan.checkValues(layer, kernels, "values that a search learns in place of its kernels");
-            values += kernels;
-        }
-        return values;
+        Resolution.check(settings, plan);
     }
 
     /** Whether these settings choose sizes within the training that they are for. */
@@ -182,14 +140,5 @@ public final class KernelSizeSearch extends Job<KernelSizeSearch> {
     @Override
     void addIdentity(ObjectNode identity) {
         addLatencyTable(identity);
-    }
-
-    /** Learns a job's sizes, and writes them into its run folder, if there is one. */
-    static SizeLearning.Chosen choose(SizeLearning learning, Phase.Context context) {
-        SizeLearning.Chosen chosen = learning.choose(context);
-        if (context.folder() != null) {
-            new SearchResult(chosen.found()).toFile().write(context.folder().file("sizes.json"));
-        }
-        return chosen;
     }
 }

@@ -86,11 +86,11 @@ public final class Learning extends Job<Learning> {
         Dataset data = select(images, settings());
         try (Device.Claim claim = device.claim()) {
             RunInputs inputs = inputs(device, data);
-            SizeTarget target = KernelSizeSearch.target(this, inputs);
-            SizeLearning learning = KernelSizeSearch.checked(this, inputs, target, data);
+            SizeTarget target = Resolution.target(this, inputs);
+            SizeLearning learning = Resolution.learning(this, inputs, target, data);
             Settings settings = settings();
             return inFolder(device, data, context -> {
-                SizeLearning.Chosen chosen = KernelSizeSearch.choose(learning, context);
+                SizeLearning.Chosen chosen = SearchResult.write(learning.choose(context), context);
                 return new Trainings(context, device, inputs, target, settings, chosen).run();
             });
         }

@@ -6,19 +6,21 @@ import java.util.Optional;
 import org.effconv.backend.Compute;
 import org.effconv.backend.MaskKind;
 import org.effconv.backend.OptimizerRule;
-import org.effconv.cost.Budget;
+import org.effconv.choice.SizeRounding;
 import org.effconv.cost.Cost;
 import org.effconv.data.Augmentation;
 import org.effconv.data.Dataset;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.latency.LatencyTable;
 import org.effconv.nn.NetworkPlan;
+import org.effconv.nn.SizedLayer;
 import org.effconv.predict.SearchSettings;
 import org.effconv.run.OneRun;
 import org.effconv.run.RunInputs;
 import org.effconv.run.SizeLearning;
 import org.effconv.run.SizeTarget;
 import org.effconv.run.TwoStages;
+import org.effconv.train.MemoryNeed;
 import org.effconv.train.OptimizerSettings;
 import org.effconv.train.Phase;
 import org.effconv.train.Schedule;
@@ -149,10 +151,46 @@ final class Resolution {
         };
     }
 
-    static SizeTarget target(Settings settings, Compute compute, NetworkPlan plan, Optional<LatencyTable> table) {
-        Budget budget = settings.budget();
-        Cost cost = cost(settings, compute, plan, table);
-        return new SizeTarget(budget, cost, budget.target(cost), table);
+    /** What a job's sizes may cost, once its search settings have been checked. */
+    static SizeTarget target(Job<?> job, RunInputs inputs) {
+        Settings settings = job.settings();
+        check(settings, inputs.plan());
+        Optional<LatencyTable> table = job.latencyTable();
+        Cost cost = cost(settings, inputs.compute(), inputs.plan(), table);
+        return new SizeTarget(settings.budget(), cost, settings.budget().target(cost), table);
+    }
+
+    /**
+     * Checks what needs no device: that search settings go together, and that what a search trains for a network is not
+     * too large.
+     *
+     * @throws InvalidInput if it is not so
+     */
+    static void check(Settings settings, NetworkPlan plan) {
+        checkTogether(settings);
+        values(plan, search(settings)); // refuses those that do not go together
+    }
+
+    /** Checks that what a search trains is not too large, and has room in memory. */
+    static void checkMemory(Job<?> job, RunInputs inputs, Dataset data, SearchSettings search) {
+        MemoryNeed.ofTraining(
+                inputs.compute(),
+                inputs.plan(),
+                data,
+                inputs.training(),
+                values(inputs.plan(), search),
+                job.out() != null);
+    }
+
+    private static long values(NetworkPlan plan, SearchSettings search) {
+        plan.checkSizes(plan.largestSizes());
+        long values = plan.fixedParameters();
+        for (SizedLayer layer : plan.sizedLayers()) {
+            long kernels = search.kernelValues(layer);
+            plan.checkValues(layer, kernels, "values that a search learns in place of its kernels");
+            values += kernels;
+        }
+        return values;
     }
 
     /** Epochs that learning sizes takes beside the training of the network found; about so many in one run. */
@@ -175,12 +213,7 @@ final class Resolution {
         return !settings.get(Settings.SIZE_PREDICTOR).equals(NO_SIZE_PREDICTOR);
     }
 
-    /**
-     * Checks that settings of a search go together.
-     *
-     * @throws InvalidInput if they do not
-     */
-    static void checkTogether(Settings settings) {
+    private static void checkTogether(Settings settings) {
         if (!sizePredictor(settings) && !settings.get(Settings.SIZE_UPDATE).equals(STEADY)) {
             throw new InvalidInput("--size-predictor none: expected with --size-update steady only");
         }
@@ -195,8 +228,13 @@ final class Resolution {
         }
     }
 
-    /** The way to learn sizes that settings ask for. */
-    static SizeLearning learning(Settings settings, RunInputs inputs, SizeTarget target, Dataset data) {
+    /** A job's way to learn sizes, once its budget and the device's memory have been checked. */
+    static SizeLearning learning(Job<?> job, RunInputs inputs, SizeTarget target, Dataset data) {
+        Settings settings = job.settings();
+        if (settings.hasTarget() && !target.budget().asGoodAs()) {
+            SizeRounding.requireReachable(target.cost(), target.amount());
+        }
+        checkMemory(job, inputs, data, search(settings));
         if (!settings.oneRun()) {
             LOG.info("sizes are learned in two stages");
             return new TwoStages(

@@ -11,6 +11,8 @@ import org.effconv.io.SizesFile;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.run.SearchOutcome;
+import org.effconv.run.SizeLearning;
+import org.effconv.train.Phase;
 import org.effconv.train.Work;
 
 /** What a search found; holds no device memory. */
@@ -150,6 +152,14 @@ public final class SearchResult {
      */
     List<float[]> weights() {
         return weights;
+    }
+
+    /** Writes what was decided into a run folder, if there is one. */
+    static SizeLearning.Chosen write(SizeLearning.Chosen chosen, Phase.Context context) {
+        if (context.folder() != null) {
+            new SearchResult(chosen.found()).toFile().write(context.folder().file("sizes.json"));
+        }
+        return chosen;
     }
 
     /** In the form of sizes.json. */

@@ -301,6 +301,7 @@ public final class Settings {
                     + "with the best of all."));
 
     private final Map<Setting<?>, Object> values;
+    private Budget budget; // of BUDGET and COST; null until it is asked for
 
     private Settings(Map<Setting<?>, Object> values) {
         this.values = values;
@@ -347,7 +348,10 @@ public final class Settings {
      * @throws InvalidInput if it is none, or not of the cost asked for
      */
     public Budget budget() {
-        return Budget.parse(get(BUDGET), get(COST));
+        if (budget == null) { // two threads may both parse it, with one result
+            budget = Budget.parse(get(BUDGET), get(COST));
+        }
+        return budget;
     }
 
     /**
