@@ -2,22 +2,14 @@ package org.effconv.bench;
 
 import java.util.Locale;
 import java.util.Random;
-import org.effconv.nn.Architecture;
+import org.effconv.benchmark.StepCase;
 import org.effconv.nn.NetworkPlan;
 import org.effconv.tensor.DataType;
 
-/**
- * What is timed: an architecture with one uniform kernel size on a batch of random images; 28 x 28 x 1 for lenet, as on
- * MNIST, 32 x 32 x 3 for the others, as on CIFAR-10; ten classes.
- */
+/** A {@link StepCase} of a plain step on so many threads, with the batch that both sides are given. */
 record Configuration(String architecture, int kernel, DataType precision, int threads, int batch) {
-    private static final int CLASSES = 10;
-
     NetworkPlan plan() {
-        NetworkPlan.Input input = architecture.equals("lenet")
-                ? new NetworkPlan.Input(28, 28, 1, CLASSES)
-                : new NetworkPlan.Input(32, 32, 3, CLASSES);
-        return Architecture.named(architecture).plan(input);
+        return new StepCase(architecture, kernel, false, batch, precision).plan();
     }
 
     /** Standard normal pixels (N, H, W, C). */
@@ -32,7 +24,7 @@ record Configuration(String architecture, int kernel, DataType precision, int th
     }
 
     int[] labels() {
-        return new Random(2).ints(batch, 0, CLASSES).toArray();
+        return new Random(2).ints(batch, 0, plan().input().classes()).toArray();
     }
 
     @Override

@@ -5,9 +5,9 @@ import org.effconv.backend.Backend;
 import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.benchmark.StepRun;
 import org.effconv.nn.NetworkPlan;
-import org.effconv.train.TrainedWeights;
-import org.effconv.nn.WeightSource;
 import org.effconv.predict.SearchSettings;
+import org.effconv.train.TrainableWeights;
+import org.effconv.train.TrainedWeights;
 
 /** Our training step, of a plain network or of a search. */
 final class EffconvStep implements TrainingStep {
@@ -23,8 +23,11 @@ final class EffconvStep implements TrainingStep {
 
     /** @param around wraps the backend, to time its operations; identity to leave it alone */
     static EffconvStep plain(Configuration c, UnaryOperator<Backend> around) {
-        return new EffconvStep(c, 0, around, (backend, plan) ->
-                new TrainedWeights(backend, plan, plan.uniformSizes(c.kernel()), c.precision(), 1));
+        return new EffconvStep(
+                c,
+                0,
+                around,
+                (backend, plan) -> new TrainedWeights(backend, plan, plan.uniformSizes(c.kernel()), c.precision(), 1));
     }
 
     /**
@@ -53,6 +56,6 @@ final class EffconvStep implements TrainingStep {
     }
 
     private interface SourceOf {
-        WeightSource open(Backend backend, NetworkPlan plan);
+        TrainableWeights open(Backend backend, NetworkPlan plan);
     }
 }

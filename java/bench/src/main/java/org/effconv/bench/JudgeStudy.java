@@ -34,8 +34,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Does the loss under predicted kernels rank sizes as trainings of their own do? Trains kernels with sizes drawn around uniform
- * sizes, judges choices of equal cost by them, trains a network of each choice, and prints both with their rank correlation.
+ * Does the loss under predicted kernels rank sizes as trainings of their own do? Trains kernels with sizes drawn around
+ * uniform sizes, judges choices of equal cost by them, trains a network of each choice, and prints both with their rank
+ * correlation.
  */
 @Command(name = "judge-study", mixinStandardHelpOptions = true, showDefaultValues = true)
 final class JudgeStudy implements Callable<Integer> {
@@ -73,10 +74,15 @@ final class JudgeStudy implements Callable<Integer> {
     @Option(names = "--seeds", split = ",", defaultValue = "1,2")
     private List<Long> seeds;
 
-    @Option(names = "--draws", defaultValue = "8", description = "random choices of equal cost beside uniform sizes and --sizes")
+    @Option(
+            names = "--draws",
+            defaultValue = "8",
+            description = "random choices of equal cost beside uniform sizes and --sizes")
     private int draws;
 
-    @Option(names = "--sizes", description = "a choice: one odd size per layer, with commas; may be given more than once")
+    @Option(
+            names = "--sizes",
+            description = "a choice: one odd size per layer, with commas; may be given more than once")
     private List<String> given = List.of();
 
     @Option(names = "--no-training", description = "judge only")
@@ -92,7 +98,8 @@ final class JudgeStudy implements Callable<Integer> {
         Dataset split = all.withValidation((double) held / all.train().count(), 1);
         try (Device device = Device.open(Settings.standard())) {
             Architecture architecture = Architecture.named(arch);
-            NetworkPlan plan = architecture.plan(new NetworkPlan.Input(split.height(), split.width(), split.channels(), split.classes()));
+            NetworkPlan plan = architecture.plan(
+                    new NetworkPlan.Input(split.height(), split.width(), split.channels(), split.classes()));
             Cost cost = Cost.parameters(device.backend(), plan);
             Budget asked = Budget.parse(budget);
             List<int[]> choices = choices(cost, asked.target(cost));
@@ -104,22 +111,35 @@ final class JudgeStudy implements Callable<Integer> {
                     losses[i] += judged[i] / seeds.size();
                 }
             }
-            System.out.println("| sizes | parameters | judged loss | test errors of trainings, % | mean |\n|---|---|---|---|---|");
+            System.out.println(
+                    "| sizes | parameters | judged loss | test errors of trainings, % | mean |\n|---|---|---|---|---|");
             for (int i = 0; i < choices.size(); i++) {
                 List<String> each = new ArrayList<>();
                 for (long seed : noTraining ? List.<Long>of() : seeds) {
-                    try (TrainingResult r = Training.of(architecture, choices.get(i)).epochs(epochs).seed(seed).run(device, split)) {
+                    try (TrainingResult r = Training.of(architecture, choices.get(i))
+                            .epochs(epochs)
+                            .seed(seed)
+                            .run(device, split)) {
                         double error = 100 * (1 - r.testAccuracy());
                         errors[i] += error / seeds.size();
                         each.add(String.format(Locale.ROOT, "%.2f", error));
                     }
                 }
-                System.out.printf(Locale.ROOT, "| %s | %,.0f | %.4f | %s | %.2f |%n", Arrays.toString(choices.get(i)),
-                        cost.at(choices.get(i)), losses[i], String.join(" ", each), errors[i]);
+                System.out.printf(
+                        Locale.ROOT,
+                        "| %s | %,.0f | %.4f | %s | %.2f |%n",
+                        Arrays.toString(choices.get(i)),
+                        cost.at(choices.get(i)),
+                        losses[i],
+                        String.join(" ", each),
+                        errors[i]);
             }
             if (!noTraining) {
-                System.out.printf(Locale.ROOT, "%nrank correlation of judged loss and mean error: %.2f (%d choices)%n",
-                        rankCorrelation(losses, errors), choices.size());
+                System.out.printf(
+                        Locale.ROOT,
+                        "%nrank correlation of judged loss and mean error: %.2f (%d choices)%n",
+                        rankCorrelation(losses, errors),
+                        choices.size());
             }
         }
         return 0;
@@ -132,7 +152,8 @@ final class JudgeStudy implements Callable<Integer> {
             choices.add(Baselines.random(cost, target, draw));
         }
         for (String text : given) {
-            choices.add(Arrays.stream(text.split(",")).mapToInt(Integer::parseInt).toArray());
+            choices.add(
+                    Arrays.stream(text.split(",")).mapToInt(Integer::parseInt).toArray());
         }
         return choices;
     }
@@ -140,23 +161,44 @@ final class JudgeStudy implements Callable<Integer> {
     // Mean loss on the held images of each choice. The kernels learn with sizes that stay where they start.
     private double[] judge(
             Device device, NetworkPlan plan, Cost cost, Budget asked, Dataset split, long seed, List<int[]> choices) {
-        SearchSettings settings = SearchSettings.standard().change().spread(spread).closing(0).frozen(Math.nextDown(1.0)).build();
-        OptimizerSettings optimizer = new OptimizerSettings(OptimizerRule.adamW(), RATE, DECAY, Schedule.named("cosine", 0.1));
+        SearchSettings settings = SearchSettings.standard()
+                .change()
+                .spread(spread)
+                .closing(0)
+                .frozen(Math.nextDown(1.0))
+                .build();
+        OptimizerSettings optimizer =
+                new OptimizerSettings(OptimizerRule.adamW(), RATE, DECAY, Schedule.named("cosine", 0.1));
         Augmentation augmentation = new Augmentation(split.height() / 8, split.channels() == 3);
         TrainingOptions options = new TrainingOptions(searchEpochs, 128, optimizer, 0, augmentation, seed);
         Normalisation normalisation = Normalisation.of(split);
         try (Network network = new Network(device.backend(), plan, device.activationType(), seed);
                 SynthesisedWeights weights = SynthesisedWeights.of(
                         device.backend(), device.activationType().parameterType(), cost, asked, settings, seed);
-                TrainingLoop loop = new TrainingLoop(device.backend(), network, weights, split.train(), normalisation, options)) {
+                TrainingLoop loop =
+                        new TrainingLoop(device.backend(), network, weights, split.train(), normalisation, options)) {
             while (loop.epochsDone() < searchEpochs) {
                 loop.runEpoch(new StopSignal(), (batch, loss) -> {});
             }
-            return choices.stream().mapToDouble(sizes -> {
-                weights.judge(sizes);
-                return Arrays.stream(Evaluation.batches(device.backend(), network, weights, loop.progress(),
-                        split.validation().orElseThrow(), normalisation, 128, 1, MOST_BATCHES, new StopSignal()).losses()).average().orElseThrow();
-            }).toArray();
+            return choices.stream()
+                    .mapToDouble(sizes -> {
+                        weights.judge(sizes);
+                        return Arrays.stream(Evaluation.batches(
+                                                device.backend(),
+                                                network,
+                                                weights,
+                                                loop.progress(),
+                                                split.validation().orElseThrow(),
+                                                normalisation,
+                                                128,
+                                                1,
+                                                MOST_BATCHES,
+                                                new StopSignal())
+                                        .losses())
+                                .average()
+                                .orElseThrow();
+                    })
+                    .toArray();
         }
     }
 
@@ -165,7 +207,9 @@ final class JudgeStudy implements Callable<Integer> {
         double[] x = ranks(a);
         double[] y = ranks(b);
         double mean = (a.length + 1) / 2.0;
-        double xy = IntStream.range(0, a.length).mapToDouble(i -> (x[i] - mean) * (y[i] - mean)).sum();
+        double xy = IntStream.range(0, a.length)
+                .mapToDouble(i -> (x[i] - mean) * (y[i] - mean))
+                .sum();
         double xx = Arrays.stream(x).map(r -> (r - mean) * (r - mean)).sum();
         double yy = Arrays.stream(y).map(r -> (r - mean) * (r - mean)).sum();
         return xy / Math.sqrt(xx * yy);
@@ -173,7 +217,9 @@ final class JudgeStudy implements Callable<Integer> {
 
     private static double[] ranks(double[] values) {
         return Arrays.stream(values)
-                .map(v -> 1 + Arrays.stream(values).filter(w -> w < v).count() + (Arrays.stream(values).filter(w -> w == v).count() - 1) / 2.0)
+                .map(v -> 1
+                        + Arrays.stream(values).filter(w -> w < v).count()
+                        + (Arrays.stream(values).filter(w -> w == v).count() - 1) / 2.0)
                 .toArray();
     }
 }

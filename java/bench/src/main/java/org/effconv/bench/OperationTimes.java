@@ -7,15 +7,16 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import org.effconv.backend.Backend;
+import org.effconv.benchmark.Clock;
 import org.effconv.tensor.Tensor;
 
 /** Where a step's time goes: a backend that times every operation of another one, by name and shapes. */
 final class OperationTimes {
     private final Map<String, long[]> times = new LinkedHashMap<>(); // {calls, nanoseconds}
 
-    private final PairedTiming.Clock clock;
+    private final Clock clock;
 
-    OperationTimes(PairedTiming.Clock clock) {
+    OperationTimes(Clock clock) {
         this.clock = clock;
     }
 
@@ -30,7 +31,8 @@ final class OperationTimes {
                         throw e.getCause();
                     } finally {
                         if (!whole) {
-                            long[] entry = times.computeIfAbsent(method.getName() + shapes(arguments), k -> new long[2]);
+                            long[] entry =
+                                    times.computeIfAbsent(method.getName() + shapes(arguments), k -> new long[2]);
                             entry[0]++;
                             entry[1] += clock.nanoseconds() - start;
                         }
@@ -53,7 +55,10 @@ final class OperationTimes {
         times.clear();
     }
 
-    /** Lines of share, milliseconds per step, calls per step, operation; the costliest first, then their sum and the rest. */
+    /**
+     * Lines of share, milliseconds per step, calls per step, operation; the costliest first, then their sum and the
+     * rest.
+     */
     String table(int steps, double secondsPerStep) {
         StringBuilder s = new StringBuilder();
         double known = 0;
@@ -61,11 +66,16 @@ final class OperationTimes {
             known += t[1] * 1e-9 / steps;
         }
         times.entrySet().stream()
-                .sorted(Comparator.comparingLong((Map.Entry<String, long[]> e) -> e.getValue()[1]).reversed())
+                .sorted(Comparator.comparingLong((Map.Entry<String, long[]> e) -> e.getValue()[1])
+                        .reversed())
                 .limit(25)
                 .forEach(e -> s.append(String.format(
-                        Locale.ROOT, "%5.1f %%  %8.3f ms  %5.1f calls  %s%n", e.getValue()[1] * 1e-7 / steps / secondsPerStep,
-                        e.getValue()[1] * 1e-6 / steps, (double) e.getValue()[0] / steps, e.getKey())));
+                        Locale.ROOT,
+                        "%5.1f %%  %8.3f ms  %5.1f calls  %s%n",
+                        e.getValue()[1] * 1e-7 / steps / secondsPerStep,
+                        e.getValue()[1] * 1e-6 / steps,
+                        (double) e.getValue()[0] / steps,
+                        e.getKey())));
         s.append(String.format(Locale.ROOT, "operations %.3f ms, step %.3f ms%n", known * 1e3, secondsPerStep * 1e3));
         return s.toString();
     }

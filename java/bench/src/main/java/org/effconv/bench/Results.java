@@ -13,7 +13,7 @@ import java.util.Map;
 /** The measured rows, as a markdown table and as JSON beside it. */
 final class Results {
     /**
-     * @param side   what B was: the layout in which PyTorch was quicker, or "search"
+     * @param side what B was: the layout in which PyTorch was quicker, or "search"
      * @param timing A is our plain step
      */
     record Row(Configuration configuration, String side, PairedTiming timing) {}
@@ -37,21 +37,37 @@ final class Results {
     }
 
     double geometricMean() {
-        return Math.exp(rows.stream().mapToDouble(r -> Math.log(r.timing.ratio())).average().orElse(Double.NaN));
+        return Math.exp(rows.stream()
+                .mapToDouble(r -> Math.log(r.timing.ratio()))
+                .average()
+                .orElse(Double.NaN));
     }
 
     String markdown() {
         StringBuilder s = new StringBuilder("# " + title + "\n\n");
-        facts.forEach((name, value) -> s.append("- ").append(name).append(": ").append(value).append('\n'));
-        s.append("- geometric mean of the ratios: ").append(String.format(Locale.ROOT, "%.2f", geometricMean())).append("\n\n");
-        s.append("| network | k | precision | threads | ours, ms | other, ms | other | other / ours | range over the pairs |\n");
+        facts.forEach((name, value) ->
+                s.append("- ").append(name).append(": ").append(value).append('\n'));
+        s.append("- geometric mean of the ratios: ")
+                .append(String.format(Locale.ROOT, "%.2f", geometricMean()))
+                .append("\n\n");
+        s.append(
+                "| network | k | precision | threads | ours, ms | other, ms | other | other / ours | range over the pairs |\n");
         s.append("|---|---|---|---|---|---|---|---|---|\n");
         for (Row r : rows) {
             Configuration c = r.configuration;
             PairedTiming t = r.timing;
             s.append(String.format(
-                    Locale.ROOT, "| %s | %d | %s | %d | %.2f | %.2f | %s | %.2f | %.2f .. %.2f |%n", c.architecture(), c.kernel(),
-                    c.precision().name().toLowerCase(Locale.ROOT), c.threads(), t.secondsA() * 1e3, t.secondsB() * 1e3, r.side, t.ratio(), t.low(),
+                    Locale.ROOT,
+                    "| %s | %d | %s | %d | %.2f | %.2f | %s | %.2f | %.2f .. %.2f |%n",
+                    c.architecture(),
+                    c.kernel(),
+                    c.precision().name().toLowerCase(Locale.ROOT),
+                    c.threads(),
+                    t.secondsA() * 1e3,
+                    t.secondsB() * 1e3,
+                    r.side,
+                    t.ratio(),
+                    t.low(),
                     t.high()));
         }
         return s.toString();

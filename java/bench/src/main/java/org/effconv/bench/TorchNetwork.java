@@ -87,10 +87,13 @@ final class TorchNetwork implements AutoCloseable {
     }
 
     private Layer convolution(JsonNode node) {
-        int outputs = node.get("channels").asInt();
+        int inputs = channels;
+        int outputs = node.path("channels").asInt(inputs);
+        int groups =
+                node.path("groups").isTextual() ? inputs : node.path("groups").asInt(1); // a text: depthwise
         int size = node.has("kernel") ? node.get("kernel").asInt() : kernel;
         int stride = node.path("stride").asInt(1);
-        Tensor weight = weight(outputs, channels, size, size);
+        Tensor weight = weight(outputs, inputs / groups, size, size);
         Tensor bias = node.path("bias").asBoolean(false) ? zeros(outputs) : null;
         channels = outputs;
         height = (height - 1) / stride + 1;
@@ -99,7 +102,13 @@ final class TorchNetwork implements AutoCloseable {
         long[] padding = {size / 2, size / 2};
         long[] dilation = {1, 1};
         return x -> conv2d(
-                x, cast(weight), bias == null ? new TensorOptional() : new TensorOptional(cast(bias)), strides, padding, dilation, 1);
+                x,
+                cast(weight),
+                bias == null ? new TensorOptional() : new TensorOptional(cast(bias)),
+                strides,
+                padding,
+                dilation,
+                groups);
     }
 
     private Layer batchNorm() {
@@ -108,8 +117,15 @@ final class TorchNetwork implements AutoCloseable {
         Tensor mean = owned(torch_zeros(channels));
         Tensor variance = owned(torch_ones(channels));
         return x -> batch_norm(
-                x, new TensorOptional(scale), new TensorOptional(shift), new TensorOptional(mean), new TensorOptional(variance), true,
-                0.1, 1e-5, true);
+                x,
+                new TensorOptional(scale),
+                new TensorOptional(shift),
+                new TensorOptional(mean),
+                new TensorOptional(variance),
+                true,
+                0.1,
+                1e-5,
+                true);
     }
 
     private Layer pool(JsonNode node) {
@@ -134,13 +150,15 @@ final class TorchNetwork implements AutoCloseable {
 
     private Layer linear(JsonNode node, int classes) {
         int inputs = channels * height * width;
-        int outputs = node.get("outputs").isTextual() ? classes : node.get("outputs").asInt();
+        int outputs =
+                node.get("outputs").isTextual() ? classes : node.get("outputs").asInt();
         Tensor weight = weight(outputs, inputs);
         Tensor bias = zeros(outputs);
         channels = outputs;
         height = 1;
         width = 1;
-        return x -> org.bytedeco.pytorch.global.torch.linear(x.reshape(-1, inputs), cast(weight), new TensorOptional(cast(bias)));
+        return x -> org.bytedeco.pytorch.global.torch.linear(
+                x.reshape(-1, inputs), cast(weight), new TensorOptional(cast(bias)));
     }
 
     private Layer residual(JsonNode node, int classes) {

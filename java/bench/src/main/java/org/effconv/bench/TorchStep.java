@@ -12,8 +12,8 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.tensor.DataType;
 
 /**
- * The same step in PyTorch. In bf16, activations are bf16 and every weight is an fp32 master that is cast as it is used, as
- * autocast does (which this preset does not expose); batch norms take bf16 activations and fp32 parameters.
+ * The same step in PyTorch. In bf16, activations are bf16 and every weight is an fp32 master that is cast as it is
+ * used, as autocast does (which this preset does not expose); batch norms take bf16 activations and fp32 parameters.
  */
 final class TorchStep implements TrainingStep {
     private final int threads;

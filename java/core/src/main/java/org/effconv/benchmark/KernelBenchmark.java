@@ -2,13 +2,12 @@ package org.effconv.benchmark;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.DoubleSupplier;
+import java.util.stream.IntStream;
 import org.effconv.backend.Backend;
 import org.effconv.benchmark.KernelCase.Family;
 
-/**
- * Times kernels through the backends that run them; several targets take turns, A B A B, so that a slow while slows
- * them all.
- */
+/** Times kernels through the backends that run them; several targets take {@link Turns}. */
 public final class KernelBenchmark {
     private final RandomValues values = new RandomValues(1);
     private final Sampling sampling;
@@ -24,18 +23,16 @@ public final class KernelBenchmark {
             for (Target target : targets) {
                 sides.add(new Side(target.backend(), test));
             }
-            for (int n = 0; n < sampling.repeats(); n++) {
-                for (Side side : sides) {
-                    side.time(n);
-                }
-            }
-            return sides.stream().map(Side::measurement).toList();
+            List<double[]> times = Turns.time(sides, sampling);
+            return IntStream.range(0, sides.size())
+                    .mapToObj(i -> sides.get(i).measurement(times.get(i)))
+                    .toList();
         } finally {
             sides.forEach(Side::close);
         }
     }
 
-    private final class Side implements AutoCloseable {
+    private final class Side implements DoubleSupplier, AutoCloseable {
         private final Backend backend;
         private final KernelCase test;
         private final KernelRun run;
@@ -43,8 +40,6 @@ public final class KernelBenchmark {
         private final double firstCall;
         private final long workspace;
         private final double error;
-        private final List<Double> times = new ArrayList<>();
-        private double used;
 
         Side(Backend backend, KernelCase test) {
             this.backend = backend;
@@ -59,24 +54,18 @@ public final class KernelBenchmark {
             firstCall = (System.nanoTime() - start) / 1e9;
             workspace = Math.max(0, backend.liveBytes() - before);
             error = run.error();
-            double warm = firstCall;
-            for (int i = 0; i < Sampling.WARM_UP && warm < sampling.seconds(); i++) {
-                warm += backend.seconds(run::run);
-            }
+            Turns.warmUp(() -> backend.seconds(run::run), firstCall, sampling);
         }
 
-        void time(int n) {
-            if (n < Sampling.LEAST || used < sampling.seconds()) {
-                cache.flush();
-                double seconds = backend.seconds(run::run);
-                used += seconds;
-                times.add(seconds);
-            }
+        /** One run, from cold caches where they are asked for. */
+        @Override
+        public double getAsDouble() {
+            cache.flush();
+            return backend.seconds(run::run);
         }
 
-        Measurement measurement() {
-            return Measurement.of(
-                    times.stream().mapToDouble(t -> t).toArray(), firstCall, error, test.errorLimit(), workspace);
+        Measurement measurement(double[] times) {
+            return Measurement.of(times, firstCall, error, test.errorLimit(), workspace);
         }
 
         @Override

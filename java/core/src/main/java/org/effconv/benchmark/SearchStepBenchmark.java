@@ -1,6 +1,5 @@
 package org.effconv.benchmark;
 
-import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -152,8 +151,6 @@ public final class SearchStepBenchmark {
     }
 
     private static double seconds(StepRun run) {
-        long start = ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
-        run.run();
-        return (ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime() - start) / 1e9;
+        return Clock.THREAD.seconds(run::run, 1);
     }
 }

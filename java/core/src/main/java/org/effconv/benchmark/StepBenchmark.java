@@ -2,8 +2,10 @@ package org.effconv.benchmark;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.DoubleSupplier;
+import java.util.stream.IntStream;
 
-/** Times whole training steps; several targets take turns. */
+/** Times whole training steps; several targets take {@link Turns}. */
 public final class StepBenchmark {
     private final Sampling sampling;
 
@@ -29,23 +31,19 @@ public final class StepBenchmark {
             for (Target target : targets) {
                 sides.add(new Side(target, test));
             }
-            for (int n = 0; n < sampling.repeats(); n++) {
-                for (Side side : sides) {
-                    side.time(n);
-                }
-            }
-            return sides.stream().map(Side::result).toList();
+            List<double[]> times = Turns.time(sides, sampling);
+            return IntStream.range(0, sides.size())
+                    .mapToObj(i -> sides.get(i).result(times.get(i)))
+                    .toList();
         } finally {
             sides.forEach(s -> s.run.close());
         }
     }
 
-    private final class Side {
+    private final class Side implements DoubleSupplier {
         private final Target target;
         private final StepRun run;
         private final double firstCall;
-        private final List<Double> times = new ArrayList<>();
-        private double used;
 
         Side(Target target, StepCase test) {
             this.target = target;
@@ -53,24 +51,17 @@ public final class StepBenchmark {
             long start = System.nanoTime();
             target.backend().seconds(run::run);
             firstCall = (System.nanoTime() - start) / 1e9;
-            double warm = firstCall;
-            for (int i = 0; i < Sampling.WARM_UP && warm < sampling.seconds(); i++) {
-                warm += target.backend().seconds(run::run);
-            }
+            Turns.warmUp(this, firstCall, sampling);
         }
 
-        void time(int n) {
-            if (n < Sampling.LEAST || used < sampling.seconds()) {
-                double seconds = target.backend().seconds(run::run);
-                used += seconds;
-                times.add(seconds);
-            }
+        @Override
+        public double getAsDouble() {
+            return target.backend().seconds(run::run);
         }
 
-        Result result() {
-            double[] seconds = times.stream().mapToDouble(t -> t).toArray();
+        Result result(double[] times) {
             return new Result(
-                    Measurement.of(seconds, firstCall, 0, 0, 0),
+                    Measurement.of(times, firstCall, 0, 0, 0),
                     run.loss(),
                     target.backend().liveBytes());
         }

@@ -14,7 +14,7 @@ import org.effconv.tensor.DataType;
 public record StepCase(String architecture, int kernel, boolean search, int batch, DataType type) {
     private static final int CLASSES = 10;
 
-    NetworkPlan plan() {
+    public NetworkPlan plan() {
         NetworkPlan.Input input = architecture.equals("lenet")
                 ? new NetworkPlan.Input(28, 28, 1, CLASSES)
                 : new NetworkPlan.Input(32, 32, 3, CLASSES);

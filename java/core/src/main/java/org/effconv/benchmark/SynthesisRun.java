@@ -123,12 +123,12 @@ final class SynthesisRun extends KernelRun {
 
     private double weight(Layer l, long index) {
         int i = (int) (index % l.inputs());
-        int tap = (int) (index / l.inputs() % (l.kernel() * l.kernel()));
-        int o = (int) (index / l.inputs() / (l.kernel() * l.kernel()));
+        int tap = (int) (index / l.inputs() % ((long) l.kernel() * l.kernel()));
+        int o = (int) (index / l.inputs() / ((long) l.kernel() * l.kernel()));
         double sum = 0;
         for (int f = 0; f < l.features(); f++) {
             sum += values.at((long) tap * l.features() + f, FEATURES)
-                    * values.at((long) f * l.inputs() * l.outputs() + o * l.inputs() + i, COEFFICIENTS);
+                    * values.at((long) f * l.inputs() * l.outputs() + (long) o * l.inputs() + i, COEFFICIENTS);
         }
         return scaledMask(l, tap) * sum;
     }

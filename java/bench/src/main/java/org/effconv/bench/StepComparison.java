@@ -2,15 +2,17 @@ package org.effconv.bench;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
+import java.time.ZoneId;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import org.bytedeco.javacpp.PointerScope;
+import org.effconv.benchmark.Clock;
+import org.effconv.io.Processor;
 import org.effconv.predict.SearchSettings;
 import org.effconv.tensor.DataType;
 import picocli.CommandLine;
@@ -18,8 +20,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** Times training steps: ours against PyTorch's, or a search step against a plain one. */
-@Command(name = "step-benchmark", mixinStandardHelpOptions = true, showDefaultValues = true)
-final class StepBenchmark implements Callable<Integer> {
+@Command(name = "step-comparison", mixinStandardHelpOptions = true, showDefaultValues = true)
+final class StepComparison implements Callable<Integer> {
     /** What the other side of each pair is. */
     enum Against {
         PYTORCH,
@@ -28,7 +30,11 @@ final class StepBenchmark implements Callable<Integer> {
         PROFILE_SEARCH
     }
 
-    @Option(names = "--against", defaultValue = "PYTORCH", description = "${COMPLETION-CANDIDATES}; PROFILE times the operations of our step alone, or of a search step")
+    @Option(
+            names = "--against",
+            defaultValue = "PYTORCH",
+            description =
+                    "${COMPLETION-CANDIDATES}; PROFILE times the operations of our step alone, or of a search step")
     private Against against;
 
     @Option(names = "--networks", split = ",", defaultValue = "lenet,cnn6,resnet20,flexnet3")
@@ -49,16 +55,25 @@ final class StepBenchmark implements Callable<Integer> {
     @Option(names = "--pairs", defaultValue = "7")
     private int pairs;
 
-    @Option(names = "--turn", defaultValue = "0.1", description = "seconds that each turn of a pair repeats its step for, at least")
+    @Option(
+            names = "--turn",
+            defaultValue = "0.1",
+            description = "seconds that each turn of a pair repeats its step for, at least")
     private double turn;
 
-    @Option(names = "--clock", defaultValue = "WALL", description = "${COMPLETION-CANDIDATES}; THREAD: processor time of one thread")
-    private PairedTiming.Clock clock;
+    @Option(
+            names = "--clock",
+            defaultValue = "WALL",
+            description = "${COMPLETION-CANDIDATES}; THREAD: processor time of one thread")
+    private Clock clock;
 
     @Option(names = "--spread", description = "of the search's sizes; its default if not given")
     private Double spread;
 
-    @Option(names = "--at", defaultValue = "0.5", description = "which fraction of the search is over: in the middle sizes move, too")
+    @Option(
+            names = "--at",
+            defaultValue = "0.5",
+            description = "which fraction of the search is over: in the middle sizes move, too")
     private double at;
 
     @Option(names = "--out", description = "writes PATH.md and PATH.json")
@@ -68,32 +83,46 @@ final class StepBenchmark implements Callable<Integer> {
     private String commit;
 
     public static void main(String[] arguments) {
-        System.exit(new CommandLine(new StepBenchmark()).execute(arguments));
+        System.exit(new CommandLine(new StepComparison()).execute(arguments));
     }
 
     @Override
     public Integer call() throws IOException {
-        if (clock == PairedTiming.Clock.THREAD && !threads.equals(List.of(1))) {
-            throw new CommandLine.ParameterException(new CommandLine(this), "--clock THREAD counts one thread; add --threads 1");
+        if (clock == Clock.THREAD && !threads.equals(List.of(1))) {
+            throw new CommandLine.ParameterException(
+                    new CommandLine(this), "--clock THREAD counts one thread; add --threads 1");
         }
         if (against == Against.PROFILE || against == Against.PROFILE_SEARCH) {
             each(this::profile);
             return 0;
         }
         boolean search = against == Against.SEARCH;
-        Results results = new Results(search ? "A search step over a plain step of the same sizes, " + at + " of the search over" : "A training step on a CPU against PyTorch")
+        Results results = new Results(
+                        search
+                                ? "A search step over a plain step of the same sizes, " + at + " of the search over"
+                                : "A training step on a CPU against PyTorch")
                 .fact("batch", batch + ", " + pairs + " pairs, SGD with momentum, random images")
-                .fact("machine", machine())
-                .fact("clock", clock == PairedTiming.Clock.WALL ? "wall" : "processor time of the calling thread")
-                .fact("date", LocalDate.now().toString())
+                .fact(
+                        "machine",
+                        Processor.line() + ", Java " + Runtime.version().feature())
+                .fact("clock", clock == Clock.WALL ? "wall" : "processor time of the calling thread")
+                .fact("date", LocalDate.now(ZoneId.systemDefault()).toString())
                 .fact("commit", commit);
         each(c -> {
             Results.Row row = search ? againstSearch(c) : againstTorch(c);
             results.add(row);
             write(results);
             PairedTiming t = row.timing();
-            System.out.printf(Locale.ROOT, "%-34s ours %9.3f ms  %s %9.3f ms  ratio %.2f (%.2f .. %.2f)%n", c, t.secondsA() * 1e3, row.side(),
-                    t.secondsB() * 1e3, t.ratio(), t.low(), t.high());
+            System.out.printf(
+                    Locale.ROOT,
+                    "%-34s ours %9.3f ms  %s %9.3f ms  ratio %.2f (%.2f .. %.2f)%n",
+                    c,
+                    t.secondsA() * 1e3,
+                    row.side(),
+                    t.secondsB() * 1e3,
+                    t.ratio(),
+                    t.low(),
+                    t.high());
         });
         System.out.printf(Locale.ROOT, "geometric mean %.3f%n", results.geometricMean());
         return 0;
@@ -134,7 +163,8 @@ final class StepBenchmark implements Callable<Integer> {
                 last = PairedTiming.quickest(step, 1, clock);
             }
             try (TorchStep step = new TorchStep(c, last <= plain)) {
-                return new Results.Row(c, last <= plain ? "NHWC" : "NCHW", PairedTiming.of(ours, step, pairs, turn, clock));
+                return new Results.Row(
+                        c, last <= plain ? "NHWC" : "NCHW", PairedTiming.of(ours, step, pairs, turn, clock));
             }
         }
     }
@@ -165,19 +195,5 @@ final class StepBenchmark implements Callable<Integer> {
             }
             System.out.println(c + "\n" + times.table(steps, (clock.nanoseconds() - start) * 1e-9 / steps));
         }
-    }
-
-    private static String machine() throws IOException {
-        String model = "unknown processor";
-        Path info = Path.of("/proc/cpuinfo");
-        if (Files.exists(info)) {
-            model = Files.readAllLines(info).stream()
-                    .filter(line -> line.startsWith("model name"))
-                    .map(line -> line.substring(line.indexOf(':') + 2))
-                    .findFirst()
-                    .orElse(model);
-        }
-        return model + ", " + Runtime.getRuntime().availableProcessors() + " cores, " + System.getProperty("os.name") + ", Java "
-                + System.getProperty("java.version");
     }
 }
