@@ -12,13 +12,9 @@ import org.effconv.nn.NetworkPlan;
 import org.effconv.predict.SearchSettings;
 import org.effconv.run.RunInputs;
 import org.effconv.run.SizeLearning;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Learns the kernel sizes of an architecture's convolutions under a budget of parameters, multiply-adds or time. */
 public final class KernelSizeSearch extends Job<KernelSizeSearch> {
-    private static final Logger LOG = LoggerFactory.getLogger(KernelSizeSearch.class);
-
     private KernelSizeSearch(Settings settings, Architecture architecture) {
         super("search", settings, architecture);
     }

@@ -76,9 +76,11 @@ final class HelpSections {
 
     @SafeVarargs
     private static List<Setting<?>> without(List<Setting<?>> settings, List<Setting<?>>... others) {
-        return settings.stream()
-                .filter(s -> Stream.of(others).noneMatch(list -> list.contains(s)))
-                .toList();
+        List<Setting<?>> left = new ArrayList<>(settings);
+        for (List<Setting<?>> other : others) {
+            left.removeAll(other);
+        }
+        return List.copyOf(left);
     }
 
     /** All settings by section, in the order of help texts and of the reference page. */

@@ -3,6 +3,7 @@ package org.effconv.cli;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
@@ -193,7 +194,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
         return Path.of(
                 "runs",
                 name.replace(':', '-') + "-" + architecture.name() + "-"
-                        + LocalDateTime.now().format(STAMP));
+                        + LocalDateTime.now(ZoneId.systemDefault()).format(STAMP));
     }
 
     private static String folderName(Path folder) {

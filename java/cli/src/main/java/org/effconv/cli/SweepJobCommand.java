@@ -36,7 +36,7 @@ final class SweepJobCommand implements Callable<Integer> {
     private static void endWithParent() {
         try {
             while (System.in.read() >= 0) {
-                continue;
+                // waits for the end
             }
         } catch (IOException e) {
             // as good as its end

@@ -1,5 +1,6 @@
 package org.effconv.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.io.ByteArrayOutputStream;
@@ -21,17 +22,17 @@ class StandardOutputTest {
                 }
             }
         });
-        PrintWriter writer = new PrintWriter(new PrintStream(output));
+        PrintWriter writer = new PrintWriter(new PrintStream(output, false, UTF_8), false, UTF_8);
         writer.println("a line");
         writer.flush();
-        return output.exitCode(code, new PrintStream(said, true));
+        return output.exitCode(code, new PrintStream(said, true, UTF_8));
     }
 
     @Test
     void whatArrivedChangesNothing() {
         assertEquals(0, exitCode(0, null));
         assertEquals(2, exitCode(2, null));
-        assertEquals("", said.toString());
+        assertEquals("", said.toString(UTF_8));
     }
 
     @Test
@@ -39,13 +40,13 @@ class StandardOutputTest {
         assertEquals(1, exitCode(0, "No space left on device"));
         assertEquals(
                 String.format("effconv: standard output could not be written: No space left on device%n"),
-                said.toString());
+                said.toString(UTF_8));
         assertEquals(2, exitCode(2, "Input/output error"));
     }
 
     @Test
     void aReaderWhoHasSeenEnoughNeedsNoMessage() {
         assertEquals(1, exitCode(0, "Broken pipe"));
-        assertEquals("", said.toString());
+        assertEquals("", said.toString(UTF_8));
     }
 }

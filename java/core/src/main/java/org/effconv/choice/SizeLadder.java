@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -72,7 +73,7 @@ public record SizeLadder(Cost.Kind kind, List<Rung> rungs) {
                 .toArray();
     }
 
-    private static TreeMap<Integer, SumChoices.Choice> choices(SizePath path, double budget, double[] soft) {
+    private static NavigableMap<Integer, SumChoices.Choice> choices(SizePath path, double budget, double[] soft) {
         Cost.Kind kind = path.cost().kind();
         double own = (1 + kind.tolerance()) / Math.exp(step(kind) / 2) - 1; // leaves the way to the nearest rung
         return SumChoices.near(soft, path.cost(), budget, own);

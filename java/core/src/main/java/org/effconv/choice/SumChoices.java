@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.effconv.cost.Cost;
@@ -40,13 +41,13 @@ final class SumChoices {
     private SumChoices() {}
 
     /** All there are within {@code tolerance} of {@code target}, by sum. */
-    static TreeMap<Integer, Choice> near(double[] v, Cost cost, double target, double tolerance) {
+    static NavigableMap<Integer, Choice> near(double[] v, Cost cost, double target, double tolerance) {
         int candidates = v.length <= VERY_FEW_LAYERS ? MANY_CANDIDATES : v.length <= FEW_LAYERS ? 5 : 3;
-        TreeMap<Integer, Choice> nearest = search(v, cost, target, tolerance, candidates);
+        NavigableMap<Integer, Choice> nearest = search(v, cost, target, tolerance, candidates);
         return nearest.isEmpty() ? search(v, cost, target, tolerance, MANY_CANDIDATES) : nearest;
     }
 
-    private static TreeMap<Integer, Choice> search(
+    private static NavigableMap<Integer, Choice> search(
             double[] v, Cost cost, double target, double tolerance, int candidates) {
         List<SizedLayer> layers = cost.layers();
         int n = layers.size();

@@ -259,8 +259,8 @@ public final class DataLoader implements AutoCloseable {
             try {
                 giveBack();
                 Object got = failure != null ? failure : ready.take();
-                if (got instanceof Throwable) {
-                    failure = (Throwable) got;
+                if (got instanceof Throwable thrown) {
+                    failure = thrown;
                     throw new EffconvException("reading epoch " + epoch + " failed: " + failure, failure);
                 }
                 current = (Batch) got;

@@ -42,7 +42,9 @@ record Orientation(int value) {
 
     /** Sides of the image as it is shown. */
     ImageDecoder.Header shown(ImageDecoder.Header stored) {
-        return value >= 5 ? new ImageDecoder.Header(stored.width(), stored.height()) : stored;
+        return value >= 5
+                ? new ImageDecoder.Header(/* height= */ stored.width(), /* width= */ stored.height())
+                : stored;
     }
 
     /**

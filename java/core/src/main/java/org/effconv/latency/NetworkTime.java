@@ -70,7 +70,7 @@ public final class NetworkTime {
                 Variable loss = Ops.softmaxCrossEntropy(tape, logits, labels, 0).loss();
                 if (pass == Pass.TRAINING) {
                     tape.backward(loss);
-                    optimizer.step(tape::gradient, p -> 1, 1).getAsDouble();
+                    double unused = optimizer.step(tape::gradient, p -> 1, 1).getAsDouble(); // waits for it
                 }
                 backend.readDoubles(loss.value()); // computed by then
                 last = (System.nanoTime() - start) / 1e6;

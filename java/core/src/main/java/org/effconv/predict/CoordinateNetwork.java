@@ -136,8 +136,8 @@ public final class CoordinateNetwork implements KernelPredictor {
                     stacked.get(1).slice((long) l * hidden, Shape.of(hidden)),
                     stacked.get(2).slice((long) l * features * hidden, Shape.of(features, hidden)),
                     stacked.get(3).slice((long) l * features, Shape.of(features)),
-                    modulation.slice((long) 2 * l * hidden, Shape.of(hidden)),
-                    modulation.slice((long) 2 * l * hidden + hidden, Shape.of(hidden)),
+                    modulation.slice(2L * l * hidden, Shape.of(hidden)),
+                    modulation.slice(2L * l * hidden + hidden, Shape.of(hidden)),
                     rows.get(l)));
         }
         return slices;

@@ -79,7 +79,7 @@ public final class SizePredictor implements AutoCloseable {
             w = initial.normal("size/w", 1, n, 2 * HIDDEN);
             g = initial.constant("size/g", 1, n);
             b = initial.constant("size/b", 0, n);
-            startAt(start, type);
+            startAt(start);
             construction.done();
         }
     }
@@ -160,7 +160,7 @@ public final class SizePredictor implements AutoCloseable {
     }
 
     // With b = 0 the head's logit is o; b is then the wanted logit less o.
-    private void startAt(double[] start, DataType type) {
+    private void startAt(double[] start) {
         try (StepArena arena = new StepArena(backend)) {
             double[] v = backend.readDoubles(sizes(arena.tape(false)).v().value());
             double[] bias = new double[v.length];

@@ -117,7 +117,7 @@ public final class Sweep {
                 break;
             }
             End end = ended.take();
-            if (end == STOP) {
+            if (end.equals(STOP)) {
                 throw new StopSignal.Stopped("the sweep was stopped with "
                         + results.rows().size() + " of " + plan.runs().size() + " runs done");
             }

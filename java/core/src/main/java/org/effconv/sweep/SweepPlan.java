@@ -328,7 +328,7 @@ public final class SweepPlan implements AutoCloseable {
     // Whole batches.
     private long imagesOfAnEpoch(SweepRun run) {
         int images = data(run).train().count();
-        return images - images % Math.min(run.settings().get(Settings.BATCH), images);
+        return (long) images - images % Math.min(run.settings().get(Settings.BATCH), images);
     }
 
     /** A run's work in epochs of training the mix nearest to uniform at its budget. */

@@ -64,7 +64,8 @@ public final class GradientCheck implements AutoCloseable {
         for (int i = 0; i < values.length; i++) {
             int at = random.nextInt(i + 1);
             values[i] = values[at];
-            double magnitude = 0.1 + 0.05 * (i / 2);
+            int pair = i / 2;
+            double magnitude = 0.1 + 0.05 * pair;
             values[at] = i % 2 == 0 ? magnitude : -magnitude;
         }
         backend.write(t, values);

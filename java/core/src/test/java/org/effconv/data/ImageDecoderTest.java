@@ -223,7 +223,10 @@ class ImageDecoderTest {
     void aPngIsTurnedToo() {
         BufferedImage image = new BufferedImage(WIDTH, HEIGHT, BufferedImage.TYPE_INT_RGB);
         image.setRGB(0, 0, 0x010203);
-        byte[] pixels = decode(withChunk(encode("png", image), "eXIf", exif(6, ByteOrder.BIG_ENDIAN)), WIDTH, HEIGHT)
+        byte[] pixels = decode(
+                        withChunk(encode("png", image), "eXIf", exif(6, ByteOrder.BIG_ENDIAN)),
+                        /* height= */ WIDTH,
+                        /* width= */ HEIGHT)
                 .pixels();
         int corner = 3 * (HEIGHT - 1); // what is stored at the left of the top row is shown at its right
         assertArrayEquals(new byte[] {1, 2, 3}, Arrays.copyOfRange(pixels, corner, corner + 3));

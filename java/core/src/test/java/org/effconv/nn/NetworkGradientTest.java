@@ -47,14 +47,12 @@ class NetworkGradientTest {
 
     /** A network and its weights with values away from kinks. */
     private static final class Model implements AutoCloseable {
-        final DataType type;
         final Network network;
         final TrainedWeights weights;
         final Tensor images;
         final Tensor labels;
 
         Model(NetworkPlan plan, int[] sizes, DataType type) {
-            this.type = type;
             network = new Network(backend, plan, type, 3);
             weights = new TrainedWeights(backend, plan, sizes, type, 3);
             for (Parameter p : parameters()) {

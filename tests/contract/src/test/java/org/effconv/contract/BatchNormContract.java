@@ -64,7 +64,7 @@ class BatchNormContract extends BackendContract {
     private static double[] columnMeans(double[] values, int channels) {
         double[] means = new double[channels];
         for (int i = 0; i < values.length; i++) {
-            means[i % channels] += values[i] / (values.length / channels);
+            means[i % channels] += values[i] / ((double) values.length / channels);
         }
         return means;
     }
@@ -124,7 +124,7 @@ class BatchNormContract extends BackendContract {
             c.forward();
             double[] mean = columnMeans(x, c.channels);
             double[] variance = columnVariances(x, mean);
-            double rows = x.length / c.channels;
+            double rows = (double) x.length / c.channels;
             assertClose("mean " + what, mean, c.mean, exact);
             assertClose("invStd " + what, map(variance, v -> 1 / Math.sqrt(v + EPSILON)), c.invStd, exact);
             double[] expectedMean = new double[c.channels];
@@ -160,7 +160,7 @@ class BatchNormContract extends BackendContract {
                 g[i] = c.act == Activation.RELU && y[i] <= 0 ? 0 : g[i];
                 gx[i] = g[i] * (x[i] - mean[k]) / Math.sqrt(variance[k] + EPSILON);
             }
-            double rows = x.length / c.channels;
+            double rows = (double) x.length / c.channels;
             double[] meanG = columnMeans(g, c.channels);
             double[] meanGx = columnMeans(gx, c.channels);
             double[] dx = new double[g.length];
@@ -224,7 +224,7 @@ class BatchNormContract extends BackendContract {
                     c.forward();
                     return weighted(factors, c.y);
                 };
-                loss.getAsDouble();
+                double unused = loss.getAsDouble();
                 c.backward();
                 String what = Arrays.toString(shape) + " " + act;
                 assertGradient("dx " + what, loss, c.x, c.dx, 40);

@@ -122,7 +122,7 @@ class GruContract extends BackendContract {
                 c.run();
                 return weighted(factors, c.h);
             };
-            loss.getAsDouble();
+            double unused = loss.getAsDouble();
             c.gradient(c.dx);
             int most = size[2] > 100 ? 3 : 12;
             assertGradient("dx", loss, c.x, c.dx, most);

@@ -102,7 +102,7 @@ class LayerNormContract extends BackendContract {
                 c.forward();
                 return weighted(factors, c.y);
             };
-            loss.getAsDouble();
+            double unused = loss.getAsDouble();
             c.backward();
             assertGradient("dx", loss, c.x, c.dx, 60);
             assertGradient("dscale", loss, c.scale, c.dscale, 60);

@@ -12,13 +12,10 @@ public final class NativeStatus {
             return;
         }
         String sentence = NativeLibrary.ec_last_error().getString();
-        switch (status) {
-            case NativeLibrary.EC_INVALID_ARGUMENT:
-                throw new IllegalArgumentException(sentence);
-            case NativeLibrary.EC_OUT_OF_MEMORY:
-                throw new EffconvException.OutOfDeviceMemory(sentence);
-            default:
-                throw new EffconvException("native library, status " + status + ": " + sentence);
-        }
+        throw switch (status) {
+            case NativeLibrary.EC_INVALID_ARGUMENT -> new IllegalArgumentException(sentence);
+            case NativeLibrary.EC_OUT_OF_MEMORY -> new EffconvException.OutOfDeviceMemory(sentence);
+            default -> new EffconvException("native library, status " + status + ": " + sentence);
+        };
     }
 }

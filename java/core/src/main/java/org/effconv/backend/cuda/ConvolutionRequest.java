@@ -48,7 +48,10 @@ record ConvolutionRequest(
                 bias != null);
     }
 
-    /** @param x (N, D), @param w (O, D) */
+    /**
+     * @param x (N, D)
+     * @param w (O, D)
+     */
     static ConvolutionRequest linear(Pass pass, Tensor x, Tensor w, Tensor bias) {
         return new ConvolutionRequest(
                 pass,

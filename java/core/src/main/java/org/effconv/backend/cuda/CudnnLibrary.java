@@ -36,6 +36,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>With that one, the class that touches the preset's classes: reached through {@link CudnnBinding} alone.
  */
+@SuppressWarnings("deprecation") // cuDNN 9 marks its classic interface so
 final class CudnnLibrary implements ConvolutionLibrary {
     private static final Logger LOG = LoggerFactory.getLogger(CudnnLibrary.class);
 

@@ -114,7 +114,7 @@ record ConvolutionLayer(
 
         @Override
         public <V> V trace(NetworkOperations<V> to, V x) {
-            return to.convolution(x, convolution, weightName, ParameterSpec.name(bias));
+            return to.convolution(x, convolution, weightName, ParameterSpec.nameOf(bias));
         }
 
         @Override

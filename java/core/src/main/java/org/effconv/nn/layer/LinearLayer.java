@@ -48,7 +48,7 @@ record LinearLayer(String name, OptionalInt outputs, boolean bias) implements La
 
         @Override
         public <V> V trace(NetworkOperations<V> to, V x) {
-            return to.linear(x, weight.name(), ParameterSpec.name(bias));
+            return to.linear(x, weight.name(), ParameterSpec.nameOf(bias));
         }
     }
 }

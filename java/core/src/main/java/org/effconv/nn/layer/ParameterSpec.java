@@ -29,7 +29,7 @@ public record ParameterSpec(ModelTensor tensor, double mean, double deviation, b
     }
 
     /** The name of a parameter that may not be there: null for null. */
-    static String name(ParameterSpec spec) {
+    static String nameOf(ParameterSpec spec) {
         return spec == null ? null : spec.name();
     }
 }

@@ -42,7 +42,7 @@ final class LateFollower implements AutoCloseable {
     private final Tensor[] said; // per asked codes (L, 2 hidden)
     private final Tensor[] states; // per budget (L, 2 hidden), taken in
     private final double[][] known; // per budget, sizes with these states
-    private final Tensor gradient; // (L), see SizeFollower.Error
+    private final Tensor gradient; // (L), see SizeFollower.SizeError
     private final int row; // numbers from one row to the next, so that each is aligned
     private double factor;
     private int[] askedOf; // budgets that were asked for
@@ -114,7 +114,7 @@ final class LateFollower implements AutoCloseable {
      * @param later whose sizes are needed then
      */
     void moveTo(int budget, double[] wanted, int next, int later) {
-        SizeFollower.Error error = SizeFollower.error(predictor, known[budget], wanted);
+        SizeFollower.SizeError error = SizeFollower.error(predictor, known[budget], wanted);
         if (error.square() == 0) {
             return; // of a range, what was said of the others stays in use
         }

@@ -236,7 +236,7 @@ public final class LateSizes implements AutoCloseable {
     /** Drops what is still under way: the predictor is another's from here on. */
     public void forget() {
         if (pending != null) {
-            pending.gradient.get();
+            double[] unused = pending.gradient.get();
             pending = null;
         }
         finish();

@@ -56,7 +56,7 @@ public final class SizeFollower implements AutoCloseable {
 
     /** One step of the predictor of {@link #predict} towards sizes {@code wanted}. */
     public void moveTo(double[] wanted) {
-        Error error = error(predictor, backend.readDoubles(predicted.v().value()), wanted);
+        SizeError error = error(predictor, backend.readDoubles(predicted.v().value()), wanted);
         if (error.square != 0) {
             step(predictor, tape, predicted.v(), dv -> backend.write(dv, error.gradient), () -> -error.square);
             invalidate();
@@ -69,9 +69,9 @@ public final class SizeFollower implements AutoCloseable {
      * @param gradient by the sizes, of half the squared error of the logits
      * @param square e.e
      */
-    public record Error(double[] gradient, double square) {}
+    public record SizeError(double[] gradient, double square) {}
 
-    public static Error error(SizePredictor predictor, double[] v, double[] wanted) {
+    public static SizeError error(SizePredictor predictor, double[] v, double[] wanted) {
         predictor.requireFinite(v);
         double[] gradient = new double[v.length];
         double square = 0;
@@ -81,15 +81,15 @@ public final class SizeFollower implements AutoCloseable {
             gradient[l] = error / predictor.slope(l, v[l]);
             square += error * error;
         }
-        return new Error(gradient, square);
+        return new SizeError(gradient, square);
     }
 
     /**
      * The step.
      *
      * @param v what the predictor said, on {@code tape}
-     * @param gradient puts {@link Error#gradient} into a tensor
-     * @param factor -{@link Error#square}
+     * @param gradient puts {@link SizeError#gradient} into a tensor
+     * @param factor -{@link SizeError#square}
      */
     public static void step(
             SizePredictor predictor, Tape tape, Variable v, Consumer<Tensor> gradient, DoubleSupplier factor) {

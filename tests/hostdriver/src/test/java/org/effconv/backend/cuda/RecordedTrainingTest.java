@@ -92,7 +92,7 @@ class RecordedTrainingTest {
         List<List<Double>> both = new ArrayList<>();
         Dataset data = Datasets.open("planted:3,train=160,test=8,size=7,noise=5");
         int half = 160 * 7 * 7 - 1; // of a card that has room for the training, and that the images are too large for
-        for (HostDriver driver : new HostDriver[] {new HostDriver(), new HostDriver(2 * half)}) {
+        for (HostDriver driver : new HostDriver[] {new HostDriver(), new HostDriver(2L * half)}) {
             try (Device device = Device.over(CudaBackend.over(driver, CudaOptions.standard()), DataType.F32)) {
                 both.add(losses(device, new int[1], data));
             }
