@@ -331,26 +331,26 @@ public abstract class CheckedBackend implements Backend {
     // ---- the method -------------------------------------------------------------------------------------------
 
     @Override
-    public final void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
-        Operands.gru(x, forward, reverse, h, tape);
-        run(() -> method().gru(x, forward, reverse, h, tape));
+    public final void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor gates) {
+        Operands.gru(x, forward, reverse, h, gates);
+        run(() -> method().gru(x, forward, reverse, h, gates));
     }
 
     @Override
     public final void gruGradient(
             Tensor x,
             Tensor h,
-            Tensor tape,
+            Tensor gates,
             Tensor dh,
             GruDirection forward,
             GruDirection reverse,
             GruDirection dforward,
             GruDirection dreverse,
             Tensor dx) {
-        Operands.gru(x, forward, reverse, h, tape);
-        Operands.gru(x, dforward, dreverse, dh, tape);
+        Operands.gru(x, forward, reverse, h, gates);
+        Operands.gru(x, dforward, dreverse, dh, gates);
         Operands.likeOrNull(dx, "dx", x);
-        run(() -> method().gruGradient(x, h, tape, dh, forward, reverse, dforward, dreverse, dx));
+        run(() -> method().gruGradient(x, h, gates, dh, forward, reverse, dforward, dreverse, dx));
     }
 
     @Override

@@ -15,15 +15,15 @@ public interface MethodOperations {
      *
      * @param x (L, input)
      * @param h out, (L, 2 hidden): forward states, then those of the reverse direction
-     * @param tape out, (L, 2, 4 hidden): gates r, z, n and Un h + cn of every step, for the gradient
+     * @param gates out, (L, 2, 4 hidden): r, z, n and Un h + cn of every step, for the gradient
      */
-    void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape);
+    void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor gates);
 
     /** The gradient tensors of the weights are overwritten; dx may be null. */
     void gruGradient(
             Tensor x,
             Tensor h,
-            Tensor tape,
+            Tensor gates,
             Tensor dh,
             GruDirection forward,
             GruDirection reverse,

@@ -127,15 +127,15 @@ public final class Operands {
     }
 
     public static void augmentChosen(
-            Tensor dataset, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
+            Tensor dataset, Tensor indices, Tensor draws, float[] mean, float[] std, Tensor y) {
         present(dataset, "dataset");
-        present(numbers, "numbers");
+        present(indices, "indices");
         Shape s = dataset.shape();
         require(
                 dataset.type() == DataType.U8 && s.rank() == 4,
                 "dataset is " + dataset + "; expected U8 (count, H, W, C)");
-        int n = numbers.shape().dim(0);
-        typed(numbers, "numbers", DataType.I32, n, 2);
+        int n = indices.shape().dim(0);
+        typed(indices, "indices", DataType.I32, n, 2);
         typed(draws, "draws", DataType.I32, n, 3);
         require(
                 mean.length == s.dim(3) && std.length == s.dim(3),
@@ -258,7 +258,7 @@ public final class Operands {
         likeOrNull(dlogits, "dlogits", logits);
     }
 
-    public static void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
+    public static void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor gates) {
         activations(x, "x", 2);
         require(x.type() != DataType.BF16, "x is BF16; a GRU runs in the parameter type");
         int steps = x.shape().dim(0);
@@ -272,7 +272,7 @@ public final class Operands {
             typed(d.hiddenBias(), "hidden bias", x.type(), 3 * hidden);
         }
         typed(h, "h", x.type(), steps, 2 * hidden);
-        typed(tape, "tape", x.type(), steps, 2, 4 * hidden);
+        typed(gates, "gates", x.type(), steps, 2, 4 * hidden);
     }
 
     /** All parameters of one type. */

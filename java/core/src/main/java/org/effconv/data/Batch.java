@@ -10,17 +10,17 @@ public final class Batch {
     private final int size;
     private final ByteBuffer pixels;
     private final boolean filled;
-    private final int[] numbers;
+    private final int[] indices;
     private final int[] labels;
     private final int[] draws;
     private volatile boolean expired;
 
     /** @param filled whether {@code pixels} holds the images */
-    Batch(int size, ByteBuffer pixels, boolean filled, int[] numbers, int[] labels, int[] draws) {
+    Batch(int size, ByteBuffer pixels, boolean filled, int[] indices, int[] labels, int[] draws) {
         this.size = size;
         this.pixels = pixels;
         this.filled = filled;
-        this.numbers = numbers;
+        this.indices = indices;
         this.labels = labels;
         this.draws = draws;
     }
@@ -39,10 +39,10 @@ public final class Batch {
         return pixels;
     }
 
-    /** N numbers of images in the part that the loader reads. */
-    public int[] numbers() {
+    /** N indices of images in the part that the loader reads. */
+    public int[] indices() {
         check();
-        return numbers;
+        return indices;
     }
 
     /** N class indices. */

@@ -230,16 +230,16 @@ public final class DataLoader implements AutoCloseable {
 
         private Batch gather(int[] order, int start, int size, SplittableRandom random, ByteBuffer slot) {
             int[] labels = new int[size];
-            int[] numbers = Arrays.copyOfRange(order, start, start + size);
+            int[] indices = Arrays.copyOfRange(order, start, start + size);
             ByteBuffer pixels = slot.duplicate().clear().limit(withPixels ? size * images.imageBytes() : 0);
             for (int i = 0; i < size; i++) {
-                int image = numbers[i];
+                int image = indices[i];
                 if (withPixels) {
                     images.copyTo(image, pixels, i * images.imageBytes());
                 }
                 labels[i] = images.label(image);
             }
-            return new Batch(size, pixels, withPixels, numbers, labels, draws(size, random));
+            return new Batch(size, pixels, withPixels, indices, labels, draws(size, random));
         }
 
         @Override

@@ -15,9 +15,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The device side of a batch: raw images or their numbers, draws and labels of up to a fixed number of images, kept
+ * The device side of a batch: raw images or their indices, draws and labels of up to a fixed number of images, kept
  * from step to step. Where a device has memory of its own with room for them, the images go there once and batches are
- * numbers.
+ * indices.
  */
 final class BatchTensors implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(BatchTensors.class);
@@ -29,7 +29,7 @@ final class BatchTensors implements AutoCloseable {
     private final float[] std;
     private final DatasetMemory memory; // null: pixels come with each batch
     private final Tensor pixels; // of a batch, or of all images
-    private final Tensor numbers; // null: see memory
+    private final Tensor indices; // null: see memory
     private final Tensor draws;
     private final Tensor labels;
 
@@ -45,7 +45,7 @@ final class BatchTensors implements AutoCloseable {
         try (Construction construction = new Construction()) {
             pixels = construction.own(
                     Tensor.allocate(backend.memory(), DataType.U8, shape(memory == null ? batch : images.count())));
-            numbers = memory == null
+            indices = memory == null
                     ? null
                     : construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch, 2)));
             draws = construction.own(Tensor.allocate(backend.memory(), DataType.I32, Shape.of(batch, 3)));
@@ -105,9 +105,9 @@ final class BatchTensors implements AutoCloseable {
         } else {
             int[] wide = new int[2 * n];
             for (int i = 0; i < n; i++) {
-                wide[2 * i] = batch.numbers()[i];
+                wide[2 * i] = batch.indices()[i];
             }
-            backend.write(numbers.slice(0, Shape.of(n, 2)), wide);
+            backend.write(indices.slice(0, Shape.of(n, 2)), wide);
         }
         backend.write(draws.slice(0, Shape.of(n, 3)), batch.draws());
         backend.write(labels.slice(0, Shape.of(n)), batch.labels());
@@ -120,7 +120,7 @@ final class BatchTensors implements AutoCloseable {
         if (memory == null) {
             backend.augment(pixels.slice(0, shape(n)), d, mean, std, x);
         } else {
-            memory.augment(pixels, numbers.slice(0, Shape.of(n, 2)), d, mean, std, x);
+            memory.augment(pixels, indices.slice(0, Shape.of(n, 2)), d, mean, std, x);
         }
         return new OnDevice(x, labels.slice(0, Shape.of(n)));
     }
@@ -128,8 +128,8 @@ final class BatchTensors implements AutoCloseable {
     @Override
     public void close() {
         pixels.close();
-        if (numbers != null) {
-            numbers.close();
+        if (indices != null) {
+            indices.close();
         }
         draws.close();
         labels.close();

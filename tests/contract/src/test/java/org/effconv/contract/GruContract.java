@@ -13,7 +13,7 @@ class GruContract extends BackendContract {
 
     private final class Case {
         final int steps, inputs, hidden;
-        final Tensor x, h, tape, dh, dx;
+        final Tensor x, h, gates, dh, dx;
         final GruDirection forward, reverse, dforward, dreverse;
 
         Case(DataType type, int[] size) {
@@ -22,7 +22,7 @@ class GruContract extends BackendContract {
             hidden = size[2];
             x = drawn(type, steps, inputs);
             h = poisoned(type, steps, 2 * hidden);
-            tape = poisoned(type, steps, 2, 4 * hidden);
+            gates = poisoned(type, steps, 2, 4 * hidden);
             dh = drawn(type, steps, 2 * hidden);
             dx = poisoned(type, steps, inputs);
             forward = weights(type, false);
@@ -42,11 +42,11 @@ class GruContract extends BackendContract {
         }
 
         void run() {
-            backend.gru(x, forward, reverse, h, tape);
+            backend.gru(x, forward, reverse, h, gates);
         }
 
         void gradient(Tensor to) {
-            backend.gruGradient(x, h, tape, dh, forward, reverse, dforward, dreverse, to);
+            backend.gruGradient(x, h, gates, dh, forward, reverse, dforward, dreverse, to);
         }
     }
 
@@ -62,7 +62,7 @@ class GruContract extends BackendContract {
         return 1 / (1 + Math.exp(-x));
     }
 
-    private void reference(Case c, int direction, double[] h, double[] tape) {
+    private void reference(Case c, int direction, double[] h, double[] gates) {
         GruDirection d = direction == 0 ? c.forward : c.reverse;
         double[] w = values(d.inputWeights());
         double[] u = values(d.hiddenWeights());
@@ -89,7 +89,7 @@ class GruContract extends BackendContract {
                 h[(2 * at + direction) * n + j] = next[j];
                 double[] kept = {r, z, candidate, recurrent[2]};
                 for (int gate = 0; gate < 4; gate++) {
-                    tape[((2 * at + direction) * 4 + gate) * n + j] = kept[gate];
+                    gates[((2 * at + direction) * 4 + gate) * n + j] = kept[gate];
                 }
             }
             state = next;
@@ -102,12 +102,12 @@ class GruContract extends BackendContract {
             for (int[] size : SIZES) {
                 Case c = new Case(type, size);
                 double[] h = new double[(int) c.h.count()];
-                double[] tape = new double[(int) c.tape.count()];
-                reference(c, 0, h, tape);
-                reference(c, 1, h, tape);
+                double[] gates = new double[(int) c.gates.count()];
+                reference(c, 0, h, gates);
+                reference(c, 1, h, gates);
                 c.run();
                 assertClose("h " + type + " " + c.x.shape(), h, c.h, tolerance(type));
-                assertClose("tape " + type + " " + c.x.shape(), tape, c.tape, tolerance(type));
+                assertClose("gates " + type + " " + c.x.shape(), gates, c.gates, tolerance(type));
             }
         }
     }
@@ -144,11 +144,11 @@ class GruContract extends BackendContract {
             Case c = new Case(DataType.F32, size);
             try (DoubleReference exact = new DoubleReference(backend)) {
                 exact.backend.gru(
-                        exact.of(c.x), exact.of(c.forward), exact.of(c.reverse), exact.of(c.h), exact.of(c.tape));
+                        exact.of(c.x), exact.of(c.forward), exact.of(c.reverse), exact.of(c.h), exact.of(c.gates));
                 exact.backend.gruGradient(
                         exact.of(c.x),
                         exact.of(c.h),
-                        exact.of(c.tape),
+                        exact.of(c.gates),
                         exact.of(c.dh),
                         exact.of(c.forward),
                         exact.of(c.reverse),
@@ -188,9 +188,9 @@ class GruContract extends BackendContract {
     void wrongOperandsAreRefused() {
         Case c = new Case(DataType.F32, SIZES[1]);
         Tensor wrong = tensor(DataType.F32, 3, 7);
-        assertRefused("h is", () -> backend.gru(c.x, c.forward, c.reverse, wrong, c.tape));
-        assertRefused("input weights", () -> backend.gru(wrong, c.forward, c.reverse, c.h, c.tape));
+        assertRefused("h is", () -> backend.gru(c.x, c.forward, c.reverse, wrong, c.gates));
+        assertRefused("input weights", () -> backend.gru(wrong, c.forward, c.reverse, c.h, c.gates));
         assertRefused(
-                "parameter type", () -> backend.gru(tensor(DataType.BF16, 3, 5), c.forward, c.reverse, c.h, c.tape));
+                "parameter type", () -> backend.gru(tensor(DataType.BF16, 3, 5), c.forward, c.reverse, c.h, c.gates));
     }
 }

@@ -27,7 +27,7 @@ final class CpuMethod implements MethodOperations {
     }
 
     @Override
-    public void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
+    public void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor gates) {
         check(ec_gru(
                 type(x),
                 x.shape().dim(0),
@@ -36,14 +36,14 @@ final class CpuMethod implements MethodOperations {
                 at(x),
                 GruDirection.addresses(forward, reverse),
                 at(h),
-                at(tape)));
+                at(gates)));
     }
 
     @Override
     public void gruGradient(
             Tensor x,
             Tensor h,
-            Tensor tape,
+            Tensor gates,
             Tensor dh,
             GruDirection forward,
             GruDirection reverse,
@@ -58,7 +58,7 @@ final class CpuMethod implements MethodOperations {
                 at(x),
                 GruDirection.addresses(forward, reverse),
                 at(h),
-                at(tape),
+                at(gates),
                 at(dh),
                 GruDirection.addresses(dforward, dreverse),
                 at(dx)));

@@ -162,8 +162,8 @@ final class CudaData implements DataOperations {
         augment(images, null, draws, mean, std, y);
     }
 
-    /** @param numbers of the images to take; null: all */
-    void augment(Tensor images, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
+    /** @param indices of the images to take; null: all */
+    void augment(Tensor images, Tensor indices, Tensor draws, float[] mean, float[] std, Tensor y) {
         Shape s = images.shape();
         launcher.run(() -> ec_plan_augment(
                 launcher.plan(),
@@ -174,7 +174,7 @@ final class CudaData implements DataOperations {
                 s.dim(2),
                 s.dim(3),
                 at(images),
-                at(numbers),
+                at(indices),
                 at(draws),
                 mean,
                 std,

@@ -13,8 +13,8 @@ record CudaImages(CudaSession session) implements DatasetMemory {
     }
 
     @Override
-    public void augment(Tensor dataset, Tensor numbers, Tensor draws, float[] mean, float[] std, Tensor y) {
-        Operands.augmentChosen(dataset, numbers, draws, mean, std, y);
-        session.use(() -> session.data().augment(dataset, numbers, draws, mean, std, y));
+    public void augment(Tensor dataset, Tensor indices, Tensor draws, float[] mean, float[] std, Tensor y) {
+        Operands.augmentChosen(dataset, indices, draws, mean, std, y);
+        session.use(() -> session.data().augment(dataset, indices, draws, mean, std, y));
     }
 }

@@ -90,18 +90,18 @@ final class CudaMethod implements MethodOperations {
     // ---- predictor of sizes -----------------------------------------------------------------------------------
 
     @Override
-    public void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor tape) {
+    public void gru(Tensor x, GruDirection forward, GruDirection reverse, Tensor h, Tensor gates) {
         long[] weights = GruDirection.addresses(forward, reverse);
         launcher.served(x);
         launcher.run(() -> ec_plan_gru(
-                plan(), x.shape().dim(0), x.shape().dim(1), forward.hidden(), at(x), weights, at(h), at(tape)));
+                plan(), x.shape().dim(0), x.shape().dim(1), forward.hidden(), at(x), weights, at(h), at(gates)));
     }
 
     @Override
     public void gruGradient(
             Tensor x,
             Tensor h,
-            Tensor tape,
+            Tensor gates,
             Tensor dh,
             GruDirection forward,
             GruDirection reverse,
@@ -119,7 +119,7 @@ final class CudaMethod implements MethodOperations {
                 at(x),
                 weights,
                 at(h),
-                at(tape),
+                at(gates),
                 at(dh),
                 dweights,
                 at(dx)));
