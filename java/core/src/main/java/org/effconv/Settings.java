@@ -67,15 +67,14 @@ public final class Settings {
             "fashion-mnist",
             Datasets::isName,
             "a dataset",
-            "Dataset: fashion-mnist (ships here), planted:EXTENT (generated), or a folder of IDX files, "
-                    + "CIFAR-10 batches or class folders."));
+            "Dataset: fashion-mnist (ships here), planted:N (generated, needs kernels of NxN), or a folder of IDX "
+                    + "files, CIFAR-10 batches or class folders (train/cat/1.png)."));
     public static final Setting<Integer> TRAIN_IMAGES = in(Setting.integer(
             "train-images",
             0,
             0,
             Integer.MAX_VALUE,
-            "Use only this many training images, the first of each class, before validation images are held "
-                    + "back. 0: all."));
+            "Use only this many training images, the first of each class; validation images are among them. 0: all."));
     public static final Setting<Integer> TEST_IMAGES = in(Setting.integer(
             "test-images",
             0,
@@ -126,14 +125,14 @@ public final class Settings {
             "budget",
             "as-good-as:k5",
             "a number, a ratio or a size",
-            "What the network may cost: parameters (120k), multiply-adds (30MMAC), time (4.2ms), a ratio to 3x3 "
-                    + "(1.5x) or a uniform size (k5). "
-                    + "as-good-as:k5 seeks the least cost that is as good as 5x5; auto sets a price instead."));
+            "What the network may cost: 120k (parameters), 30MMAC (million multiply-adds), 4.2ms (by "
+                    + "--latency-table), 1.5x (times 3x3 everywhere) or k5 (as 5x5 everywhere). "
+                    + "as-good-as:k5 seeks the least cost that is as good as k5; auto has no amount, only a --price."));
     public static final Setting<String> COST = in(Setting.choice(
             "cost",
             Budget.BY_UNIT,
-            "What a budget such as 1.5x, k5 or as-good-as:k5 counts. auto: multiply-adds for as-good-as, else what "
-                    + "its unit says, else parameters.",
+            "What a budget without a unit counts, such as 1.5x or k5. auto: multiply-adds (macs) for as-good-as, else "
+                    + "parameters.",
             List.of(
                     Budget.BY_UNIT,
                     Cost.Kind.PARAMETERS.key(),
@@ -175,15 +174,16 @@ public final class Settings {
             0.375,
             Range.above(0),
             "Epochs of a two-stage search, as a fraction of --epochs and rounded up. At most " + MOST_SEARCH_EPOCHS
-                    + ", or " + MOST_OPEN_SEARCH_EPOCHS + " with --budget auto."));
+                    + " epochs, or " + MOST_OPEN_SEARCH_EPOCHS
+                    + " with --budget auto, with --ceiling and for a range of budgets."));
 
     public static final Setting<Integer> SEARCH_EPOCHS = in(Setting.integer(
             "search-epochs",
             0,
             0,
             1_000_000,
-            "Epochs to spend on learning sizes. 0: a twelfth of a short training, a twenty-fifth of 100 "
-                    + "epochs; in two stages, by --search-fraction."));
+            "Epochs to spend on learning sizes. 0: a twelfth of --epochs if these are few, a twenty-fifth of 100; "
+                    + "in two stages, as --search-fraction says."));
     public static final Setting<String> MASK = in(Setting.choice(
             "mask",
             lower(SEARCH.mask()),
@@ -192,20 +192,20 @@ public final class Settings {
     public static final Setting<String> PREDICTOR = in(Setting.choice(
             "predictor",
             lower(SEARCH.kernels()),
-            "Where kernels come from while sizes are learned: a coordinate network, or an elastic table of free "
-                    + "values per layer.",
+            "Where kernels come from while sizes are learned. coordinate: a network gives each value by its "
+                    + "position; elastic: a free table per layer.",
             names(SearchSettings.Kernels.values())));
     public static final Setting<String> SIZE_PREDICTOR = in(Setting.choice(
             "size-predictor",
             "gru",
-            "What gives the sizes in a search: gru, a recurrent network, or none, a free size per layer. none needs "
-                    + "--size-update steady.",
+            "What gives the sizes in a search. gru: a recurrent network; none: a free size per layer, with "
+                    + "--size-update steady only.",
             List.of("gru", "none")));
     public static final Setting<String> SIZE_UPDATE = in(Setting.choice(
             "size-update",
             lower(SEARCH.update()),
-            "How sizes follow the loss: steady averages the gradients of log size over many steps. gradient is the "
-                    + "optimiser's own step.",
+            "How sizes follow the loss. steady: by the gradients of log size, averaged over many steps; gradient: by "
+                    + "the optimiser's own step.",
             names(SearchSettings.Update.values())));
     public static final Setting<Double> START_SIZE = in(Setting.number(
             "start-size",
@@ -221,14 +221,14 @@ public final class Settings {
             "closing",
             SEARCH.closing(),
             Range.fromBelow(0, 1),
-            "Fraction of the search, at its end, in which kernels learn at odd sizes around those found. None "
+            "Fraction of the search, at its end, in which kernels learn at odd sizes around those found. Off "
                     + "with --polish 0 or --ceiling."));
     public static final Setting<Double> SPREAD = in(Setting.number(
             "spread",
             SEARCH.spread(),
             Range.atLeast(0),
-            "How widely each search step draws sizes of equal cost around the predicted ones: standard "
-                    + "deviation of log size."));
+            "Each search step draws random sizes of equal cost around the predicted ones. This is their standard "
+                    + "deviation, of log size."));
     public static final Setting<Double> PRICE = in(Setting.number(
             "price",
             SEARCH.price(),
@@ -242,11 +242,11 @@ public final class Settings {
             8,
             0,
             1000,
-            "Maximum improvement rounds after a two-stage search. Each tries other odd sizes at the same cost "
-                    + "and switches only when clearly better; 0: just round."));
+            "Most improvement rounds after a two-stage search. Each tries other odd sizes at the same cost "
+                    + "and switches only when clearly better; 0: only round to odd sizes."));
 
-    public static final Setting<Integer> EPOCHS =
-            in(Setting.integer("epochs", 16, 1, 1_000_000, "Epochs of training."));
+    public static final Setting<Integer> EPOCHS = in(Setting.integer(
+            "epochs", 16, 1, 1_000_000, "Epochs of training; how long sizes are learned follows from it."));
     public static final Setting<Integer> BATCH = in(Setting.integer("batch", 128, 2, 1 << 16, "Images in a batch."));
     public static final Setting<String> OPTIMIZER = in(Setting.choice(
             "optimizer", "adamw", "Optimiser: adamw, or sgd with Nesterov momentum of 0.9.", List.of("adamw", "sgd")));
@@ -290,14 +290,17 @@ public final class Settings {
     public static final Setting<Boolean> BEST_EPOCH = in(Setting.flag(
             "best-epoch",
             false,
-            "Also read the test part after every epoch and report the best. That figure is chosen on test "
+            "Also measure test accuracy after every epoch and report the best. That figure is chosen on test "
                     + "data, so it is too good."));
-    public static final Setting<Boolean> COMPARE =
-            in(Setting.flag("compare", true, "Also train the uniform-size network of the same cost, and report both."));
+    public static final Setting<Boolean> COMPARE = in(
+            Setting.flag(
+                    "compare",
+                    true,
+                    "Also train a plain network that costs the whole budget, its sizes as uniform as can be, and report both."));
     public static final Setting<Boolean> COMPARE_SHAPES = in(Setting.flag(
             "compare-shapes",
             false,
-            "Also train networks of the same cost whose sizes rise or fall with depth. The summary compares "
+            "Also train plain networks of that cost whose sizes rise or fall with depth. The summary compares "
                     + "with the best of all."));
 
     private final Map<Setting<?>, Object> values;
@@ -325,18 +328,15 @@ public final class Settings {
         return get(FLOW).equals(ONE_RUN) && hasTarget();
     }
 
+    /** Those that a search of two stages alone takes. */
+    public static List<Setting<?>> ofTwoStages() {
+        return List.of(
+                SEARCH_FRACTION, SIZE_PREDICTOR, SIZE_UPDATE, START_SIZE, FROZEN, CLOSING, SPREAD, PRICE, POLISH);
+    }
+
     /** Names of settings that a search of two stages alone takes and that do not stand at their standard values. */
     List<String> givenForTwoStages() {
-        return Stream.<Setting<?>>of(
-                        SEARCH_FRACTION,
-                        SIZE_PREDICTOR,
-                        SIZE_UPDATE,
-                        START_SIZE,
-                        FROZEN,
-                        CLOSING,
-                        SPREAD,
-                        PRICE,
-                        POLISH)
+        return ofTwoStages().stream()
                 .filter(s -> !get(s).equals(s.standard()))
                 .map(s -> "--" + s.key())
                 .toList();

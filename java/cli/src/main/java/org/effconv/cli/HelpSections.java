@@ -23,10 +23,14 @@ import picocli.CommandLine.Model.UsageMessageSpec;
 final class HelpSections {
     static final String FIRST = "Needed most";
     static final String SIZES = "How sizes are learned";
+    static final String TWO_STAGES = "In a search of its own, before the training (two stages)";
     static final String TRAINING = "Training";
     static final String DEVICE = "Device";
     static final String COMPARING = "Data and comparison";
     private static final String TIMING = "How it is timed";
+
+    private static final String WORDS =
+            "Words such as uniform, sized layer or two stages: docs/reference/glossary.md. Data: docs/reference/data.md.";
 
     /** Settings that stand first. */
     private static final List<Setting<?>> NEEDED_MOST = List.of(
@@ -67,7 +71,10 @@ final class HelpSections {
                 Settings.COMPARE,
                 Settings.COMPARE_SHAPES);
         Map<String, List<Setting<?>>> sections = new LinkedHashMap<>();
-        sections.put(SIZES, without(Settings.ofSearch(), NEEDED_MOST, comparing));
+        List<Setting<?>> twoStages = new ArrayList<>(Settings.ofTwoStages());
+        twoStages.addAll(List.of(Settings.CEILING, Settings.WARM_START)); // each takes two stages, or needs them
+        sections.put(SIZES, without(Settings.ofSearch(), NEEDED_MOST, comparing, twoStages));
+        sections.put(TWO_STAGES, List.copyOf(twoStages));
         sections.put(TRAINING, without(Settings.table(), NEEDED_MOST, device, comparing, Settings.ofSearch()));
         sections.put(COMPARING, comparing);
         sections.put(DEVICE, device);
@@ -96,6 +103,9 @@ final class HelpSections {
         CommandSpec spec = command.getCommandSpec();
         if (sections(spec).size() > 1) {
             spec.usageMessage().abbreviateSynopsis(true);
+            if (spec.usageMessage().footer().length == 0) {
+                spec.usageMessage().footer("", WORDS);
+            }
             command.getHelpSectionMap().put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, HelpSections::text);
         }
     }
