@@ -55,7 +55,7 @@ import picocli.CommandLine.Spec;
         },
         footer = {
             "",
-            "Exit code 1 when a kernel's error is beyond the gate (fp32 1e-5, bf16 1e-2 against fp64) or a step's "
+            "Exit code 1 when a kernel's error is beyond its bound (fp32 1e-5, bf16 1e-2 against fp64) or a step's "
                     + "loss is not finite."
         })
 final class BenchCommand implements Callable<Integer> {
@@ -98,8 +98,9 @@ final class BenchCommand implements Callable<Integer> {
             names = "--search-steps",
             split = ",",
             paramLabel = "ARCH:K",
-            description = "Time a whole search's mean step over a plain step of uniform size K, for both flows. "
-                    + "In processor time; needs --device cpu --threads 1.")
+            description =
+                    "How many times as long a step takes while sizes are learned, beside a plain step of uniform size K. "
+                            + "Both flows, in processor time; needs --device cpu --threads 1.")
     private List<String> searchSteps = List.of();
 
     @Option(
@@ -111,7 +112,7 @@ final class BenchCommand implements Callable<Integer> {
 
     @Option(
             names = "--floors",
-            description = "Print shapes, operations, bytes and least possible times alone; opens no device.")
+            description = "Print only shapes, operations, bytes and the least possible times; opens no device.")
     private boolean floors;
 
     @Option(
@@ -125,7 +126,7 @@ final class BenchCommand implements Callable<Integer> {
             names = "--seconds",
             paramLabel = "X",
             defaultValue = "2",
-            description = "Seconds after which no further run of a case begins, once there are three. "
+            description = "Begin no further run of a case after this many seconds, but make at least three. "
                     + "(default: ${DEFAULT-VALUE})")
     private double seconds;
 

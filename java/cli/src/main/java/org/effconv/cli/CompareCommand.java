@@ -22,10 +22,10 @@ import picocli.CommandLine.Spec;
         name = "compare",
         mixinStandardHelpOptions = true,
         description =
-                "Compares the networks of sweeps: learned sizes against every baseline, with mean and spread over the "
-                        + "seeds. "
+                "Compares the networks of sweeps: learned sizes against each other way to choose them, with mean and "
+                        + "spread over the seeds. "
                         + "Prints the table and writes comparison.md, comparison.csv and plots of accuracy against "
-                        + "parameters and work.")
+                        + "parameters and against work, the multiply-adds it took.")
 final class CompareCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;

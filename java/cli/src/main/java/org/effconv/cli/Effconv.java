@@ -29,6 +29,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         synopsisSubcommandLabel = "COMMAND",
         footer = {
             "",
+            "Begin with 'effconv learn', which needs no options; docs/tutorial.md goes on from there.",
             "Every setting can also be given as a system property: EFFCONV_JAVA_OPTS=-Deffconv.lr=0.01.",
             "Exit codes: 0 good, 1 the job failed, 2 bad arguments or input, 128 + n ended by signal n (130 by Ctrl-C)."
         })

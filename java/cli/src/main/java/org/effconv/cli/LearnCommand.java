@@ -18,8 +18,10 @@ import picocli.CommandLine.Command;
 @Command(
         name = "learn",
         mixinStandardHelpOptions = true,
-        description = "Learns kernel sizes, trains the network found, and trains the uniform network of the same cost "
-                + "beside it.")
+        description = {
+            "Learns kernel sizes and trains the network found.",
+            "Beside it a plain network that costs the whole budget is trained, to compare: by default 5x5 everywhere."
+        })
 final class LearnCommand extends RunCommand<Learning, LearningResult> {
     LearnCommand() {
         super(Settings.table());

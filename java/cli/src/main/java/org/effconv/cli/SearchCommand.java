@@ -20,8 +20,9 @@ import picocli.CommandLine.Option;
 @Command(
         name = "search",
         mixinStandardHelpOptions = true,
-        description = "Learns kernel sizes once for a whole range of budgets; 'effconv sizes' then tells those of any "
-                + "budget in it. "
+        description =
+                "Learns kernel sizes once for a whole range of budgets, and trains no network. 'effconv sizes' then "
+                        + "tells the sizes of any budget in the range. "
                 + "For one budget, and the training of its network, use 'effconv learn'.")
 final class SearchCommand extends RunCommand<BudgetRangeSearch, SearchCommand.Found> {
     private static final List<Setting<?>> OTHERS = List.of(

@@ -37,8 +37,7 @@ final class SizesCommand implements Callable<Integer> {
     @Option(
             names = "--any-order",
             description =
-                    "Take the odd sizes nearest to this budget's own soft sizes. Without it a larger budget never has "
-                            + "a smaller sum of sizes, "
+                    "Choose the sizes by this budget alone. Without it the sum of sizes never falls as the budget rises, "
                             + "which costs accuracy at some budgets.")
     private boolean anyOrder;
 

@@ -45,8 +45,8 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = {
             "Trains networks of learned and of plainly chosen kernel sizes, for every combination of what is listed.",
-            "Writes a line per run to DIR/results.jsonl; 'effconv compare' makes the table. The same command goes on "
-                    + "after any end and repeats no finished run."
+            "Writes a line per run to DIR/results.jsonl; 'effconv compare' makes the table. After a stop the same "
+                    + "command goes on, and repeats no finished run."
         })
 final class SweepCommand implements Callable<Integer> {
     private static final Pattern RANGE = Pattern.compile("(-?\\d{1,18})-(-?\\d{1,18})");
@@ -93,20 +93,23 @@ final class SweepCommand implements Callable<Integer> {
             names = "--out",
             paramLabel = "DIR",
             required = true,
-            description = "Folder of the sweep, required; one that holds this sweep goes on.")
+            description = "Folder of the sweep, required. If it holds this sweep already, the sweep goes on.")
     private Path out;
 
     @Option(
             names = "--methods",
-            paramLabel = "M,..",
+            paramLabel = "METHOD,...",
+            hideParamSyntax = true,
             split = ",",
-            description = "Ways to choose sizes: ${COMPLETION-CANDIDATES}. (default: all)",
+            description = "Ways to choose sizes: ${COMPLETION-CANDIDATES}. docs/reference/sweeps.md explains each. "
+                    + "(default: all)",
             completionCandidates = MethodNames.class)
     private List<String> methods = new MethodNames();
 
     @Option(
             names = "--arch",
-            paramLabel = "A,..",
+            paramLabel = "ARCH,...",
+            hideParamSyntax = true,
             defaultValue = "${sys:effconv.arch:-cnn6}",
             split = ",",
             description = "Architectures, by name or as .json files. (default: cnn6)")
@@ -121,7 +124,8 @@ final class SweepCommand implements Callable<Integer> {
 
     @Option(
             names = "--train-images",
-            paramLabel = "N,..",
+            paramLabel = "N,...",
+            hideParamSyntax = true,
             defaultValue = "${sys:effconv.train-images:-0}",
             split = ",",
             description = "Numbers of training images. 0: all. (default: 0)")
@@ -129,7 +133,8 @@ final class SweepCommand implements Callable<Integer> {
 
     @Option(
             names = "--budget",
-            paramLabel = "B,..",
+            paramLabel = "BUDGET,...",
+            hideParamSyntax = true,
             defaultValue = "${sys:effconv.budget:-k3,k5}",
             split = ",",
             description = "Budgets, as for learn. (default: k3,k5)")
@@ -137,13 +142,17 @@ final class SweepCommand implements Callable<Integer> {
 
     @Option(
             names = "--seed",
-            paramLabel = "S,..",
+            paramLabel = "SEED,...",
+            hideParamSyntax = true,
             defaultValue = "${sys:effconv.seed:-1-3}",
             split = ",",
-            description = "Seeds, or ranges of them. (default: 1-3)")
+            description = "Seeds, or ranges of them such as 1-3. (default: 1-3)")
     private List<String> seeds;
 
-    @Option(names = "--draws", paramLabel = "N", description = "Random networks per budget and seed. (default: 3)")
+    @Option(
+            names = "--draws",
+            paramLabel = "N",
+            description = "Networks of random sizes per budget and seed. (default: 3)")
     private int draws = 3;
 
     @Option(
@@ -151,9 +160,9 @@ final class SweepCommand implements Callable<Integer> {
             paramLabel = "M",
             defaultValue = "epochs",
             completionCandidates = MatchNames.class,
-            description = "What networks are given alike, one of ${COMPLETION-CANDIDATES}. work: networks that need no "
-                    + "search train for as much work as "
-                    + "the learned ones took in all. (default: epochs)")
+            description =
+                    "What all networks get as much of, one of ${COMPLETION-CANDIDATES}. work: plain networks train "
+                            + "longer, for the multiply-adds that learned ones took in all. (default: epochs)")
     private String match;
 
     @Option(

@@ -35,7 +35,10 @@ final class TrainCommand extends RunCommand<Training, TrainingResult> {
     private static final String FORMS =
             "a sizes.json, one size for all layers, as k5, or one per sized layer, as 3,3,5,7";
 
-    @Option(names = "--sizes", paramLabel = "FILE|kN|LIST", description = "Kernel sizes to train with: " + FORMS + ".")
+    @Option(
+            names = "--sizes",
+            paramLabel = "FILE|kN|LIST",
+            description = "Kernel sizes, needed for a new run: " + FORMS + ".")
     private String sizes;
 
     TrainCommand() {
