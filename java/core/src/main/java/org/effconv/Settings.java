@@ -292,11 +292,11 @@ public final class Settings {
             false,
             "Also measure test accuracy after every epoch and report the best. That figure is chosen on test "
                     + "data, so it is too good."));
-    public static final Setting<Boolean> COMPARE = in(
-            Setting.flag(
-                    "compare",
-                    true,
-                    "Also train a plain network that costs the whole budget, its sizes as uniform as can be, and report both."));
+    public static final Setting<Boolean> COMPARE = in(Setting.flag(
+            "compare",
+            true,
+            "Also train a plain network that costs the whole budget, its sizes as uniform as can be, "
+                    + "and report both."));
     public static final Setting<Boolean> COMPARE_SHAPES = in(Setting.flag(
             "compare-shapes",
             false,

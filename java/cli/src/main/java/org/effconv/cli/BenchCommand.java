@@ -99,8 +99,8 @@ final class BenchCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "ARCH:K",
             description =
-                    "How many times as long a step takes while sizes are learned, beside a plain step of uniform size K. "
-                            + "Both flows, in processor time; needs --device cpu --threads 1.")
+                    "How many times as long a step takes while sizes are learned, beside a plain step of uniform size "
+                            + "K. Both flows, in processor time; needs --device cpu --threads 1.")
     private List<String> searchSteps = List.of();
 
     @Option(

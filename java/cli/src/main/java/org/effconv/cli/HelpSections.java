@@ -29,8 +29,8 @@ final class HelpSections {
     static final String COMPARING = "Data and comparison";
     private static final String TIMING = "How it is timed";
 
-    private static final String WORDS =
-            "Words such as uniform, sized layer or two stages: docs/reference/glossary.md. Data: docs/reference/data.md.";
+    private static final String WORDS = "Words such as uniform, sized layer or two stages: docs/reference/glossary.md. "
+            + "Data: docs/reference/data.md.";
 
     /** Settings that stand first. */
     private static final List<Setting<?>> NEEDED_MOST = List.of(

@@ -23,7 +23,7 @@ import picocli.CommandLine.Option;
         description =
                 "Learns kernel sizes once for a whole range of budgets, and trains no network. 'effconv sizes' then "
                         + "tells the sizes of any budget in the range. "
-                + "For one budget, and the training of its network, use 'effconv learn'.")
+                        + "For one budget, and the training of its network, use 'effconv learn'.")
 final class SearchCommand extends RunCommand<BudgetRangeSearch, SearchCommand.Found> {
     private static final List<Setting<?>> OTHERS = List.of(
             Settings.BUDGET,

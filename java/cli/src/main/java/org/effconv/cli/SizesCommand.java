@@ -37,8 +37,8 @@ final class SizesCommand implements Callable<Integer> {
     @Option(
             names = "--any-order",
             description =
-                    "Choose the sizes by this budget alone. Without it the sum of sizes never falls as the budget rises, "
-                            + "which costs accuracy at some budgets.")
+                    "Choose the sizes by this budget alone. Without it the sum of sizes never falls as the budget "
+                            + "rises, which costs accuracy at some budgets.")
     private boolean anyOrder;
 
     @Option(
