@@ -348,10 +348,12 @@ public final class Settings {
      * @throws InvalidInput if it is none, or not of the cost asked for
      */
     public Budget budget() {
-        if (budget == null) { // two threads may both parse it, with one result
-            budget = Budget.parse(get(BUDGET), get(COST));
+        Budget known = budget; // read once: two threads may both parse it, and each returns a whole one
+        if (known == null) {
+            known = Budget.parse(get(BUDGET), get(COST));
+            budget = known;
         }
-        return budget;
+        return known;
     }
 
     /**

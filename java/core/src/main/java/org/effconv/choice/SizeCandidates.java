@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 import org.effconv.cost.Cost;
 import org.effconv.cost.EqualCost;
@@ -122,7 +123,10 @@ public final class SizeCandidates {
     /**
      * Whether a search could point to anything but the mix nearest to uniform. If not, it need not run.
      *
+     * @param cost with the network's layers
+     * @param target P*, in the cost's unit
      * @param most choices at most, as for {@link #of}
+     * @throws JobFailed if not even the mix meets the budget
      */
     public static boolean open(Cost cost, double target, int most) {
         if (most > SHAPES) {
@@ -130,10 +134,10 @@ public final class SizeCandidates {
         }
         SizeCandidates all = new SizeCandidates(cost, target);
         int[] plain = Baselines.mixed(cost, target);
-        for (double ratio : new double[] {STEEP, STEEPER, 1 / STEEP}) {
+        return DoubleStream.of(STEEP, STEEPER, 1 / STEEP).anyMatch(ratio -> {
             all.addShape(ratio, plain);
-        }
-        return !all.found.isEmpty();
+            return !all.found.isEmpty();
+        });
     }
 
     private static double bounded(double log) {

@@ -10,10 +10,12 @@ import org.effconv.search.late.LateSizes;
 /** Reads gradients late ({@link LateSizes}), so that no step waits, and steps can be recorded. */
 final class LateTiming implements StepTiming {
     private final SteadyWeights weights;
+    private final PromptTiming prompt; // for a pass that was not prepared
     private final LateSizes late;
 
     LateTiming(SteadyWeights weights) {
         this.weights = weights;
+        prompt = new PromptTiming(weights);
         late = new LateSizes(
                 weights.backend,
                 weights.type,
@@ -65,7 +67,7 @@ final class LateTiming implements StepTiming {
         if (late.prepared()) {
             weights.backend.copy(drawn.gradient(), late.gradient());
         } else {
-            new PromptTiming(weights).takeGradient(drawn, progress);
+            prompt.takeGradient(drawn, progress);
         }
     }
 
