@@ -10,7 +10,7 @@ import java.util.function.Function;
 import org.effconv.data.Augmentation;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
-import org.effconv.data.LoadListener;
+import org.effconv.data.ReadOptions;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.error.EffconvException.JobFailed;
 import org.effconv.io.Json;
@@ -226,9 +226,10 @@ public abstract class Job<J extends Job<J>> {
         return select(
                 Datasets.open(
                         settings.get(Settings.DATA),
-                        orAll(settings.get(Settings.TRAIN_IMAGES)),
-                        orAll(settings.get(Settings.TEST_IMAGES)),
-                        LoadListener.silent()),
+                        ReadOptions.standard()
+                                .images(
+                                        orAll(settings.get(Settings.TRAIN_IMAGES)),
+                                        orAll(settings.get(Settings.TEST_IMAGES)))),
                 settings);
     }
 

@@ -14,7 +14,7 @@ import java.util.List;
  * records of one label byte and 3 x 32 x 32 bytes, all of red, then green, then blue. A file batches.meta.txt beside
  * them is not read: the names of the ten classes are fixed.
  */
-final class CifarBinary {
+final class CifarBinary implements DatasetFormat {
     private static final String TEST = "test_batch.bin";
     private static final List<String> TRAIN =
             List.of("data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin");
@@ -24,15 +24,26 @@ final class CifarBinary {
     private static final int PLANE = SIDE * SIDE;
     private static final int RECORD = 1 + 3 * PLANE;
 
-    private CifarBinary() {}
+    @Override
+    public String name() {
+        return "CIFAR-10 binary batches";
+    }
 
-    static boolean isAt(Path folder) {
+    @Override
+    public String expected() {
+        return TRAIN.get(0);
+    }
+
+    @Override
+    public boolean isAt(Path folder) {
         List<String> names = new ArrayList<>(TRAIN);
         names.add(TEST);
         return names.stream().anyMatch(name -> Files.exists(folder.resolve(name)));
     }
 
-    static Dataset read(String name, Path folder, LoadListener listener) {
+    @Override
+    public Dataset read(String name, Path folder, ReadOptions options) {
+        LoadListener listener = options.listener();
         List<Path> trainFiles = TRAIN.stream().map(folder::resolve).toList();
         List<Path> testFiles = List.of(folder.resolve(TEST));
         int trainCount = count(trainFiles); // of all files before any is read, so that a missing one costs no time

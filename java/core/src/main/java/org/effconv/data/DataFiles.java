@@ -82,10 +82,15 @@ final class DataFiles {
 
     /** An array for data; where the Java heap has no room for it, the error says how much is needed. */
     static byte[] array(String what, int bytes) {
+        return array(what, bytes, bytes);
+    }
+
+    /** The same for one array of several, which are to hold {@code all} bytes together. */
+    static byte[] array(String what, int bytes, long all) {
         try {
             return new byte[bytes];
         } catch (OutOfMemoryError e) {
-            throw noRoom(what, bytes);
+            throw noRoom(what, all);
         }
     }
 

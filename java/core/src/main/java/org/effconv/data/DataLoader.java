@@ -191,7 +191,7 @@ public final class DataLoader implements AutoCloseable {
 
         @Override
         public void run() {
-            try {
+            try (Images.Reader reader = images.open()) {
                 int[] order = order(epoch);
                 SplittableRandom random = Draws.stream(options.seed(), Draws.AUGMENTATION, epoch);
                 for (int b = 0; b < batches() && !stopped; b++) {
@@ -200,7 +200,7 @@ public final class DataLoader implements AutoCloseable {
                     if (b < from) {
                         draws(size, random); // one stream for the whole epoch
                     } else {
-                        ready.put(gather(order, start, size, random, free.take()));
+                        ready.put(gather(reader, order, start, size, random, free.take()));
                     }
                 }
             } catch (InterruptedException e) {
@@ -228,17 +228,15 @@ public final class DataLoader implements AutoCloseable {
             return draws;
         }
 
-        private Batch gather(int[] order, int start, int size, SplittableRandom random, ByteBuffer slot) {
+        private Batch gather(
+                Images.Reader reader, int[] order, int start, int size, SplittableRandom random, ByteBuffer slot) {
             int[] labels = new int[size];
             int[] indices = Arrays.copyOfRange(order, start, start + size);
             ByteBuffer pixels = slot.duplicate().clear().limit(withPixels ? size * images.imageBytes() : 0);
-            for (int i = 0; i < size; i++) {
-                int image = indices[i];
-                if (withPixels) {
-                    images.copyTo(image, pixels, i * images.imageBytes());
-                }
-                labels[i] = images.label(image);
+            if (withPixels) {
+                reader.read(indices, pixels);
             }
+            Arrays.setAll(labels, i -> images.label(indices[i]));
             return new Batch(size, pixels, withPixels, indices, labels, draws(size, random));
         }
 

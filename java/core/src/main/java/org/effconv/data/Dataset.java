@@ -26,7 +26,7 @@ public final class Dataset {
         this.classNames = classNames;
         this.mean = new float[train.channels()];
         this.std = new float[train.channels()];
-        statistics(train.histogram());
+        statistics();
     }
 
     /**
@@ -175,18 +175,12 @@ public final class Dataset {
         return channels() == 3 ? new Augmentation(4, true) : Augmentation.none();
     }
 
-    private void statistics(long[][] histogram) {
-        for (int c = 0; c < histogram.length; c++) {
-            long n = 0;
-            long sum = 0;
-            long squares = 0;
-            for (int v = 0; v < 256; v++) {
-                n += histogram[c][v];
-                sum += histogram[c][v] * v;
-                squares += histogram[c][v] * v * v;
-            }
-            double average = (double) sum / n;
-            double variance = Math.max(0, (double) squares / n - average * average);
+    private void statistics() {
+        long[] moments = train.moments();
+        double n = (double) train.count() * train.height() * train.width();
+        for (int c = 0; c < mean.length; c++) {
+            double average = moments[2 * c] / n;
+            double variance = Math.max(0, moments[2 * c + 1] / n - average * average);
             mean[c] = (float) (average / 255);
             std[c] = variance == 0 ? 1f : (float) (Math.sqrt(variance) / 255);
         }

@@ -5,9 +5,8 @@ import static org.effconv.data.DataFiles.invalid;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
-import java.util.Map;
-import java.util.function.Supplier;
+import java.util.List;
+import java.util.stream.Collectors;
 import org.effconv.error.EffconvException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -15,6 +14,9 @@ import org.slf4j.LoggerFactory;
 /** Opens a dataset by what a user writes. */
 public final class Datasets {
     private static final Logger LOG = LoggerFactory.getLogger(Datasets.class);
+
+    /** Where several are found in one place, the first one counts. */
+    private static final List<DatasetFormat> FORMATS = List.of(new IdxFolder(), new CifarBinary(), new ImageFolder());
 
     /** What a spec may be, for help texts. */
     public static final String SPEC_HELP =
@@ -40,80 +42,62 @@ public final class Datasets {
      *     value and what was expected
      */
     public static Dataset open(String spec) {
-        return open(spec, LoadListener.silent());
-    }
-
-    /** {@link #open(String)} for whoever wants to show how far it is. */
-    public static Dataset open(String spec, LoadListener listener) {
-        return open(spec, Integer.MAX_VALUE, Integer.MAX_VALUE, listener);
+        return open(spec, ReadOptions.standard());
     }
 
     /**
-     * The first images of each class, as {@link Dataset#take} chooses them. Where images are files of their own, the
-     * others are neither read nor validated.
+     * Reads a dataset into memory, or as much of it as {@code options} grant memory for. Where images are files of
+     * their own, those that are not asked for are neither read nor validated.
      *
-     * @param trainCount training images; more than there are: all
-     * @param testCount test images, likewise
-     * @throws EffconvException.InvalidInput as {@link #open(String)}, or if a count is below 1
+     * @throws EffconvException.InvalidInput as {@link #open(String)}
      */
-    public static Dataset open(String spec, int trainCount, int testCount, LoadListener listener) {
-        Dataset.requireCount(spec, trainCount, "training");
-        Dataset.requireCount(spec, testCount, "test");
+    public static Dataset open(String spec, ReadOptions options) {
         long start = System.nanoTime();
-        Dataset dataset = read(spec.strip(), trainCount, testCount, listener).take(trainCount, testCount);
+        Dataset dataset = read(spec.strip(), options).take(options.trainImages(), options.testImages());
         LOG.info("opened {} in {} ms", dataset, (System.nanoTime() - start) / 1_000_000);
         return dataset;
     }
 
-    private static Dataset read(String spec, int trainCount, int testCount, LoadListener listener) {
+    private static Dataset read(String spec, ReadOptions options) {
         if (spec.startsWith(Planted.PREFIX)) {
             return Planted.parse(spec).generate();
         }
         if (spec.equals(Sample.NAME)) {
-            return IdxFolder.read(spec, Sample.folder(), listener);
+            return new IdxFolder().read(spec, Sample.folder(), options);
         }
-        return readFolder(spec, folder(spec), trainCount, testCount, listener);
+        Path place = place(spec);
+        return format(place).read(spec, place, options);
     }
 
-    private static Path folder(String spec) {
+    private static Path place(String spec) {
         try {
-            Path folder = Path.of(spec);
-            if (!spec.isEmpty() && Files.isDirectory(folder)) {
-                return folder;
+            Path place = Path.of(spec);
+            if (!spec.isEmpty() && Files.exists(place)) {
+                return place;
             }
         } catch (InvalidPathException e) {
-            LOG.debug(
-                    "not a path: {}", spec, e); // falls through to the one message for what is neither name nor folder
+            LOG.debug("not a path: {}", spec, e); // falls through to the one message for what is neither name nor place
         }
         throw new EffconvException.InvalidInput(
                 "data '" + spec + "': is neither a known name nor a folder, expected " + SPEC_HELP);
     }
 
-    private static Dataset readFolder(String name, Path folder, int trainCount, int testCount, LoadListener listener) {
-        Map<String, Supplier<Dataset>> forms = new LinkedHashMap<>();
-        if (IdxFolder.isAt(folder)) {
-            forms.put("IDX files", () -> IdxFolder.read(name, folder, listener));
+    private static DatasetFormat format(Path place) {
+        List<DatasetFormat> found =
+                FORMATS.stream().filter(format -> format.isAt(place)).toList();
+        if (found.isEmpty()) {
+            throw invalid(
+                    place,
+                    "holds no dataset, expected "
+                            + FORMATS.stream().map(DatasetFormat::expected).collect(Collectors.joining(", ")));
         }
-        if (CifarBinary.isAt(folder)) {
-            forms.put("CIFAR-10 binary batches", () -> CifarBinary.read(name, folder, listener));
-        }
-        if (ImageFolder.isAt(folder)) {
-            forms.put("class folders of images", () -> new ImageFolder(name, trainCount, testCount, listener)
-                    .read(folder));
-        }
-        if (forms.size() > 1) {
+        if (found.size() > 1) {
             LOG.warn(
                     "{}: holds {}; only the {} are used",
-                    folder,
-                    String.join(" and ", forms.keySet()),
-                    forms.keySet().iterator().next());
+                    place,
+                    found.stream().map(DatasetFormat::name).collect(Collectors.joining(" and ")),
+                    found.get(0).name());
         }
-        return forms.values().stream()
-                .findFirst()
-                .orElseThrow(() -> invalid(
-                        folder,
-                        "holds no dataset, expected "
-                                + "train-images-idx3-ubyte[.gz], data_batch_1.bin, train.zip or a folder train/"))
-                .get();
+        return found.get(0);
     }
 }

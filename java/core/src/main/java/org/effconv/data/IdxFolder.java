@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * database of handwritten digits"): big-endian header, then unsigned bytes. Each may be gzipped. A file
  * {@code classes.txt} beside them names the classes, one a line; without it they are named by their numbers.
  */
-final class IdxFolder {
+final class IdxFolder implements DatasetFormat {
     private static final Logger LOG = LoggerFactory.getLogger(IdxFolder.class);
     static final String CLASS_NAMES = "classes.txt";
     private static final String TRAIN_IMAGES = "train-images-idx3-ubyte";
@@ -29,9 +29,18 @@ final class IdxFolder {
     private static final int IMAGES_MAGIC = 0x0803; // two zero bytes, type 8 = unsigned byte, 3 dimensions
     private static final int LABELS_MAGIC = 0x0801;
 
-    private IdxFolder() {}
+    @Override
+    public String name() {
+        return "IDX files";
+    }
 
-    static boolean isAt(Path folder) {
+    @Override
+    public String expected() {
+        return TRAIN_IMAGES + "[.gz]";
+    }
+
+    @Override
+    public boolean isAt(Path folder) {
         for (String name : List.of(TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)) {
             if (Files.exists(folder.resolve(name)) || Files.exists(folder.resolve(name + ".gz"))) {
                 return true;
@@ -40,7 +49,9 @@ final class IdxFolder {
         return false;
     }
 
-    static Dataset read(String name, Path folder, LoadListener listener) {
+    @Override
+    public Dataset read(String name, Path folder, ReadOptions options) {
+        LoadListener listener = options.listener();
         Path trainImages = find(folder, TRAIN_IMAGES);
         Path trainLabels = find(folder, TRAIN_LABELS);
         Path testImages = find(folder, TEST_IMAGES);

@@ -15,41 +15,45 @@ import java.util.TreeSet;
  * classes in {@code train.zip} and {@code test.zip}; {@link ClassFolders} has the rule. Classes are numbered in the
  * order of their names; images are ordered by class, then by name.
  */
-final class ImageFolder {
-    private final String name;
-    private final int trainCount;
-    private final int testCount;
-    private final LoadListener listener;
-
-    /**
-     * Counts as in {@link Datasets#open(String, int, int, LoadListener)}: of a part with more images only those chosen
-     * are read.
-     */
-    ImageFolder(String name, int trainCount, int testCount, LoadListener listener) {
-        this.name = name;
-        this.trainCount = trainCount;
-        this.testCount = testCount;
-        this.listener = listener;
+final class ImageFolder implements DatasetFormat {
+    @Override
+    public String name() {
+        return "class folders of images";
     }
 
-    static boolean isAt(Path folder) {
+    @Override
+    public String expected() {
+        return "train.zip or a folder train/";
+    }
+
+    @Override
+    public boolean isAt(Path folder) {
         return ImagePart.isIn(folder, "train") || ImagePart.isIn(folder, "test");
     }
 
-    Dataset read(Path folder) {
+    @Override
+    public Dataset read(String name, Path folder, ReadOptions options) {
         try (ImagePart train = ImagePart.open(folder, "train");
                 ImagePart test = ImagePart.open(folder, "test")) {
-            return read(train, test);
+            return read(name, train, test, options);
         }
     }
 
-    private Dataset read(ImagePart train, ImagePart test) {
+    private static Dataset read(String name, ImagePart train, ImagePart test, ReadOptions options) {
         List<String> classes = classesOf(train);
         requireEqual(train.path(), classes, test.path(), classesOf(test));
         ImageSet trainSet = ImageSet.decode(
-                train.path().toString(), chosen(train.items(), classes, trainCount), null, classes, listener);
+                train.path().toString(),
+                chosen(train.items(), classes, options.trainImages()),
+                null,
+                classes,
+                options.listener());
         ImageSet testSet = ImageSet.decode(
-                test.path().toString(), chosen(test.items(), classes, testCount), trainSet, classes, listener);
+                test.path().toString(),
+                chosen(test.items(), classes, options.testImages()),
+                trainSet,
+                classes,
+                options.listener());
         boolean grey = trainSet.grey() && testSet.grey();
         return Dataset.of(name, trainSet.images(grey), testSet.images(grey), classes);
     }

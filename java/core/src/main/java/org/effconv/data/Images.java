@@ -12,14 +12,14 @@ public final class Images {
     /** Largest side of an image that is accepted, in pixels. */
     public static final int MAX_SIDE = 4096;
 
-    private final byte[] pixels;
+    private final Pixels pixels;
     private final int[] labels;
     private final int[] rows; // image i stands at rows[i] of pixels and labels; null: at i
     private final int height;
     private final int width;
     private final int channels;
 
-    private Images(byte[] pixels, int[] labels, int[] rows, int height, int width, int channels) {
+    private Images(Pixels pixels, int[] labels, int[] rows, int height, int width, int channels) {
         this.pixels = pixels;
         this.labels = labels;
         this.rows = rows;
@@ -42,6 +42,11 @@ public final class Images {
                     + labels.length + " labels, expected " + labels.length * each + " (" + height + "x" + width + "x"
                     + channels + " bytes an image)");
         }
+        return of(Pixels.InMemory.of(pixels, (int) each), labels, height, width, channels);
+    }
+
+    /** Images whose pixels may lie elsewhere; sizes were checked, labels are here. */
+    static Images of(Pixels pixels, int[] labels, int height, int width, int channels) {
         for (int i = 0; i < labels.length; i++) {
             if (labels[i] < 0) {
                 throw new EffconvException.InvalidInput(
@@ -91,23 +96,11 @@ public final class Images {
         return new Images(pixels, labels, chosen, height, width, channels);
     }
 
-    /**
-     * Grey images as colour: their one channel three times. Images of three channels are returned as they are.
-     *
-     * @throws EffconvException.InvalidInput if they are more than one part may hold
-     */
+    /** Grey images as colour: their one channel three times. Images of three channels are returned as they are. */
     public Images colour() {
-        if (channels == 3) {
-            return this;
-        }
-        byte[] repeated = DataFiles.array("images", totalBytes("images", count(), 3L * imageBytes()));
-        for (int i = 0; i < count(); i++) {
-            int from = row(i) * imageBytes();
-            for (int p = 0; p < imageBytes(); p++) {
-                Arrays.fill(repeated, 3 * (i * imageBytes() + p), 3 * (i * imageBytes() + p) + 3, pixels[from + p]);
-            }
-        }
-        return new Images(repeated, labels(), null, height, width, 3);
+        return channels == 3
+                ? this
+                : new Images(new Pixels.Repeated(pixels, imageBytes()), labels, rows, height, width, 3);
     }
 
     public int count() {
@@ -143,28 +136,69 @@ public final class Images {
         return all;
     }
 
-    /** Channel {@code c} of pixel (y, x) of image {@code i}: 0 to 255. */
+    /**
+     * Channel {@code c} of pixel (y, x) of image {@code i}: 0 to 255. For a look at a few: where images are read from
+     * files, each call reads one.
+     */
     public int pixel(int i, int y, int x, int c) {
-        return pixels[row(i) * imageBytes() + (y * width + x) * channels + c] & 0xff;
+        return pixels.value(row(i), (y * width + x) * channels + c);
     }
 
-    /** Copies image {@code i} to {@code target} from byte {@code offset} on; the buffer's position stays as it is. */
+    /**
+     * Copies image {@code i} to {@code target} from byte {@code offset} on; the buffer's position stays as it is.
+     * Whoever reads many uses {@link #open}.
+     */
     public void copyTo(int i, ByteBuffer target, int offset) {
-        target.put(offset, pixels, row(i) * imageBytes(), imageBytes());
+        try (Reader reader = open()) {
+            reader.read(new int[] {i}, target.duplicate().position(offset).slice());
+        }
     }
 
-    /** How often each byte value occurs: [channel][value]. */
-    long[][] histogram() {
-        long[][] counts = new long[channels][256];
-        for (int i = 0; i < count(); i++) {
-            int start = row(i) * imageBytes();
-            for (int p = start; p < start + imageBytes(); p += channels) {
-                for (int c = 0; c < channels; c++) {
-                    counts[c][pixels[p + c] & 0xff]++;
-                }
-            }
+    /** Opens the images for one thread that reads many, which closes the result. */
+    public Reader open() {
+        return new Reader(pixels.open());
+    }
+
+    /** Reads images, in any order; not safe for two threads at once. */
+    public final class Reader implements AutoCloseable {
+        private final Pixels.Reader reader;
+
+        private Reader(Pixels.Reader reader) {
+            this.reader = reader;
         }
-        return counts;
+
+        /**
+         * Copies images to {@code target}, the first to byte 0, as (N, H, W, C); the buffer's position stays as it is.
+         *
+         * @throws EffconvException if they are read from files that have changed or gone
+         */
+        public void read(int[] images, ByteBuffer target) {
+            reader.read(Arrays.stream(images).map(Images.this::row).toArray(), target);
+        }
+
+        @Override
+        public void close() {
+            reader.close();
+        }
+    }
+
+    /** CRC-32 of the bytes of image {@code i}. */
+    public int checksum(int i) {
+        return pixels.checksum(row(i));
+    }
+
+    /** Java heap that the pixels take as long as these images are in use, in bytes. */
+    public long heapBytes() {
+        return Math.min(pixels.heapBytes(), (long) count() * imageBytes()); // of a view its share
+    }
+
+    /** Of each channel the sum of all its bytes and the sum of their squares, one after the other: 2 C values. */
+    long[] moments() {
+        long[] moments = new long[2 * channels];
+        for (int i = 0; i < count(); i++) {
+            pixels.addMoments(row(i), moments);
+        }
+        return moments;
     }
 
     private int row(int i) {

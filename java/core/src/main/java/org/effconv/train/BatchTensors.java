@@ -1,6 +1,7 @@
 package org.effconv.train;
 
 import java.nio.ByteBuffer;
+import java.util.stream.IntStream;
 import org.effconv.backend.Backend;
 import org.effconv.backend.DatasetMemory;
 import org.effconv.data.Batch;
@@ -84,12 +85,12 @@ final class BatchTensors implements AutoCloseable {
         int each = images.imageBytes();
         int most = Math.max(1, UPLOAD / each);
         ByteBuffer part = ByteBuffer.allocateDirect(Math.min(most, images.count()) * each);
-        for (int first = 0; first < images.count(); first += most) {
-            int n = Math.min(most, images.count() - first);
-            for (int i = 0; i < n; i++) {
-                images.copyTo(first + i, part, i * each);
+        try (Images.Reader reader = images.open()) {
+            for (int first = 0; first < images.count(); first += most) {
+                int n = Math.min(most, images.count() - first);
+                reader.read(IntStream.range(first, first + n).toArray(), part);
+                backend.write(pixels.slice((long) first * each, shape(n)), part);
             }
-            backend.write(pixels.slice((long) first * each, shape(n)), part);
         }
     }
 

@@ -65,7 +65,7 @@ public final class MemoryNeed {
     }
 
     private static double bytes(Images part) {
-        return (double) part.count() * part.imageBytes();
+        return part.heapBytes();
     }
 
     private static void requireRoom(Compute compute, NetworkPlan plan, double bytes, String what) {

@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -230,11 +229,8 @@ class DataLoaderTest {
     }
 
     @Test
-    void whatFailsInTheBackgroundReachesTheConsumer() throws ReflectiveOperationException {
-        Images broken = images(100);
-        Field pixels = Images.class.getDeclaredField("pixels");
-        pixels.setAccessible(true);
-        pixels.set(broken, new byte[100]); // images from 50 on are missing
+    void whatFailsInTheBackgroundReachesTheConsumer() {
+        Images broken = Images.of(Pixels.InMemory.of(new byte[100], 2), new int[100], 1, 2, 1); // from 50 on missing
         try (DataLoader loader = DataLoader.evaluation(broken, 20)) {
             Iterator<Batch> epoch = loader.epoch(3).iterator();
             epoch.next();

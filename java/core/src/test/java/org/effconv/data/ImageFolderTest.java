@@ -115,14 +115,16 @@ class ImageFolderTest {
         Dataset taken = Datasets.open(folder.toString()).take(2, 1);
         write(folder.resolve("train/dog/b.png"), new byte[7]);
         write(folder.resolve("test/dog/2.png"), new byte[7]);
-        Dataset data = Datasets.open(folder.toString(), 2, 1, LoadListener.silent());
+        Dataset data = Datasets.open(folder.toString(), ReadOptions.standard().images(2, 1));
         assertEquals(List.of("cat", "dog"), data.classNames());
         assertEquals(content(taken.train()), content(data.train()));
         assertEquals(content(taken.test()), content(data.test()));
         assertArrayEquals(taken.mean(), data.mean());
-        assertTrue(rejection(() -> Datasets.open(folder.toString(), 3, 1, LoadListener.silent()))
+        assertTrue(rejection(() ->
+                        Datasets.open(folder.toString(), ReadOptions.standard().images(3, 1)))
                 .contains("b.png"));
-        assertTrue(rejection(() -> Datasets.open(folder.toString(), 2, 0, LoadListener.silent()))
+        assertTrue(rejection(() ->
+                        Datasets.open(folder.toString(), ReadOptions.standard().images(2, 0)))
                 .contains("0 test images"));
     }
 
@@ -303,7 +305,9 @@ class ImageFolderTest {
     @Test
     void progressEndsWithTheTotal() {
         List<String> heard = new ArrayList<>();
-        Datasets.open(folder.toString(), (what, done, total) -> heard.add(what + " " + done + "/" + total));
+        Datasets.open(
+                folder.toString(),
+                ReadOptions.standard().listener((what, done, total) -> heard.add(what + " " + done + "/" + total)));
         assertEquals(
                 List.of(
                         folder.resolve("train") + " 0/3",
