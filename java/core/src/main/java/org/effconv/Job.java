@@ -223,14 +223,7 @@ public abstract class Job<J extends Job<J>> {
      * @throws InvalidInput as {@link Datasets#open(String)} and {@link #select}
      */
     public static Dataset data(Settings settings) {
-        return select(
-                Datasets.open(
-                        settings.get(Settings.DATA),
-                        ReadOptions.standard()
-                                .images(
-                                        orAll(settings.get(Settings.TRAIN_IMAGES)),
-                                        orAll(settings.get(Settings.TEST_IMAGES)))),
-                settings);
+        return select(Datasets.open(settings.get(Settings.DATA), reading(settings)), settings);
     }
 
     /**
@@ -245,6 +238,17 @@ public abstract class Job<J extends Job<J>> {
                         settings,
                         "if the data of this run were moved, go on with: --resume " + ShellWord.of(out)
                                 + " --data DATA");
+    }
+
+    /** How settings ask for a dataset to be read. */
+    public static ReadOptions reading(Settings settings) {
+        ReadOptions options = ReadOptions.standard()
+                .images(orAll(settings.get(Settings.TRAIN_IMAGES)), orAll(settings.get(Settings.TEST_IMAGES)))
+                .imageSize(settings.get(Settings.IMAGE_SIZE));
+        long memory = settings.get(Settings.DATA_MEMORY);
+        double heldOut = settings.get(Settings.VALIDATION);
+        return options.memory(memory == 0 ? options.memory() : memory)
+                .heldOut(heldOut == 0 ? options.heldOut() : heldOut);
     }
 
     private static int orAll(int count) {

@@ -102,6 +102,11 @@ public final class Setting<T> {
         });
     }
 
+    /** The same setting, as one that does not count for what a run is. */
+    Setting<T> asPlace() {
+        return new Setting<>(key, standard, form, description, parser, true);
+    }
+
     static Setting<Integer> integer(String key, int standard, int least, int most, String description) {
         String form = most == Integer.MAX_VALUE
                 ? "an integer of at least " + least
@@ -194,7 +199,10 @@ public final class Setting<T> {
         return standard instanceof Boolean;
     }
 
-    /** Whether the value says where something lies: what counts for a run is what lies there, and it may be moved. */
+    /**
+     * Whether the value says where something lies or how it is read: what counts for a run is what lies there, and it
+     * may be moved.
+     */
     public boolean isPlace() {
         return place;
     }

@@ -21,6 +21,7 @@ import org.effconv.cost.Budget;
 import org.effconv.cost.BudgetRange;
 import org.effconv.cost.Cost;
 import org.effconv.data.Datasets;
+import org.effconv.data.Images;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.io.Json;
 import org.effconv.nn.Architecture;
@@ -87,6 +88,19 @@ public final class Settings {
             Range.fromBelow(0, 1),
             "Fraction of the training images held back for validation, the same images at every seed. They "
                     + "are not trained on."));
+    public static final Setting<Integer> IMAGE_SIZE = in(Setting.integer(
+            "image-size",
+            0,
+            0,
+            Images.MAX_SIDE,
+            "Scale every image to a square of this many pixels a side; what stands out of the middle square is cut off. "
+                    + "0: leave them as they are, which must be one size."));
+    public static final Setting<Long> DATA_MEMORY = in(Setting.bytes(
+                    "data-memory",
+                    0,
+                    "Most memory for decoded images, such as 2g; those beyond it are decoded whenever they are read. 0: "
+                            + "half of the Java heap.")
+            .asPlace());
     public static final Setting<Long> SEED =
             in(Setting.seed("seed", 1, "Seed of weights, data order, augmentation and search."));
 

@@ -55,7 +55,7 @@ class SettingsTest {
     @Test
     void whatARunIsLeavesOutWhereItsFilesAre() {
         Settings settings = Settings.standard();
-        assertEquals(Set.of("data", "latency-table"), names(settings.places()));
+        assertEquals(Set.of("data", "data-memory", "latency-table"), names(settings.places()));
         Set<String> all = names(settings.identity());
         all.addAll(names(settings.places()));
         assertEquals(names(settings.toJson()), all);

@@ -2,7 +2,6 @@ package org.effconv.data;
 
 import static org.effconv.data.DataFiles.invalid;
 
-import java.io.IOException;
 import java.nio.file.Path;
 import java.text.Normalizer;
 import java.util.ArrayList;
@@ -35,19 +34,10 @@ final class ClassFolders {
     private static final char UNREADABLE = '\uFFFD'; // stands for bytes that are no character
 
     /** A file of a part: the names from the part down to it, where it stands (for messages), and how to read it. */
-    record Entry(List<String> path, String where, Content content) {
+    record Entry(List<String> path, String where, ImageItem.Content content) {
         String file() {
             return path.get(path.size() - 1);
         }
-    }
-
-    /** An image file: its class, its name within the class, where it stands (for messages), and how to read it. */
-    record Item(String className, String file, String where, Content content) {}
-
-    /** Reads a file; called from several threads. */
-    interface Content {
-        /** All bytes if there are at most that many, else more than that. */
-        byte[] read(int most) throws IOException;
     }
 
     private ClassFolders() {}
@@ -58,15 +48,14 @@ final class ClassFolders {
      * @param part what holds the entries, for messages
      * @param folders the paths of its folders, as far as it names them: those of no class are told
      */
-    static List<Item> images(Path part, List<Entry> entries, List<List<String>> folders) {
+    static List<ImageItem> images(Path part, List<Entry> entries, List<List<String>> folders) {
         Set<String> skipped = new TreeSet<>();
         List<Entry> images = new ArrayList<>();
         // In order, so that whichever is refused first is the same on every system.
         for (Entry entry : entries.stream()
                 .sorted(Comparator.comparing(e -> String.join("/", e.path())))
                 .toList()) {
-            String ending = ending(entry.file());
-            if (hidden(entry.path()) == entry.path().size() && (READ.contains(ending) || NOT_READ.contains(ending))) {
+            if (hidden(entry.path()) == entry.path().size() && isImage(entry.file())) {
                 images.add(entry);
             } else {
                 skipped.add(shown(entry.path(), false));
@@ -80,9 +69,9 @@ final class ClassFolders {
         }
         inClass.get(false).forEach(e -> skipped.add(shown(e.path(), false)));
         Map<String, String> classes = new HashMap<>();
-        List<Item> items = inClass.get(true).stream()
+        List<ImageItem> items = inClass.get(true).stream()
                 .map(e -> item(part, e, classes))
-                .sorted(Comparator.comparing(Item::className).thenComparing(Item::file))
+                .sorted(Comparator.comparing(ImageItem::className).thenComparing(ImageItem::file))
                 .toList();
         refuseTwice(items);
         Set<String> classFolders = Set.copyOf(classes.values());
@@ -95,6 +84,11 @@ final class ClassFolders {
         tellSkipped(part, skipped);
         tellTwoFormats(part, items);
         return items;
+    }
+
+    /** Whether a file is an image by its name, of a format that is read or not. */
+    static boolean isImage(String file) {
+        return READ.contains(ending(file)) || NOT_READ.contains(ending(file));
     }
 
     /** What operating systems hide or leave behind. */
@@ -165,7 +159,7 @@ final class ClassFolders {
     }
 
     // One name may be written in several ways, which look alike: composed (é) or not (e and an accent).
-    private static Item item(Path part, Entry entry, Map<String, String> classes) {
+    private static ImageItem item(Path part, Entry entry, Map<String, String> classes) {
         if (NOT_READ.contains(ending(entry.file()))) {
             throw invalid(entry.where(), "is an image of another format by its name, expected .png, .jpg or .jpeg");
         }
@@ -184,7 +178,7 @@ final class ClassFolders {
                     "has two folders whose names are both '" + name + "', written as " + codePoints(other) + " and as "
                             + codePoints(folder) + "; expected one folder for each class");
         }
-        return new Item(name, entry.file(), entry.where(), entry.content());
+        return new ImageItem(name, entry.file(), entry.where(), entry.content());
     }
 
     private static String codePoints(String name) {
@@ -193,7 +187,7 @@ final class ClassFolders {
                 .collect(Collectors.joining(" "));
     }
 
-    private static void refuseTwice(List<Item> items) {
+    private static void refuseTwice(List<ImageItem> items) {
         for (int i = 1; i < items.size(); i++) {
             if (items.get(i).className().equals(items.get(i - 1).className())
                     && items.get(i).file().equals(items.get(i - 1).file())) {
@@ -213,7 +207,7 @@ final class ClassFolders {
         }
     }
 
-    private static void tellTwoFormats(Path part, List<Item> items) {
+    private static void tellTwoFormats(Path part, List<ImageItem> items) {
         Set<List<String>> seen = new HashSet<>();
         List<String> again = items.stream()
                 .filter(i -> !seen.add(List.of(i.className(), stem(i.file()))))

@@ -58,6 +58,13 @@ public final class Dataset {
         return new Dataset(name, train, null, test, List.copyOf(classNames));
     }
 
+    /** The same for a dataset that comes with a validation part; the statistics are those of the training images. */
+    public static Dataset of(String name, Images train, Images validation, Images test, List<String> classNames) {
+        Dataset tested = of(name, train, test, classNames);
+        of(name + ", validation part", train, validation, classNames); // refuses what does not fit
+        return new Dataset(name, train, validation, test, tested.classNames);
+    }
+
     /**
      * Moves a fraction of the training images into a validation part: drawn per class, so that both keep the mixture of
      * classes; both keep the order of the file. The statistics are those of the training images that remain.
@@ -97,6 +104,16 @@ public final class Dataset {
     public Dataset take(int trainCount, int testCount) {
         return new Dataset(
                 name, first(train, trainCount, "training"), validation, first(test, testCount, "test"), classNames);
+    }
+
+    /** The same with all images scaled to a square of that many pixels a side, as {@link Scaling} has it. */
+    Dataset scaled(int side) {
+        return new Dataset(
+                name,
+                train.scaled(side),
+                validation == null ? null : validation.scaled(side),
+                test.scaled(side),
+                classNames);
     }
 
     static void requireCount(String name, int count, String what) {

@@ -53,7 +53,8 @@ public final class Datasets {
      */
     public static Dataset open(String spec, ReadOptions options) {
         long start = System.nanoTime();
-        Dataset dataset = read(spec.strip(), options).take(options.trainImages(), options.testImages());
+        Dataset taken = read(spec.strip(), options).take(options.trainImages(), options.testImages());
+        Dataset dataset = options.imageSize() == 0 ? taken : taken.scaled(options.imageSize());
         LOG.info("opened {} in {} ms", dataset, (System.nanoTime() - start) / 1_000_000);
         return dataset;
     }

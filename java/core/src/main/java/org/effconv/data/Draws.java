@@ -14,6 +14,7 @@ final class Draws {
     static final long AUGMENTATION = 2;
     static final long VALIDATION = 3;
     static final long PLANTED = 4;
+    static final long HELD_OUT = 5;
 
     private Draws() {}
 

@@ -9,6 +9,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
@@ -43,32 +44,35 @@ final class ImageDecoder implements AutoCloseable {
         return read(where, file, source -> source.orientation().shown(source.stored()));
     }
 
+    /** Where the bytes of an image go. */
+    record Slot(byte[] bytes, int offset) {}
+
     /**
-     * Decodes an image of a known size into {@code target} from {@code offset} on, turned as it is shown; a grey one is
-     * written to all three channels.
+     * An image in its slot.
      *
-     * @param expectation why the size must be that, for the message
-     * @return whether the image is grey: the three channels of each pixel are equal, whatever kind of file it is
+     * @param grey whether the three channels of each pixel are equal, whatever kind of file it is
      */
-    boolean decode(String where, byte[] file, Header expected, String expectation, byte[] target, int offset) {
+    record Decoded(Header size, byte[] bytes, boolean grey) {}
+
+    /**
+     * Decodes an image, turned as it is shown; a grey one is written to all three channels.
+     *
+     * @param target says where an image of that size goes, or refuses it before its pixels are decoded
+     */
+    Decoded decode(String where, byte[] file, Function<Header, Slot> target) {
         return read(where, file, source -> {
             Header stored = source.stored();
             Header found = source.orientation().shown(stored);
-            if (!found.equals(expected)) {
-                throw invalid(
-                        where,
-                        "image size " + found.height() + "x" + found.width() + ", expected " + expected.height() + "x"
-                                + expected.width() + " " + expectation);
-            }
+            Slot slot = target.apply(found);
             int bytes = 3 * found.height() * found.width();
             if (source.orientation().equals(Orientation.AS_STORED)) {
-                copy(where, source, target, offset);
+                copy(where, source, slot.bytes(), slot.offset());
             } else {
                 byte[] unturned = new byte[bytes];
                 copy(where, source, unturned, 0);
-                source.orientation().turn(unturned, stored, target, offset);
+                source.orientation().turn(unturned, stored, slot.bytes(), slot.offset());
             }
-            return isGrey(target, offset, bytes);
+            return new Decoded(found, slot.bytes(), isGrey(slot.bytes(), slot.offset(), bytes));
         });
     }
 

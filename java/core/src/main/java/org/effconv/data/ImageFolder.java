@@ -2,20 +2,33 @@ package org.effconv.data;
 
 import static org.effconv.data.DataFiles.invalid;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.text.Normalizer;
-import java.util.Arrays;
-import java.util.Collections;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Images as files, one folder per class: {@code train/<class>/*} and {@code test/<class>/*} in a folder, or the same
- * classes in {@code train.zip} and {@code test.zip}; {@link ClassFolders} has the rule. Classes are numbered in the
- * order of their names; images are ordered by class, then by name.
+ * Images as files, one folder per class. The classes lie in {@code train/}, {@code test/} and, where there is one,
+ * {@code val/}, or in zips of these names; {@link ClassFolders} has the rule. Without {@code test} the images of
+ * {@code val} are the test part; without both, or without any part, some images of each class are set aside. Classes
+ * are numbered in the order of their names; images are ordered by class, then by name.
  */
 final class ImageFolder implements DatasetFormat {
+    private static final Logger LOG = LoggerFactory.getLogger(ImageFolder.class);
+    private static final List<String> TRAIN = List.of("train", "training");
+    private static final List<String> VALIDATION = List.of("val", "valid", "validation");
+    private static final List<String> TEST = List.of("test", "testing");
+    private static final int LOOKED_AT = 1000; // entries of a folder, to see whether there are images
+
     @Override
     public String name() {
         return "class folders of images";
@@ -23,39 +36,114 @@ final class ImageFolder implements DatasetFormat {
 
     @Override
     public String expected() {
-        return "train.zip or a folder train/";
+        return "train.zip, a folder train/ or folders of images, one for each class";
     }
 
     @Override
     public boolean isAt(Path folder) {
-        return ImagePart.isIn(folder, "train") || ImagePart.isIn(folder, "test");
+        return part(folder, TRAIN).isPresent()
+                || part(folder, TEST).isPresent()
+                || Files.isDirectory(folder) && holdsClasses(folder);
+    }
+
+    private static boolean holdsClasses(Path folder) {
+        try (Stream<Path> inner = Files.list(folder)) {
+            return inner.filter(Files::isDirectory).limit(LOOKED_AT).anyMatch(ImageFolder::holdsImages);
+        } catch (IOException e) {
+            throw DataFiles.unreadable(folder, e);
+        }
+    }
+
+    private static boolean holdsImages(Path folder) {
+        if (ClassFolders.isHidden(folder.getFileName().toString())) {
+            return false;
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.limit(LOOKED_AT)
+                    .anyMatch(file -> ClassFolders.isImage(file.getFileName().toString()));
+        } catch (IOException e) {
+            throw DataFiles.unreadable(folder, e);
+        }
+    }
+
+    private static Optional<String> part(Path folder, List<String> names) {
+        return names.stream().filter(name -> ImagePart.isIn(folder, name)).findFirst();
     }
 
     @Override
     public Dataset read(String name, Path folder, ReadOptions options) {
-        try (ImagePart train = ImagePart.open(folder, "train");
-                ImagePart test = ImagePart.open(folder, "test")) {
-            return read(name, train, test, options);
+        try (Parts parts = new Parts(folder)) {
+            ImagePart train = parts.of(Role.TRAIN);
+            List<String> classes = classesOf(train);
+            ClassifiedImages images = new ClassifiedImages(name, classes, options);
+            if (!parts.has(Role.TEST)) {
+                LOG.info(
+                        "{}: has no test part; of each class {} % of the images are set aside as one",
+                        folder, Math.round(100 * options.heldOut()));
+                return images.read(train.asPart());
+            }
+            ImagePart test = parts.of(Role.TEST);
+            requireEqual(train.path(), classes, test.path(), classesOf(test));
+            if (!parts.has(Role.VALIDATION)) {
+                return images.read(train.asPart(), Optional.empty(), test.asPart());
+            }
+            ImagePart validation = parts.of(Role.VALIDATION);
+            requireEqual(train.path(), classes, validation.path(), classesOf(validation));
+            return images.read(train.asPart(), Optional.of(validation.asPart()), test.asPart());
         }
     }
 
-    private static Dataset read(String name, ImagePart train, ImagePart test, ReadOptions options) {
-        List<String> classes = classesOf(train);
-        requireEqual(train.path(), classes, test.path(), classesOf(test));
-        ImageSet trainSet = ImageSet.decode(
-                train.path().toString(),
-                chosen(train.items(), classes, options.trainImages()),
-                null,
-                classes,
-                options.listener());
-        ImageSet testSet = ImageSet.decode(
-                test.path().toString(),
-                chosen(test.items(), classes, options.testImages()),
-                trainSet,
-                classes,
-                options.listener());
-        boolean grey = trainSet.grey() && testSet.grey();
-        return Dataset.of(name, trainSet.images(grey), testSet.images(grey), classes);
+    /** What the images of a part are for. */
+    private enum Role {
+        TRAIN,
+        VALIDATION,
+        TEST
+    }
+
+    /** The parts of a dataset, which are open until this is closed. */
+    private static final class Parts implements AutoCloseable {
+        private final Map<Role, ImagePart> open = new EnumMap<>(Role.class);
+
+        Parts(Path folder) {
+            Map<Role, String> names = names(folder);
+            try {
+                if (names.isEmpty()) {
+                    open.put(Role.TRAIN, ImagePart.ofClasses(folder));
+                }
+                names.forEach((role, name) -> open.put(role, ImagePart.open(folder, name)));
+            } catch (RuntimeException e) {
+                close();
+                throw e;
+            }
+        }
+
+        // Of train and val alone, as ImageNet comes, val is what is tested with.
+        private static Map<Role, String> names(Path folder) {
+            Map<Role, String> names = new EnumMap<>(Role.class);
+            part(folder, TRAIN).ifPresent(name -> names.put(Role.TRAIN, name));
+            part(folder, VALIDATION).ifPresent(name -> names.put(Role.VALIDATION, name));
+            part(folder, TEST).ifPresent(name -> names.put(Role.TEST, name));
+            if (!names.isEmpty()) {
+                names.putIfAbsent(Role.TRAIN, TRAIN.get(0)); // whose absence is told when it is opened
+            }
+            if (!names.containsKey(Role.TEST) && names.containsKey(Role.VALIDATION)) {
+                names.put(Role.TEST, names.remove(Role.VALIDATION));
+            }
+            return names;
+        }
+
+        boolean has(Role role) {
+            return open.containsKey(role);
+        }
+
+        ImagePart of(Role role) {
+            return open.get(role);
+        }
+
+        @Override
+        public void close() {
+            open.values().forEach(ImagePart::close);
+        }
     }
 
     private static void requireEqual(Path train, List<String> classes, Path test, List<String> testClasses) {
@@ -86,23 +174,9 @@ final class ImageFolder implements DatasetFormat {
                 .strip();
     }
 
-    private static List<ClassFolders.Item> chosen(List<ClassFolders.Item> items, List<String> classes, int count) {
-        if (count >= items.size()) {
-            return items;
-        }
-        int[] labels = items.stream()
-                .mapToInt(item -> Collections.binarySearch(classes, item.className()))
-                .toArray();
-        return Arrays.stream(Strata.indices(Strata.choose(labels, classes.size(), count, members -> {}), true))
-                .mapToObj(items::get)
-                .toList();
-    }
-
     private static List<String> classesOf(ImagePart part) {
-        List<String> classes = part.items().stream()
-                .map(ClassFolders.Item::className)
-                .distinct()
-                .toList(); // in order, as the items are
+        List<String> classes =
+                part.items().stream().map(ImageItem::className).distinct().toList(); // in order, as the items are
         if (classes.size() < 2) {
             throw invalid(
                     part.path(),

@@ -2,10 +2,8 @@ package org.effconv.data;
 
 import static org.effconv.data.DataFiles.invalid;
 
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.FileVisitOption;
 import java.nio.file.FileVisitResult;
@@ -14,18 +12,12 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.StringTokenizer;
-import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
-import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
-import java.util.zip.ZipException;
-import java.util.zip.ZipFile;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,17 +27,24 @@ final class ImagePart implements AutoCloseable {
     private static final String ZIP = ".zip";
 
     private final Path path;
-    private final ZipFile zip; // null: a folder
-    private final List<ClassFolders.Item> items;
+    private final StreamedPixels.Source source;
+    private final List<ImageItem> items;
+    private final ImageItem.Hold hold;
 
-    private ImagePart(Path path, ZipFile zip, List<ClassFolders.Item> items) {
+    private ImagePart(Path path, StreamedPixels.Source source, List<ImageItem> items) {
         this.path = path;
-        this.zip = zip;
+        this.source = source;
         this.items = items;
+        hold = source.hold();
     }
 
     static boolean isIn(Path folder, String name) {
         return Files.exists(folder.resolve(name)) || Files.exists(folder.resolve(name + ZIP));
+    }
+
+    /** The images of a folder whose folders are the classes. */
+    static ImagePart ofClasses(Path folder) {
+        return ofFolder(folder);
     }
 
     /** Opens {@code <name>.zip}, or the folder of that name where there is no zip. */
@@ -68,7 +67,7 @@ final class ImagePart implements AutoCloseable {
         return path;
     }
 
-    List<ClassFolders.Item> items() {
+    List<ImageItem> items() {
         return items;
     }
 
@@ -113,7 +112,7 @@ final class ImagePart implements AutoCloseable {
         } catch (IOException e) {
             throw DataFiles.unreadable(part, e);
         }
-        return new ImagePart(part, null, ClassFolders.images(part, entries, folders));
+        return new ImagePart(part, () -> () -> {}, ClassFolders.images(part, entries, folders));
     }
 
     private static List<String> names(Path part, Path file) {
@@ -123,11 +122,11 @@ final class ImagePart implements AutoCloseable {
     }
 
     private static ImagePart ofZip(Path part) {
-        ZipFile zip = openZip(part);
-        try {
+        SharedZip zip = new SharedZip(part);
+        try (ImageItem.Hold held = zip.hold()) {
             List<ClassFolders.Entry> entries = new ArrayList<>();
             List<List<String>> folders = new ArrayList<>();
-            for (ZipEntry entry : zip.stream().toList()) {
+            for (ZipEntry entry : zip.entries()) {
                 List<String> path = names(entry);
                 if (path.isEmpty()) {
                     continue; // the part itself
@@ -136,13 +135,10 @@ final class ImagePart implements AutoCloseable {
                     folders.add(path);
                 } else {
                     entries.add(new ClassFolders.Entry(
-                            path, part + "!" + entry.getName(), most -> content(zip, entry, most)));
+                            path, part + "!" + entry.getName(), most -> zip.content(entry, most)));
                 }
             }
             return new ImagePart(part, zip, ClassFolders.images(part, entries, folders));
-        } catch (RuntimeException e) {
-            close(part, zip);
-            throw e;
         }
     }
 
@@ -155,68 +151,12 @@ final class ImagePart implements AutoCloseable {
                 .toList();
     }
 
-    private static byte[] content(ZipFile zip, ZipEntry entry, int most) throws IOException {
-        try (InputStream in = zip.getInputStream(entry)) {
-            byte[] bytes = in.readNBytes(most + 1);
-            CRC32 crc = new CRC32(); // which ZipFile leaves unread
-            crc.update(bytes);
-            if (bytes.length <= most && crc.getValue() != entry.getCrc()) {
-                throw new ZipException("the entry is damaged: its checksum is wrong");
-            }
-            return bytes;
-        }
-    }
-
-    private static ZipFile openZip(Path part) {
-        File file = part.toFile();
-        try {
-            return new ZipFile(file);
-        } catch (ZipException e) {
-            String name = nameThatIsNotUtf8(file);
-            throw name == null
-                    ? invalid(part, "is not a whole zip file that can be read (" + e.getMessage() + ")")
-                    : invalid(
-                            part,
-                            "holds names that are not UTF-8, the first '" + name
-                                    + "'; write the zip again with names in UTF-8");
-        } catch (IOException e) {
-            throw DataFiles.unreadable(part, e);
-        }
-    }
-
-    /** The first such name, its bytes above 127 as \xNN; null if the zip cannot be read whatever the names are. */
-    private static String nameThatIsNotUtf8(File file) {
-        try (ZipFile zip = new ZipFile(file, StandardCharsets.ISO_8859_1)) {
-            return zip.stream()
-                    .map(ZipEntry::getName)
-                    .filter(name -> !isUtf8(name.getBytes(StandardCharsets.ISO_8859_1)))
-                    .findFirst()
-                    .map(name -> name.chars()
-                            .mapToObj(c -> c < 128 ? Character.toString(c) : String.format(Locale.ROOT, "\\x%02x", c))
-                            .collect(Collectors.joining()))
-                    .orElse(null);
-        } catch (IOException e) {
-            LOG.debug("{} cannot be read with names of any encoding", file, e); // so the first exception says why
-            return null;
-        }
-    }
-
-    private static boolean isUtf8(byte[] bytes) {
-        return Arrays.equals(bytes, new String(bytes, StandardCharsets.UTF_8).getBytes(StandardCharsets.UTF_8));
-    }
-
-    private static void close(Path part, ZipFile zip) {
-        try {
-            zip.close();
-        } catch (IOException e) {
-            throw DataFiles.unreadable(part, e);
-        }
+    ClassifiedImages.Part asPart() {
+        return new ClassifiedImages.Part(path.toString(), items, source);
     }
 
     @Override
     public void close() {
-        if (zip != null) {
-            close(path, zip);
-        }
+        hold.close();
     }
 }

@@ -103,6 +103,22 @@ public final class Images {
                 : new Images(new Pixels.Repeated(pixels, imageBytes()), labels, rows, height, width, 3);
     }
 
+    /** The same images cut and scaled to squares of that many pixels a side; those that are so already as they are. */
+    Images scaled(int side) {
+        if (height == side && width == side) {
+            return this;
+        }
+        Pixels.InMemory scaled = Pixels.InMemory.allocate("images", count(), side * side * channels);
+        byte[] one = new byte[imageBytes()];
+        try (Reader reader = open()) {
+            for (int i = 0; i < count(); i++) {
+                reader.read(new int[] {i}, ByteBuffer.wrap(one));
+                Scaling.square(one, height, width, channels, side, scaled.array(i), scaled.offset(i));
+            }
+        }
+        return new Images(scaled, labels(), null, side, side, channels);
+    }
+
     public int count() {
         return rows == null ? labels.length : rows.length;
     }

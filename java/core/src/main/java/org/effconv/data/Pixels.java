@@ -60,6 +60,21 @@ interface Pixels {
             return new InMemory(chunks, perChunk, imageBytes);
         }
 
+        /** Of colour pixels the first channel alone. Memory of this one is given up as that of the result is taken. */
+        InMemory firstOfThree() {
+            List<byte[]> ones = new ArrayList<>();
+            for (int c = 0; c < chunks.size(); c++) {
+                byte[] three = chunks.get(c);
+                byte[] one = DataFiles.array("images", three.length / 3);
+                for (int i = 0; i < one.length; i++) {
+                    one[i] = three[3 * i];
+                }
+                ones.add(one);
+                chunks.set(c, null);
+            }
+            return new InMemory(ones, perChunk, imageBytes / 3);
+        }
+
         byte[] array(int row) {
             return chunks.get(row / perChunk);
         }

@@ -20,6 +20,7 @@ import org.effconv.cost.Budget;
 import org.effconv.cost.Cost;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
+import org.effconv.data.ReadOptions;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.error.EffconvException.JobFailed;
 import org.effconv.flexconv.ContinuousKernels;
@@ -110,8 +111,9 @@ public final class SweepPlan implements AutoCloseable {
     private SweepRun.Data open(String spec, Map<String, String> known) {
         // Of the whole, since the numbers of images are a list, which may grow. What runs use of it is opened as they
         // open it.
-        String digest = DataIdentity.digest(
-                Datasets.open(options.settings().with(Settings.DATA, spec).get(Settings.DATA)));
+        String digest = DataIdentity.digest(Datasets.open(
+                options.settings().with(Settings.DATA, spec).get(Settings.DATA),
+                ReadOptions.standard().imageSize(options.settings().get(Settings.IMAGE_SIZE))));
         SweepRun.Data data = new SweepRun.Data(known.getOrDefault(digest, spec), digest);
         if (names.stream().anyMatch(d -> d.digest().equals(digest) || d.name().equals(data.name()))) {
             throw new InvalidInput("--data " + spec + ": another dataset of this sweep holds the same or is named '"

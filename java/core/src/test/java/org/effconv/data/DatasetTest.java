@@ -145,8 +145,8 @@ class DatasetTest {
         assertTrue(rejection(() -> Datasets.open("")).startsWith("data '': is neither"));
         assertTrue(rejection(() -> Datasets.open("a\0b")).startsWith("data 'a\0b': is neither"));
         assertEquals(
-                empty + ": holds no dataset, expected train-images-idx3-ubyte[.gz], data_batch_1.bin, train.zip or a "
-                        + "folder train/",
+                empty + ": holds no dataset, expected train-images-idx3-ubyte[.gz], data_batch_1.bin, train.zip, a "
+                        + "folder train/ or folders of images, one for each class",
                 rejection(empty));
     }
 

@@ -43,7 +43,7 @@ class ImageDecoderTest {
         try (ImageDecoder decoder = new ImageDecoder()) {
             ImageDecoder.Header size = new ImageDecoder.Header(height, width);
             assertEquals(size, decoder.header("file", file));
-            boolean grey = decoder.decode("file", file, size, "", pixels, 1);
+            boolean grey = ImageFit.of(size).decode(decoder, "file", file, pixels, 1);
             assertEquals(0, pixels[0] | pixels[pixels.length - 1]);
             return new Decoded(grey, Arrays.copyOfRange(pixels, 1, pixels.length - 1));
         }

@@ -216,9 +216,9 @@ class ImageFolderTest {
     @Test
     void missingPart() {
         Path only = folder.resolve("only");
-        write(only.resolve("train/dog/b.png"), new byte[1]);
+        write(only.resolve("test/dog/b.png"), new byte[1]);
         assertEquals(
-                only.resolve("test") + ": folder is missing, expected it with one folder per class, or test.zip",
+                only.resolve("train") + ": folder is missing, expected it with one folder per class, or train.zip",
                 rejection(only));
     }
 
@@ -257,7 +257,12 @@ class ImageFolderTest {
         Path file = folder.resolve("train/dog/c.png");
         write(file, image("png", RGB, 6, 5, 0));
         assertEquals(
-                file + ": image size 6x5, expected 4x5 as " + folder.resolve("train/cat/x.jpeg"), rejection(folder));
+                file + ": image size 6x5, expected 4x5 as " + folder.resolve("train/cat/x.jpeg")
+                        + ", or --image-size to scale all images to one size",
+                rejection(folder));
+        Dataset scaled = Datasets.open(folder.toString(), ReadOptions.standard().imageSize(7));
+        assertEquals(List.of(7, 7), List.of(scaled.height(), scaled.width()));
+        assertArrayEquals(new int[] {1, 2, 3}, firstPixel(scaled.train(), 0));
     }
 
     @Test
