@@ -17,8 +17,9 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * The command line: {@code effconv learn | train | eval | export | search | sizes | sweep | compare | latency-table |
- * bench | info}. Exit codes: 0 good, 1 the job failed, 2 bad arguments or input, 128 + n ended by signal n.
+ * The command line: {@code effconv learn | train | eval | data | export | search | sizes | sweep | compare |
+ * latency-table | bench | info}. Exit codes: 0 good, 1 the job failed, 2 bad arguments or input, 128 + n ended by
+ * signal n.
  */
 @Command(
         name = "effconv",
@@ -60,6 +61,8 @@ public final class Effconv implements Runnable {
         SettingOptions.add(trainLine.getCommandSpec(), train.offered());
         CommandLine evalLine = new CommandLine(new EvalCommand());
         SettingOptions.add(evalLine.getCommandSpec(), EvalCommand.OFFERED);
+        CommandLine dataLine = new CommandLine(new DataCommand());
+        SettingOptions.add(dataLine.getCommandSpec(), DataCommand.OFFERED);
         CommandLine benchLine = new CommandLine(new BenchCommand());
         SettingOptions.add(benchLine.getCommandSpec(), BenchCommand.OFFERED);
         SearchCommand search = new SearchCommand();
@@ -72,6 +75,7 @@ public final class Effconv implements Runnable {
         line.addSubcommand(learnLine)
                 .addSubcommand(trainLine)
                 .addSubcommand(evalLine)
+                .addSubcommand(dataLine)
                 .addSubcommand(new ExportCommand())
                 .addSubcommand(searchLine)
                 .addSubcommand(new SizesCommand())

@@ -30,6 +30,8 @@ import picocli.CommandLine.Spec;
 final class EvalCommand implements Callable<Integer> {
     static final List<Setting<?>> OFFERED = List.of(
             Settings.DATA,
+            Settings.IMAGE_SIZE,
+            Settings.DATA_MEMORY,
             Settings.DEVICE,
             Settings.GPU_MEMORY,
             Settings.CONV,
@@ -74,7 +76,7 @@ final class EvalCommand implements Callable<Integer> {
     // A model fits any images of its shape, so that what is meant is not guessed: a run knows its own.
     private Dataset data(Settings settings, Path file) {
         if (SettingOptions.isSet(spec.commandLine().getParseResult(), Settings.DATA)) {
-            return Datasets.open(settings.get(Settings.DATA));
+            return Datasets.open(settings.get(Settings.DATA), Job.reading(settings));
         }
         Path folder = file.toAbsolutePath().getParent();
         if (!RunConfig.isIn(folder)) {

@@ -67,6 +67,8 @@ final class HelpSections {
         List<Setting<?>> comparing = List.of(
                 Settings.TEST_IMAGES,
                 Settings.VALIDATION,
+                Settings.IMAGE_SIZE,
+                Settings.DATA_MEMORY,
                 Settings.BEST_EPOCH,
                 Settings.COMPARE,
                 Settings.COMPARE_SHAPES);

@@ -1,5 +1,6 @@
 package org.effconv.data;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -68,6 +69,20 @@ final class ClassifiedImages {
         boolean[] held = Strata.choose(labels, classes.size(), wanted, members -> Draws.shuffle(members, random));
         return read(
                 all.of(select(all.items(), held, false)), Optional.empty(), all.of(select(all.items(), held, true)));
+    }
+
+    /** Looks at all images of the parts, by name; statistics are those of the first one. */
+    DatasetReport inspect(String format, Map<String, Part> parts) {
+        List<DatasetReport.Part> reports = new ArrayList<>();
+        List<ImageInspection> inspections = new ArrayList<>();
+        parts.forEach((role, part) -> {
+            ImageInspection inspection = ImageInspection.of(part, options);
+            inspections.add(inspection);
+            reports.add(inspection.report(role, classes));
+        });
+        boolean grey = inspections.stream().allMatch(ImageInspection::grey);
+        return new DatasetReport(
+                name, format, classes, reports, inspections.get(0).statistics(grey ? 1 : 3));
     }
 
     private ImageSet decode(Part part, ImageFit fit, long memory) {

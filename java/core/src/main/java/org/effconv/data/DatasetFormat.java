@@ -22,4 +22,13 @@ interface DatasetFormat {
      * @throws EffconvException.InvalidInput if a file is wrong: names the file, the field, what was found and expected
      */
     Dataset read(String name, Path place, ReadOptions options);
+
+    /**
+     * Looks at all of it. Where images are files of their own, damaged ones are listed instead of thrown.
+     *
+     * @throws EffconvException.InvalidInput as {@link #read}, where one file holds many images
+     */
+    default DatasetReport inspect(String name, Path place, ReadOptions options) {
+        return DatasetReport.of(name(), read(name, place, options));
+    }
 }

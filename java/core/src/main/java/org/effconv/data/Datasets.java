@@ -59,6 +59,21 @@ public final class Datasets {
         return dataset;
     }
 
+    /**
+     * What a dataset is: its form, classes, sizes, and which images are damaged. All images are read, none is kept.
+     *
+     * @throws EffconvException.InvalidInput as {@link #open(String)}, but for damaged image files, which are listed
+     */
+    public static DatasetReport inspect(String spec, ReadOptions options) {
+        String name = spec.strip();
+        if (isName(name)) {
+            return DatasetReport.of(
+                    name.equals(Sample.NAME) ? new IdxFolder().name() : "generated images", read(name, options));
+        }
+        Path place = place(name);
+        return format(place).inspect(name, place, options);
+    }
+
     private static Dataset read(String spec, ReadOptions options) {
         if (spec.startsWith(Planted.PREFIX)) {
             return Planted.parse(spec).generate();

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.text.Normalizer;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -73,23 +74,25 @@ final class ImageFolder implements DatasetFormat {
     @Override
     public Dataset read(String name, Path folder, ReadOptions options) {
         try (Parts parts = new Parts(folder)) {
-            ImagePart train = parts.of(Role.TRAIN);
-            List<String> classes = classesOf(train);
+            List<String> classes = parts.classes();
             ClassifiedImages images = new ClassifiedImages(name, classes, options);
             if (!parts.has(Role.TEST)) {
                 LOG.info(
                         "{}: has no test part; of each class {} % of the images are set aside as one",
                         folder, Math.round(100 * options.heldOut()));
-                return images.read(train.asPart());
+                return images.read(parts.of(Role.TRAIN).asPart());
             }
-            ImagePart test = parts.of(Role.TEST);
-            requireEqual(train.path(), classes, test.path(), classesOf(test));
-            if (!parts.has(Role.VALIDATION)) {
-                return images.read(train.asPart(), Optional.empty(), test.asPart());
-            }
-            ImagePart validation = parts.of(Role.VALIDATION);
-            requireEqual(train.path(), classes, validation.path(), classesOf(validation));
-            return images.read(train.asPart(), Optional.of(validation.asPart()), test.asPart());
+            return images.read(
+                    parts.of(Role.TRAIN).asPart(),
+                    Optional.ofNullable(parts.of(Role.VALIDATION)).map(ImagePart::asPart),
+                    parts.of(Role.TEST).asPart());
+        }
+    }
+
+    @Override
+    public DatasetReport inspect(String name, Path folder, ReadOptions options) {
+        try (Parts parts = new Parts(folder)) {
+            return new ClassifiedImages(name, parts.classes(), options).inspect(name(), parts.byName());
         }
     }
 
@@ -130,6 +133,20 @@ final class ImageFolder implements DatasetFormat {
                 names.put(Role.TEST, names.remove(Role.VALIDATION));
             }
             return names;
+        }
+
+        /** Those of the training part, which all parts must have. */
+        List<String> classes() {
+            ImagePart train = of(Role.TRAIN);
+            List<String> classes = classesOf(train);
+            open.values().forEach(part -> requireEqual(train.path(), classes, part.path(), classesOf(part)));
+            return classes;
+        }
+
+        Map<String, ClassifiedImages.Part> byName() {
+            Map<String, ClassifiedImages.Part> parts = new LinkedHashMap<>();
+            open.forEach((role, part) -> parts.put(role.name().toLowerCase(Locale.ROOT), part.asPart()));
+            return parts;
         }
 
         boolean has(Role role) {
