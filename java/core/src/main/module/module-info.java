@@ -39,8 +39,10 @@ module org.effconv.core {
     exports org.effconv.search to
             org.effconv.cli;
     exports org.effconv.sweep to
-            org.effconv.cli;
+            org.effconv.cli,
+            org.effconv.report;
     exports org.effconv.tensor to
             org.effconv.cli,
-            org.effconv.onnx;
+            org.effconv.onnx,
+            org.effconv.report;
 }

@@ -185,6 +185,9 @@ public final class LearningResult implements AutoCloseable {
         if (compared()) {
             json.put("pointsAhead", ahead()).put("pointsStandardError", standardError());
         }
+        if (compared() || keptUniform) {
+            json.put("gained", gained());
+        }
         return json.put("peakRssBytes", PeakMemory.bytes());
     }
 
@@ -202,9 +205,9 @@ public final class LearningResult implements AutoCloseable {
     }
 
     private static ObjectNode put(ObjectNode json, TrainingResult r) {
-        return json.put("testAccuracy", r.testAccuracy())
-                .put("testLoss", r.testLoss())
-                .put("seconds", r.seconds());
+        json.put("testAccuracy", r.testAccuracy()).put("testLoss", r.testLoss()).put("seconds", r.seconds());
+        json.set("test", r.test().toJson(r.model().classNames()));
+        return json;
     }
 
     /** The run in a few lines for people; may be asked for after {@link #close}. */

@@ -1,5 +1,8 @@
 package org.effconv;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
@@ -8,7 +11,10 @@ import org.effconv.backend.cpu.CpuBackend;
 import org.effconv.backend.cpu.CpuFeatures;
 import org.effconv.backend.cuda.CudaProbe;
 import org.effconv.error.EffconvException;
+import org.effconv.io.Json;
 import org.effconv.io.Processor;
+import org.effconv.io.ThisBuild;
+import org.effconv.train.PeakMemory;
 
 /** What this machine and build can do, for people. */
 public final class SystemInfo {
@@ -18,6 +24,20 @@ public final class SystemInfo {
 
     /** One fact. */
     public record Line(String what, String text) {}
+
+    /** What a result says about where it comes from: device, machine, build and the time now. */
+    public static ObjectNode environment(Device device) {
+        return Json.object()
+                .put("device", device.name())
+                .put("threads", device.threads())
+                .put("activations", device.activationType().name())
+                .put("processor", Processor.name())
+                .put("java", System.getProperty("java.version"))
+                .put("version", ThisBuild.version())
+                .put("commit", ThisBuild.commit())
+                .put("peakRssBytes", PeakMemory.bytes())
+                .put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
+    }
 
     /** Never fails: what is missing is a line that says so, and why. */
     public static List<Line> lines() {

@@ -1,5 +1,6 @@
 package org.effconv;
 
+import org.effconv.train.Evaluation;
 import org.effconv.train.Phase;
 import org.effconv.train.Work;
 
@@ -25,6 +26,11 @@ public final class TrainingResult implements AutoCloseable {
     /** Mean cross entropy on the test part after the last epoch. */
     public double testLoss() {
         return outcome.test().loss();
+    }
+
+    /** The test part after the last epoch: each answer, and counts by class. */
+    public Evaluation test() {
+        return outcome.test();
     }
 
     /** Share of right answers on the validation part, 0..1, after the last epoch; NaN without a validation part. */

@@ -14,6 +14,7 @@ import org.effconv.TrainedModel;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
 import org.effconv.error.EffconvException.InvalidInput;
+import org.effconv.train.Answers;
 import org.effconv.train.Evaluation;
 import org.effconv.train.RunConfig;
 import picocli.CommandLine.Command;
@@ -68,9 +69,34 @@ final class EvalCommand implements Callable<Integer> {
                     100 * e.accuracy(),
                     e.loss(),
                     e.images());
+            classes(e.answers(), trained.classNames(), to);
             to.flush();
         }
         return 0;
+    }
+
+    private static void classes(Answers answers, List<String> names, PrintWriter to) {
+        if (answers.classes() > Answers.TOP) {
+            to.printf(
+                    Locale.ROOT,
+                    "among the first %d answers: %.2f %%%n",
+                    Answers.TOP,
+                    100.0 * answers.topCorrect() / answers.images());
+        }
+        int[] images = answers.imagesByClass();
+        int[] correct = answers.correctByClass();
+        int width = names.stream().mapToInt(String::length).max().orElse(0);
+        for (int c = 0; c < images.length; c++) {
+            if (images[c] > 0) {
+                to.printf(
+                        Locale.ROOT,
+                        "  %-" + width + "s  %6.2f %%  %,d of %,d%n",
+                        names.get(c),
+                        100.0 * correct[c] / images[c],
+                        correct[c],
+                        images[c]);
+            }
+        }
     }
 
     // A model fits any images of its shape, so that what is meant is not guessed: a run knows its own.

@@ -15,7 +15,9 @@ import org.effconv.predict.SearchSettings;
 import org.effconv.search.SynthesisedWeights;
 import org.effconv.train.FixedSizes;
 import org.effconv.train.Phase;
+import org.effconv.train.StepLog;
 import org.effconv.train.TrainedWeights;
+import org.effconv.train.TrainingListener;
 import org.effconv.train.TrainingOptions;
 import org.effconv.train.Work;
 import org.slf4j.Logger;
@@ -203,8 +205,6 @@ public final class OneRun implements SizeLearning {
             int batch =
                     Math.min(inputs.training().batch(), context.data().train().count());
             Dataset some = context.data().take(count / epochs * batch, Integer.MAX_VALUE);
-            Phase.Context probing = new Phase.Context(
-                    context.backend(), some, context.folder(), context.identity(), context.listeners(), context.stop());
             try (Network network = inputs.network();
                     SynthesisedWeights weights = SynthesisedWeights.of(
                             context.backend(),
@@ -213,6 +213,12 @@ public final class OneRun implements SizeLearning {
                             Budget.of(cost, searched),
                             probe.search,
                             inputs.seed())) {
+                List<TrainingListener> listeners = new ArrayList<>(context.listeners());
+                if (context.folder() != null) {
+                    listeners.add(new StepLog(context.folder().file(StepLog.FILE), PROBE, weights::sizes));
+                }
+                Phase.Context probing = new Phase.Context(
+                        context.backend(), some, context.folder(), context.identity(), listeners, context.stop());
                 Phase.Outcome outcome = Phase.run(
                         probing,
                         PROBE,

@@ -6,8 +6,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.List;
 import org.effconv.Device;
@@ -17,6 +15,7 @@ import org.effconv.KernelSizeSearch;
 import org.effconv.SearchResult;
 import org.effconv.Setting;
 import org.effconv.Settings;
+import org.effconv.SystemInfo;
 import org.effconv.Training;
 import org.effconv.TrainingResult;
 import org.effconv.data.Dataset;
@@ -26,13 +25,10 @@ import org.effconv.io.AtomicFile;
 import org.effconv.io.Folders;
 import org.effconv.io.Json;
 import org.effconv.io.JsonLines;
-import org.effconv.io.Processor;
-import org.effconv.io.ThisBuild;
 import org.effconv.latency.LatencyTable;
 import org.effconv.nn.Architecture;
 import org.effconv.train.Checkpoint;
 import org.effconv.train.DataIdentity;
-import org.effconv.train.PeakMemory;
 import org.effconv.train.Phase;
 import org.effconv.train.RunConfig;
 
@@ -140,7 +136,7 @@ public final class SweepJob {
         result.set("images", images(data));
         ObjectNode all = Json.object();
         all.set("result", result);
-        all.set("environment", environment(opened));
+        all.set("environment", SystemInfo.environment(opened));
         AtomicFile.write(folder.resolve(RESULT), Json.pretty(all));
     }
 
@@ -261,18 +257,5 @@ public final class SweepJob {
                 .put("train", data.train().count())
                 .put("validation", data.validation().map(v -> v.count()).orElse(0))
                 .put("test", data.test().count());
-    }
-
-    private static ObjectNode environment(Device device) {
-        return Json.object()
-                .put("device", device.name())
-                .put("threads", device.threads())
-                .put("activations", device.activationType().name())
-                .put("processor", Processor.name())
-                .put("java", System.getProperty("java.version"))
-                .put("version", ThisBuild.version())
-                .put("commit", ThisBuild.commit())
-                .put("peakRssBytes", PeakMemory.bytes())
-                .put("finished", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
     }
 }

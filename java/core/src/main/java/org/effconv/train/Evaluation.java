@@ -1,8 +1,10 @@
 package org.effconv.train;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.effconv.autodiff.Ops;
 import org.effconv.autodiff.Tape;
 import org.effconv.autodiff.Variable;
@@ -11,6 +13,7 @@ import org.effconv.data.Augmentation;
 import org.effconv.data.Batch;
 import org.effconv.data.DataLoader;
 import org.effconv.data.Images;
+import org.effconv.io.Json;
 import org.effconv.nn.Network;
 import org.effconv.nn.WeightSource;
 import org.effconv.tensor.Arena;
@@ -20,9 +23,9 @@ import org.effconv.tensor.Tensor;
  * How well a network does on a part of a dataset, with running statistics and without augmentation.
  *
  * @param loss mean cross entropy, without label smoothing
- * @param accuracy share of right answers, 0..1
+ * @param answers what it answered to each image
  */
-public record Evaluation(int images, double loss, double accuracy) {
+public record Evaluation(double loss, Answers answers) {
     private static final String WHERE = "in an evaluation";
     private static final String CHOICE = "in the choice of sizes after the search";
 
@@ -49,7 +52,7 @@ public record Evaluation(int images, double loss, double accuracy) {
             int batchSize,
             StopSignal stop) {
         double[] loss = {0};
-        long[] correct = {0};
+        Answers answers = new Answers(network.plan().input().classes(), images.count());
         forward(
                 backend,
                 network,
@@ -62,9 +65,33 @@ public record Evaluation(int images, double loss, double accuracy) {
                 (tape, logits, labels, size) -> {
                     Ops.ClassLoss result = Ops.softmaxCrossEntropy(tape, logits, labels, 0);
                     loss[0] += backend.readDoubles(result.loss().value())[0] * size;
-                    correct[0] += backend.readInts(result.correct())[0];
+                    int first = answers.images();
+                    answers.add(
+                            backend.readFloats(logits.value()),
+                            IntStream.range(first, first + size)
+                                    .map(images::label)
+                                    .toArray());
                 });
-        return new Evaluation(images.count(), loss[0] / images.count(), (double) correct[0] / images.count());
+        return new Evaluation(loss[0] / images.count(), answers);
+    }
+
+    public int images() {
+        return answers.images();
+    }
+
+    /** Share of right answers, 0..1. */
+    public double accuracy() {
+        return (double) answers.correct() / answers.images();
+    }
+
+    /** In the form of results: accuracy, loss, and what {@link Answers} tells of each class. */
+    public ObjectNode toJson(List<String> classNames) {
+        ObjectNode json = Json.object()
+                .put("images", images())
+                .put("accuracy", accuracy())
+                .put("loss", loss);
+        answers.put(json, classNames);
+        return json;
     }
 
     /** What the network says of each image, [image][class], as {@link #of} judges it. */

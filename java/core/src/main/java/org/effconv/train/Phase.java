@@ -209,6 +209,27 @@ public final class Phase implements AutoCloseable {
         }
     }
 
+    /**
+     * What the checkpoint of a phase tells of its steps so far.
+     *
+     * @param losses class losses of the steps, in order; empty unless it was run to a step
+     * @param seconds they took
+     */
+    public record Course(double[] losses, double seconds) {}
+
+    /**
+     * How a phase of the run in a folder went; empty without its checkpoint.
+     *
+     * @throws InvalidInput if the checkpoint is damaged or another run's
+     */
+    public static Optional<Course> course(Path run, String phase, ObjectNode identity) {
+        return Checkpoint.read(RunFolder.checkpoint(run, phase), phase, identity)
+                .map(found -> new Course(
+                        found.state().getOrDefault(LOSSES, new double[0]),
+                        found.progress().seconds()
+                                + TrainingLoop.seconds(found.state().getOrDefault(PART, new double[0]))));
+    }
+
     private void tellStart(int epochs) {
         for (TrainingListener l : c.listeners) {
             l.onStart(name, epochs, loop.epochsDone(), loop.batchesPerEpoch());

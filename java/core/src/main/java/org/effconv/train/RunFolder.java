@@ -6,6 +6,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -27,7 +28,15 @@ public final class RunFolder implements AutoCloseable {
     private static final String CONFIG = RunConfig.FILE;
     private static final String METRICS = "metrics.jsonl";
     private static final List<String> FILES = List.of(
-            METRICS, "log.txt", "sizes.json", "budgets.json", "model.safetensors", "summary.json", "summary.txt");
+            METRICS,
+            "log.txt",
+            "sizes.json",
+            "budgets.json",
+            "model.safetensors",
+            "summary.json",
+            "summary.txt",
+            StepLog.FILE,
+            "report.html");
     private static final String CHECKPOINT = "checkpoint";
     private static final String SUFFIX = ".safetensors";
     private static final String LOCK = "lock";
@@ -203,6 +212,25 @@ public final class RunFolder implements AutoCloseable {
     /** The checkpoint of a phase of the run in {@code path}. */
     public static Path checkpoint(Path path, String phase) {
         return path.resolve(CHECKPOINT).resolve(phase + SUFFIX);
+    }
+
+    /**
+     * The phases of the run in {@code path} that have a checkpoint and whose names are {@code kind} and a number, by
+     * rising number.
+     */
+    public static List<String> phases(Path path, String kind) {
+        if (!Files.isDirectory(path.resolve(CHECKPOINT))) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.list(path.resolve(CHECKPOINT))) {
+            return files.map(file -> file.getFileName().toString())
+                    .filter(name -> name.matches(kind + "[0-9]{1,6}\\" + SUFFIX))
+                    .map(name -> name.substring(0, name.length() - SUFFIX.length()))
+                    .sorted(Comparator.comparingInt(name -> Integer.parseInt(name.substring(kind.length()))))
+                    .toList();
+        } catch (IOException e) {
+            throw new InvalidInput(path.resolve(CHECKPOINT) + ": cannot be read: " + e, e);
+        }
     }
 
     public void appendMetrics(EpochMetrics metrics) {

@@ -310,6 +310,11 @@ public final class TrainingLoop implements AutoCloseable {
                 };
     }
 
+    /** Wall clock of the steps of a {@link #part}, 0 of an empty one. */
+    static double seconds(double[] part) {
+        return part.length == 0 ? 0 : part[4];
+    }
+
     /** Wall clock of the steps of {@link #part}. */
     public double partSeconds() {
         return part.seconds;
