@@ -2,6 +2,7 @@
 module org.effconv.cli {
     requires org.effconv.core;
     requires org.effconv.onnx;
+    requires org.effconv.report;
     requires info.picocli;
     requires me.tongfei.progressbar;
     requires ch.qos.logback.classic;

@@ -17,7 +17,7 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * The command line: {@code effconv learn | train | eval | data | export | search | sizes | sweep | compare |
+ * The command line: {@code effconv learn | train | report | eval | data | export | search | sizes | sweep | compare |
  * latency-table | bench | info}. Exit codes: 0 good, 1 the job failed, 2 bad arguments or input, 128 + n ended by
  * signal n.
  */
@@ -74,6 +74,7 @@ public final class Effconv implements Runnable {
         SettingOptions.add(sweepLine.getCommandSpec(), SweepCommand.OFFERED);
         line.addSubcommand(learnLine)
                 .addSubcommand(trainLine)
+                .addSubcommand(new ReportCommand())
                 .addSubcommand(evalLine)
                 .addSubcommand(dataLine)
                 .addSubcommand(new ExportCommand())

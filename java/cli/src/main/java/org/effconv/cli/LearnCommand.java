@@ -1,16 +1,12 @@
 package org.effconv.cli;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.Locale;
 import org.effconv.Device;
 import org.effconv.Learning;
 import org.effconv.LearningResult;
 import org.effconv.Settings;
 import org.effconv.data.Dataset;
-import org.effconv.io.AtomicFile;
-import org.effconv.io.Json;
 import org.effconv.nn.Architecture;
 import picocli.CommandLine.Command;
 
@@ -43,13 +39,7 @@ final class LearnCommand extends RunCommand<Learning, LearningResult> {
     }
 
     @Override
-    void report(LearningResult result, Learning job, PrintWriter to, long liveBytes) {
-        ObjectNode json = result.toJson().put("liveNativeBytes", liveBytes);
-        String text = result.toText()
-                + String.format(Locale.ROOT, "live memory    %d native bytes after the run%n", liveBytes);
-        AtomicFile.write(job.out().resolve("summary.json"), Json.pretty(json));
-        AtomicFile.write(job.out().resolve("summary.txt"), text);
-        to.print(text);
-        to.println("run folder     " + job.out());
+    void report(LearningResult result, Learning job, PrintWriter to, End end) {
+        end.tell(job.out(), result.toJson(), result.toText(), to);
     }
 }

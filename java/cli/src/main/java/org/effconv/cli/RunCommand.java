@@ -1,5 +1,6 @@
 package org.effconv.cli;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
@@ -7,6 +8,7 @@ import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -14,12 +16,16 @@ import org.effconv.Device;
 import org.effconv.Job;
 import org.effconv.Setting;
 import org.effconv.Settings;
+import org.effconv.SystemInfo;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
 import org.effconv.error.EffconvException;
 import org.effconv.error.EffconvException.InvalidInput;
+import org.effconv.io.AtomicFile;
+import org.effconv.io.Json;
 import org.effconv.io.ShellWord;
 import org.effconv.nn.Architecture;
+import org.effconv.report.RunReport;
 import org.effconv.train.RunConfig;
 import org.effconv.train.RunFolder;
 import org.effconv.train.StopSignal;
@@ -74,8 +80,27 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
 
     abstract R run(J job, Device device, Dataset data);
 
-    /** Prints and writes what came out; the device is closed, {@code liveBytes} is what is still allocated. */
-    abstract void report(R result, J job, PrintWriter to, long liveBytes);
+    /** Prints and writes what came out; the device is closed. */
+    abstract void report(R result, J job, PrintWriter to, End end);
+
+    /**
+     * What a run leaves.
+     *
+     * @param liveBytes of native memory that are still allocated
+     */
+    record End(Dataset data, Device device, long liveBytes) {
+        /** Writes summary and report of a run, and prints the former. */
+        void tell(Path run, ObjectNode figures, String text, PrintWriter to) {
+            figures.put("liveNativeBytes", liveBytes);
+            figures.set("environment", SystemInfo.environment(device));
+            String all = text + String.format(Locale.ROOT, "live memory    %d native bytes after the run%n", liveBytes);
+            AtomicFile.write(run.resolve("summary.json"), Json.pretty(figures));
+            AtomicFile.write(run.resolve("summary.txt"), all);
+            to.print(all);
+            to.println("report         " + RunReport.write(run, data));
+            to.println("run folder     " + run);
+        }
+    }
 
     @Override
     public final Integer call() throws Exception {
@@ -125,7 +150,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
             console.close();
         }
         long live = opened.liveBytes();
-        report(result, job, to, live);
+        report(result, job, to, new End(data, opened, live));
         to.flush();
         if (live != 0) {
             throw new EffconvException(

@@ -78,7 +78,7 @@ final class SearchCommand extends RunCommand<BudgetRangeSearch, SearchCommand.Fo
     }
 
     @Override
-    void report(Found found, BudgetRangeSearch job, PrintWriter to, long liveBytes) {
+    void report(Found found, BudgetRangeSearch job, PrintWriter to, End end) {
         BudgetRangeSearchResult result = found.result();
         to.printf(Locale.ROOT, "%n%s%n", result);
         to.printf(Locale.ROOT, "time           search %.1f s%n", result.seconds());

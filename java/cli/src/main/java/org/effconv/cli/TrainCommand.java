@@ -11,11 +11,11 @@ import java.util.stream.Collectors;
 import org.effconv.Device;
 import org.effconv.Setting;
 import org.effconv.Settings;
+import org.effconv.TrainedModel;
 import org.effconv.Training;
 import org.effconv.TrainingResult;
 import org.effconv.data.Dataset;
 import org.effconv.error.EffconvException.InvalidInput;
-import org.effconv.io.AtomicFile;
 import org.effconv.io.Json;
 import org.effconv.nn.Architecture;
 import org.effconv.train.PeakMemory;
@@ -91,33 +91,38 @@ final class TrainCommand extends RunCommand<Training, TrainingResult> {
     }
 
     @Override
-    void report(TrainingResult result, Training job, PrintWriter to, long liveBytes) {
+    void report(TrainingResult result, Training job, PrintWriter to, End end) {
+        end.tell(job.out(), figures(result, job), text(result), to);
+    }
+
+    private static ObjectNode figures(TrainingResult result, Training job) {
+        TrainedModel model = result.model();
         ObjectNode json = Json.object();
         json.put("architecture", job.architecture().name());
-        json.set("sizes", Json.tree(result.model().sizes()));
-        json.put("parameters", result.model().parameters())
+        json.set("sizes", Json.tree(model.sizes()));
+        json.set("layerNames", Json.tree(model.plan().sizedLayerNames()));
+        json.put("parameters", model.parameters())
+                .put("multiplyAdds", model.plan().multiplyAdds(model.sizes()))
                 .put("testAccuracy", result.testAccuracy())
                 .put("testLoss", result.testLoss())
                 .put("seconds", result.seconds())
-                .put("peakRssBytes", PeakMemory.bytes())
-                .put("liveNativeBytes", liveBytes);
+                .put("peakRssBytes", PeakMemory.bytes());
+        json.set("test", result.test().toJson(model.classNames()));
+        return json;
+    }
+
+    private static String text(TrainingResult result) {
         List<String> k = Arrays.stream(result.model().sizes())
                 .mapToObj(Integer::toString)
                 .toList();
-        String text = String.format(
+        return String.format(
                 Locale.ROOT,
                 "%nsizes          %s%nparameters     %,d%ntest accuracy  %.2f %%%ntime           %.1f s%npeak memory  "
-                        + "  %.0f MiB resident%n"
-                        + "live memory    %d native bytes after the run%n",
+                        + "  %.0f MiB resident%n",
                 String.join(" ", k),
                 result.model().parameters(),
                 100 * result.testAccuracy(),
                 result.seconds(),
-                PeakMemory.bytes() / 1048576.0,
-                liveBytes);
-        AtomicFile.write(job.out().resolve("summary.json"), Json.pretty(json));
-        AtomicFile.write(job.out().resolve("summary.txt"), text);
-        to.print(text);
-        to.println("run folder     " + job.out());
+                PeakMemory.bytes() / 1048576.0);
     }
 }
