@@ -27,6 +27,20 @@ final class DataFiles {
         return new EffconvException.InvalidInput(where + ": cannot be read (" + cause + ")", cause);
     }
 
+    /** Names the first file that is not there. */
+    static void requireAll(List<Path> files, String expected) {
+        for (Path file : files) {
+            if (!Files.isRegularFile(file)) {
+                throw invalid(file, "file is missing, expected " + expected);
+            }
+        }
+    }
+
+    /** The first and the last of several names in a row. */
+    static String range(List<String> names) {
+        return names.size() == 1 ? names.get(0) : names.get(0) + " to " + names.get(names.size() - 1);
+    }
+
     static boolean isGzip(Path file) {
         return file.getFileName().toString().endsWith(".gz");
     }
@@ -50,7 +64,7 @@ final class DataFiles {
      *
      * @param before bytes of the file's content read already, counted in the message
      */
-    static byte[] rest(Path file, InputStream in, int expected, int before) throws IOException {
+    static byte[] rest(Object file, InputStream in, int expected, int before) throws IOException {
         byte[] bytes;
         try {
             bytes = in.readNBytes(expected);
@@ -94,6 +108,13 @@ final class DataFiles {
         }
     }
 
+    /** Refuses at once what the Java heap cannot hold however far it grows. */
+    static void requireHeap(String what, long bytes) {
+        if (bytes > Runtime.getRuntime().maxMemory()) {
+            throw noRoom(what, bytes);
+        }
+    }
+
     // Without its cause, which says less: to whoever reports failures it would be heap that ran out anywhere.
     private static EffconvException noRoom(String what, long bytes) {
         Runtime runtime = Runtime.getRuntime();
@@ -109,6 +130,15 @@ final class DataFiles {
                 used >> 20,
                 enough,
                 enough));
+    }
+
+    /** Names of exactly so many classes from a text file, one a line. */
+    static List<String> classNames(Path file, int classes) {
+        List<String> names = classNames(file);
+        if (names.size() != classes) {
+            throw invalid(file, "names " + names.size() + " classes, expected " + classes + ", one a line");
+        }
+        return names;
     }
 
     /** Names of the classes from a text file, one a line. */

@@ -16,13 +16,18 @@ public final class Datasets {
     private static final Logger LOG = LoggerFactory.getLogger(Datasets.class);
 
     /** Where several are found in one place, the first one counts. */
-    private static final List<DatasetFormat> FORMATS = List.of(new IdxFolder(), new CifarBinary(), new ImageFolder());
+    private static final List<DatasetFormat> FORMATS = List.of(
+            new IdxFolder(),
+            CifarBinary.ten(),
+            CifarBinary.hundred(),
+            new StlBinary(),
+            new ImageFolder());
 
     /** What a spec may be, for help texts. */
     public static final String SPEC_HELP =
-            "fashion-mnist (the sample that comes with the project); a folder of IDX files "
-                    + "(MNIST names, plain or .gz), of CIFAR-10 binary batches, of train/<class>/*.png|jpg and test/..., or of "
-                    + "train.zip and test.zip with one folder per class; or planted:<extent>[,classes=2][,size=..][,train=4000]"
+            "fashion-mnist (the sample that comes with the project); a folder of train/<class>/*.png|jpg and test/..., "
+                    + "of train.zip and test.zip with one folder per class, or of the published files of MNIST (IDX), "
+                    + "CIFAR-10, CIFAR-100, STL-10, SVHN or ImageNet-32; NumPy arrays (.npz or .npy); or planted:<extent>[,classes=2][,size=..][,train=4000]"
                     + "[,test=1000][,noise=0][,seed=0]";
 
     private Datasets() {}
@@ -95,7 +100,7 @@ public final class Datasets {
             LOG.debug("not a path: {}", spec, e); // falls through to the one message for what is neither name nor place
         }
         throw new EffconvException.InvalidInput(
-                "data '" + spec + "': is neither a known name nor a folder, expected " + SPEC_HELP);
+                "data '" + spec + "': is neither a known name nor a file or folder, expected " + SPEC_HELP);
     }
 
     private static DatasetFormat format(Path place) {

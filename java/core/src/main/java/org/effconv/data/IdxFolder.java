@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.IntStream;
 import java.util.zip.ZipException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -59,22 +58,14 @@ final class IdxFolder implements DatasetFormat {
         Path namesFile = folder.resolve(CLASS_NAMES);
         List<String> names = Files.exists(namesFile) ? DataFiles.classNames(namesFile) : null;
 
-        byte[] trainClass = labels(trainLabels);
-        byte[] testClass = labels(testLabels);
-        int classes = names != null ? names.size() : classesOf(trainLabels, trainClass);
-        checkRange(trainLabels, trainClass, classes);
-        checkRange(testLabels, testClass, classes);
-        Images train = images(trainImages, trainLabels, trainClass, listener);
-        Images test = images(testImages, testLabels, testClass, listener);
-        return Dataset.of(
-                name,
-                train,
-                test,
-                names != null
-                        ? names
-                        : IntStream.range(0, classes)
-                                .mapToObj(Integer::toString)
-                                .toList());
+        long[] trainClass = labels(trainLabels);
+        long[] testClass = labels(testLabels);
+        int classes = names != null ? names.size() : Labels.classes(trainLabels, trainClass);
+        int[] trainLabel = Labels.of(trainLabels, trainClass, 0, classes);
+        int[] testLabel = Labels.of(testLabels, testClass, 0, classes);
+        Images train = images(trainImages, trainLabels, trainLabel, listener);
+        Images test = images(testImages, testLabels, testLabel, listener);
+        return Dataset.of(name, train, test, names != null ? names : Labels.numbers(0, classes));
     }
 
     private static Path find(Path folder, String name) {
@@ -94,32 +85,29 @@ final class IdxFolder implements DatasetFormat {
                 "file " + name + " is missing, expected it (or " + name + ".gz) beside the other three IDX files");
     }
 
-    private static byte[] labels(Path file) {
+    private static long[] labels(Path file) {
         try (DataInputStream in = new DataInputStream(DataFiles.open(file))) {
             long count = header(file, in, LABELS_MAGIC, "labels", 1)[0];
-            return DataFiles.rest(file, in, Images.totalBytes(file.toString(), count, 1), 8);
+            return Labels.unsigned(DataFiles.rest(file, in, Images.totalBytes(file.toString(), count, 1), 8));
         } catch (IOException e) {
             throw DataFiles.unreadable(file, e);
         }
     }
 
-    private static Images images(Path file, Path labelFile, byte[] classOf, LoadListener listener) {
+    private static Images images(Path file, Path labelFile, int[] labels, LoadListener listener) {
         try (DataInputStream in = new DataInputStream(DataFiles.open(file))) {
             long[] dims = header(file, in, IMAGES_MAGIC, "images", 3);
             long each = Images.imageBytes(file.toString(), dims[1], dims[2], 1);
             int bytes = Images.totalBytes(file.toString(), dims[0], each);
-            if (dims[0] != classOf.length) {
+            if (dims[0] != labels.length) {
                 throw invalid(
                         file,
-                        "holds " + dims[0] + " images, expected " + classOf.length + " as " + labelFile
+                        "holds " + dims[0] + " images, expected " + labels.length + " as " + labelFile
                                 + " holds labels");
             }
-            listener.progress(file.toString(), 0, classOf.length);
+            listener.progress(file.toString(), 0, labels.length);
             byte[] pixels = DataFiles.rest(file, in, bytes, 16);
-            listener.progress(file.toString(), classOf.length, classOf.length);
-            int[] labels = IntStream.range(0, classOf.length)
-                    .map(i -> classOf[i] & 0xff)
-                    .toArray();
+            listener.progress(file.toString(), labels.length, labels.length);
             return Images.of(pixels, labels, (int) dims[1], (int) dims[2], 1);
         } catch (IOException e) {
             throw DataFiles.unreadable(file, e);
@@ -147,36 +135,6 @@ final class IdxFolder implements DatasetFormat {
             return dims;
         } catch (EOFException | ZipException e) {
             throw invalid(file, "is truncated within its header, expected " + (4 + 4 * rank) + " bytes of header");
-        }
-    }
-
-    /** One more than the largest class below which every class has a training image. */
-    private static int classesOf(Path file, byte[] labels) {
-        boolean[] seen = new boolean[256];
-        for (byte label : labels) {
-            seen[label & 0xff] = true;
-        }
-        int classes = 0;
-        while (classes < 256 && seen[classes]) {
-            classes++;
-        }
-        if (classes < 2) {
-            throw invalid(
-                    file,
-                    "labels do not count classes from 0: class " + classes
-                            + " has no image, expected at least 2 classes");
-        }
-        return classes;
-    }
-
-    private static void checkRange(Path file, byte[] labels, int classes) {
-        for (int i = 0; i < labels.length; i++) {
-            if ((labels[i] & 0xff) >= classes) {
-                throw invalid(
-                        file,
-                        "label " + (labels[i] & 0xff) + " at index " + i + " is out of range, expected 0 to "
-                                + (classes - 1));
-            }
         }
     }
 }

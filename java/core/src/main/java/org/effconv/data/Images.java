@@ -12,6 +12,8 @@ public final class Images {
     /** Largest side of an image that is accepted, in pixels. */
     public static final int MAX_SIDE = 4096;
 
+    private static final int MAX_COUNT = Integer.MAX_VALUE - 8; // labels are one array
+
     private final Pixels pixels;
     private final int[] labels;
     private final int[] rows; // image i stands at rows[i] of pixels and labels; null: at i
@@ -71,14 +73,24 @@ public final class Images {
         return height * width * channels;
     }
 
-    /** Bytes of {@code count} images as an array length; throws when they cannot be held in one array. */
-    static int totalBytes(String where, long count, long bytesEach) {
+    /** The number of images of a part; throws when there is none, or more than can be counted. */
+    static int count(String where, long count) {
         if (count < 1) {
             throw new EffconvException.InvalidInput(where + ": holds " + count + " images, expected at least 1");
         }
-        if (count > (Integer.MAX_VALUE - 8) / bytesEach) {
+        if (count > MAX_COUNT) {
+            throw new EffconvException.InvalidInput(
+                    where + ": holds " + count + " images, expected at most " + MAX_COUNT);
+        }
+        return (int) count;
+    }
+
+    /** Bytes of {@code count} images as an array length; throws when they cannot be held in one array. */
+    static int totalBytes(String where, long count, long bytesEach) {
+        count(where, Math.min(count, MAX_COUNT));
+        if (count > MAX_COUNT / bytesEach) {
             throw new EffconvException.InvalidInput(where + ": " + count + " images of " + bytesEach
-                    + " bytes exceed what one part of a dataset may hold (" + (Integer.MAX_VALUE - 8) + " bytes)");
+                    + " bytes exceed what one part of a dataset may hold (" + MAX_COUNT + " bytes)");
         }
         return (int) (count * bytesEach);
     }

@@ -49,9 +49,18 @@ interface Pixels {
             return new InMemory(List.of(all), Integer.MAX_VALUE, imageBytes);
         }
 
+        /** Chunks that are full but for the last; they are taken over. */
+        static InMemory of(List<byte[]> chunks, int imageBytes) {
+            return new InMemory(chunks, perChunk(imageBytes), imageBytes);
+        }
+
+        static int perChunk(int imageBytes) {
+            return Math.max(1, CHUNK / imageBytes);
+        }
+
         /** Zeros to be filled through {@link #array} and {@link #offset}. */
         static InMemory allocate(String what, int count, int imageBytes) {
-            int perChunk = Math.max(1, CHUNK / imageBytes);
+            int perChunk = perChunk(imageBytes);
             List<byte[]> chunks = new ArrayList<>();
             long bytes = (long) count * imageBytes;
             for (int first = 0; first < count; first += perChunk) {

@@ -4,9 +4,13 @@ import static org.effconv.data.TestFiles.rejection;
 import static org.effconv.data.TestFiles.write;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -75,6 +79,29 @@ class CifarBinaryTest {
     void labelOutOfRange() {
         Path file = folder.resolve("data_batch_2.bin");
         write(file, records(0, 10));
-        assertEquals(file + ": label 10 of record 1 is out of range, expected 0 to 9", rejection(folder));
+        assertEquals(file + ": label 10 at index 1 is out of range, expected 0 to 9", rejection(folder));
+    }
+
+    @Test
+    void readsFineLabelsOfCifar100() {
+        Path hundred = folder.resolve("hundred");
+        TestArrays.cifar100(hundred);
+        Dataset data = Datasets.open(hundred.toString());
+        assertArrayEquals(new int[] {99, 4}, data.train().labels());
+        assertArrayEquals(new int[] {7}, data.test().labels());
+        assertEquals("99", data.classNames().get(99));
+        assertEquals(33, data.train().pixel(1, 1, 2, 2));
+        assertEquals(20, data.train().pixel(1, 2, 1, 1));
+        String names = IntStream.range(0, 100).mapToObj(i -> "name" + i).collect(Collectors.joining("\n"));
+        write(hundred.resolve("fine_label_names.txt"), names.getBytes(StandardCharsets.UTF_8));
+        assertEquals("name99", Datasets.open(hundred.toString()).classNames().get(99));
+    }
+
+    /** Anybody's file may be called train.bin. */
+    @Test
+    void aFileOfAnotherSizeIsNotCifar100() {
+        Path other = folder.resolve("other");
+        write(other.resolve("train.bin"), new byte[3073]);
+        assertTrue(rejection(other).startsWith(other + ": holds no dataset, expected "), rejection(other));
     }
 }
