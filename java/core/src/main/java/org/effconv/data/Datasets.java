@@ -21,6 +21,7 @@ public final class Datasets {
             CifarBinary.ten(),
             CifarBinary.hundred(),
             new StlBinary(),
+            new NumpyArrays(),
             new ImageFolder());
 
     /** What a spec may be, for help texts. */
