@@ -8,6 +8,7 @@ module org.effconv.core {
     requires jcuda;
     requires static org.bytedeco.cuda; // cuDNN, where it is there
     requires java.desktop;
+    requires pickle;
 
     exports org.effconv;
     // what stands in its signatures

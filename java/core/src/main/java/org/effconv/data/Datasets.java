@@ -20,7 +20,10 @@ public final class Datasets {
             new IdxFolder(),
             CifarBinary.ten(),
             CifarBinary.hundred(),
+            CifarPickled.ten(),
+            CifarPickled.hundred(),
             new StlBinary(),
+            new ImageNetBatches(),
             new NumpyArrays(),
             new ImageFolder());
 
