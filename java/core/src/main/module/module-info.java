@@ -9,6 +9,8 @@ module org.effconv.core {
     requires static org.bytedeco.cuda; // cuDNN, where it is there
     requires java.desktop;
     requires pickle;
+    requires us.hebi.matlab.mat.mfl.core;
+    requires jdk.unsupported; // for mfl, which does not name it
 
     exports org.effconv;
     // what stands in its signatures

@@ -23,6 +23,7 @@ public final class Datasets {
             CifarPickled.ten(),
             CifarPickled.hundred(),
             new StlBinary(),
+            new SvhnMat(),
             new ImageNetBatches(),
             new NumpyArrays(),
             new ImageFolder());
