@@ -139,7 +139,7 @@ class DatasetTest {
     void unknownSpecs(@TempDir Path empty) {
         assertTrue(
                 rejection(() -> Datasets.open("mnst"))
-                        .startsWith("data 'mnst': is neither a known name nor a folder, expected "
+                        .startsWith("data 'mnst': is neither a known name nor a file or folder, expected "
                                 + "fashion-mnist (the sample"),
                 "names what there is");
         assertTrue(rejection(() -> Datasets.open("")).startsWith("data '': is neither"));
