@@ -68,8 +68,9 @@ public final class Settings {
             "fashion-mnist",
             Datasets::isName,
             "a dataset",
-            "Dataset: fashion-mnist (ships here), planted:N (generated, needs kernels of NxN), or a folder of IDX "
-                    + "files, CIFAR-10 batches or class folders (train/cat/1.png)."));
+            "Dataset: fashion-mnist (ships here), planted:N (generated, needs kernels of NxN), a folder or an .npz "
+                    + "file. Folders hold train/cat/1.png and so on, or the published files of MNIST, CIFAR, STL-10, SVHN "
+                    + "or ImageNet-32."));
     public static final Setting<Integer> TRAIN_IMAGES = in(Setting.integer(
             "train-images",
             0,
