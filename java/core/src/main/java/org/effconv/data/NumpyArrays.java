@@ -15,8 +15,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Images and labels as NumPy arrays (numpy.lib.format), in one .npz file or in .npy files of a folder, named as Keras
  * does (keras.datasets: x_train, y_train, x_test, y_test) or as MedMNIST does (J. Yang et al., "MedMNIST v2", 2023:
- * train_images, train_labels, test_images, test_labels). val_images and val_labels become the test part where there is
- * no other. Images are uint8, (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels; labels are integers, (N) or
+ * train_images, train_labels, test_images, test_labels). val_images and val_labels are the validation part, and the
+ * test part where there is no other. Images are uint8, (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels; labels are integers, (N) or
  * (N, 1), counted from 0. classes.txt beside them names the classes, one a line.
  */
 final class NumpyArrays implements DatasetFormat {
@@ -32,10 +32,9 @@ final class NumpyArrays implements DatasetFormat {
 
     private static final List<Names> TRAIN =
             List.of(new Names("x_train", "y_train"), new Names("train_images", "train_labels"));
-    private static final List<Names> TEST = List.of(
-            new Names("x_test", "y_test"),
-            new Names("test_images", "test_labels"),
-            new Names("val_images", "val_labels"));
+    private static final Names VALIDATION = new Names("val_images", "val_labels");
+    private static final List<Names> TEST =
+            List.of(new Names("x_test", "y_test"), new Names("test_images", "test_labels"), VALIDATION);
     private static final String EXPECTED =
             "x_train, y_train, x_test and y_test, or train_images, train_labels, " + "test_images and test_labels";
 
@@ -90,15 +89,19 @@ final class NumpyArrays implements DatasetFormat {
             Names train = part(where, files, TRAIN, "training");
             Names test = part(where, files, TEST, "test");
             long[] trainLabels = files.labels(train.labels());
-            long[] testLabels = files.labels(test.labels());
             List<String> classes = Files.exists(namesFile)
                     ? DataFiles.classNames(namesFile)
                     : Labels.numbers(0, Labels.classes(files.where(train.labels()), trainLabels));
-            return Dataset.of(
-                    name,
-                    images(files, train, trainLabels, classes.size(), options.listener()),
-                    images(files, test, testLabels, classes.size(), options.listener()),
-                    classes);
+            LoadListener listener = options.listener();
+            Images trainImages = images(files, train, trainLabels, classes.size(), listener);
+            Images testImages = images(files, test, files.labels(test.labels()), classes.size(), listener);
+            if (test.equals(VALIDATION) || !VALIDATION.anyIn(files)) {
+                return Dataset.of(name, trainImages, testImages, classes);
+            }
+            Names validation = part(where, files, List.of(VALIDATION), "validation");
+            Images validationImages =
+                    images(files, validation, files.labels(validation.labels()), classes.size(), listener);
+            return Dataset.of(name, trainImages, validationImages, testImages, classes);
         }
     }
 

@@ -292,7 +292,7 @@ final class PickledArrays extends Unpickler {
         if (length > Integer.MAX_VALUE - 8) {
             throw invalid(file, "holds a value of " + length + " bytes, expected at most " + (Integer.MAX_VALUE - 8));
         }
-        byte[] bytes = DataFiles.array(file.toString(), (int) length);
+        byte[] bytes = DataFiles.array(file.toString(), (int) length, 2 * length); // once more, as images
         PickleUtils.readbytes_into(counted, bytes, 0, bytes.length);
         return bytes;
     }

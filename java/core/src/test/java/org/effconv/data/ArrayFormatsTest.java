@@ -191,10 +191,14 @@ class ArrayFormatsTest {
         Path file = folder.resolve("x.npz");
         write(file, TestFiles.zip(arrays));
         assertEquals(50, Datasets.open(file.toString()).test().pixel(0, 0, 0, 0));
+        assertTrue(Datasets.open(file.toString()).validation().isEmpty());
         arrays.put("test_images.npy", npy("|u1", "(1, 2, 2)", counting(4, 90)));
         arrays.put("test_labels.npy", npy("|u1", "(1, 1)", bytes(0)));
         write(file, TestFiles.zip(arrays));
         assertEquals(90, Datasets.open(file.toString()).test().pixel(0, 0, 0, 0));
+        assertEquals(
+                50,
+                Datasets.open(file.toString()).validation().orElseThrow().pixel(0, 0, 0, 0));
     }
 
     @Test

@@ -145,8 +145,10 @@ class DatasetTest {
         assertTrue(rejection(() -> Datasets.open("")).startsWith("data '': is neither"));
         assertTrue(rejection(() -> Datasets.open("a\0b")).startsWith("data 'a\0b': is neither"));
         assertEquals(
-                empty + ": holds no dataset, expected train-images-idx3-ubyte[.gz], data_batch_1.bin, train.zip, a "
-                        + "folder train/ or folders of images, one for each class",
+                empty + ": holds no dataset, expected train-images-idx3-ubyte[.gz], data_batch_1.bin, train.bin of "
+                        + "CIFAR-100, data_batch_1, a file train of CIFAR-100, train_X.bin, train_32x32.mat, "
+                        + "train_data_batch_1[.npz], one .npz file or x_train.npy, train.zip, a folder train/ or "
+                        + "folders of images, one for each class",
                 rejection(empty));
     }
 
