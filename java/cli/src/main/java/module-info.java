@@ -1,6 +1,7 @@
 /** EffConv's command line. */
 module org.effconv.cli {
     requires org.effconv.core;
+    requires org.effconv.export;
     requires org.effconv.onnx;
     requires org.effconv.report;
     requires info.picocli;

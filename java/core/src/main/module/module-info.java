@@ -28,6 +28,7 @@ module org.effconv.core {
             org.effconv.onnx;
     exports org.effconv.backend to
             org.effconv.cli,
+            org.effconv.export,
             org.effconv.onnx;
     exports org.effconv.backend.cpu to
             org.effconv.cli;
@@ -46,6 +47,7 @@ module org.effconv.core {
             org.effconv.report;
     exports org.effconv.tensor to
             org.effconv.cli,
+            org.effconv.export,
             org.effconv.onnx,
             org.effconv.report;
 }

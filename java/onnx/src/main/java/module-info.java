@@ -1,6 +1,7 @@
 /** Trained networks as ONNX models. */
 module org.effconv.onnx {
     requires transitive org.effconv.core;
+    requires org.effconv.export;
     requires org.tribuo.util.onnx;
     requires com.google.protobuf;
 

@@ -126,6 +126,7 @@ class SettingsTest {
         List<Path> sources = new ArrayList<>(List.of(Path.of("../../effconv")));
         for (String root : List.of(
                 "../core/src/main/java",
+                "../export/src/main/java",
                 "../onnx/src/main/java",
                 "../cli/src/main/java",
                 "../../tests/contract/src/test/java",

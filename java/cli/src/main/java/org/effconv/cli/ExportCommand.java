@@ -19,13 +19,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** {@code effconv export}: a trained network as an ONNX model. */
+/** {@code effconv export}: a trained network for other programs. */
 @Command(
         name = "export",
         mixinStandardHelpOptions = true,
         description =
-                "Writes a trained network as an ONNX model in fp32. It takes pixel values from 0 to 255 in (N, C, H, "
-                        + "W) order and gives logits.")
+                "Writes a trained network in fp32 for other programs. What it writes takes pixel values from 0 to 255 in "
+                        + "(N, C, H, W) order and gives logits.")
 final class ExportCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
@@ -34,32 +34,50 @@ final class ExportCommand implements Callable<Integer> {
     private Path model;
 
     @Option(
+            names = "--format",
+            paramLabel = "FORMAT",
+            defaultValue = "onnx",
+            description =
+                    "One of onnx, safetensors (PyTorch's state_dict), pytorch and keras (a Python program with its "
+                            + "weights). (default: ${DEFAULT-VALUE})")
+    private String format;
+
+    @Option(
             names = "--out",
-            paramLabel = "FILE",
-            description = "File to write; one that is there is replaced. (default: model.onnx beside the model)")
+            paramLabel = "PATH",
+            description =
+                    "File or, for pytorch and keras, folder to write; an older export there is replaced. (default: "
+                            + "model.onnx, weights.safetensors, pytorch or keras beside the model)")
     private Path out;
 
     @Override
     public Integer call() {
+        ExportFormat to = ExportFormat.of(format);
         Path file = EvalCommand.modelFile(model);
-        Path target = out != null ? out : file.resolveSibling("model.onnx");
+        Path target = out != null ? out : file.resolveSibling(to.name);
         Settings cpu = Settings.standard()
                 .with(Settings.DEVICE, "cpu")
                 .with(Settings.THREADS, 1)
                 .with(Settings.PRECISION, "fp32");
         try (Device device = Device.open(cpu);
                 TrainedModel trained = TrainedModel.load(device, file)) {
-            requireNameOfFile(target, file);
-            OnnxExport.write(trained, target);
-            NetworkPlan.Input in = trained.plan().input();
-            PrintWriter to = spec.commandLine().getOut();
-            to.printf(
-                    Locale.ROOT,
-                    "%s: %s, %,d parameters, ONNX operators %d%n",
-                    target,
-                    trained.plan(),
-                    trained.parameters(),
-                    OnnxExport.OPERATORS);
+            if (!to.folder) {
+                requireNameOfFile(target, file);
+            }
+            to.export.write(trained, target);
+            tell(trained, to, target);
+        }
+        return 0;
+    }
+
+    private void tell(TrainedModel trained, ExportFormat format, Path target) {
+        NetworkPlan.Input in = trained.plan().input();
+        PrintWriter to = spec.commandLine().getOut();
+        String operators = format == ExportFormat.ONNX ? ", ONNX operators " + OnnxExport.OPERATORS : "";
+        to.printf(Locale.ROOT, "%s: %s, %,d parameters%s%n", target, trained.plan(), trained.parameters(), operators);
+        if (format == ExportFormat.SAFETENSORS) {
+            to.println("weights alone: mean and std of the pixels are in the metadata");
+        } else {
             to.printf(
                     Locale.ROOT,
                     "input %s: float (N, %d, %d, %d), 0 to 255; output %s: float (N, %d)%n",
@@ -69,9 +87,8 @@ final class ExportCommand implements Callable<Integer> {
                     in.width(),
                     OnnxExport.OUTPUT,
                     in.classes());
-            to.flush();
         }
-        return 0;
+        to.flush();
     }
 
     private static void requireNameOfFile(Path target, Path model) {

@@ -4,13 +4,10 @@ import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.OperatorSetIdProto;
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import java.nio.file.Path;
-import java.util.Map;
 import org.effconv.TrainedModel;
 import org.effconv.error.EffconvException.InvalidInput;
+import org.effconv.export.PortableModel;
 import org.effconv.io.AtomicFile;
-import org.effconv.io.ElementType;
-import org.effconv.io.Json;
-import org.effconv.io.TensorData;
 import org.effconv.io.ThisBuild;
 import org.effconv.nn.NetworkPlan;
 
@@ -18,9 +15,8 @@ import org.effconv.nn.NetworkPlan;
  * Writes a trained network as an ONNX model, for whatever runs those: an ordinary CNN in fp32 with fixed kernels.
  *
  * <p>Its input {@value #INPUT} is float32 (N, C, H, W) with the pixels' values, 0 to 255; the normalisation is part of
- * the model. Its output {@value #OUTPUT} is float32 (N, classes), before the softmax. N is free. Metadata:
- * {@code classNames} in the order of the logits, {@code layers}, those whose sizes were open, and their
- * {@code kernelSizes}, all JSON; {@code architecture}.
+ * the model. Its output {@value #OUTPUT} is float32 (N, classes), before the softmax. N is free. It has the metadata of
+ * {@link PortableModel#metadata}.
  */
 public final class OnnxExport {
     public static final String INPUT = "pixels";
@@ -48,32 +44,21 @@ public final class OnnxExport {
     static ModelProto model(TrainedModel model) {
         NetworkPlan plan = model.plan();
         requireRoom(plan.toString(), Float.BYTES * model.parameters());
-        Map<String, TensorData> values = model.values();
-        plan.modelTensors(model.sizes()).forEach(t -> values.replace(t.name(), t.toTorch(values.get(t.name()))));
-        if (values.values().stream().anyMatch(v -> v.type() != ElementType.F32)) {
-            throw new InvalidInput(plan + " has weights in fp64, which only verify gradients; expected fp32");
-        }
-        OnnxGraph graph = new OnnxGraph(plan.architecture().name(), values);
+        PortableModel portable = PortableModel.of(model);
+        OnnxGraph graph = new OnnxGraph(plan.architecture().name(), portable.values());
         OnnxGraph.Value pixels = graph.input(INPUT, plan.input());
         graph.output(
                 OUTPUT,
                 plan.trace(graph, graph.normalised(pixels, model.normalisation())),
                 plan.input().classes());
-        return ModelProto.newBuilder()
+        ModelProto.Builder written = ModelProto.newBuilder()
                 .setIrVersion(FORMAT)
                 .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(OPERATORS))
                 .setProducerName("effconv")
                 .setProducerVersion(ThisBuild.version())
-                .addMetadataProps(entry("architecture", plan.architecture().name()))
-                .addMetadataProps(entry(
-                        "layers",
-                        Json.tree(plan.sizedLayers().stream().map(l -> l.name()).toList())
-                                .toString()))
-                .addMetadataProps(entry("kernelSizes", Json.tree(model.sizes()).toString()))
-                .addMetadataProps(
-                        entry("classNames", Json.tree(model.classNames()).toString()))
-                .setGraph(graph.build())
-                .build();
+                .setGraph(graph.build());
+        portable.metadata().forEach((key, value) -> written.addMetadataProps(entry(key, value)));
+        return written.build();
     }
 
     static void requireRoom(String what, long bytes) {

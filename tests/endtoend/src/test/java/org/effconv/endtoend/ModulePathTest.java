@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** The modules work as modules, too; the other tests run on the class path. */
 class ModulePathTest {
     private static final Pattern OURS = Pattern.compile(
-            ".*(/java/(core|onnx|report|cli)/target/|/org/bytedeco/|/jackson/|/slf4j/|/logback/|/picocli/|/progressbar/|/jline/|/xchart/|/vectorgraphics2d/|/jcuda/|/tribuo/|/gg/jte/|/protobuf/|/net/razorvine/|/us/hebi/|/commons-text/|/commons-lang3/).*");
+            ".*(/java/(core|export|onnx|report|cli)/target/|/org/bytedeco/|/jackson/|/slf4j/|/logback/|/picocli/|/progressbar/|/jline/|/xchart/|/vectorgraphics2d/|/jcuda/|/tribuo/|/gg/jte/|/protobuf/|/net/razorvine/|/us/hebi/|/commons-text/|/commons-lang3/).*");
 
     @TempDir
     Path folder;

@@ -1,0 +1,106 @@
+package org.effconv.exports;
+
+import ai.onnxruntime.OrtSession;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.effconv.Device;
+import org.effconv.Settings;
+import org.effconv.Training;
+import org.effconv.TrainingResult;
+import org.effconv.data.Dataset;
+import org.effconv.data.Datasets;
+import org.effconv.export.PytorchExport;
+import org.effconv.nn.Architecture;
+import org.effconv.nn.NetworkPlan;
+import org.effconv.onnx.OnnxExport;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Every built-in network on images of the sample, in ONNX Runtime and in PyTorch. Writes target/exports.md, the table
+ * of docs/results/exports.md.
+ */
+class EqualityTableTest {
+    private static final int TRAIN = 128;
+    private static final int TEST = 200;
+    private static final Path TABLE = Path.of("target/exports.md");
+
+    @TempDir
+    Path folder;
+
+    private record Compared(int[] sizes, float[][] own, float[] onnx) {}
+
+    @Test
+    void realImagesGetTheSameLogits() throws Exception {
+        Python python = Python.withTorch();
+        Dataset data = Datasets.open("fashion-mnist", TRAIN, TEST, org.effconv.data.LoadListener.silent());
+        Map<Path, Compared> networks = new LinkedHashMap<>();
+        for (String name : Architecture.builtIns()) {
+            networks.put(folder.resolve(name), compared(Architecture.named(name), data, folder.resolve(name)));
+        }
+        Map<Path, float[]> torch = python.logits("model.py", List.copyOf(networks.keySet()), data.test());
+        List<String> rows = new ArrayList<>(List.of(
+                "| network | sizes | largest logit | ONNX Runtime: largest difference | relative | same class"
+                        + " | PyTorch: largest difference | relative | same class |",
+                "|---|---|---|---|---|---|---|---|---|"));
+        networks.forEach((network, c) -> {
+            Logits onnx = new Logits(c.own, c.onnx);
+            Logits pytorch = new Logits(c.own, torch.get(network));
+            onnx.requireEqual(network + ", ONNX Runtime");
+            pytorch.requireEqual(network + ", PyTorch");
+            String sizes = IntStream.of(c.sizes).mapToObj(Integer::toString).collect(Collectors.joining(" "));
+            rows.add(String.format(
+                    Locale.ROOT,
+                    "| `%s` | %s | %.2f %s%s |",
+                    network.getFileName(),
+                    sizes,
+                    onnx.largest(),
+                    cells(onnx),
+                    cells(pytorch)));
+        });
+        Files.write(TABLE, rows);
+    }
+
+    private static String cells(Logits l) {
+        return String.format(
+                Locale.ROOT,
+                "| %.1e | %.1e | %d of %d ",
+                l.largestDifference(),
+                l.largestDifference() / l.largest(),
+                l.sameClass(),
+                l.own().length);
+    }
+
+    private static Compared compared(Architecture architecture, Dataset data, Path target) throws Exception {
+        NetworkPlan plan =
+                architecture.plan(new NetworkPlan.Input(data.height(), data.width(), data.channels(), data.classes()));
+        Random random = new Random(11);
+        int[] sizes =
+                random.ints(plan.sizedLayers().size(), 0, 5).map(i -> 1 + 2 * i).toArray();
+        try (Device device = Networks.device();
+                TrainingResult result = Training.of(
+                                Settings.standard().with(Settings.EPOCHS, 1).with(Settings.BATCH, 32),
+                                architecture,
+                                sizes)
+                        .run(device, data)) {
+            PytorchExport.write(result.model(), target);
+            Path onnx = target.resolve("model.onnx");
+            OnnxExport.write(result.model(), onnx);
+            try (OrtSession session = OnnxRuntime.open(onnx)) {
+                return new Compared(
+                        Arrays.copyOf(sizes, sizes.length),
+                        result.model().logits(data.test(), 50),
+                        OnnxRuntime.logits(session, data.test()));
+            }
+        }
+    }
+}
