@@ -18,6 +18,7 @@ import org.effconv.error.EffconvException.InvalidInput;
  */
 public record SizesFile(String architecture, long parameters, Budget budget, List<Layer> layers) {
     private static final int LARGEST = 33;
+    private static final String FORMAT = "effconv-sizes-1";
 
     /**
      * @param cost what it counts: parameters, macs or latency (milliseconds)
@@ -39,7 +40,7 @@ public record SizesFile(String architecture, long parameters, Budget budget, Lis
 
     public void write(Path file) {
         ObjectNode json = Json.object();
-        json.put("architecture", architecture).put("parameters", parameters);
+        json.put("format", FORMAT).put("architecture", architecture).put("parameters", parameters);
         if (budget != null) {
             json.put("cost", budget.cost).put("spent", budget.spent);
             if (Double.isFinite(budget.asked)) {
@@ -65,6 +66,10 @@ public record SizesFile(String architecture, long parameters, Budget budget, Lis
      */
     public static SizesFile read(Path file, String expectedArchitecture, List<String> expectedLayers) {
         ObjectNode json = Json.read(file);
+        JsonNode format = json.path("format"); // files from before it had one are the same otherwise
+        if (!format.isMissingNode() && !format.asText().equals(FORMAT)) {
+            throw new InvalidInput(file + ": format " + format + ", expected \"" + FORMAT + "\", or none");
+        }
         String architecture = json.path("architecture").asText("");
         if (!architecture.equals(expectedArchitecture)) {
             throw new InvalidInput(

@@ -137,7 +137,7 @@ final class KerasSource implements NetworkOperations<Value> {
         String last = lines.remove(lines.size() - 1).replaceFirst("return ", "");
         return "\"\"\"" + PythonText.title(model) + "\"\"\"\n"
                 + HEAD
-                + PythonText.list("CLASSES", model.classNames()) + "\n"
+                + PythonText.list("CLASSES", model.classNames())
                 + "# of each channel, of pixel values from 0 to 1\n"
                 + "MEAN = np.array(" + PythonText.list(model.normalisation().mean()) + ", \"float32\")\n"
                 + "STD = np.array(" + PythonText.list(model.normalisation().std()) + ", \"float32\")\n"

@@ -1,7 +1,7 @@
 package org.effconv.export;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.effconv.io.Json;
 import org.effconv.io.ThisBuild;
@@ -49,25 +49,20 @@ final class PythonText {
         return title.toString();
     }
 
-    /** Python's list of texts; JSON's is one. */
+    /** A named list of texts; JSON's text is one of Python. */
     static String list(String name, List<String> texts) {
-        String line = name + " = " + Json.tree(texts);
-        if (line.length() <= WIDTH) {
-            return line;
-        }
-        List<String> lines = new ArrayList<>(List.of(name + " = ["));
-        texts.forEach(t -> lines.add("    " + Json.tree(t) + ","));
-        lines.add("]");
-        return String.join("\n", lines);
+        List<String> quoted = texts.stream().map(t -> Json.tree(t).toString()).toList();
+        String line = name + " = [" + String.join(", ", quoted) + "]\n";
+        return line.length() <= WIDTH ? line : name + " = [\n    " + String.join(",\n    ", quoted) + ",\n]\n";
     }
 
     /** Python's list of numbers, each of which reads as the same fp32. */
     static String list(float[] numbers) {
-        List<String> texts = new ArrayList<>();
-        for (float f : numbers) {
-            texts.add(Float.toString(f));
-        }
-        return "[" + String.join(", ", texts) + "]";
+        return "["
+                + IntStream.range(0, numbers.length)
+                        .mapToObj(i -> Float.toString(numbers[i]))
+                        .collect(Collectors.joining(", "))
+                + "]";
     }
 
     /** The lines, each behind so many spaces; empty ones stay empty. */

@@ -53,10 +53,13 @@ final class PytorchSource implements NetworkOperations<Value> {
                 from torch import nn
 
                 """
-                + PythonText.list("CLASSES", model.classNames()) + "\n"
+                + PythonText.list("CLASSES", model.classNames())
+                + "# of each channel, of pixel values from 0 to 1\n"
+                + "MEAN = " + PythonText.list(model.normalisation().mean()) + "\n"
+                + "STD = " + PythonText.list(model.normalisation().std()) + "\n"
                 + "\n\nclass Network(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-                + constant("mean", model.normalisation().mean())
-                + constant("std", model.normalisation().std())
+                + constant("mean", "MEAN")
+                + constant("std", "STD")
                 + PythonText.indented(modules.declarations(), 8)
                 + "\n    def forward(self, pixels):\n        x = (pixels / 255 - self.mean) / self.std\n"
                 + PythonText.indented(statements.lines(logits, new Aliases()), 8)
@@ -66,9 +69,9 @@ final class PytorchSource implements NetworkOperations<Value> {
                 + loader();
     }
 
-    // Of each channel; no part of the state_dict, which has weights alone.
-    private static String constant(String name, float[] values) {
-        return "        self.register_buffer(\"" + name + "\", torch.tensor(" + PythonText.list(values)
+    // No part of the state_dict, which has weights alone.
+    private static String constant(String name, String list) {
+        return "        self.register_buffer(\"" + name + "\", torch.tensor(" + list
                 + ").reshape(1, -1, 1, 1), persistent=False)\n";
     }
 

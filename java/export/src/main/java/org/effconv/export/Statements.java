@@ -97,7 +97,10 @@ final class Statements {
             text.put(o.result, name);
             lines.add(name + " = " + expression);
         }
-        lines.add("return " + text.get(last));
+        String assigned = text.get(last) + " = ";
+        int end = lines.size() - 1;
+        boolean atEnd = end >= 0 && lines.get(end).startsWith(assigned);
+        lines.add("return " + (atEnd ? lines.remove(end).substring(assigned.length()) : text.get(last)));
         return lines;
     }
 

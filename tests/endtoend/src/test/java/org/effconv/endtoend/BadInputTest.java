@@ -59,6 +59,7 @@ class BadInputTest {
         Files.writeString(
                 folder.resolve("sizes-name.json"),
                 "{\"architecture\": \"planted1\", \"layers\": [{\"name\": \"root\", \"size\": 3}]}");
+        Files.writeString(folder.resolve("sizes-format.json"), "{\"format\": \"effconv-sizes-9\"}");
         Files.writeString(folder.resolve("no-model.safetensors"), "not a model");
         Files.createDirectories(folder.resolve("occupied"));
         Files.writeString(folder.resolve("occupied/notes.txt"), "mine");
@@ -220,6 +221,7 @@ class BadInputTest {
                 bad("train --arch planted1 --sizes DIR/sizes-arch.json", "cnn6", "expected 'planted1'"),
                 bad("train --arch planted1 --sizes DIR/sizes-even.json", "layers[0].size", "4", "odd"),
                 bad("train --arch planted1 --sizes DIR/sizes-name.json", "layers[0].name", "root", "stem"),
+                bad("train --arch planted1 --sizes DIR/sizes-format.json", "effconv-sizes-9", "effconv-sizes-1"),
                 bad("train --sizes k3 --budget k5", "--budget"),
                 bad("bench --suite nonsense", "nonsense", "paper"),
                 bad("bench --steps lenet", "lenet", "architecture:size"),
@@ -242,6 +244,18 @@ class BadInputTest {
                 bad("export DIR/run --out DIR/nothing", "nothing", "name of a file"),
                 bad("export DIR/run --out /", "name of a file"),
                 bad("export DIR/run --out DIR/run/model.safetensors", "model.safetensors", "is the model itself"),
+                bad(
+                        "export DIR/run --format tflite",
+                        "--format 'tflite'",
+                        "expected one of onnx, safetensors, pytorch"),
+                bad(
+                        "export DIR/run --format safetensors --out DIR/run/model.safetensors",
+                        "model.safetensors",
+                        "is the model itself"),
+                bad("export DIR/run --format pytorch --out DIR/run", "run/model.safetensors", "another folder"),
+                bad("export DIR/run --format keras --out DIR/run", "run/model.safetensors", "another folder"),
+                bad("export DIR/run --format pytorch --out DIR/absent/new", "name of a folder"),
+                bad("export DIR/run --format pytorch --out DIR/cut.safetensors", "name of a folder"),
                 bad("sweep --out DIR/new --methods best", "--methods 'best'", "expected some of", "learned"),
                 bad("sweep --out DIR/new --budget auto", "auto", "expected a number to meet"),
                 bad("sweep --out DIR/new --budget k4", "k4", "odd"),

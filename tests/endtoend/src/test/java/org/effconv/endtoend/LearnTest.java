@@ -136,6 +136,21 @@ class LearnTest {
                 .path("parameters")
                 .asLong();
         assertTrue(onnx.toFile().length() > 4 * parameters, onnx.toFile().length() + " bytes");
+
+        long model = again.resolve("model.safetensors").toFile().length();
+        for (String format : List.of("safetensors", "pytorch", "keras", "pytorch")) { // the last replaces one
+            Cli other = Cli.run("export", again.toString(), "--format", format);
+            assertEquals(0, other.exitCode(), other.err());
+        }
+        for (String file : List.of(
+                "weights.safetensors",
+                "pytorch/model.py",
+                "pytorch/model.safetensors",
+                "keras/model_keras.py",
+                "keras/model.safetensors")) {
+            assertTrue(Files.isRegularFile(again.resolve(file)), file);
+        }
+        assertEquals(model, again.resolve("model.safetensors").toFile().length());
     }
 
     @Test

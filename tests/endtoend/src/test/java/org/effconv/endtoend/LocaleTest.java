@@ -35,8 +35,12 @@ class LocaleTest {
         JavaClasses all = new ClassFileImporter()
                 .withImportOption(new ImportOption.DoNotIncludeTests())
                 .importPackages("org.effconv");
-        for (String part :
-                new String[] {"org.effconv.Settings", "org.effconv.export.PytorchExport", "org.effconv.onnx.OnnxExport", "org.effconv.cli.Effconv"}) {
+        for (String part : new String[] {
+            "org.effconv.Settings",
+            "org.effconv.export.PytorchExport",
+            "org.effconv.onnx.OnnxExport",
+            "org.effconv.cli.Effconv"
+        }) {
             assertTrue(all.contain(part), part + " is not looked at");
         }
         assertFalse(all.contain(LocaleTest.class));

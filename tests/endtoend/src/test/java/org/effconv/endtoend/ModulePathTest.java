@@ -33,6 +33,8 @@ class ModulePathTest {
         assertTrue(printed.contains("test accuracy"), printed);
         String exported = run(Stream.of(List.of("export", folder.resolve("run").toString())));
         assertTrue(exported.contains("output logits"), exported);
+        String program = run(Stream.of(List.of("export", folder.resolve("run").toString(), "--format", "pytorch")));
+        assertTrue(program.contains("output logits"), program);
     }
 
     @Test
