@@ -15,7 +15,6 @@ import org.effconv.Training;
 import org.effconv.TrainingResult;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
-import org.effconv.data.LoadListener;
 import org.effconv.export.PytorchExport;
 import org.effconv.nn.Architecture;
 import org.effconv.nn.NetworkPlan;
@@ -40,7 +39,7 @@ class EqualityTableTest {
     @Test
     void realImagesGetTheSameLogits() throws Exception {
         Python python = Python.withTorch();
-        Dataset data = Datasets.open("fashion-mnist", TRAIN, TEST, LoadListener.silent());
+        Dataset data = Datasets.open("fashion-mnist").take(TRAIN, TEST);
         Map<Path, Compared> networks = new LinkedHashMap<>();
         for (String name : Architecture.builtIns()) {
             networks.put(folder.resolve(name), compared(Architecture.named(name), data, folder.resolve(name)));
