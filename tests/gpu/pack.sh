@@ -51,7 +51,7 @@ maven() {
 }
 
 build() {
-  maven -pl java/core,java/export,java/onnx,java/cli,tests/hostdriver,tests/contract package -DskipTests
+  maven -pl java/core,java/export,java/onnx,java/report,java/cli,tests/hostdriver,tests/contract package -DskipTests
   if [ -n "$device_code" ]; then
     # shellcheck disable=SC2086 # a list of options is meant to be split
     (cd "$root" && cmake --preset cuda ${targets:+"-DEFFCONV_CUDA_TARGETS=${targets// /;}"} >/dev/null)
