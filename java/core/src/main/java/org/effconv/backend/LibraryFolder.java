@@ -6,12 +6,15 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 
 /** Says why native libraries cannot be unpacked into a folder or loaded from it; the loaders themselves do not know. */
 public final class LibraryFolder {
     private static final Path MOUNTS = Path.of("/proc/self/mountinfo");
     private static final double MIB = 1 << 20;
+    private static final int OTHERS_WRITE = 0002;
+    private static final int STICKY = 01000;
 
     private LibraryFolder() {}
 
@@ -64,6 +67,37 @@ public final class LibraryFolder {
                         mount.map(m -> m.point().toString()).orElse("" + there),
                         left / MIB,
                         Math.ceil(bytes / MIB)));
+    }
+
+    /**
+     * Whether another user could have put a library there: by the owner and the mode of the folder and of the one that
+     * holds it, as far as they exist. Members of the folder's group are trusted.
+     *
+     * @return a clause that names the folder and who may write; empty if none but this user and root may
+     */
+    public static Optional<String> othersMayWrite(Path folder) {
+        try {
+            Object self = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+            Path leaf = folder.toAbsolutePath();
+            for (Path at : List.of(leaf, leaf.getParent())) {
+                if (!Files.exists(at)) {
+                    continue;
+                }
+                Map<String, Object> is = Files.readAttributes(at, "unix:uid,mode,owner");
+                // in a folder like /tmp everyone makes files, but cannot replace those of others
+                int shared = (int) is.get("mode") & (at.equals(leaf) ? OTHERS_WRITE : OTHERS_WRITE | STICKY);
+                if (!is.get("uid").equals(self) && !is.get("uid").equals(0)) {
+                    return Optional.of(
+                            at + " belongs to another user, " + is.get("owner") + ", who could put any library there");
+                }
+                if (shared == OTHERS_WRITE) {
+                    return Optional.of(at + " may be written by every user, who could put any library there");
+                }
+            }
+            return Optional.empty();
+        } catch (IOException e) {
+            return Optional.of(folder + " cannot be looked at: " + e);
+        }
     }
 
     // Later mounts cover earlier ones.

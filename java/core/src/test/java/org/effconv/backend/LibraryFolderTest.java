@@ -3,10 +3,12 @@ package org.effconv.backend;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
@@ -68,5 +70,28 @@ class LibraryFolderTest {
                 "no disk holds that");
         assumeFalse(System.getProperty("user.name").equals("root"), "root may write everywhere");
         assertTrue(problem(Path.of("/"), 0).contains("has no permission to write in /"));
+    }
+
+    @Test
+    void whoElseMayWriteIsTold() throws IOException {
+        Path own = Files.createDirectory(folder.resolve("own"));
+        Path parent = Files.createDirectory(folder.resolve("parent"));
+        Path child = Files.createDirectory(parent.resolve("child"));
+        assertEquals(Optional.empty(), LibraryFolder.othersMayWrite(own));
+        assertEquals(Optional.empty(), LibraryFolder.othersMayWrite(own.resolve("not/yet")));
+        for (Path open : List.of(own, parent)) {
+            Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
+        }
+        for (Path asked : List.of(own, child, own.resolve("new"))) {
+            String problem = LibraryFolder.othersMayWrite(asked).orElse("");
+            assertTrue(problem.contains("may be written by every user"), asked + ": " + problem);
+        }
+        Files.setAttribute(parent, "unix:mode", 01777); // as the common temporary folder is
+        assertEquals(Optional.empty(), LibraryFolder.othersMayWrite(child));
+        assertTrue(LibraryFolder.othersMayWrite(parent).isPresent());
+        assumeTrue(System.getProperty("user.name").equals("root"), "only root gives files away");
+        Files.setAttribute(child, "unix:uid", 12345);
+        String problem = LibraryFolder.othersMayWrite(child).orElse("");
+        assertTrue(problem.startsWith(child + " belongs to another user, 12345"), problem);
     }
 }

@@ -2,7 +2,6 @@ package org.effconv.backend.bridge;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Properties;
@@ -27,17 +26,20 @@ public final class NativeLoader {
     private static final String GUARDED = "guarded";
     private static final String KIND = System.getProperty(MEMORY); // null: plain
 
-    private static final String CACHE = "org.bytedeco.javacpp.cachedir";
     private static final long UNPACKED = 100L << 20; // all libraries that the CPU needs take
 
     private NativeLoader() {}
 
     /**
-     * To be called before the first class of JavaCPP is used, which reads it then: by itself it refuses to go on once
-     * the process has four times the Java heap, whatever the machine has.
+     * To be called before the first class of JavaCPP is used, which reads both then. By itself it refuses to go on once
+     * the process has four times the Java heap, whatever the machine has; and it would take libraries from a folder in
+     * the common temporary one, whoever made that.
+     *
+     * @throws EffconvException.MissingNative if every folder to unpack libraries into could be another user's
      */
     public static void prepare() {
         System.getProperties().putIfAbsent("org.bytedeco.javacpp.maxPhysicalBytes", "0");
+        NativeFolder.choose();
     }
 
     /**
@@ -56,6 +58,16 @@ public final class NativeLoader {
 
     public static boolean guarded() {
         return GUARDED.equals(KIND);
+    }
+
+    /** Refuses systems that no native library is built for. */
+    static void requireLinux(String system, String processor) {
+        if (!system.equals("Linux")) {
+            throw new EffconvException.MissingNative(
+                    "EffConv's native libraries are built for Linux on x86-64 only, and this is " + system + " on "
+                            + processor + ": run it in a Linux container or virtual machine",
+                    null);
+        }
     }
 
     /** Version of this jar, as Maven wrote it. */
@@ -95,8 +107,7 @@ public final class NativeLoader {
         return new EffconvException.MissingNative(
                 what + " could not be loaded: "
                         + folderProblem(writing ? UNPACKED : 0)
-                                .map(problem -> problem + "; name another folder with -D" + CACHE
-                                        + "=DIR (for ./effconv: EFFCONV_JAVA_OPTS=-D" + CACHE + "=DIR)")
+                                .map(problem -> problem + "; " + NativeFolder.WAY_OUT)
                                 .orElseGet(() -> otherwise + ". Cause: "
                                         + causes(cause).map(Throwable::toString).collect(Collectors.joining("; "))),
                 cause);
@@ -110,23 +121,14 @@ public final class NativeLoader {
         try {
             return LibraryFolder.problem(Loader.getCacheDir().toPath(), bytes);
         } catch (IOException e) { // JavaCPP has tried these and can use none
-            return Optional.of("there is no folder to unpack it into: "
-                    + Stream.of(
-                                    System.getProperty(CACHE),
-                                    System.getProperty("user.home") + "/.javacpp/cache",
-                                    System.getProperty("java.io.tmpdir") + "/.javacpp-"
-                                            + System.getProperty("user.name") + "/cache")
-                            .filter(Objects::nonNull)
-                            .map(folder -> LibraryFolder.problem(Path.of(folder), bytes)
-                                    .orElse(folder + " cannot be created"))
-                            .collect(Collectors.joining("; ")));
+            return Optional.of(NativeFolder.problems(bytes));
         }
     }
 
     private static String whatElse() {
         String platform = Loader.getPlatform();
-        String resource = "/org/effconv/backend/bridge/" + platform + "/libjniNativeLibrary.so";
-        boolean bundled = NativeLoader.class.getResource(resource) != null;
+        String resource = NativeFolder.resource(platform, NativeFolder.BRIDGE);
+        boolean bundled = NativeLoader.class.getClassLoader().getResource(resource) != null;
         return "platform " + platform + ", " + resource + (bundled ? " is" : " is not")
                 + " on the class path, java.library.path="
                 + System.getProperty("java.library.path", "")
@@ -141,8 +143,10 @@ public final class NativeLoader {
         static final EffconvException.MissingNative FAILURE = attempt();
 
         private static EffconvException.MissingNative attempt() {
-            prepare();
             try {
+                requireLinux(System.getProperty("os.name"), System.getProperty("os.arch"));
+                prepare();
+                NativeFolder.load(jarVersion());
                 Loader.load(NativeLibrary.class);
                 requireSameVersion(jarVersion(), NativeLibrary.ec_version().getString());
                 if (guarded()) {

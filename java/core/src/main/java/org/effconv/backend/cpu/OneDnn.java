@@ -94,8 +94,11 @@ final class OneDnn implements AutoCloseable {
 
         private static EffconvException.MissingNative attempt() {
             try {
+                NativeLoader.prepare();
                 dnnl.dnnl_version();
                 return null;
+            } catch (EffconvException.MissingNative e) {
+                return e;
             } catch (LinkageError e) {
                 return NativeLoader.missing(
                         "oneDNN",

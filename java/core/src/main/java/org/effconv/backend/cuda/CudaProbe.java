@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.effconv.backend.bridge.NativeLoader;
 import org.effconv.backend.cuda.CudaProblem.Kind;
 
 /**
@@ -30,7 +29,6 @@ public final class CudaProbe {
 
     /** A probe of the machine that this runs on. */
     public static CudaProbe ofThisMachine() {
-        NativeLoader.prepare(); // before this finds JavaCPP's libraries
         return new CudaProbe(new JCudaSystem());
     }
 
