@@ -59,14 +59,16 @@ import picocli.CommandLine.Spec;
                     + "loss is not finite."
         })
 final class BenchCommand implements Callable<Integer> {
-    static final List<Setting<?>> OFFERED = List.of(
-            Settings.DEVICE,
-            Settings.GPU_MEMORY,
-            Settings.CONV,
-            Settings.GRAPHS,
-            Settings.THREADS,
-            Settings.PRECISION,
-            Settings.BATCH);
+    static List<Setting<?>> offered() {
+        return List.of(
+                Settings.DEVICE,
+                Settings.GPU_MEMORY,
+                Settings.CONV,
+                Settings.GRAPHS,
+                Settings.THREADS,
+                Settings.PRECISION,
+                Settings.BATCH);
+    }
 
     private static final String CUDNN = "cudnn";
     private static final int CPU_COPY = 48 << 20; // fp32 elements: 192 MiB, beyond any cache
@@ -167,7 +169,7 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), OFFERED);
+        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered());
         check();
         if (!searchSteps.isEmpty()) {
             return searchSteps(settings);

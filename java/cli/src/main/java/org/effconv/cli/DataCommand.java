@@ -28,7 +28,9 @@ import picocli.CommandLine.Spec;
             "Exit code 2 if images are damaged, or of several sizes and no --image-size is given."
         })
 final class DataCommand implements Callable<Integer> {
-    static final List<Setting<?>> OFFERED = List.of(Settings.IMAGE_SIZE, Settings.VALIDATION);
+    static List<Setting<?>> offered() {
+        return List.of(Settings.IMAGE_SIZE, Settings.VALIDATION);
+    }
 
     private static final int SHOWN_SIZES = 5;
 
@@ -47,7 +49,7 @@ final class DataCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), OFFERED);
+        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered());
         DatasetReport report =
                 Datasets.inspect(settings.with(Settings.DATA, data).get(Settings.DATA), Job.reading(settings));
         PrintWriter out = spec.commandLine().getOut();

@@ -29,16 +29,18 @@ import picocli.CommandLine.Spec;
         description = "Tells how well a trained network does on the test part of its run's dataset, or of another that "
                 + "--data names.")
 final class EvalCommand implements Callable<Integer> {
-    static final List<Setting<?>> OFFERED = List.of(
-            Settings.DATA,
-            Settings.IMAGE_SIZE,
-            Settings.DATA_MEMORY,
-            Settings.DEVICE,
-            Settings.GPU_MEMORY,
-            Settings.CONV,
-            Settings.THREADS,
-            Settings.PRECISION,
-            Settings.BATCH);
+    static List<Setting<?>> offered() {
+        return List.of(
+                Settings.DATA,
+                Settings.IMAGE_SIZE,
+                Settings.DATA_MEMORY,
+                Settings.DEVICE,
+                Settings.GPU_MEMORY,
+                Settings.CONV,
+                Settings.THREADS,
+                Settings.PRECISION,
+                Settings.BATCH);
+    }
 
     static final String MODEL_HELP = "A model.safetensors, or the run folder that holds one.";
 
@@ -54,7 +56,7 @@ final class EvalCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), OFFERED);
+        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered());
         Path file = modelFile(model);
         try (Device device = Device.open(settings);
                 TrainedModel trained = TrainedModel.load(device, file)) {

@@ -28,8 +28,10 @@ import picocli.CommandLine.Spec;
                 "Measures how long each layer of a network takes on this device at each kernel size. Budgets of time "
                         + "are counted by it.")
 final class LatencyTableCommand implements Callable<Integer> {
-    static final List<Setting<?>> OFFERED = List.of(
-            Settings.ARCH, Settings.DATA, Settings.DEVICE, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
+    static List<Setting<?>> offered() {
+        return List.of(
+                Settings.ARCH, Settings.DATA, Settings.DEVICE, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
+    }
 
     @Spec
     private CommandSpec spec;
@@ -51,7 +53,7 @@ final class LatencyTableCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), OFFERED);
+        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered());
         Dataset data = Datasets.open(settings.get(Settings.DATA));
         NetworkPlan plan = Job.architecture(settings.get(Settings.ARCH))
                 .plan(new NetworkPlan.Input(data.height(), data.width(), data.channels(), data.classes()));

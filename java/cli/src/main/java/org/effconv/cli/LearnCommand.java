@@ -20,7 +20,7 @@ import picocli.CommandLine.Command;
         })
 final class LearnCommand extends RunCommand<Learning, LearningResult> {
     LearnCommand() {
-        super(Settings.table());
+        super(Settings::table);
     }
 
     @Override

@@ -12,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import org.effconv.Device;
 import org.effconv.Job;
 import org.effconv.Setting;
@@ -60,14 +61,14 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                             + "moved.")
     private Path resume;
 
-    private final List<Setting<?>> offered;
+    private final Supplier<List<Setting<?>>> offered; // the table of settings takes as long to load as a help text
 
-    RunCommand(List<Setting<?>> offered) {
+    RunCommand(Supplier<List<Setting<?>>> offered) {
         this.offered = offered;
     }
 
     List<Setting<?>> offered() {
-        return offered;
+        return offered.get();
     }
 
     boolean resuming() {
@@ -115,7 +116,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
             takeGiven(job);
             data = job.data();
         } else {
-            Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered);
+            Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered());
             Device.requireKnown(settings);
             if (out != null) {
                 RunFolder.requireFree(out);
@@ -188,10 +189,10 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
 
     // Only places may change, and the job sees to it that the same lies there.
     private void takeGiven(J job) {
-        Map<String, String> given = SettingOptions.given(spec.commandLine().getParseResult(), offered);
+        Map<String, String> given = SettingOptions.given(spec.commandLine().getParseResult(), offered());
         Settings places = job.settings();
         List<Setting<?>> moved = new ArrayList<>();
-        for (Setting<?> s : offered) {
+        for (Setting<?> s : offered()) {
             String text = given.get(s.key());
             if (text == null) {
                 continue;

@@ -25,19 +25,21 @@ import picocli.CommandLine.Option;
                         + "tells the sizes of any budget in the range. "
                         + "For one budget, and the training of its network, use 'effconv learn'.")
 final class SearchCommand extends RunCommand<BudgetRangeSearch, SearchCommand.Found> {
-    private static final List<Setting<?>> OTHERS = List.of(
-            Settings.BUDGET,
-            Settings.FLOW,
-            Settings.WARM_START,
-            Settings.COMPARE,
-            Settings.COMPARE_SHAPES,
-            Settings.BEST_EPOCH,
-            Settings.START_SIZE,
-            Settings.CEILING,
-            Settings.SIZE_UPDATE,
-            Settings.PRICE,
-            Settings.CLOSING,
-            Settings.POLISH);
+    private static List<Setting<?>> others() {
+        return List.of(
+                Settings.BUDGET,
+                Settings.FLOW,
+                Settings.WARM_START,
+                Settings.COMPARE,
+                Settings.COMPARE_SHAPES,
+                Settings.BEST_EPOCH,
+                Settings.START_SIZE,
+                Settings.CEILING,
+                Settings.SIZE_UPDATE,
+                Settings.PRICE,
+                Settings.CLOSING,
+                Settings.POLISH);
+    }
 
     @Option(
             names = "--budget",
@@ -48,7 +50,7 @@ final class SearchCommand extends RunCommand<BudgetRangeSearch, SearchCommand.Fo
     private String budget;
 
     SearchCommand() {
-        super(Settings.table().stream().filter(s -> !OTHERS.contains(s)).toList());
+        super(() -> Settings.table().stream().filter(s -> !others().contains(s)).toList());
     }
 
     /** What the search found; nothing of it needs to be closed. */

@@ -53,20 +53,22 @@ final class SweepCommand implements Callable<Integer> {
     private static final int MOST_SEEDS = 10_000;
 
     /** Settings that are one value for the whole sweep, with the table's defaults. */
-    static final List<Setting<?>> OFFERED = Settings.table().stream()
-            .filter(s -> !Set.of(
-                            Settings.ARCH,
-                            Settings.DATA,
-                            Settings.TRAIN_IMAGES,
-                            Settings.BUDGET,
-                            Settings.SEED,
-                            Settings.VALIDATION,
-                            Settings.THREADS,
-                            Settings.COMPARE,
-                            Settings.COMPARE_SHAPES,
-                            Settings.WARM_START)
-                    .contains(s))
-            .collect(Collectors.toList());
+    static List<Setting<?>> offered() {
+        return Settings.table().stream()
+                .filter(s -> !Set.of(
+                                Settings.ARCH,
+                                Settings.DATA,
+                                Settings.TRAIN_IMAGES,
+                                Settings.BUDGET,
+                                Settings.SEED,
+                                Settings.VALIDATION,
+                                Settings.THREADS,
+                                Settings.COMPARE,
+                                Settings.COMPARE_SHAPES,
+                                Settings.WARM_START)
+                        .contains(s))
+                .collect(Collectors.toList());
+    }
 
     /** For help and defaults. */
     static final class MethodNames extends ArrayList<String> {
@@ -223,7 +225,7 @@ final class SweepCommand implements Callable<Integer> {
     }
 
     private SweepOptions options() {
-        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), OFFERED)
+        Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered())
                 .withText(Settings.THREADS, threads, "--threads")
                 .withText(Settings.VALIDATION, validation, "--validation")
                 .with(Settings.COMPARE, false);

@@ -42,7 +42,7 @@ final class TrainCommand extends RunCommand<Training, TrainingResult> {
     private String sizes;
 
     TrainCommand() {
-        super(Settings.table().stream().filter(TrainCommand::applies).collect(Collectors.toList()));
+        super(() -> Settings.table().stream().filter(TrainCommand::applies).collect(Collectors.toList()));
     }
 
     private static boolean applies(Setting<?> s) {
