@@ -37,6 +37,9 @@ class LauncherTest {
         Path launcher = tree.resolve("effconv");
         Files.copy(Path.of(System.getProperty("effconv.home"), "effconv"), launcher);
         assertTrue(launcher.toFile().setExecutable(true));
+        Path shared = tree.resolve("java/cli/src/main/launcher/launch.sh");
+        Files.createDirectories(shared.getParent());
+        Files.copy(Path.of(System.getProperty("effconv.home"), "java/cli/src/main/launcher/launch.sh"), shared);
     }
 
     private void classPath(Path library) throws IOException {
@@ -56,8 +59,9 @@ class LauncherTest {
 
     private record Run(int code, String out, String err) {}
 
-    private Run run(Map<String, String> more) throws IOException, InterruptedException {
-        ProcessBuilder builder = new ProcessBuilder(tree.resolve("effconv").toString(), "learn", "two words");
+    private Run run(Map<String, String> more, String... arguments) throws IOException, InterruptedException {
+        ProcessBuilder builder = new ProcessBuilder(tree.resolve("effconv").toString());
+        builder.command().addAll(arguments.length > 0 ? List.of(arguments) : List.of("learn", "two words"));
         builder.environment().remove("LC_ALL");
         Map<String, String> environment =
                 new HashMap<>(Map.of("EFFCONV_NO_BUILD", "1", "JAVA_HOME", jdk.toString(), "LANG", "C.UTF-8"));
@@ -126,5 +130,26 @@ class LauncherTest {
         tree = Files.move(tree, tree.resolveSibling("a:tree"));
         isRefused(Map.of(), "a:tree", "rename");
         assertFalse(Files.exists(tree.resolve("build")));
+    }
+
+    @Test
+    void aTextAloneIsNotWorthTheSecondCompiler() throws IOException, InterruptedException {
+        String one = "-XX:TieredStopAtLevel=1\n";
+        for (List<String> quick :
+                List.of(List.of("--help"), List.of("info"), List.of("learn", "--help"), List.of("help", "learn"))) {
+            assertTrue(run(Map.of(), quick.toArray(String[]::new)).out().contains(one), quick.toString());
+        }
+        assertFalse(run(Map.of(), "learn", "--arch", "info").out().contains(one));
+    }
+
+    @Test
+    void anotherSystemIsNamedInOneSentence() throws IOException, InterruptedException {
+        Path uname = folder.resolve("bin/uname");
+        Files.createDirectory(uname.getParent());
+        Files.writeString(uname, "#!/bin/sh\n[ $1 = -s ] && echo Darwin || echo Darwin arm64\n");
+        assertTrue(uname.toFile().setExecutable(true));
+        isRefused(
+                Map.of("PATH", uname.getParent() + ":" + System.getenv("PATH")),
+                "native libraries are built for Linux on x86-64 only, and this is Darwin arm64");
     }
 }
