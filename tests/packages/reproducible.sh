@@ -8,7 +8,7 @@ home=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/../.." && pw
 [[ $# -gt 0 ]] || set -- -Prelease
 folder=$(mktemp -d)
 trap 'rm -rf -- "$folder"' EXIT
-modules=java/bom,java/core,java/onnx,java/report,java/cli
+modules=java/bom,java/core,java/export,java/onnx,java/report,java/cli
 [[ " $* " != *" -Prelease "* ]] || modules+=,java/dist
 
 for clone in one another/with-a-longer-name; do
