@@ -39,7 +39,7 @@ final class ImagePart implements AutoCloseable {
     }
 
     static boolean isIn(Path folder, String name) {
-        return Files.exists(folder.resolve(name)) || Files.exists(folder.resolve(name + ZIP));
+        return Files.isDirectory(folder.resolve(name)) || Files.isRegularFile(folder.resolve(name + ZIP));
     }
 
     /** The images of a folder whose folders are the classes. */

@@ -282,7 +282,7 @@ class BadInputTest {
                 bad("compare DIR/no-model.safetensors", "no row of a training"),
                 bad(
                         "",
-                        "command is missing: one of learn, train, report, eval, export, search, sizes, sweep, compare, latency-table, bench, info"),
+                        "command is missing: one of learn, train, report, eval, data, export, search, sizes, sweep, compare, latency-table, bench, info"),
                 bad("learnt", "unknown command 'learnt'; did you mean learn?"),
                 bad("info and more", "unexpected argument 'and'"),
                 bad("learn --epoch 3", "unknown option '--epoch'; did you mean --epochs?"),
