@@ -21,6 +21,7 @@ final class Console implements TrainingListener, AutoCloseable {
     private final boolean terminal;
     private int batches;
     private int epochs;
+    private double epochSeconds = Double.NaN; // the last epoch's of this phase
     private ProgressBar bar;
 
     Console(PrintWriter out, boolean terminal) {
@@ -32,6 +33,7 @@ final class Console implements TrainingListener, AutoCloseable {
     public void onStart(String phase, int epochs, int epochsDone, int batchesPerEpoch) {
         this.batches = batchesPerEpoch;
         this.epochs = epochs;
+        epochSeconds = Double.NaN;
         if (epochsDone > 0) {
             out.printf(
                     Locale.ROOT,
@@ -58,8 +60,19 @@ final class Console implements TrainingListener, AutoCloseable {
         }
         bar.step();
         if (!Double.isNaN(loss)) {
-            bar.setExtraMessage(String.format(Locale.ROOT, "loss %.3f", loss));
+            bar.setExtraMessage(String.format(Locale.ROOT, "loss %.3f%s", loss, left(epoch, batch)));
         }
+    }
+
+    /** How long the phase will still take, by its last epoch; empty in the first one. */
+    private String left(int epoch, int batch) {
+        if (Double.isNaN(epochSeconds)) {
+            return "";
+        }
+        long seconds = Math.round((epochs - epoch + 1 - (double) batch / batches) * epochSeconds);
+        return seconds < 100
+                ? String.format(Locale.ROOT, ", %d s left", seconds)
+                : String.format(Locale.ROOT, ", %d min left", Math.round(seconds / 60.0));
     }
 
     @Override
@@ -78,6 +91,7 @@ final class Console implements TrainingListener, AutoCloseable {
     @Override
     public void onEpoch(EpochMetrics m) {
         close();
+        epochSeconds = m.seconds();
         StringBuilder line = new StringBuilder(String.format(
                 Locale.ROOT,
                 "%-10s %3d/%d  loss %.4f  train %.2f %%",

@@ -2,6 +2,7 @@ package org.effconv.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintWriter;
+import java.io.Writer;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
@@ -61,6 +62,14 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                             + "moved.")
     private Path resume;
 
+    @Option(names = "--quiet", description = "Print the summary at the end, and nothing before it.")
+    private boolean quiet;
+
+    @Option(
+            names = "--json",
+            description = "Print events as lines of JSON, and no other text. docs/reference/run-folder.md explains them.")
+    private boolean json;
+
     private final Supplier<List<Setting<?>>> offered; // the table of settings takes as long to load as a help text
 
     RunCommand(Supplier<List<Setting<?>>> offered) {
@@ -89,7 +98,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
      *
      * @param liveBytes of native memory that are still allocated
      */
-    record End(Dataset data, Device device, long liveBytes) {
+    record End(Dataset data, Device device, long liveBytes, Optional<JsonEvents> events) {
         /** Writes summary and report of a run, and prints the former. */
         void tell(Path run, ObjectNode figures, String text, PrintWriter to) {
             figures.put("liveNativeBytes", liveBytes);
@@ -100,12 +109,15 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
             to.print(all);
             to.println("report         " + RunReport.write(run, data));
             to.println("run folder     " + run);
+            events.ifPresent(e -> e.result(run, figures));
         }
     }
 
     @Override
     public final Integer call() throws Exception {
-        PrintWriter to = spec.commandLine().getOut();
+        if (quiet && json) {
+            throw new InvalidInput("--quiet and --json: expected one of them");
+        }
         J job;
         Dataset data;
         if (resuming()) {
@@ -126,12 +138,17 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
             job = newJob(settings, architecture, data);
             job.out(out != null ? out : standardFolder(settings, architecture));
         }
-        return run(job, data, to);
+        return run(job, data);
     }
 
-    private int run(J job, Dataset data, PrintWriter to) throws Exception {
+    private int run(J job, Dataset data) throws Exception {
         StopSignal stop = new StopSignal();
-        Console console = new Console(to, Boolean.getBoolean(Console.TERMINAL));
+        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
+        PrintWriter progress = quiet || json ? nowhere : out;
+        PrintWriter to = json ? nowhere : out;
+        Optional<JsonEvents> events = json ? Optional.of(new JsonEvents(out)) : Optional.empty();
+        Console console = new Console(progress, Boolean.getBoolean(Console.TERMINAL) && !quiet && !json);
         job.stopSignal(stop);
         String command = spec.qualifiedName();
         Device opened;
@@ -140,7 +157,8 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
                         Interrupts.to(stop::request, spec.commandLine().getErr(), () -> goOn(command, job.out()));
                 Device device = Device.open(job.settings())) {
             opened = device;
-            job.listener(heading(job, device, data, to)).listener(console);
+            job.listener(heading(job, device, data, progress)).listener(console);
+            events.ifPresent(job::listener);
             try (R r = run(job, device, data)) {
                 result = r;
             }
@@ -151,7 +169,7 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
             console.close();
         }
         long live = opened.liveBytes();
-        report(result, job, to, new End(data, opened, live));
+        report(result, job, to, new End(data, opened, live, events));
         to.flush();
         if (live != 0) {
             throw new EffconvException(

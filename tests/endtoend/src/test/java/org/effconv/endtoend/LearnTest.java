@@ -90,6 +90,39 @@ class LearnTest {
     }
 
     @Test
+    void eventsAreLinesOfJson() {
+        Path run = folder.resolve("run");
+        Cli learn = Cli.small("learn", "--epochs", "2", "--json", "--out", run.toString());
+        assertEquals(0, learn.exitCode(), learn.err());
+        List<JsonNode> events = learn.out()
+                .lines()
+                .<JsonNode>map(line -> Json.parse(line, "event"))
+                .toList();
+        List<String> names = events.stream().map(e -> e.path("event").asText()).toList();
+        assertTrue(names.containsAll(List.of("start", "epoch", "candidate", "end")), names.toString());
+        assertEquals("result", names.get(names.size() - 1));
+        JsonNode result = events.get(events.size() - 1);
+        assertEquals(run.toString(), result.path("run").asText());
+        assertEquals(Json.read(run.resolve("summary.json")), result.path("summary"));
+        assertEquals(
+                events.stream()
+                        .filter(e -> e.path("event").asText().equals("start"))
+                        .map(e -> e.path("phase").asText())
+                        .toList()
+                        .get(0),
+                "probe");
+    }
+
+    @Test
+    void aQuietRunPrintsItsSummaryAlone() throws IOException {
+        Path run = folder.resolve("run");
+        Cli learn = Cli.small("learn", "--epochs", "2", "--quiet", "--out", run.toString());
+        assertEquals(0, learn.exitCode(), learn.err());
+        assertTrue(learn.out().startsWith(Files.readString(run.resolve("summary.txt"))), learn.out());
+        assertEquals(2, Cli.small("learn", "--quiet", "--json").exitCode());
+    }
+
+    @Test
     void foundSizesCanBeTrainedAgainAndEvaluated() {
         Path run = folder.resolve("run");
         assertEquals(
