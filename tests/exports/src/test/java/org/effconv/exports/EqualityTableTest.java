@@ -23,8 +23,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Every built-in network on images of the sample, in ONNX Runtime and in PyTorch. Writes target/exports.md, the table
- * of docs/results/exports.md.
+ * Built-in networks on images of the sample, in ONNX Runtime and in PyTorch: four, or all with
+ * {@code -Dexports.networks=all}. Writes target/exports.md, the table of docs/results/exports.md.
  */
 class EqualityTableTest {
     private static final int TRAIN = 64;
@@ -41,7 +41,7 @@ class EqualityTableTest {
         Python python = Python.withTorch();
         Dataset data = Datasets.open("fashion-mnist").take(TRAIN, TEST);
         Map<Path, Compared> networks = new LinkedHashMap<>();
-        for (String name : Architecture.builtIns()) {
+        for (String name : networks()) {
             networks.put(folder.resolve(name), compared(Architecture.named(name), data, folder.resolve(name)));
         }
         Map<Path, float[]> torch = python.logits("model.py", List.copyOf(networks.keySet()), data.test());
@@ -64,6 +64,11 @@ class EqualityTableTest {
                     cells(pytorch)));
         });
         Files.write(TABLE, rows);
+    }
+
+    private static List<String> networks() {
+        boolean all = "all".equals(System.getProperty("exports.networks"));
+        return all ? Architecture.builtIns() : List.of("cnn6", "dwnet", "lenet", "resnet20");
     }
 
     private static String cells(Logits l) {
