@@ -7,7 +7,9 @@ import org.effconv.io.Json;
 import org.effconv.train.EpochMetrics;
 import org.effconv.train.TrainingListener;
 
-/** Tells a run as lines of JSON, for programs: each has {@code event}, and docs/reference/run-folder.md has the rest. */
+/**
+ * Tells a run as lines of JSON, for programs: each has {@code event}, and docs/reference/run-folder.md has the rest.
+ */
 final class JsonEvents implements TrainingListener {
     private final PrintWriter out;
 

@@ -67,7 +67,8 @@ abstract class RunCommand<J extends Job<J>, R extends AutoCloseable> implements 
 
     @Option(
             names = "--json",
-            description = "Print events as lines of JSON, and no other text. docs/reference/run-folder.md explains them.")
+            description =
+                    "Print events as lines of JSON, and no other text. docs/reference/run-folder.md explains them.")
     private boolean json;
 
     private final Supplier<List<Setting<?>>> offered; // the table of settings takes as long to load as a help text

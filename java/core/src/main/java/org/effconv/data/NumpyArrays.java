@@ -16,8 +16,8 @@ import org.slf4j.LoggerFactory;
  * Images and labels as NumPy arrays (numpy.lib.format), in one .npz file or in .npy files of a folder, named as Keras
  * does (keras.datasets: x_train, y_train, x_test, y_test) or as MedMNIST does (J. Yang et al., "MedMNIST v2", 2023:
  * train_images, train_labels, test_images, test_labels). val_images and val_labels are the validation part, and the
- * test part where there is no other. Images are uint8, (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels; labels are integers, (N) or
- * (N, 1), counted from 0. classes.txt beside them names the classes, one a line.
+ * test part where there is no other. Images are uint8, (N, H, W), (N, H, W, C) or (N, C, H, W) with 1 or 3 channels;
+ * labels are integers, (N) or (N, 1), counted from 0. classes.txt beside them names the classes, one a line.
  */
 final class NumpyArrays implements DatasetFormat {
     private static final Logger LOG = LoggerFactory.getLogger(NumpyArrays.class);

@@ -197,8 +197,7 @@ class ArrayFormatsTest {
         write(file, TestFiles.zip(arrays));
         assertEquals(90, Datasets.open(file.toString()).test().pixel(0, 0, 0, 0));
         assertEquals(
-                50,
-                Datasets.open(file.toString()).validation().orElseThrow().pixel(0, 0, 0, 0));
+                50, Datasets.open(file.toString()).validation().orElseThrow().pixel(0, 0, 0, 0));
     }
 
     @Test
