@@ -40,6 +40,7 @@ install -Dfile="$home/pom.xml" -DpomFile="$home/pom.xml" -Dpackaging=pom
 install -Dfile="$home/java/bom/pom.xml" -DpomFile="$home/java/bom/pom.xml" -Dpackaging=pom
 install -Dfile="$core.jar" -DpomFile="$home/java/core/pom.xml"
 install -Dfile="$core-linux-x86_64.jar" -DgroupId=org.effconv -DartifactId=effconv-core -Dversion="$version" -Dpackaging=jar -Dclassifier=linux-x86_64 -DgeneratePom=false
+install -Dfile="$home/java/export/target/effconv-export-$version.jar" -DpomFile="$home/java/export/pom.xml"
 install -Dfile="$home/java/onnx/target/effconv-onnx-$version.jar" -DpomFile="$home/java/onnx/pom.xml"
 
 cp -R "$home/examples/maven" "$folder/example"
