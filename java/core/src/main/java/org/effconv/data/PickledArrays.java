@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import net.razorvine.pickle.IObjectConstructor;
@@ -199,8 +200,8 @@ final class PickledArrays extends Unpickler {
             case Opcodes.BINUNICODE8 -> stack.add(unicode(length(8)));
             default -> {
                 if (!SAFE.contains(key)) {
-                    throw malformed(
-                            String.format("opcode 0x%02x, expected those of numbers, lists and NumPy arrays", key));
+                    throw malformed(String.format(
+                            Locale.ROOT, "opcode 0x%02x, expected those of numbers, lists and NumPy arrays", key));
                 }
                 return super.dispatch(key);
             }
