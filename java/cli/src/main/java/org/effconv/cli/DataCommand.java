@@ -12,6 +12,7 @@ import org.effconv.Setting;
 import org.effconv.Settings;
 import org.effconv.data.DatasetReport;
 import org.effconv.data.Datasets;
+import org.effconv.error.EffconvException.InvalidInput;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -49,6 +50,9 @@ final class DataCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (most < 0) {
+            throw new InvalidInput("--most " + most + ": expected 0 or more");
+        }
         Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered());
         DatasetReport report =
                 Datasets.inspect(settings.with(Settings.DATA, data).get(Settings.DATA), Job.reading(settings));

@@ -30,7 +30,13 @@ import picocli.CommandLine.Spec;
 final class LatencyTableCommand implements Callable<Integer> {
     static List<Setting<?>> offered() {
         return List.of(
-                Settings.ARCH, Settings.DATA, Settings.DEVICE, Settings.THREADS, Settings.PRECISION, Settings.BATCH);
+                Settings.ARCH,
+                Settings.DATA,
+                Settings.IMAGE_SIZE,
+                Settings.DEVICE,
+                Settings.THREADS,
+                Settings.PRECISION,
+                Settings.BATCH);
     }
 
     @Spec
@@ -54,7 +60,7 @@ final class LatencyTableCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Settings settings = SettingOptions.settings(spec.commandLine().getParseResult(), offered());
-        Dataset data = Datasets.open(settings.get(Settings.DATA));
+        Dataset data = Datasets.open(settings.get(Settings.DATA), Job.reading(settings));
         NetworkPlan plan = Job.architecture(settings.get(Settings.ARCH))
                 .plan(new NetworkPlan.Input(data.height(), data.width(), data.channels(), data.classes()));
         LatencyTable.Pass pass = inference ? LatencyTable.Pass.INFERENCE : LatencyTable.Pass.TRAINING;

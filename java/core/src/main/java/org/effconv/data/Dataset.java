@@ -193,13 +193,10 @@ public final class Dataset {
     }
 
     private void statistics() {
-        long[] moments = train.moments();
-        double n = (double) train.count() * train.height() * train.width();
+        DatasetReport.Statistics statistics = DatasetReport.Statistics.of(train);
         for (int c = 0; c < mean.length; c++) {
-            double average = moments[2 * c] / n;
-            double variance = Math.max(0, moments[2 * c + 1] / n - average * average);
-            mean[c] = (float) (average / 255);
-            std[c] = variance == 0 ? 1f : (float) (Math.sqrt(variance) / 255);
+            mean[c] = (float) statistics.mean()[c];
+            std[c] = statistics.deviation()[c] == 0 ? 1f : (float) statistics.deviation()[c];
         }
     }
 

@@ -5,7 +5,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
-import java.util.TreeMap;
 
 /**
  * What a dataset is.
@@ -36,6 +35,10 @@ public record DatasetReport(
      * three for colour.
      */
     public record Statistics(double[] mean, double[] deviation) {
+        static Statistics of(Images images) {
+            return of(images.moments(), (double) images.count() * images.height() * images.width());
+        }
+
         static Statistics of(long[] moments, double pixels) {
             double[] mean = new double[moments.length / 2];
             double[] deviation = new double[mean.length];
@@ -53,13 +56,7 @@ public record DatasetReport(
         parts.add(part("train", data.train(), data.classes()));
         data.validation().ifPresent(images -> parts.add(part("validation", images, data.classes())));
         parts.add(part("test", data.test(), data.classes()));
-        Images train = data.train();
-        return new DatasetReport(
-                data.name(),
-                format,
-                data.classNames(),
-                parts,
-                Statistics.of(train.moments(), (double) train.count() * train.height() * train.width()));
+        return new DatasetReport(data.name(), format, data.classNames(), parts, Statistics.of(data.train()));
     }
 
     private static Part part(String name, Images images, int classes) {
@@ -85,10 +82,9 @@ public record DatasetReport(
     /** Most frequent first; of equally many in the order of their names. */
     static Map<String, Integer> byFrequency(SortedMap<String, Integer> sizes) {
         Map<String, Integer> sorted = new LinkedHashMap<>();
-        new TreeMap<>(sizes)
-                .entrySet().stream()
-                        .sorted((a, b) -> Integer.compare(b.getValue(), a.getValue()))
-                        .forEach(e -> sorted.put(e.getKey(), e.getValue()));
+        sizes.entrySet().stream()
+                .sorted((a, b) -> Integer.compare(b.getValue(), a.getValue()))
+                .forEach(e -> sorted.put(e.getKey(), e.getValue()));
         return sorted;
     }
 

@@ -62,7 +62,7 @@ final class ImageInspection {
         colour[i] = !fit.decode(decoder, item.where(), file, image, 0);
         sizes[i] = size.height() + "x" + size.width();
         long[] own = new long[6];
-        ByteSums.addMoments(image, 0, image.length, own);
+        PixelBytes.addMoments(image, 0, image.length, own);
         add(own, image.length / 3);
     }
 

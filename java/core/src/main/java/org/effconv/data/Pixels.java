@@ -73,11 +73,7 @@ interface Pixels {
         InMemory firstOfThree() {
             List<byte[]> ones = new ArrayList<>();
             for (int c = 0; c < chunks.size(); c++) {
-                byte[] three = chunks.get(c);
-                byte[] one = DataFiles.array("images", three.length / 3);
-                for (int i = 0; i < one.length; i++) {
-                    one[i] = three[3 * i];
-                }
+                byte[] one = PixelBytes.firstOfThree(chunks.get(c));
                 ones.add(one);
                 chunks.set(c, null);
             }
@@ -111,12 +107,12 @@ interface Pixels {
 
         @Override
         public int checksum(int row) {
-            return ByteSums.crc32(array(row), offset(row), imageBytes);
+            return PixelBytes.crc32(array(row), offset(row), imageBytes);
         }
 
         @Override
         public void addMoments(int row, long[] moments) {
-            ByteSums.addMoments(array(row), offset(row), imageBytes, moments);
+            PixelBytes.addMoments(array(row), offset(row), imageBytes, moments);
         }
 
         @Override
@@ -167,7 +163,7 @@ interface Pixels {
             try (Reader reader = open()) {
                 reader.read(new int[] {row}, ByteBuffer.wrap(colour));
             }
-            return ByteSums.crc32(colour, 0, colour.length);
+            return PixelBytes.crc32(colour, 0, colour.length);
         }
 
         @Override

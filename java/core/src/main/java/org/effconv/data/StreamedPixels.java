@@ -52,9 +52,9 @@ final class StreamedPixels implements Pixels {
         /** Takes note of image {@code i}, (H, W, 3); called by one thread for each. */
         void take(int i, byte[] image, boolean grey) {
             moments[i] = new long[6];
-            ByteSums.addMoments(image, 0, image.length, moments[i]);
-            colourCrc[i] = ByteSums.crc32(image, 0, image.length);
-            greyCrc[i] = grey ? ByteSums.crc32(firstOfThree(image), 0, image.length / 3) : 0;
+            PixelBytes.addMoments(image, 0, image.length, moments[i]);
+            colourCrc[i] = PixelBytes.crc32(image, 0, image.length);
+            greyCrc[i] = grey ? PixelBytes.crc32(PixelBytes.firstOfThree(image), 0, image.length / 3) : 0;
         }
     }
 
@@ -68,14 +68,6 @@ final class StreamedPixels implements Pixels {
         this.sums = sums;
         this.source = source;
         imageBytes = grey ? fit.bytes() / 3 : fit.bytes();
-    }
-
-    private static byte[] firstOfThree(byte[] colour) {
-        byte[] one = new byte[colour.length / 3];
-        for (int i = 0; i < one.length; i++) {
-            one[i] = colour[3 * i];
-        }
-        return one;
     }
 
     @Override
@@ -182,8 +174,8 @@ final class StreamedPixels implements Pixels {
                     int row = rows[open[n]];
                     ImageItem item = items.get(row);
                     fit.decode(decoder, item.where(), item.bytes(), colour, 0);
-                    byte[] image = grey ? firstOfThree(colour) : colour;
-                    if (ByteSums.crc32(image, 0, imageBytes) != checksum(row)) {
+                    byte[] image = grey ? PixelBytes.firstOfThree(colour) : colour;
+                    if (PixelBytes.crc32(image, 0, imageBytes) != checksum(row)) {
                         throw invalid(item.where(), "has changed since the dataset was opened");
                     }
                     target.put(open[n] * imageBytes, image, 0, imageBytes);

@@ -20,7 +20,6 @@ import org.effconv.cost.Budget;
 import org.effconv.cost.Cost;
 import org.effconv.data.Dataset;
 import org.effconv.data.Datasets;
-import org.effconv.data.ReadOptions;
 import org.effconv.error.EffconvException.InvalidInput;
 import org.effconv.error.EffconvException.JobFailed;
 import org.effconv.flexconv.ContinuousKernels;
@@ -113,7 +112,7 @@ public final class SweepPlan implements AutoCloseable {
         // open it.
         String digest = DataIdentity.digest(Datasets.open(
                 options.settings().with(Settings.DATA, spec).get(Settings.DATA),
-                ReadOptions.standard().imageSize(options.settings().get(Settings.IMAGE_SIZE))));
+                Job.reading(options.settings()).images(Integer.MAX_VALUE, Integer.MAX_VALUE)));
         SweepRun.Data data = new SweepRun.Data(known.getOrDefault(digest, spec), digest);
         if (names.stream().anyMatch(d -> d.digest().equals(digest) || d.name().equals(data.name()))) {
             throw new InvalidInput("--data " + spec + ": another dataset of this sweep holds the same or is named '"

@@ -16,6 +16,9 @@ import org.effconv.io.Json;
  * figures of an {@link Evaluation} but the loss are counts of these.
  */
 public final class Answers {
+    /** The answer to an image for which a logit is NaN. It is wrong, as in the loss's operation. */
+    public static final int NONE = -1;
+
     /** Answers among which {@link #topCorrect} looks for the label. */
     public static final int TOP = 5;
 
@@ -65,19 +68,24 @@ public final class Answers {
             int first = 0;
             int before = 0; // logits that come before the label's, the largest first
             float own = logits[from + label];
+            boolean none = false;
             for (int c = 0; c < classes; c++) {
                 float x = logits[from + c];
+                none |= Float.isNaN(x);
                 first = x > logits[from + first] ? c : first;
-                before += !(x <= own) || x == own && c < label ? 1 : 0;
+                before += x > own || x == own && c < label ? 1 : 0;
             }
             double sum = 0; // of the softmax, by its largest term
             for (int c = 0; c < classes; c++) {
-                sum += Math.exp(logits[from + c] - (double) logits[from + first]);
+                float x = logits[from + c];
+                sum += x == logits[from + first]
+                        ? 1
+                        : Math.exp(x - (double) logits[from + first]); // infinite ones, too
             }
             labels[count] = label;
-            predicted[count] = first;
-            certainty[count++] = (float) (1 / sum);
-            topCorrect += before < TOP ? 1 : 0;
+            predicted[count] = none ? NONE : first;
+            certainty[count++] = none ? 0 : (float) (1 / sum);
+            topCorrect += !none && before < TOP ? 1 : 0;
         }
     }
 
@@ -120,7 +128,7 @@ public final class Answers {
         Map<Long, Integer> counts =
                 new HashMap<>(); // by label * classes + predicted: a square of thousands is too much
         IntStream.range(0, count)
-                .filter(i -> labels[i] != predicted[i])
+                .filter(this::isConfused)
                 .forEach(i -> counts.merge((long) labels[i] * classes + predicted[i], 1, Integer::sum));
         return counts.entrySet().stream()
                 .map(e -> new Confusion((int) (e.getKey() / classes), (int) (e.getKey() % classes), e.getValue()))
@@ -128,6 +136,10 @@ public final class Answers {
                         .thenComparingInt(Confusion::label)
                         .thenComparingInt(Confusion::predicted))
                 .toList();
+    }
+
+    private boolean isConfused(int i) {
+        return predicted[i] != labels[i] && predicted[i] != NONE;
     }
 
     /** Adds the figures to an object of results, with the images that the network was most certain and wrong of. */
@@ -147,7 +159,7 @@ public final class Answers {
         json.put("confusionsLeftOut", confusions.size() - told.size());
         ArrayNode worst = json.putArray("mostConfused");
         IntStream.range(0, count)
-                .filter(i -> labels[i] != predicted[i])
+                .filter(this::isConfused)
                 .boxed()
                 .sorted(Comparator.comparingDouble((Integer i) -> -certainty[i]).thenComparing(i -> i))
                 .limit(MOST_CONFUSED)

@@ -59,6 +59,10 @@ class AnswersTest {
         float[] logits = new float[n * classes];
         IntStream.range(0, logits.length).forEach(i -> logits[i] = random.nextInt(4)); // with many ties
         int[] labels = random.ints(n, 0, classes).toArray();
+        for (int c = 0; c < classes; c++) { // NaN is no answer, whatever else there is
+            logits[c * classes + c] = Float.NaN;
+            labels[c] = 0;
+        }
         try (Backend backend = CpuBackend.open(1);
                 Tensor x = Tensor.allocate(backend.memory(), DataType.F32, Shape.of(n, classes));
                 Tensor y = Tensor.allocate(backend.memory(), DataType.I32, Shape.of(n));
@@ -91,6 +95,23 @@ class AnswersTest {
                 1996 - Answers.MOST_CONFUSIONS, json.path("confusionsLeftOut").asInt());
         assertEquals(Answers.MOST_CONFUSED, json.path("mostConfused").size());
         assertEquals(1999, json.path("mostConfused").path(0).path("image").asInt(), "the most certain first");
+    }
+
+    @Test
+    void whatIsNoNumberIsNoAnswer() {
+        Answers answers = new Answers(7, 3);
+        float[] none = new float[7];
+        none[3] = Float.NaN;
+        answers.add(none, new int[] {0});
+        answers.add(none, new int[] {2});
+        answers.add(new float[] {0, Float.POSITIVE_INFINITY, 0, 0, 0, 0, 0}, new int[] {0});
+        assertEquals(0, answers.correct());
+        assertEquals(1, answers.topCorrect(), "the last one's");
+        assertEquals(List.of(new Answers.Confusion(0, 1, 1)), answers.confusions());
+        ObjectNode json = Json.object();
+        answers.put(json, NAMES);
+        assertEquals(1, json.path("mostConfused").size());
+        assertEquals(1.0, json.path("mostConfused").path(0).path("certainty").asDouble());
     }
 
     @Test

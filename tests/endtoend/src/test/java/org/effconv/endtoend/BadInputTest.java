@@ -263,6 +263,7 @@ class BadInputTest {
                 bad("sweep --out DIR/new --seed 3-1", "3-1", "range"),
                 bad("sweep --out DIR/new --seed 1,1", "--seed", "every one once"),
                 bad("sweep --out DIR/new --draws 0", "--draws", "1 or more"),
+                bad("data DIR/nothing --most -1", "--most -1", "expected 0 or more"),
                 bad("sweep --out DIR/new --match time", "--match 'time'", "expected one of epochs, work"),
                 bad("sweep --out DIR/new --match work --methods mixed", "--match work", "expected learned among them"),
                 bad("sweep --out DIR/new --jobs 0", "--jobs", "1 or more"),

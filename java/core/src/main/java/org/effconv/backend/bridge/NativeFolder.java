@@ -28,9 +28,7 @@ import org.effconv.error.EffconvException;
  * ours go into a folder named by version and content, for this user alone.
  */
 final class NativeFolder {
-    /** Names of our libraries, in the order in which they are to be loaded. */
     private static final String LIBRARY = "effconv";
-
     static final String BRIDGE = "jniNativeLibrary";
 
     private static final String CACHE = "org.bytedeco.javacpp.cachedir";
@@ -99,7 +97,7 @@ final class NativeFolder {
      * @throws EffconvException.MissingNative if they cannot be unpacked
      */
     static void load(String version) {
-        List<String> names = List.of(LIBRARY, BRIDGE);
+        List<String> names = List.of(LIBRARY, BRIDGE); // the bridge needs the other
         List<byte[]> contents = new ArrayList<>();
         for (String name : names) {
             URL url = NativeFolder.class.getClassLoader().getResource(resource(Loader.getPlatform(), name));

@@ -2,9 +2,18 @@ package org.effconv.data;
 
 import java.util.zip.CRC32;
 
-/** Sums over the bytes of an image. */
-final class ByteSums {
-    private ByteSums() {}
+/** What is computed of the bytes of images. */
+final class PixelBytes {
+    private PixelBytes() {}
+
+    /** Of colour pixels the first channel alone. */
+    static byte[] firstOfThree(byte[] colour) {
+        byte[] one = DataFiles.array("images", colour.length / 3);
+        for (int i = 0; i < one.length; i++) {
+            one[i] = colour[3 * i];
+        }
+        return one;
+    }
 
     static int crc32(byte[] bytes, int offset, int length) {
         CRC32 crc = new CRC32();
